@@ -1,0 +1,3 @@
+//! A small SCIM 2.0 service for the demo and the tests.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Connector for any SCIM 2.0 service.

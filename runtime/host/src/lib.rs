@@ -1,0 +1,1 @@
+//! Runs plugins: loads, limits and calls WebAssembly connectors.

@@ -1,0 +1,1 @@
+//! Remembers: the authoritative access ledger in redb.

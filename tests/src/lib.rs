@@ -1,0 +1,1 @@
+//! Harness, scenarios, conformance and end-to-end tests.
