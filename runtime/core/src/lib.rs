@@ -1,1 +1,24 @@
-//! Decides: what HR's file means, what people should have, and what each reply of an app leads to.
+//! Decides: what HR's rows mean, what people should have, which operations lead there, and what
+//! each reply of an app leads to.
+//!
+//! Nothing in this crate reads a clock, a file, a socket or a random number: the same inputs give
+//! the same outputs, bit for bit, and every rule can be tested in milliseconds. The daemon carries
+//! out what is decided here; the ledger remembers it as [`fact::Fact`]s.
+//!
+//! Read in the order of the data: [`mapping`] turns a row into an [`identity`], [`delta`] says how
+//! it changed, [`policy`] says what the person should have, [`plan`] turns the difference into
+//! operations, [`guard`] stops a plan that changes too much, [`operation`] takes one operation
+//! through its attempts, and [`person`] is the state that all of these facts add up to.
+
+pub mod connector;
+pub mod delta;
+pub mod fact;
+pub mod finding;
+pub mod guard;
+pub mod id;
+pub mod identity;
+pub mod mapping;
+pub mod operation;
+pub mod person;
+pub mod plan;
+pub mod policy;

@@ -1,0 +1,253 @@
+//! What the journal is made of. Every change of state in Muster is one of these, written once and
+//! never edited; the tables of the ledger are what they add up to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::connector::{Entitlement, EntitlementKey};
+use crate::finding::{Code, Finding};
+use crate::id::{Digest, FeedName, OperationId, PersonId, PlanId, PolicyVersion, TargetName};
+use crate::identity::{Identity, Phase};
+use crate::operation::{Change, Operation};
+use crate::person::Justification;
+
+/// One fact.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Fact {
+    /// A plan was made and takes effect. The [`Fact::PersonPlanned`] entries that follow in the same
+    /// transaction are its content.
+    PlanMade(Plan),
+    /// What a plan says of one person.
+    PersonPlanned(PersonPlanned),
+    /// Something happened to an operation.
+    OperationChanged {
+        /// Whose account it is.
+        person: PersonId,
+        /// Where the account is.
+        target: TargetName,
+        /// Which operation.
+        operation: OperationId,
+        /// What happened.
+        change: Change,
+    },
+    /// A file was accepted; its people are in the plan.
+    FileAccepted {
+        /// The file.
+        file: FeedFile,
+        /// The plan that it led to; none where it changed nothing.
+        plan: Option<PlanId>,
+    },
+    /// A file was held: it waits for a person, and nothing of it took effect.
+    FileHeld {
+        /// The file.
+        file: FeedFile,
+        /// The digest of the plan that it would lead to; approving names it.
+        plan_digest: Option<Digest>,
+        /// Why, by code.
+        reasons: Vec<Code>,
+    },
+    /// A file was rejected: it cannot be used at all.
+    FileRejected {
+        /// The file.
+        file: FeedFile,
+        /// Why, by code.
+        reasons: Vec<Code>,
+    },
+    /// A held file waits no longer: it was approved, given up, or a newer one took its place.
+    HoldEnded {
+        /// The feed.
+        feed: FeedName,
+        /// The held file.
+        digest: Digest,
+        /// Who or what ended it.
+        by: String,
+    },
+    /// A hook delivery was taken: the same key is answered the same, and not taken again.
+    DeliveryTaken {
+        /// The feed.
+        feed: FeedName,
+        /// The sender's message id.
+        key: String,
+        /// The body's digest.
+        digest: Digest,
+    },
+    /// The entitlements of a target were read, whole.
+    CatalogueRead {
+        /// The target.
+        target: TargetName,
+        /// Everything it can give.
+        entitlements: Vec<Entitlement>,
+    },
+    /// The app's changes were read up to here; what they said is in the same transaction.
+    ChangesRead {
+        /// The target.
+        target: TargetName,
+        /// Where to go on.
+        token: String,
+    },
+    /// A finding was made. One with the same code and subject takes the place of the older one.
+    FindingOpened(Finding),
+    /// A finding no longer holds.
+    FindingClosed {
+        /// Its code.
+        code: Code,
+        /// Its subject.
+        subject: String,
+    },
+}
+
+/// A file that a feed brought.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FeedFile {
+    /// The feed.
+    pub feed: FeedName,
+    /// Its name in the folder.
+    pub name: String,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+    /// A digest of its content that does not depend on the order of rows: header, rows, how many.
+    pub content: Content,
+}
+
+/// What a file says, whatever the order of its rows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Content {
+    /// Digest of the header row.
+    pub header: u128,
+    /// Sum of the digests of the rows, modulo 2^128.
+    pub rows: u128,
+    /// How many rows there are.
+    pub row_count: u32,
+}
+
+/// What led to a plan.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Cause {
+    /// A file.
+    File {
+        /// The feed.
+        feed: FeedName,
+        /// The file's name.
+        name: String,
+        /// SHA-256 of its bytes.
+        digest: Digest,
+    },
+    /// Another version of the policy or of the targets' rules.
+    Policy,
+    /// A date was reached.
+    Date,
+    /// Somebody asked for it.
+    Operator(String),
+}
+
+/// A plan: an immutable list of operations under one number, made from one input.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Plan {
+    /// Its number.
+    pub id: PlanId,
+    /// What led to it.
+    pub cause: Cause,
+    /// The policy that decided.
+    pub policy: PolicyVersion,
+    /// SHA-256 over its content: what was previewed is what is applied.
+    pub digest: Digest,
+    /// How many people and operations.
+    pub counts: Counts,
+}
+
+/// How many people a plan touches, and in which way.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// People by kind of change.
+    pub people: BTreeMap<Kind, u32>,
+    /// Operations by target and verb.
+    pub operations: BTreeMap<TargetName, BTreeMap<String, u32>>,
+}
+
+impl Counts {
+    /// People with this kind of change.
+    pub fn of(&self, kind: Kind) -> u32 {
+        self.people.get(&kind).copied().unwrap_or(0)
+    }
+
+    /// Operations in all.
+    pub fn operations_total(&self) -> u32 {
+        self.operations.values().flat_map(BTreeMap::values).sum()
+    }
+
+    /// Counts one person's part of a plan.
+    pub fn add(&mut self, planned: &PersonPlanned) {
+        *self.people.entry(planned.kind).or_default() += 1;
+        for (target, account) in &planned.accounts {
+            let verbs = self.operations.entry(target.clone()).or_default();
+            for operation in &account.operations {
+                let verb = operation.action.verb();
+                match verbs.get_mut(verb) {
+                    Some(count) => *count += 1,
+                    None => drop(verbs.insert(verb.to_owned(), 1)),
+                }
+            }
+        }
+    }
+}
+
+/// How a person changed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Kind {
+    /// Not known before.
+    Joiner,
+    /// Known, had left, and is back under the same key.
+    Rehire,
+    /// What the person should have changed.
+    Mover,
+    /// No longer employed, or no longer in a complete file.
+    Leaver,
+    /// Attributes changed, and nothing that follows from them but attributes.
+    Update,
+}
+
+impl Kind {
+    /// The word for it in tables and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Joiner => "joiner",
+            Kind::Rehire => "rehire",
+            Kind::Mover => "mover",
+            Kind::Leaver => "leaver",
+            Kind::Update => "update",
+        }
+    }
+}
+
+/// What a plan says of one person: the identity from now on, and the operations at each target.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PersonPlanned {
+    /// The plan.
+    pub plan: PlanId,
+    /// The person.
+    pub person: PersonId,
+    /// How the person changed.
+    pub kind: Kind,
+    /// The identity, where it is new or changed.
+    pub identity: Option<Identity>,
+    /// Whether the feed still has the person.
+    pub is_present: bool,
+    /// Where the person stands from now on.
+    pub phase: Phase,
+    /// When the next change comes by itself: a first day, a last day, the end of a grace period.
+    pub wake_at: Option<Timestamp>,
+    /// What is to happen at each target. Targets that are not named are left as they are.
+    pub accounts: BTreeMap<TargetName, AccountPlanned>,
+}
+
+/// What a plan says of one account.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct AccountPlanned {
+    /// What the account should have from now on, each with its reasons.
+    pub grants: BTreeMap<EntitlementKey, BTreeSet<Justification>>,
+    /// When the account is to be deleted, for somebody who left.
+    pub delete_at: Option<Timestamp>,
+    /// The operations, in order. What was queued before and not begun is superseded.
+    pub operations: Vec<Operation>,
+}

@@ -1,0 +1,646 @@
+//! One change at one target, from intent to proof.
+//!
+//! An operation is made by a plan and never edited. What happens to it is a sequence of
+//! [`Change`]s: it is dispatched, it may be lost, deferred or left pending, and it ends completed
+//! or halted. [`decide`] chooses the next change from what came back; [`step`] says what the driver
+//! has to do now. Neither does anything itself.
+//!
+//! Two rules carry the weight. A reply that was lost leads to [`State::Unknown`], and from there
+//! only an observation of the app leads on. And what takes access away is never given up: it is
+//! tried again for ever, with a finding open, unless a person is needed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::connector::{
+    AccountState, AttributeChange, EntitlementKey, ObjectRef, Outcome, OutcomeKind, Problem,
+    SideEffect,
+};
+use crate::id::{OperationId, PersonId};
+
+/// What an operation brings about. Every action can be carried out twice with the effect of once.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Action {
+    /// The account exists with these attributes.
+    EnsureAccount(AccountSpec),
+    /// The account is in this state.
+    EnsureState(AccountState),
+    /// No session is alive.
+    EndSessions,
+    /// No token, key, app password or consent is alive.
+    RevokeCredentials,
+    /// The account has this entitlement.
+    EnsureGranted(EntitlementKey),
+    /// The account does not have this entitlement.
+    EnsureRevoked(EntitlementKey),
+    /// What the account owned belongs to this person's account at the same target.
+    TransferOwned(PersonId),
+    /// The account is deleted.
+    EnsureAbsent,
+}
+
+/// What an account should be when it is made or updated.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AccountSpec {
+    /// Keys to find an existing account by.
+    pub match_keys: Vec<(String, String)>,
+    /// Whether an existing account that agrees in every key may be taken over.
+    pub may_adopt: bool,
+    /// The state to create it in.
+    pub initial_state: AccountState,
+    /// What to change.
+    pub attributes: BTreeMap<String, AttributeChange>,
+}
+
+impl Action {
+    /// The word for it in tables, reports and answers.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Action::EnsureAccount(_) => "ensure-account",
+            Action::EnsureState(AccountState::Active) => "activate",
+            Action::EnsureState(AccountState::Suspended) => "suspend",
+            Action::EnsureState(_) => "set-state",
+            Action::EndSessions => "end-sessions",
+            Action::RevokeCredentials => "revoke-credentials",
+            Action::EnsureGranted(_) => "grant",
+            Action::EnsureRevoked(_) => "revoke",
+            Action::TransferOwned(_) => "transfer",
+            Action::EnsureAbsent => "delete",
+        }
+    }
+
+    /// Whether it takes access away. Such an operation is proven by reading it back, and not given up.
+    pub fn is_removal(&self) -> bool {
+        match self {
+            Action::EnsureState(state) => !state.is_usable(),
+            Action::EndSessions
+            | Action::RevokeCredentials
+            | Action::EnsureRevoked(_)
+            | Action::EnsureAbsent => true,
+            Action::EnsureAccount(_) | Action::EnsureGranted(_) | Action::TransferOwned(_) => false,
+        }
+    }
+}
+
+/// Which operations go first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Urgency {
+    /// Somebody left.
+    Leaver,
+    /// Somebody changed place: what only the old place justified goes.
+    Mover,
+    /// Somebody came.
+    Joiner,
+    /// Attributes follow.
+    Routine,
+}
+
+/// One change at one target.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Operation {
+    /// The same for every attempt.
+    pub id: OperationId,
+    /// What it brings about.
+    pub action: Action,
+    /// How soon its turn comes.
+    pub urgency: Urgency,
+    /// Why, as a sentence that may be handed to the app's audit log. Ids only.
+    pub reason: String,
+    /// How far it has come.
+    pub state: State,
+}
+
+/// How far an operation has come. There is no state for the end: what has ended is in the journal.
+#[derive(Clone, PartialEq, Debug)]
+pub enum State {
+    /// It waits for its turn. From here: dispatched.
+    Queued,
+    /// A call is out. From here: anything.
+    InFlight {
+        /// From 1.
+        attempt: u32,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The reply was lost. From here only an observation leads on.
+    Unknown {
+        /// The attempt whose reply was lost.
+        attempt: u32,
+        /// When to look at the app.
+        observe_at: Timestamp,
+        /// How it was lost.
+        text: String,
+    },
+    /// It will be tried again. From here: dispatched.
+    Waiting {
+        /// The last attempt.
+        attempt: u32,
+        /// When.
+        until: Timestamp,
+        /// Why it has to wait.
+        problem: Problem,
+    },
+    /// The app goes on with it. From here: completed, pending again, or any failure.
+    Pending {
+        /// The attempt that began it.
+        attempt: u32,
+        /// What to ask with.
+        handle: String,
+        /// When to ask.
+        poll_at: Timestamp,
+    },
+    /// The app says it is done; reading it back is the proof. From here: completed, or waiting.
+    Verifying {
+        /// The attempt that was answered.
+        attempt: u32,
+        /// When to look; not before the app's own lag has passed.
+        verify_at: Timestamp,
+    },
+    /// A person has to do something. From here: superseded by a new plan, or retried by hand.
+    Halted {
+        /// The last attempt.
+        attempt: u32,
+        /// Since when.
+        since: Timestamp,
+        /// Why.
+        problem: Problem,
+    },
+}
+
+/// What happened to an operation. This is what the journal keeps; the state follows from it.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Change {
+    /// Intent: durable before the call leaves.
+    Dispatched {
+        /// From 1.
+        attempt: u32,
+    },
+    /// The reply was lost.
+    Lost {
+        /// When to look at the app.
+        observe_at: Timestamp,
+        /// How it was lost.
+        text: String,
+    },
+    /// It will be tried again.
+    Deferred {
+        /// When.
+        until: Timestamp,
+        /// Why.
+        problem: Problem,
+    },
+    /// The app goes on with it.
+    LeftPending {
+        /// What to ask with.
+        handle: String,
+        /// When to ask.
+        poll_at: Timestamp,
+    },
+    /// The app says it is done.
+    Answered {
+        /// When to read it back.
+        verify_at: Timestamp,
+        /// What the answer showed.
+        result: Completion,
+    },
+    /// An observation found the account, and it is not yet as it should be.
+    Found {
+        /// The account.
+        account: AccountSeen,
+    },
+    /// It ended well.
+    Completed(Completion),
+    /// A person has to do something.
+    Halted {
+        /// Why.
+        problem: Problem,
+    },
+}
+
+/// How an operation ended well.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Completion {
+    /// In which way.
+    pub how: How,
+    /// The account afterwards, where it was shown.
+    pub account: Option<AccountSeen>,
+    /// What else happened.
+    pub effects: Vec<SideEffect>,
+    /// What could not be reached: tokens that live until they expire.
+    pub unreachable: Vec<String>,
+    /// The app's own id of the request.
+    pub evidence: Option<String>,
+}
+
+/// In which way an operation ended well.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum How {
+    /// It was done.
+    Done,
+    /// It was so before.
+    Already,
+    /// An existing account was taken over.
+    Adopted,
+    /// The reply was lost, and looking showed that it is so.
+    Observed,
+    /// It was done, and reading it back proved it.
+    Verified,
+}
+
+impl How {
+    /// The word for it in tables and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            How::Done => "done",
+            How::Already => "already",
+            How::Adopted => "adopted",
+            How::Observed => "observed",
+            How::Verified => "verified",
+        }
+    }
+}
+
+/// What the ledger keeps of an account that was seen.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AccountSeen {
+    /// Its key.
+    pub object: ObjectRef,
+    /// Its state.
+    pub state: AccountState,
+}
+
+/// What came back, or did not.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// The connector answered.
+    Replied(Result<Outcome, Problem>),
+    /// The daemon stopped, or the call was cut off, and nobody knows what became of it.
+    Interrupted(String),
+    /// The app was looked at.
+    Observed(Observation),
+}
+
+/// What looking at the app showed.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Observation {
+    /// It is as the operation wants it.
+    Satisfied(Option<AccountSeen>),
+    /// It is not, and this is the account.
+    Unsatisfied(Option<AccountSeen>),
+    /// The connector cannot show it; sending again is the only way to know.
+    CannotTell,
+    /// Looking failed.
+    Failed(Problem),
+}
+
+/// How long to wait, and how often to try.
+#[derive(Clone, Debug)]
+pub struct RetryPolicy {
+    /// Wait after the first failure; doubled with each further one.
+    pub backoff_min: Duration,
+    /// Longest wait.
+    pub backoff_max: Duration,
+    /// Attempts before a person is asked; removals are not given up.
+    pub attempts_max: u32,
+    /// How long after an answer a change can be read back.
+    pub lag: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            backoff_min: Duration::from_secs(1),
+            backoff_max: Duration::from_secs(15 * 60),
+            attempts_max: 12,
+            lag: Duration::ZERO,
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// The wait after attempt number `attempt`, at least what the app asked for.
+    pub fn backoff(&self, attempt: u32, asked_ms: Option<u32>) -> Duration {
+        let doubled = self
+            .backoff_min
+            .saturating_mul(1 << attempt.saturating_sub(1).min(20));
+        let asked = Duration::from_millis(u64::from(asked_ms.unwrap_or(0)));
+        doubled.min(self.backoff_max).max(asked)
+    }
+}
+
+/// An instant later by a duration, or the last instant there is.
+pub fn later(now: Timestamp, by: Duration) -> Timestamp {
+    SignedDuration::try_from(by)
+        .ok()
+        .and_then(|by| now.checked_add(by).ok())
+        .unwrap_or(Timestamp::MAX)
+}
+
+/// What the driver has to do with an operation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Send it, as this attempt.
+    Send(u32),
+    /// Look at the app.
+    Observe,
+    /// Read back what was done.
+    Verify,
+    /// Ask how it went on.
+    Poll,
+    /// Nothing before this instant.
+    WaitUntil(Timestamp),
+    /// Nothing: a call is out.
+    Busy,
+    /// Nothing: a person has to do something.
+    Halted,
+}
+
+/// What has to be done with an operation at `now`.
+pub fn step(state: &State, now: Timestamp) -> Step {
+    let due = |at: Timestamp, step: Step| if at <= now { step } else { Step::WaitUntil(at) };
+    match state {
+        State::Queued => Step::Send(1),
+        State::InFlight { .. } => Step::Busy,
+        State::Unknown { observe_at, .. } => due(*observe_at, Step::Observe),
+        State::Waiting { attempt, until, .. } => due(*until, Step::Send(attempt.saturating_add(1))),
+        State::Pending { poll_at, .. } => due(*poll_at, Step::Poll),
+        State::Verifying { verify_at, .. } => due(*verify_at, Step::Verify),
+        State::Halted { .. } => Step::Halted,
+    }
+}
+
+impl State {
+    /// The last attempt that was made; 0 before the first.
+    pub fn attempt(&self) -> u32 {
+        match self {
+            State::Queued => 0,
+            State::InFlight { attempt, .. }
+            | State::Unknown { attempt, .. }
+            | State::Waiting { attempt, .. }
+            | State::Pending { attempt, .. }
+            | State::Verifying { attempt, .. }
+            | State::Halted { attempt, .. } => *attempt,
+        }
+    }
+
+    /// The word for it in tables and answers.
+    pub fn name(&self) -> &'static str {
+        match self {
+            State::Queued => "queued",
+            State::InFlight { .. } => "in-flight",
+            State::Unknown { .. } => "unknown",
+            State::Waiting { .. } => "waiting",
+            State::Pending { .. } => "pending",
+            State::Verifying { .. } => "verifying",
+            State::Halted { .. } => "halted",
+        }
+    }
+}
+
+/// Chooses what an event leads to.
+pub fn decide(operation: &Operation, event: Event, now: Timestamp, retry: &RetryPolicy) -> Change {
+    let attempt = operation.state.attempt();
+    match event {
+        Event::Interrupted(text) => lost(attempt, text, now, retry),
+        Event::Replied(Ok(outcome)) => replied(operation, outcome, now, retry),
+        Event::Replied(Err(problem)) => failed(operation, problem, now, retry),
+        Event::Observed(observation) => observed(operation, observation, now, retry),
+    }
+}
+
+fn replied(operation: &Operation, outcome: Outcome, now: Timestamp, retry: &RetryPolicy) -> Change {
+    let how = match outcome.kind {
+        OutcomeKind::Done => How::Done,
+        OutcomeKind::Already => How::Already,
+        OutcomeKind::Adopted => How::Adopted,
+        OutcomeKind::Pending {
+            handle,
+            poll_after_ms,
+        } => {
+            let wait = Duration::from_millis(u64::from(poll_after_ms)).max(retry.backoff_min);
+            return Change::LeftPending {
+                handle,
+                poll_at: later(now, wait),
+            };
+        }
+        OutcomeKind::NeedsHuman { instructions } => {
+            return Change::Halted {
+                problem: Problem::Guarded(instructions),
+            };
+        }
+    };
+    let account = outcome.account.map(|account| AccountSeen {
+        object: account.object,
+        state: account.state,
+    });
+    let result = Completion {
+        how,
+        account,
+        effects: outcome.effects,
+        unreachable: outcome.unreachable,
+        evidence: outcome.evidence,
+    };
+    if operation.action.is_removal() {
+        return Change::Answered {
+            verify_at: later(now, retry.lag),
+            result,
+        };
+    }
+    Change::Completed(result)
+}
+
+fn lost(attempt: u32, text: String, now: Timestamp, retry: &RetryPolicy) -> Change {
+    // The first look comes soon; an app that keeps losing replies is looked at less and less often.
+    let wait = if attempt <= 1 {
+        retry.lag
+    } else {
+        retry.backoff(attempt - 1, None).max(retry.lag)
+    };
+    Change::Lost {
+        observe_at: later(now, wait),
+        text,
+    }
+}
+
+/// What a failed call leads to. The case alone decides.
+fn failed(operation: &Operation, problem: Problem, now: Timestamp, retry: &RetryPolicy) -> Change {
+    let attempt = operation.state.attempt();
+    let again = |problem: Problem, asked_ms: Option<u32>| {
+        let until = later(now, retry.backoff(attempt, asked_ms));
+        Change::Deferred { until, problem }
+    };
+    let again_or_halt = |problem: Problem, asked_ms: Option<u32>| {
+        if attempt >= retry.attempts_max && !operation.action.is_removal() {
+            return Change::Halted { problem };
+        }
+        again(problem, asked_ms)
+    };
+    let much_later = |problem: Problem| Change::Deferred {
+        until: later(now, retry.backoff_max),
+        problem,
+    };
+    match problem {
+        Problem::Transient { after_ms, .. } | Problem::RateLimited { after_ms } => {
+            again_or_halt(problem, after_ms)
+        }
+        Problem::Stale => again_or_halt(problem, None),
+        Problem::OutcomeUnknown(text) => lost(attempt, text, now, retry),
+        // The answer made no sense, so what was done is as open as after no answer.
+        Problem::RemoteDefect(text) => lost(
+            attempt,
+            format!("the answer made no sense: {text}"),
+            now,
+            retry,
+        ),
+        Problem::PluginFailed { text, sent: true } => lost(
+            attempt,
+            format!("the plugin failed after a request had left: {text}"),
+            now,
+            retry,
+        ),
+        Problem::PluginFailed { sent: false, .. } => again_or_halt(problem, None),
+        // A wrong address answers "not found" to everything, so absence is looked at before it is believed.
+        Problem::NotFound(_) if operation.action.is_removal() => {
+            lost(attempt, problem.text(), now, retry)
+        }
+        // These are mended at the target, not at the operation: it waits, however long that takes.
+        Problem::Unauthenticated(_)
+        | Problem::Forbidden(_)
+        | Problem::Denied(_)
+        | Problem::NoCapacity(_) => much_later(problem),
+        // On a change these are the connector's mistake.
+        Problem::CursorExpired | Problem::TokenExpired => again_or_halt(problem, None),
+        Problem::NotFound(_)
+        | Problem::Conflict(_)
+        | Problem::Invalid(_)
+        | Problem::Guarded(_)
+        | Problem::Unsupported(_) => Change::Halted { problem },
+    }
+}
+
+fn observed(
+    operation: &Operation,
+    observation: Observation,
+    now: Timestamp,
+    retry: &RetryPolicy,
+) -> Change {
+    let attempt = operation.state.attempt();
+    let is_verifying = matches!(operation.state, State::Verifying { .. });
+    let completed = |how: How, account: Option<AccountSeen>| {
+        Change::Completed(Completion {
+            how,
+            account,
+            effects: Vec::new(),
+            unreachable: Vec::new(),
+            evidence: None,
+        })
+    };
+    match observation {
+        Observation::Satisfied(account) => completed(
+            if is_verifying {
+                How::Verified
+            } else {
+                How::Observed
+            },
+            account,
+        ),
+        // The app answered the call, and cannot show the result: its answer is all there is.
+        Observation::CannotTell if is_verifying => completed(How::Done, None),
+        Observation::Unsatisfied(account) if is_verifying => {
+            let _ = account;
+            let problem = Problem::RemoteDefect(
+                "the app said it was done, and reading it back shows that it is not".to_owned(),
+            );
+            Change::Deferred {
+                until: later(now, retry.backoff(attempt, None)),
+                problem,
+            }
+        }
+        Observation::Unsatisfied(Some(account))
+            if matches!(operation.action, Action::EnsureAccount(_)) =>
+        {
+            Change::Found { account }
+        }
+        Observation::Unsatisfied(_) | Observation::CannotTell => {
+            let problem = Problem::Transient {
+                text: "the reply was lost, and looking showed that it was not done".to_owned(),
+                after_ms: None,
+            };
+            if attempt >= retry.attempts_max && !operation.action.is_removal() {
+                return Change::Halted { problem };
+            }
+            let wait = if attempt <= 1 {
+                Duration::ZERO
+            } else {
+                retry.backoff(attempt - 1, None)
+            };
+            Change::Deferred {
+                until: later(now, wait),
+                problem,
+            }
+        }
+        // Looking failed: the operation is as unknown as before, and is looked at again later.
+        Observation::Failed(problem) => {
+            let asked_ms = match &problem {
+                Problem::Transient { after_ms, .. } | Problem::RateLimited { after_ms } => {
+                    *after_ms
+                }
+                _ => None,
+            };
+            let observe_at = later(now, retry.backoff(attempt.max(1), asked_ms));
+            Change::Lost {
+                observe_at,
+                text: problem.text(),
+            }
+        }
+    }
+}
+
+impl Operation {
+    /// The state that a change leads to; none where the operation has ended.
+    pub fn after(&self, change: &Change, at: Timestamp) -> Option<State> {
+        let attempt = self.state.attempt();
+        match change {
+            Change::Dispatched { attempt } => Some(State::InFlight {
+                attempt: *attempt,
+                since: at,
+            }),
+            Change::Lost { observe_at, text } => Some(State::Unknown {
+                attempt,
+                observe_at: *observe_at,
+                text: text.clone(),
+            }),
+            Change::Deferred { until, problem } => Some(State::Waiting {
+                attempt,
+                until: *until,
+                problem: problem.clone(),
+            }),
+            Change::LeftPending { handle, poll_at } => Some(State::Pending {
+                attempt,
+                handle: handle.clone(),
+                poll_at: *poll_at,
+            }),
+            Change::Answered { verify_at, .. } => Some(State::Verifying {
+                attempt,
+                verify_at: *verify_at,
+            }),
+            Change::Found { .. } => {
+                let problem =
+                    Problem::OutcomeUnknown("the account is there and not yet complete".to_owned());
+                Some(State::Waiting {
+                    attempt,
+                    until: at,
+                    problem,
+                })
+            }
+            Change::Halted { problem } => Some(State::Halted {
+                attempt,
+                since: at,
+                problem: problem.clone(),
+            }),
+            Change::Completed(_) => None,
+        }
+    }
+}
