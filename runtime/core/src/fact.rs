@@ -244,6 +244,8 @@ pub struct PersonPlanned {
 /// What a plan says of one account.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct AccountPlanned {
+    /// Whether the person is to have the account.
+    pub is_wanted: bool,
     /// What the account should have from now on, each with its reasons.
     pub grants: BTreeMap<EntitlementKey, BTreeSet<Justification>>,
     /// When the account is to be deleted, for somebody who left.

@@ -8,7 +8,7 @@
 //! Read in the order of the data: [`mapping`] turns a row into an [`identity`], [`delta`] says how
 //! it changed, [`policy`] says what the person should have, [`plan`] turns the difference into
 //! operations, [`guard`] stops a plan that changes too much, [`operation`] takes one operation
-//! through its attempts, and [`person`] is the state that all of these facts add up to.
+//! through its attempts, [`observe`] judges what an app shows, and [`person`] is the state that all of these facts add up to.
 
 pub mod connector;
 pub mod delta;
@@ -18,7 +18,9 @@ pub mod guard;
 pub mod id;
 pub mod identity;
 pub mod mapping;
+pub mod observe;
 pub mod operation;
 pub mod person;
 pub mod plan;
 pub mod policy;
+pub mod rule;

@@ -1,1 +1,461 @@
-//! (being written)
+//! How the columns of a feed's file become an [`Identity`].
+//!
+//! IT writes [`Columns`]; [`Mapping::new`] checks them once; [`Mapping::bind`] finds them in the
+//! header of a file, in any order; [`Bound::row`] reads one row. Nothing is guessed: a value that no
+//! table names, or a day that no format reads, sets the row aside. A mapped column that is missing
+//! from the header says nothing about anybody, so it stops the file instead of emptying people.
+//!
+//! Left to others: whether a manager exists (the snapshot knows all keys), what an attribute that
+//! is absent keeps (the planner knows the value before), and which texts become cells (intake).
+
+mod bound;
+mod day;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+
+use crate::finding::{Code, Finding, Severity};
+use crate::identity::Status;
+
+pub use bound::Bound;
+use value::Table;
+
+/// Longest cell of a mapped column, in bytes.
+pub const CELL_BYTES_MAX: usize = 8_192;
+
+/// Most items of one list cell.
+pub const LIST_ITEMS_MAX: usize = 256;
+
+/// Most day formats of one column.
+pub const FORMATS_MAX: usize = 16;
+
+/// The attribute that holds the key of a person's manager.
+pub const MANAGER: &str = "manager";
+
+/// The codes of what can be wrong with a header or a row. Each has a page under `docs/errors/`.
+pub mod code {
+    use crate::finding::Code;
+
+    /// A mapped column is not in the file.
+    pub const COLUMN_MISSING: Code = Code::new("HR-010");
+    /// Two columns of the file answer to one mapped name.
+    pub const COLUMN_AMBIGUOUS: Code = Code::new("HR-011");
+    /// A row has more or fewer cells than the header.
+    pub const CELL_COUNT: Code = Code::new("HR-012");
+    /// The cell with the person's id is empty or cannot be an id.
+    pub const KEY_UNUSABLE: Code = Code::new("HR-013");
+    /// A value stands in no value table.
+    pub const VALUE_UNKNOWN: Code = Code::new("HR-014");
+    /// No format reads the day.
+    pub const DAY_UNREADABLE: Code = Code::new("HR-015");
+    /// The last day is before the first.
+    pub const END_BEFORE_START: Code = Code::new("HR-016");
+    /// A cell has control characters in it.
+    pub const CONTROL_CHARACTER: Code = Code::new("HR-017");
+    /// A cell is too long.
+    pub const CELL_TOO_LONG: Code = Code::new("HR-018");
+    /// A value does not fit its type.
+    pub const VALUE_UNFIT: Code = Code::new("HR-019");
+    /// A place of work has no known time zone.
+    pub const ZONE_UNKNOWN: Code = Code::new("HR-034");
+}
+
+/// A column of the file, under any of several names. Case and surrounding spaces do not count.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Column {
+    /// The names that it may have; exactly one of them has to be in the header.
+    pub names: Vec<String>,
+    /// Whether a file without it is in order; the attribute is then absent, which says nothing.
+    pub optional: bool,
+}
+
+impl Column {
+    /// A column that has to be there, under one name.
+    pub fn named(name: &str) -> Self {
+        Self {
+            names: vec![name.to_owned()],
+            optional: false,
+        }
+    }
+}
+
+/// An attribute: its column and how its cells are read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Attribute {
+    /// Where it is.
+    pub column: Column,
+    /// What its cells are.
+    pub form: Form,
+}
+
+/// How the cells of an attribute are read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// As written, without surrounding white space.
+    Text,
+    /// Yes or no. A value in neither table sets the row aside; case does not count.
+    Boolean {
+        /// The values that mean yes.
+        yes: Vec<String>,
+        /// The values that mean no.
+        no: Vec<String>,
+    },
+    /// A whole number.
+    Integer,
+    /// A day. ISO days and `SuccessFactors`' `/Date(ms)/` are always read; other shapes only with a
+    /// format (as of strptime).
+    Day {
+        /// The formats, tried in order. Two that read one text as two days are refused.
+        formats: Vec<String>,
+    },
+    /// Several texts with a separator between them; empty ones are left out.
+    List {
+        /// What stands between two items.
+        separator: String,
+    },
+}
+
+/// Where the status of an employment comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StatusRule {
+    /// A column with a value table. A value that it does not name sets the row aside, the empty one
+    /// too unless the table names it; case does not count.
+    Column {
+        /// Where it is. Never optional.
+        column: Column,
+        /// What each value means.
+        values: BTreeMap<String, Status>,
+    },
+    /// The feed has no such column; everybody in it has this status.
+    Always(Status),
+}
+
+/// A column with days.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DayColumn {
+    /// Where it is. Never optional: a file that lost its end dates would call leavers back.
+    pub column: Column,
+    /// As in [`Form::Day`].
+    pub formats: Vec<String>,
+}
+
+/// In which zone a person's days begin.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ZoneRule {
+    /// IANA name of the zone of everybody for whom no other is known.
+    pub default: String,
+    /// A column with the place of work.
+    pub column: Option<ZoneColumn>,
+}
+
+/// A column with the place of work.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ZoneColumn {
+    /// Where it is. Never optional.
+    pub column: Column,
+    /// IANA name by value. A value that is not here has to be an IANA name itself; an empty cell
+    /// takes the default, anything else sets the row aside.
+    pub values: BTreeMap<String, String>,
+}
+
+/// How the columns of a feed become people, as IT writes it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Columns {
+    /// The id that HR gives a person. Never optional.
+    pub key: Column,
+    /// Attributes by the name that policy uses.
+    pub attributes: BTreeMap<String, Attribute>,
+    /// The status.
+    pub status: StatusRule,
+    /// The first day.
+    pub start: Option<DayColumn>,
+    /// The last day.
+    pub end: Option<DayColumn>,
+    /// The zone of the days.
+    pub zone: ZoneRule,
+    /// The id of the manager: becomes the text attribute [`MANAGER`].
+    pub manager: Option<Column>,
+}
+
+/// Why columns cannot be used. Each says what to write instead.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum InvalidMapping {
+    /// A column without a name.
+    #[error("`{what}` needs the name of a column")]
+    ColumnUnnamed {
+        /// Which column.
+        what: String,
+    },
+    /// An optional column that may not be.
+    #[error("`{what}` cannot be optional: a file without it would change people whom it says nothing about")]
+    ColumnOptional {
+        /// Which column.
+        what: String,
+    },
+    /// An attribute name that rules could not use.
+    #[error("`{name}` is not a usable attribute name: it begins with a-z, then a-z, 0-9 and `_`, at most 64")]
+    AttributeName {
+        /// The name.
+        name: String,
+    },
+    /// The attribute that the manager column fills.
+    #[error("the attribute `manager` comes from the manager column; give the other one another name")]
+    ManagerTwice,
+    /// One value under two meanings.
+    #[error("`{what}` gives the value `{value}` two meanings")]
+    ValueTwice {
+        /// Which column.
+        what: String,
+        /// The value.
+        value: String,
+    },
+    /// A table that names nothing.
+    #[error("`{what}` needs a value table: which values mean what")]
+    ValuesMissing {
+        /// Which column.
+        what: String,
+    },
+    /// A separator that is empty.
+    #[error("`{what}` needs a separator, such as `;`")]
+    SeparatorMissing {
+        /// Which column.
+        what: String,
+    },
+    /// A format that does not read days.
+    #[error("`{what}`: the format `{format}` does not read a whole day (year, month and day, as in `%d.%m.%Y`)")]
+    FormatUnusable {
+        /// Which column.
+        what: String,
+        /// The format.
+        format: String,
+    },
+    /// Formats that contradict each other.
+    #[error("`{what}`: `{example}` is {first_day} by `{first}` and {second_day} by `{second}`; keep the one that HR's system writes")]
+    FormatsAmbiguous {
+        /// Which column.
+        what: String,
+        /// The one format.
+        first: String,
+        /// The other.
+        second: String,
+        /// A text that both read.
+        example: String,
+        /// How the first reads it.
+        first_day: jiff::civil::Date,
+        /// How the second reads it.
+        second_day: jiff::civil::Date,
+    },
+    /// More formats than anybody needs.
+    #[error("`{what}` has more than {FORMATS_MAX} formats")]
+    FormatsTooMany {
+        /// Which column.
+        what: String,
+    },
+    /// A zone that is not known.
+    #[error("`{zone}` is not an IANA time zone, such as `Europe/Berlin`")]
+    ZoneUnknown {
+        /// The zone.
+        zone: String,
+    },
+}
+
+/// What is wrong with a header (no row) or a row. Names rows, columns and ids, never a person.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// Which kind.
+    pub code: Code,
+    /// The row as a spreadsheet numbers it, the header being row 1; none for the file as a whole.
+    pub row: Option<u32>,
+    /// The column, as the mapping names it.
+    pub column: Option<String>,
+    /// What is wrong, as a sentence without a full stop.
+    pub text: String,
+    /// What to do.
+    pub hint: String,
+}
+
+impl Problem {
+    /// The same as a finding.
+    pub fn finding(&self) -> Finding {
+        let subject = match (&self.row, &self.column) {
+            (Some(row), Some(column)) => format!("row {row}, column `{column}`"),
+            (Some(row), None) => format!("row {row}"),
+            (None, Some(column)) => format!("column `{column}`"),
+            (None, None) => "file".to_owned(),
+        };
+        let severity = Severity::Error;
+        Finding::new(self.code.clone(), severity, subject, self.text.clone())
+            .hint(self.hint.clone())
+    }
+}
+
+/// Columns that were checked: every table is sound, every zone is known, no two formats disagree.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    key: Column,
+    attributes: Vec<Named>,
+    status: StatusReader,
+    start: Option<DayColumn>,
+    end: Option<DayColumn>,
+    zone: TimeZone,
+    zones: Option<(Column, Table<TimeZone>)>,
+    manager: Option<Column>,
+}
+
+#[derive(Clone, Debug)]
+struct Named {
+    name: String,
+    column: Column,
+    reader: value::Reader,
+}
+
+#[derive(Clone, Debug)]
+enum StatusReader {
+    Column(Column, Table<Status>),
+    Always(Status),
+}
+
+impl Mapping {
+    /// Checks columns.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, at once.
+    pub fn new(columns: Columns) -> Result<Self, Vec<InvalidMapping>> {
+        let mut errors = Vec::new();
+        check_columns(&columns, &mut errors);
+        let mut attributes = Vec::new();
+        for (name, Attribute { column, form }) in columns.attributes {
+            if let Some(reader) = value::Reader::new(&name, form, &mut errors) {
+                attributes.push(Named {
+                    name,
+                    column,
+                    reader,
+                });
+            }
+        }
+        for (what, day) in [("start", &columns.start), ("end", &columns.end)] {
+            if let Some(day) = day {
+                day::check_formats(what, &day.formats, &mut errors);
+            }
+        }
+        let status = match columns.status {
+            StatusRule::Always(status) => StatusReader::Always(status),
+            StatusRule::Column { column, values } => {
+                if values.is_empty() {
+                    errors.push(InvalidMapping::ValuesMissing {
+                        what: "status".to_owned(),
+                    });
+                }
+                StatusReader::Column(column, Table::new("status", values, &mut errors))
+            }
+        };
+        let zone = find_zone(&columns.zone.default, &mut errors);
+        let zones = columns.zone.column.map(|ZoneColumn { column, values }| {
+            let known = values
+                .into_iter()
+                .map(|(value, zone)| (value, find_zone(&zone, &mut errors)))
+                .collect::<Vec<_>>();
+            (column, Table::new("zone", known, &mut errors))
+        });
+        if errors.is_empty() {
+            Ok(Self {
+                key: columns.key,
+                attributes,
+                status,
+                start: columns.start,
+                end: columns.end,
+                zone,
+                zones,
+                manager: columns.manager,
+            })
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// Finds the columns in a header.
+    ///
+    /// # Errors
+    /// Every mapped column that is missing or there twice. The file then has to be held: nothing may
+    /// follow from what it does not say.
+    pub fn bind<S: AsRef<str>>(&self, header: &[S]) -> Result<Bound, Vec<Problem>> {
+        Bound::new(self, header)
+    }
+
+    /// The names of the attributes that a person may have by this mapping, in order.
+    pub fn attribute_names(&self) -> impl Iterator<Item = &str> {
+        let manager = self.manager.as_ref().map(|_| MANAGER);
+        self.attributes
+            .iter()
+            .map(|named| named.name.as_str())
+            .chain(manager)
+    }
+}
+
+fn check_columns(columns: &Columns, errors: &mut Vec<InvalidMapping>) {
+    let mut check = |what: &str, column: &Column, may_be_optional: bool| {
+        if column.names.is_empty() || column.names.iter().any(|name| name.trim().is_empty()) {
+            errors.push(InvalidMapping::ColumnUnnamed {
+                what: what.to_owned(),
+            });
+        }
+        if column.optional && !may_be_optional {
+            errors.push(InvalidMapping::ColumnOptional {
+                what: what.to_owned(),
+            });
+        }
+    };
+    check("key", &columns.key, false);
+    if let StatusRule::Column { column, .. } = &columns.status {
+        check("status", column, false);
+    }
+    for (what, day) in [("start", &columns.start), ("end", &columns.end)] {
+        if let Some(day) = day {
+            check(what, &day.column, false);
+        }
+    }
+    if let Some(zone) = &columns.zone.column {
+        check("zone", &zone.column, false);
+    }
+    if let Some(manager) = &columns.manager {
+        check(MANAGER, manager, true);
+    }
+    for (name, attribute) in &columns.attributes {
+        check(name, &attribute.column, true);
+    }
+    for name in columns.attributes.keys() {
+        if name == MANAGER && columns.manager.is_some() {
+            errors.push(InvalidMapping::ManagerTwice);
+        }
+        if !is_attribute_name(name) {
+            errors.push(InvalidMapping::AttributeName { name: name.clone() });
+        }
+    }
+}
+
+fn is_attribute_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    name.len() <= 64
+        && bytes.next().is_some_and(|byte| byte.is_ascii_lowercase())
+        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+/// The zones are those that the program carries: the machine's own tables could give one file two
+/// meanings on two machines.
+fn zone_by_name(name: &str) -> Option<TimeZone> {
+    TimeZoneDatabase::bundled().get(name).ok()
+}
+
+fn find_zone(name: &str, errors: &mut Vec<InvalidMapping>) -> TimeZone {
+    zone_by_name(name).unwrap_or_else(|| {
+        errors.push(InvalidMapping::ZoneUnknown {
+            zone: name.to_owned(),
+        });
+        TimeZone::UTC
+    })
+}

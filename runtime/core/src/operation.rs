@@ -312,7 +312,7 @@ impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             backoff_min: Duration::from_secs(1),
-            backoff_max: Duration::from_secs(15 * 60),
+            backoff_max: Duration::from_mins(15),
             attempts_max: 12,
             lag: Duration::ZERO,
         }
@@ -485,7 +485,6 @@ fn failed(operation: &Operation, problem: Problem, now: Timestamp, retry: &Retry
         Problem::Transient { after_ms, .. } | Problem::RateLimited { after_ms } => {
             again_or_halt(problem, after_ms)
         }
-        Problem::Stale => again_or_halt(problem, None),
         Problem::OutcomeUnknown(text) => lost(attempt, text, now, retry),
         // The answer made no sense, so what was done is as open as after no answer.
         Problem::RemoteDefect(text) => lost(
@@ -500,7 +499,6 @@ fn failed(operation: &Operation, problem: Problem, now: Timestamp, retry: &Retry
             now,
             retry,
         ),
-        Problem::PluginFailed { sent: false, .. } => again_or_halt(problem, None),
         // A wrong address answers "not found" to everything, so absence is looked at before it is believed.
         Problem::NotFound(_) if operation.action.is_removal() => {
             lost(attempt, problem.text(), now, retry)
@@ -510,8 +508,11 @@ fn failed(operation: &Operation, problem: Problem, now: Timestamp, retry: &Retry
         | Problem::Forbidden(_)
         | Problem::Denied(_)
         | Problem::NoCapacity(_) => much_later(problem),
-        // On a change these are the connector's mistake.
-        Problem::CursorExpired | Problem::TokenExpired => again_or_halt(problem, None),
+        // An expired cursor or token on a change is the connector's mistake, and may pass.
+        Problem::Stale
+        | Problem::PluginFailed { sent: false, .. }
+        | Problem::CursorExpired
+        | Problem::TokenExpired => again_or_halt(problem, None),
         Problem::NotFound(_)
         | Problem::Conflict(_)
         | Problem::Invalid(_)
@@ -548,8 +549,7 @@ fn observed(
         ),
         // The app answered the call, and cannot show the result: its answer is all there is.
         Observation::CannotTell if is_verifying => completed(How::Done, None),
-        Observation::Unsatisfied(account) if is_verifying => {
-            let _ = account;
+        Observation::Unsatisfied(_) if is_verifying => {
             let problem = Problem::RemoteDefect(
                 "the app said it was done, and reading it back shows that it is not".to_owned(),
             );

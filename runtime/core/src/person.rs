@@ -39,6 +39,8 @@ pub struct Person {
 /// A person's account at one target, as far as the ledger knows.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Account {
+    /// Whether the person is to have it, by the last plan.
+    pub is_wanted: bool,
     /// The app's key of it; none before it is known. Stays after a deletion, as the tombstone.
     pub object: Option<ObjectRef>,
     /// Its state; none before it is known.
@@ -108,10 +110,11 @@ impl Person {
         person.plan = planned.plan;
         for (target, account_planned) in &planned.accounts {
             let account = person.accounts.entry(target.clone()).or_default();
+            account.is_wanted = account_planned.is_wanted;
             account.delete_at = account_planned.delete_at;
             account.justify(&account_planned.grants, planned.plan);
             // What has begun goes on; what only waited is superseded by this plan.
-            account.operations.retain(|operation| operation.has_begun());
+            account.operations.retain(Operation::has_begun);
             account
                 .operations
                 .extend(account_planned.operations.iter().cloned());
@@ -366,7 +369,7 @@ impl Account {
                             drop(self.attributes.insert(name.clone(), values.clone()))
                         }
                         AttributeChange::Clear => drop(self.attributes.remove(name)),
-                    }
+                    };
                 }
             }
             Action::EnsureState(state) => self.state = Some(*state),

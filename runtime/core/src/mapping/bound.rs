@@ -1,0 +1,441 @@
+//! A mapping whose columns were found in one file's header: reads that file's rows.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::value::{Fault, Said, checked};
+use super::{
+    Code, Column, DayColumn, MANAGER, Mapping, Problem, StatusReader, code, day, zone_by_name,
+};
+use crate::id::PersonKey;
+use crate::identity::{Attributes, Employment, Identity, Status, Value};
+
+/// Longest piece of a cell that a problem quotes, in characters.
+const QUOTED_CHARS_MAX: usize = 40;
+
+/// A mapping bound to a header.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    mapping: Mapping,
+    width: usize,
+    key: Place,
+    attributes: Vec<Option<Place>>,
+    status: Option<Place>,
+    start: Option<Place>,
+    end: Option<Place>,
+    zone: Option<Place>,
+    manager: Option<Place>,
+}
+
+/// Where a column is in the file, and by which of its names.
+#[derive(Clone, Debug)]
+struct Place {
+    index: usize,
+    name: String,
+}
+
+/// The days of an employment, read and not yet placed in a zone.
+struct Days {
+    start: Option<Date>,
+    end: Option<Date>,
+}
+
+impl Bound {
+    pub(super) fn new<S: AsRef<str>>(
+        mapping: &Mapping,
+        header: &[S],
+    ) -> Result<Self, Vec<Problem>> {
+        let mut search = Search {
+            header: header.iter().map(|name| fold(name.as_ref())).collect(),
+            problems: Vec::new(),
+            found: 0,
+        };
+        let key = search.place("the person's id", &mapping.key);
+        let attributes = mapping
+            .attributes
+            .iter()
+            .map(|named| search.place(&format!("`{}`", named.name), &named.column))
+            .collect();
+        let status = match &mapping.status {
+            StatusReader::Column(column, _) => search.place("the status", column),
+            StatusReader::Always(_) => None,
+        };
+        let mut days = |what: &str, day: &Option<DayColumn>| {
+            day.as_ref().and_then(|day| search.place(what, &day.column))
+        };
+        let start = days("the first day", &mapping.start);
+        let end = days("the last day", &mapping.end);
+        let zones = mapping.zones.as_ref();
+        let zone = zones.and_then(|(column, _)| search.place("the place of work", column));
+        let manager = mapping.manager.as_ref();
+        let manager = manager.and_then(|column| search.place("the manager", column));
+        let Some(key) = key.filter(|_| search.problems.is_empty()) else {
+            return Err(search.into_problems());
+        };
+        Ok(Self {
+            mapping: mapping.clone(),
+            width: header.len(),
+            key,
+            attributes,
+            status,
+            start,
+            end,
+            zone,
+            manager,
+        })
+    }
+
+    /// How many cells a row has to have.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Which cell holds the person's id, counted from 0.
+    pub fn key_index(&self) -> usize {
+        self.key.index
+    }
+
+    /// The person's id as written in a row, without surrounding white space.
+    ///
+    /// # Errors
+    /// The row has not as many cells as the header, or the cell cannot be an id. Nobody can then
+    /// say whose row it is.
+    pub fn key<'a, S: AsRef<str>>(&self, cells: &'a [S], row: u32) -> Result<&'a str, Problem> {
+        if cells.len() != self.width {
+            return Err(Problem {
+                code: code::CELL_COUNT,
+                row: Some(row),
+                column: None,
+                text: format!(
+                    "the row has {} cells, the header has {}",
+                    cells.len(),
+                    self.width
+                ),
+                hint: "look for a separator or line break inside a text that is not in quotes, \
+                       and export again"
+                    .to_owned(),
+            });
+        }
+        let key = cells[self.key.index].as_ref().trim();
+        match PersonKey::new(key) {
+            Ok(_) => Ok(key),
+            Err(invalid) => Err(Problem {
+                code: code::KEY_UNUSABLE,
+                row: Some(row),
+                column: Some(self.key.name.clone()),
+                text: format!("the id of this row cannot be used: {}", invalid.reason),
+                hint: "give the person an id in HR's system and export again".to_owned(),
+            }),
+        }
+    }
+
+    /// The manager's id as written in a row; none where the cell or the column is empty or missing.
+    pub fn manager<'a, S: AsRef<str>>(&self, cells: &'a [S]) -> Option<&'a str> {
+        let cell = cells.get(self.manager.as_ref()?.index)?;
+        let text = cell.as_ref().trim();
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// The name of the column with the manager, as the mapping has it.
+    pub fn manager_column(&self) -> Option<&str> {
+        self.manager.as_ref().map(|place| place.name.as_str())
+    }
+
+    /// Whether a row can be read, without building anything.
+    ///
+    /// # Errors
+    /// As [`Bound::row`].
+    pub fn check<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<(), Problem> {
+        self.key(cells, row)?;
+        self.each_attribute(cells, row, |_, _| ())?;
+        self.employment(cells, row).map(drop)
+    }
+
+    /// Reads a row, which has the number `row` in the file.
+    ///
+    /// # Errors
+    /// Why the row is set aside: nothing of it counts.
+    pub fn row<S: AsRef<str>>(
+        &self,
+        cells: &[S],
+        row: u32,
+    ) -> Result<(PersonKey, Identity), Problem> {
+        let key = self.key(cells, row)?;
+        let Ok(key) = PersonKey::new(key) else {
+            // `Bound::key` has just made one of it.
+            return Err(self.problem(code::KEY_UNUSABLE, row, &self.key, String::new()));
+        };
+        let mut attributes = Attributes::new();
+        self.each_attribute(cells, row, |name, said| {
+            attributes.insert(name.to_owned(), said.value());
+        })?;
+        if let Some(Value::Empty) = attributes.get(MANAGER) {
+            // An empty manager is a statement like any other and stays.
+        }
+        let employment = self.employment(cells, row)?;
+        let identity = Identity {
+            attributes,
+            employment,
+        };
+        Ok((key, identity))
+    }
+
+    fn each_attribute<S: AsRef<str>>(
+        &self,
+        cells: &[S],
+        row: u32,
+        mut take: impl FnMut(&str, Said<'_>),
+    ) -> Result<(), Problem> {
+        for (named, place) in self.mapping.attributes.iter().zip(&self.attributes) {
+            let Some(place) = place else { continue };
+            let said = named.reader.read(cells[place.index].as_ref());
+            take(&named.name, said.map_err(|fault| self.fault(fault, row, place))?);
+        }
+        if let Some(place) = &self.manager {
+            let text = self.cell(cells, row, place)?;
+            let said = if text.is_empty() {
+                Said::Empty
+            } else {
+                Said::Text(text)
+            };
+            take(MANAGER, said);
+        }
+        Ok(())
+    }
+
+    fn employment<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<Employment, Problem> {
+        let status = self.status(cells, row)?;
+        let days = Days {
+            start: self.day(cells, row, self.start.as_ref(), self.mapping.start.as_ref())?,
+            end: self.day(cells, row, self.end.as_ref(), self.mapping.end.as_ref())?,
+        };
+        if let (Some(start), Some(end), Some(place)) = (days.start, days.end, &self.end)
+            && end < start
+        {
+            let text = format!("the last day {end} is before the first day {start}");
+            return Err(Problem {
+                hint: "correct one of the two days in HR's system and export again".to_owned(),
+                ..self.problem(code::END_BEFORE_START, row, place, text)
+            });
+        }
+        let zone = self.zone(cells, row)?;
+        let (starts_at, ends_at) = self.instants(&days, zone.as_ref(), row)?;
+        Ok(Employment {
+            status,
+            starts_at,
+            ends_at,
+        })
+    }
+
+    fn status<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<Status, Problem> {
+        let (table, place) = match (&self.mapping.status, &self.status) {
+            (StatusReader::Always(status), _) => return Ok(*status),
+            (StatusReader::Column(_, table), Some(place)) => (table, place),
+            (StatusReader::Column(column, _), None) => {
+                // `Bound::new` refuses a header without the status column.
+                return Err(missing("the status", column));
+            }
+        };
+        let text = self.cell(cells, row, place)?;
+        table.get(text).copied().ok_or_else(|| Problem {
+            hint: "correct the cell, or ask IT to add the value to `status.values` in muster.toml"
+                .to_owned(),
+            ..self.problem(
+                code::VALUE_UNKNOWN,
+                row,
+                place,
+                format!("{} is not a status that the mapping names", quoted(text)),
+            )
+        })
+    }
+
+    fn day<S: AsRef<str>>(
+        &self,
+        cells: &[S],
+        row: u32,
+        place: Option<&Place>,
+        column: Option<&DayColumn>,
+    ) -> Result<Option<Date>, Problem> {
+        let (Some(place), Some(column)) = (place, column) else {
+            return Ok(None);
+        };
+        let text = self.cell(cells, row, place)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        if let Some(day) = day::read(text, &column.formats) {
+            return Ok(Some(day));
+        }
+        let mut problem = self.fault(Fault::NotADay, row, place);
+        // Without a digit it is no date at all, and may be somebody's name in the wrong column.
+        if text.bytes().any(|byte| byte.is_ascii_digit()) {
+            problem.text = format!("{} is not a day in any format of this column", quoted(text));
+        }
+        Err(problem)
+    }
+
+    fn zone<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<Option<TimeZone>, Problem> {
+        let (Some((_, table)), Some(place)) = (&self.mapping.zones, &self.zone) else {
+            return Ok(None);
+        };
+        let text = self.cell(cells, row, place)?;
+        if let Some(zone) = table.get(text) {
+            return Ok(Some(zone.clone()));
+        }
+        if text.is_empty() {
+            return Ok(None);
+        }
+        zone_by_name(text).map(Some).ok_or_else(|| Problem {
+            hint: "correct the cell, or ask IT to add the place to `zone.values` in muster.toml"
+                .to_owned(),
+            ..self.problem(
+                code::ZONE_UNKNOWN,
+                row,
+                place,
+                "the place of work has no known time zone".to_owned(),
+            )
+        })
+    }
+
+    fn instants(
+        &self,
+        days: &Days,
+        zone: Option<&TimeZone>,
+        row: u32,
+    ) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
+        let zone = zone.unwrap_or(&self.mapping.zone);
+        let out_of_range = |place: &Option<Place>| {
+            let place = place.as_ref().unwrap_or(&self.key);
+            self.fault(Fault::NotADay, row, place)
+        };
+        let starts_at = match days.start {
+            None => None,
+            Some(start) => Some(
+                day::first_instant(start, zone).ok_or_else(|| out_of_range(&self.start))?,
+            ),
+        };
+        let ends_at = match days.end {
+            None => None,
+            Some(end) => {
+                day::first_instant_after(end, zone).map_err(|()| out_of_range(&self.end))?
+            }
+        };
+        Ok((starts_at, ends_at))
+    }
+
+    fn cell<'a, S: AsRef<str>>(
+        &self,
+        cells: &'a [S],
+        row: u32,
+        place: &Place,
+    ) -> Result<&'a str, Problem> {
+        checked(cells[place.index].as_ref()).map_err(|fault| self.fault(fault, row, place))
+    }
+
+    fn fault(&self, fault: Fault, row: u32, place: &Place) -> Problem {
+        Problem {
+            hint: fault.hint().to_owned(),
+            ..self.problem(fault.code(), row, place, fault.text())
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "read beside `fault`, at the same call sites")]
+    fn problem(&self, code: Code, row: u32, place: &Place, text: String) -> Problem {
+        Problem {
+            code,
+            row: Some(row),
+            column: Some(place.name.clone()),
+            text,
+            hint: String::new(),
+        }
+    }
+}
+
+/// Looks for columns in a header and keeps what it does not find.
+struct Search {
+    header: Vec<String>,
+    problems: Vec<Problem>,
+    found: u32,
+}
+
+impl Search {
+    fn place(&mut self, what: &str, column: &Column) -> Option<Place> {
+        let mut hits = Vec::new();
+        for name in &column.names {
+            let folded = fold(name);
+            let is_repeated = hits.iter().any(|hit: &Place| fold(&hit.name) == folded);
+            if is_repeated {
+                continue;
+            }
+            for (index, cell) in self.header.iter().enumerate() {
+                if *cell == folded {
+                    hits.push(Place {
+                        index,
+                        name: name.trim().to_owned(),
+                    });
+                }
+            }
+        }
+        match (hits.len(), column.optional) {
+            (0, true) => None,
+            (0, false) => {
+                self.problems.push(missing(what, column));
+                None
+            }
+            (1, _) => {
+                self.found += 1;
+                hits.pop()
+            }
+            (count, _) => {
+                self.found += 1;
+                self.problems.push(Problem {
+                    code: code::COLUMN_AMBIGUOUS,
+                    row: None,
+                    column: Some(hits[0].name.clone()),
+                    text: format!("{count} columns of the file could be {what}"),
+                    hint: "export the column once, or ask IT to leave only one name in the mapping"
+                        .to_owned(),
+                });
+                None
+            }
+        }
+    }
+
+    /// A header in which nothing was found is no header, most likely.
+    fn into_problems(self) -> Vec<Problem> {
+        if self.found > 0 || self.problems.len() < 2 {
+            return self.problems;
+        }
+        let mut problems = vec![Problem {
+            code: code::COLUMN_MISSING,
+            row: None,
+            column: None,
+            text: "the first row is not a header: no column of the mapping is in it".to_owned(),
+            hint: "export with the column names in the first row".to_owned(),
+        }];
+        problems.extend(self.problems);
+        problems
+    }
+}
+
+fn missing(what: &str, column: &Column) -> Problem {
+    let names: Vec<String> = column.names.iter().map(|name| format!("`{name}`")).collect();
+    Problem {
+        code: code::COLUMN_MISSING,
+        row: None,
+        column: column.names.first().cloned(),
+        text: format!("the column for {what} is not in the file: {}", names.join(" or ")),
+        hint: "export with this column, or ask IT to correct the mapping of the feed".to_owned(),
+    }
+}
+
+fn fold(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
+fn quoted(text: &str) -> String {
+    let short: String = text.chars().take(QUOTED_CHARS_MAX).collect();
+    let more = if short.len() < text.len() { "..." } else { "" };
+    format!("`{}{more}`", short.escape_debug())
+}

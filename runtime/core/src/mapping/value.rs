@@ -1,0 +1,217 @@
+//! One cell: what it says by the type of its attribute, or why it says nothing.
+
+use jiff::civil::Date;
+
+use super::{
+    CELL_BYTES_MAX, Code, Form, InvalidMapping, LIST_ITEMS_MAX, code, day,
+};
+use crate::identity::Value;
+
+/// Values by the text that stands for them, whatever its case.
+#[derive(Clone, Debug)]
+pub(super) struct Table<T>(Vec<(String, T)>);
+
+impl<T: Clone> Table<T> {
+    pub(super) fn new(
+        what: &str,
+        values: impl IntoIterator<Item = (String, T)>,
+        errors: &mut Vec<InvalidMapping>,
+    ) -> Self {
+        let mut table: Vec<(String, T)> = Vec::new();
+        for (text, value) in values {
+            let folded = fold(&text);
+            if table.iter().any(|(known, _)| *known == folded) {
+                errors.push(InvalidMapping::ValueTwice {
+                    what: what.to_owned(),
+                    value: text,
+                });
+            } else {
+                table.push((folded, value));
+            }
+        }
+        Self(table)
+    }
+
+    pub(super) fn get(&self, text: &str) -> Option<&T> {
+        let find = |text: &str| {
+            let hit = self.0.iter().find(|(known, _)| known == text);
+            hit.map(|(_, value)| value)
+        };
+        find(text).or_else(|| find(&fold(text)))
+    }
+}
+
+fn fold(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+/// How the cells of one attribute are read.
+#[derive(Clone, Debug)]
+pub(super) enum Reader {
+    Text,
+    Boolean(Table<bool>),
+    Integer,
+    Day(Vec<String>),
+    List(String),
+}
+
+/// What a cell says, still borrowed from the row: checking a million rows allocates nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Said<'a> {
+    Empty,
+    Text(&'a str),
+    Boolean(bool),
+    Integer(i64),
+    Day(Date),
+    List(&'a str, &'a str),
+}
+
+/// Why a cell says nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fault {
+    Control,
+    TooLong,
+    Unknown,
+    NotADay,
+    NotANumber,
+    TooManyItems,
+}
+
+impl Reader {
+    pub(super) fn new(what: &str, form: Form, errors: &mut Vec<InvalidMapping>) -> Option<Self> {
+        let what = || what.to_owned();
+        Some(match form {
+            Form::Text => Reader::Text,
+            Form::Integer => Reader::Integer,
+            Form::Boolean { yes, no } => {
+                if yes.is_empty() || no.is_empty() {
+                    errors.push(InvalidMapping::ValuesMissing { what: what() });
+                }
+                let yes = yes.into_iter().map(|text| (text, true));
+                let no = no.into_iter().map(|text| (text, false));
+                Reader::Boolean(Table::new(&what(), yes.chain(no), errors))
+            }
+            Form::Day { formats } => {
+                day::check_formats(&what(), &formats, errors);
+                Reader::Day(formats)
+            }
+            Form::List { separator } if separator.is_empty() => {
+                errors.push(InvalidMapping::SeparatorMissing { what: what() });
+                return None;
+            }
+            Form::List { separator } => Reader::List(separator),
+        })
+    }
+
+    pub(super) fn read<'a>(&'a self, cell: &'a str) -> Result<Said<'a>, Fault> {
+        let text = checked(cell)?;
+        // An empty value that the table names is a value; anywhere else the cell is empty.
+        if let Reader::Boolean(table) = self
+            && let Some(value) = table.get(text)
+        {
+            return Ok(Said::Boolean(*value));
+        }
+        if text.is_empty() {
+            return Ok(Said::Empty);
+        }
+        match self {
+            Reader::Text => Ok(Said::Text(text)),
+            Reader::Boolean(_) => Err(Fault::Unknown),
+            Reader::Integer => text.parse().map(Said::Integer).map_err(|_| Fault::NotANumber),
+            Reader::Day(formats) => day::read(text, formats)
+                .map(Said::Day)
+                .ok_or(Fault::NotADay),
+            Reader::List(separator) => {
+                if text.split(separator.as_str()).nth(LIST_ITEMS_MAX).is_some() {
+                    return Err(Fault::TooManyItems);
+                }
+                Ok(Said::List(text, separator))
+            }
+        }
+    }
+}
+
+impl Said<'_> {
+    pub(super) fn value(self) -> Value {
+        match self {
+            Said::Empty => Value::Empty,
+            Said::Text(text) => Value::Text(with_plain_line_breaks(text)),
+            Said::Boolean(value) => Value::Boolean(value),
+            Said::Integer(value) => Value::Integer(value),
+            Said::Day(day) => Value::Day(day),
+            Said::List(text, separator) => {
+                let items = text.split(separator).map(str::trim);
+                Value::List(
+                    items
+                        .filter(|item| !item.is_empty())
+                        .map(with_plain_line_breaks)
+                        .collect(),
+                )
+            }
+        }
+    }
+}
+
+impl Fault {
+    pub(super) fn code(self) -> Code {
+        match self {
+            Fault::Control => code::CONTROL_CHARACTER,
+            Fault::TooLong => code::CELL_TOO_LONG,
+            Fault::Unknown => code::VALUE_UNKNOWN,
+            Fault::NotADay => code::DAY_UNREADABLE,
+            Fault::NotANumber | Fault::TooManyItems => code::VALUE_UNFIT,
+        }
+    }
+
+    pub(super) fn text(self) -> String {
+        match self {
+            Fault::Control => "the cell has a control character in it".to_owned(),
+            Fault::TooLong => format!("the cell is longer than {CELL_BYTES_MAX} bytes"),
+            Fault::Unknown => "the value stands in no value table of this column".to_owned(),
+            Fault::NotADay => "the cell is not a day in any format of this column".to_owned(),
+            Fault::NotANumber => "the cell is not a whole number".to_owned(),
+            Fault::TooManyItems => format!("the list has more than {LIST_ITEMS_MAX} items"),
+        }
+    }
+
+    pub(super) fn hint(self) -> &'static str {
+        match self {
+            Fault::Control => "remove the character in HR's system and export again",
+            Fault::TooLong => "shorten the text in HR's system and export again",
+            Fault::Unknown => {
+                "correct the cell, or ask IT to add the value to the column's table in muster.toml"
+            }
+            Fault::NotADay => {
+                "correct the cell, or ask IT to add the format to the column's `formats` in muster.toml"
+            }
+            Fault::NotANumber => "correct the cell",
+            Fault::TooManyItems => "shorten the list",
+        }
+    }
+}
+
+/// The text of a cell without surrounding white space, if nothing is wrong with it. Line breaks and
+/// tabs may stand in a text, such as an address.
+pub(super) fn checked(cell: &str) -> Result<&str, Fault> {
+    let text = cell.trim();
+    if text.len() > CELL_BYTES_MAX {
+        return Err(Fault::TooLong);
+    }
+    let is_plain = |byte: u8| (0x20..0x7f).contains(&byte);
+    if text.bytes().all(is_plain) {
+        return Ok(text);
+    }
+    let is_break = |char: char| matches!(char, '\n' | '\r' | '\t');
+    if text.chars().any(|char| char.is_control() && !is_break(char)) {
+        return Err(Fault::Control);
+    }
+    Ok(text)
+}
+
+fn with_plain_line_breaks(text: &str) -> String {
+    if text.contains('\r') {
+        text.replace("\r\n", "\n").replace('\r', "\n")
+    } else {
+        text.to_owned()
+    }
+}

@@ -1,0 +1,307 @@
+//! Expressions over a person's attributes, in CEL (<https://cel.dev>).
+//!
+//! The variables are the attributes that the feeds' mappings name, and `key`, `feed` and `phase`.
+//! A text, and an empty cell, is a string; a day is the string `YYYY-MM-DD`, so that days compare;
+//! a list is a list of strings. An expression that fails for a person is never taken as "no": the
+//! person is left as they are, and a finding says which expression failed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use cel::{Context, Env, Program, extensions};
+
+use crate::connector::Scalar;
+use crate::id::PersonId;
+use crate::identity::{Identity, Phase, Value};
+
+/// Variables that every expression can use besides attributes.
+pub const BUILT_IN: [&str; 3] = ["key", "feed", "phase"];
+
+/// Longest expression, in bytes.
+pub const EXPRESSION_BYTES_MAX: usize = 4096;
+
+/// An expression that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidExpression {
+    /// It does not parse.
+    #[error("`{source_text}` is not an expression: {reason}")]
+    Syntax {
+        /// The expression.
+        source_text: String,
+        /// What the parser says.
+        reason: String,
+    },
+    /// It uses a name that no feed has.
+    #[error("`{source_text}` uses `{name}`, which no feed's mapping has")]
+    UnknownName {
+        /// The expression.
+        source_text: String,
+        /// The name.
+        name: String,
+        /// The nearest name that there is.
+        nearest: Option<String>,
+    },
+    /// It is too long to be meant.
+    #[error("an expression of {bytes} bytes is longer than the {EXPRESSION_BYTES_MAX} that are read")]
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+    },
+}
+
+/// An expression that failed for a person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{source_text}` has no value: {reason}")]
+pub struct Failed {
+    /// The expression.
+    pub source_text: String,
+    /// Why. The types involved; never a value.
+    pub reason: String,
+}
+
+/// A compiled expression.
+#[derive(Debug)]
+pub struct Expression {
+    source: String,
+    program: Program,
+    names: BTreeSet<String>,
+    /// Just one name: answered without the interpreter.
+    single: Option<String>,
+}
+
+/// The language: CEL's standard library and its string functions.
+#[derive(Clone)]
+pub struct Language(Arc<Env>);
+
+impl std::fmt::Debug for Language {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Language(CEL)")
+    }
+}
+
+impl Default for Language {
+    fn default() -> Self {
+        let mut env = Env::stdlib();
+        // Adding to a fresh standard environment cannot clash; without it the string functions are
+        // unknown names, which compiling reports.
+        drop(env.add_extension(extensions::strings));
+        Self(Arc::new(env))
+    }
+}
+
+impl Language {
+    /// Compiles an expression; `known` are the attribute names that it may use.
+    pub fn compile(&self, source: &str, known: &BTreeSet<String>) -> Result<Expression, InvalidExpression> {
+        if source.len() > EXPRESSION_BYTES_MAX {
+            return Err(InvalidExpression::TooLong { bytes: source.len() });
+        }
+        let program = self.0.compile(source).map_err(|error| InvalidExpression::Syntax {
+            source_text: source.to_owned(),
+            reason: one_line(&error.to_string()),
+        })?;
+        let names: BTreeSet<String> =
+            program.references().variables().into_iter().map(str::to_owned).collect();
+        for name in &names {
+            if !known.contains(name) && !BUILT_IN.contains(&name.as_str()) {
+                return Err(InvalidExpression::UnknownName {
+                    source_text: source.to_owned(),
+                    name: name.clone(),
+                    nearest: nearest(name, known),
+                });
+            }
+        }
+        let single = names.iter().find(|name| name.as_str() == source.trim()).cloned();
+        Ok(Expression { source: source.to_owned(), program, names, single })
+    }
+}
+
+/// A parser's message, which spans lines, on one.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The known name that shares the longest beginning, for a hint.
+fn nearest(name: &str, known: &BTreeSet<String>) -> Option<String> {
+    let common = |other: &str| name.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    known.iter().max_by_key(|other| common(other)).filter(|other| common(other) >= 2).cloned()
+}
+
+impl Expression {
+    /// As it was written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The names that it uses.
+    pub fn names(&self) -> &BTreeSet<String> {
+        &self.names
+    }
+
+    /// Its value as yes or no.
+    pub fn holds(&self, scope: &Scope<'_>) -> Result<bool, Failed> {
+        match self.resolve(scope)? {
+            cel::Value::Bool(yes) => Ok(yes),
+            other => Err(self.failed(format!("it gives {}, and a rule has to give true or false", other.type_of()))),
+        }
+    }
+
+    /// Its value for an app; empty where it gives nothing.
+    pub fn values(&self, scope: &Scope<'_>) -> Result<Vec<Scalar>, Failed> {
+        if let Some(name) = &self.single {
+            return Ok(scope.scalars(name));
+        }
+        let value = self.resolve(scope)?;
+        self.scalars(value)
+    }
+
+    fn scalars(&self, value: cel::Value) -> Result<Vec<Scalar>, Failed> {
+        Ok(match value {
+            cel::Value::Null => Vec::new(),
+            cel::Value::String(text) if text.is_empty() => Vec::new(),
+            cel::Value::String(text) => vec![Scalar::Text(text.as_ref().clone())],
+            cel::Value::Bool(yes) => vec![Scalar::Boolean(yes)],
+            #[expect(clippy::cast_precision_loss, reason = "the contract's numbers are exact to 2^53, as documented")]
+            cel::Value::Int(number) => vec![Scalar::Number(number as f64)],
+            #[expect(clippy::cast_precision_loss, reason = "the contract's numbers are exact to 2^53, as documented")]
+            cel::Value::UInt(number) => vec![Scalar::Number(number as f64)],
+            cel::Value::Float(number) => vec![Scalar::Number(number)],
+            cel::Value::List(items) => {
+                let mut scalars = Vec::with_capacity(items.len());
+                for item in items.iter() {
+                    scalars.extend(self.scalars(item.clone())?);
+                }
+                scalars
+            }
+            other => return Err(self.failed(format!("it gives {}, which no app can take", other.type_of()))),
+        })
+    }
+
+    fn resolve(&self, scope: &Scope<'_>) -> Result<cel::Value, Failed> {
+        self.program.execute(&scope.context).map_err(|error| self.failed(one_line(&error.to_string())))
+    }
+
+    fn failed(&self, reason: String) -> Failed {
+        Failed { source_text: self.source.clone(), reason }
+    }
+}
+
+/// What an expression can see of one person.
+pub struct Scope<'v> {
+    context: Context<'v, 'v>,
+    values: BTreeMap<String, Value>,
+}
+
+impl std::fmt::Debug for Scope<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Values are personal.
+        f.debug_struct("Scope").field("names", &self.values.keys()).finish_non_exhaustive()
+    }
+}
+
+impl Scope<'_> {
+    /// A scope with these names; those that the person does not have are empty.
+    pub fn new(language: &Language, names: &BTreeSet<String>, person: &PersonId, identity: &Identity, phase: Phase) -> Self {
+        let mut context = Context::with_env(Arc::clone(&language.0));
+        let mut values = BTreeMap::new();
+        for name in names {
+            let value = match name.as_str() {
+                "key" => Value::Text(person.key.as_str().to_owned()),
+                "feed" => Value::Text(person.feed.as_str().to_owned()),
+                "phase" => Value::Text(phase.as_str().to_owned()),
+                name => identity.attributes.get(name).cloned().unwrap_or(Value::Empty),
+            };
+            context.add_variable_from_value(name.as_str(), cel_value(&value));
+            values.insert(name.clone(), value);
+        }
+        Self { context, values }
+    }
+
+    fn scalars(&self, name: &str) -> Vec<Scalar> {
+        match self.values.get(name) {
+            None | Some(Value::Empty) => Vec::new(),
+            Some(Value::Text(text)) if text.is_empty() => Vec::new(),
+            Some(Value::Text(text)) => vec![Scalar::Text(text.clone())],
+            Some(Value::Boolean(yes)) => vec![Scalar::Boolean(*yes)],
+            #[expect(clippy::cast_precision_loss, reason = "the contract's numbers are exact to 2^53, as documented")]
+            Some(Value::Integer(number)) => vec![Scalar::Number(*number as f64)],
+            Some(Value::Day(day)) => vec![Scalar::Text(day.to_string())],
+            Some(Value::List(items)) => items.iter().cloned().map(Scalar::Text).collect(),
+        }
+    }
+}
+
+fn cel_value(value: &Value) -> cel::Value {
+    match value {
+        Value::Empty => cel::Value::from(""),
+        Value::Text(text) => cel::Value::from(text.as_str()),
+        Value::Boolean(yes) => cel::Value::Bool(*yes),
+        Value::Integer(number) => cel::Value::Int(*number),
+        Value::Day(day) => cel::Value::from(day.to_string()),
+        Value::List(items) => cel::Value::List(Arc::new(items.iter().map(|item| cel::Value::from(item.as_str())).collect())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{Employment, Status};
+
+    fn person(attributes: &[(&str, Value)]) -> (PersonId, Identity) {
+        let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let employment = Employment { status: Status::Active, starts_at: None, ends_at: None };
+        (PersonId::parse("hr:7").unwrap(), Identity { attributes, employment })
+    }
+
+    fn known() -> BTreeSet<String> {
+        ["department", "is_manager", "first_name", "last_name", "hired", "skills"].map(str::to_owned).into()
+    }
+
+    #[track_caller]
+    fn check(source: &str, attributes: &[(&str, Value)], expected: Result<Vec<Scalar>, ()>) {
+        let language = Language::default();
+        let expression = language.compile(source, &known()).unwrap();
+        let (id, identity) = person(attributes);
+        let scope = Scope::new(&language, expression.names(), &id, &identity, Phase::Active);
+        assert_eq!(expression.values(&scope).map_err(drop), expected, "{source}");
+    }
+
+    #[test]
+    fn expressions_see_attributes_with_their_types() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let yes = Ok(vec![Scalar::Boolean(true)]);
+        check("department == 'Sales'", &[("department", text("Sales"))], yes.clone());
+        check("department in ['Sales', 'Legal']", &[("department", text("Legal"))], yes.clone());
+        check("is_manager && phase == 'active'", &[("is_manager", Value::Boolean(true))], yes.clone());
+        check("hired >= '2026-01-01'", &[("hired", Value::Day("2026-05-01".parse().unwrap()))], yes.clone());
+        check("'rust' in skills", &[("skills", Value::List(vec!["rust".to_owned()]))], yes.clone());
+        check("department == ''", &[("department", Value::Empty)], yes.clone());
+        check("department == ''", &[], yes.clone());
+        check("department.matches('^Sal')", &[("department", text("Sales"))], yes);
+        let name = [("first_name", text("Ada")), ("last_name", text("Byron"))];
+        check("first_name + ' ' + last_name", &name, Ok(vec![Scalar::Text("Ada Byron".to_owned())]));
+        check("first_name.lowerAscii()", &name, Ok(vec![Scalar::Text("ada".to_owned())]));
+        check("last_name", &name, Ok(vec![Scalar::Text("Byron".to_owned())]));
+        check("last_name", &[], Ok(vec![]));
+        check("key", &[], Ok(vec![Scalar::Text("7".to_owned())]));
+    }
+
+    #[test]
+    fn an_expression_that_fails_is_not_a_no() {
+        let language = Language::default();
+        let expression = language.compile("is_manager && true", &known()).unwrap();
+        let (id, identity) = person(&[("is_manager", Value::Empty)]);
+        let scope = Scope::new(&language, expression.names(), &id, &identity, Phase::Active);
+        assert!(expression.holds(&scope).is_err());
+        let expression = language.compile("department", &known()).unwrap();
+        let scope = Scope::new(&language, expression.names(), &id, &identity, Phase::Active);
+        assert!(expression.holds(&scope).unwrap_err().to_string().contains("true or false"));
+    }
+
+    #[test]
+    fn a_name_that_no_feed_has_is_refused_with_the_nearest() {
+        let language = Language::default();
+        let error = language.compile("departement == 'Sales'", &known()).unwrap_err();
+        assert!(matches!(&error, InvalidExpression::UnknownName { nearest: Some(name), .. } if name == "department"), "{error:?}");
+        assert!(matches!(language.compile("department ==", &known()), Err(InvalidExpression::Syntax { .. })));
+    }
+}
