@@ -1,3 +1,101 @@
-//! `cargo xtask`.
+//! `cargo xtask`: everything a developer, a visitor and the continuous integration run.
+//!
+//! Each subcommand installs what it needs, says on stderr what it is doing, and never waits without
+//! a limit for something that may never come. stdout carries only what the started programs print.
+//! What is built lands in `target/` of the workspace, where tests and the demo look for it.
 
-fn main() {}
+mod bench;
+mod child;
+mod demo;
+mod lint;
+mod plugins;
+mod say;
+mod suite;
+mod targets;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Build, show, test and measure Muster",
+    version
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build every plugin for WebAssembly and make components of them in target/plugins
+    Plugins {
+        /// Only the plugins whose folder has this name; all if none is named
+        names: Vec<String>,
+        /// Look for a way to build for WebAssembly again, whatever was remembered
+        #[arg(long)]
+        forget: bool,
+    },
+    /// Show the main job: an HR file dropped in a folder becomes access in an app
+    Demo {
+        /// Leave the daemon and the app running until Ctrl-C
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Build plugins and daemon, install what the tests need, run all tests
+    Test {
+        /// Passed on to nextest, or to cargo test where there is no nextest
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Install the services that the tests provision (Python environments in target/)
+    Targets,
+    /// Measure, as ratios of the same run; also written to target/bench/latest.json
+    Bench {
+        /// Passed on to the bench program
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Format, clippy, documentation, dependencies: all but the tests
+    Lint,
+    /// What `.ci/run` runs: lint, then test
+    Ci,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Arguments::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    let workspace = Workspace::find()?;
+    match command {
+        Command::Plugins { names, forget } => {
+            if forget {
+                toolchain::forget(&workspace)?;
+            }
+            plugins::build(&workspace, &names).await
+        }
+        Command::Demo { keep } => demo::run(&workspace, keep).await,
+        Command::Test { arguments } => suite::run(&workspace, &arguments).await,
+        Command::Targets => targets::install(&workspace).await.map(drop),
+        Command::Bench { arguments } => bench::run(&workspace, &arguments).await,
+        Command::Lint => lint::run(&workspace).await,
+        Command::Ci => {
+            lint::run(&workspace).await?;
+            suite::run(&workspace, &[]).await
+        }
+    }
+}
