@@ -1,0 +1,402 @@
+//! `[feed.NAME]`: an HR source, what its columns mean, and how much it may change at once.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use muster_core::guard::Share;
+use muster_core::id::FeedName;
+use muster_core::identity::Status;
+use muster_core::mapping::{
+    Attribute, Column, Columns, DayColumn, Form, Mapping, StatusRule, ZoneColumn, ZoneRule,
+};
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::document::{Placed, Section, plain_table};
+use super::options as opt;
+use super::problem::UNUSABLE_VALUE;
+use super::secret::{Base, SecretSource};
+
+/// Most attributes of a mapping.
+const ATTRIBUTES_MAX: usize = 256;
+
+/// An HR source, ready to be used.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    /// Its name.
+    pub name: FeedName,
+    /// The folder that HR drops files into.
+    pub folder: PathBuf,
+    /// What a file says.
+    pub kind: FeedKind,
+    /// How long a file must not have changed before it is read.
+    pub quiet: Duration,
+    /// How often the folder is looked at besides notices.
+    pub poll: Duration,
+    /// How the file is written.
+    pub csv: Csv,
+    /// What the columns mean, as IT wrote it.
+    pub columns: Columns,
+    /// The same, checked and ready to read headers and rows.
+    pub mapping: Mapping,
+    /// How much may change at once.
+    pub guard: Guard,
+    /// The hook; none where the feed takes files from the folder only.
+    pub hook: Option<HookSource>,
+}
+
+/// What a file says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FeedKind {
+    /// Everybody that there is: who is missing has left.
+    Snapshot,
+    /// Only what changed: who is missing stays as they are.
+    Changes,
+}
+
+impl FeedKind {
+    /// The word for it in the configuration and in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FeedKind::Snapshot => "snapshot",
+            FeedKind::Changes => "changes",
+        }
+    }
+}
+
+/// How a file is written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Csv {
+    /// The byte between two cells; none: the one that makes the header widest.
+    pub delimiter: Option<u8>,
+    /// The encoding's name from the WHATWG list; none: found out from the bytes.
+    pub encoding: Option<&'static encoding_rs::Encoding>,
+    /// The first cell of a last row that proves the file whole.
+    pub trailer: Option<String>,
+}
+
+/// How much one file may change before a person has to look at it. What may be removed at a target
+/// is said there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Guard {
+    /// People who leave, of those who are here.
+    pub leavers: Share,
+    /// People who leave, whatever the share.
+    pub leavers_max: u32,
+    /// People who change place.
+    pub movers: Share,
+    /// People about whom anything changes.
+    pub updates: Share,
+    /// Rows put aside in a hundred rows.
+    pub quarantine_percent_max: u8,
+}
+
+/// The hook of a feed, with its secrets still where they are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HookSource {
+    /// Any of these may have signed.
+    pub secrets: Vec<SecretSource>,
+    /// How far a delivery's time may be from the clock.
+    pub tolerance: Duration,
+}
+
+/// Reads `[feed.NAME]`; none where something was noted that leaves nothing to use.
+pub(super) fn read(name: FeedName, section: &Section<'_>, base: &Base<'_>) -> Option<Feed> {
+    let folder = section.text(&opt::FEED_FOLDER);
+    let zone = section.parsed(&opt::FEED_ZONE, |text| match TimeZone::get(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(format!("there is no zone \"{text}\"")),
+    });
+    let kind = match section.choice(&opt::FEED_KIND) {
+        "changes" => FeedKind::Changes,
+        _ => FeedKind::Snapshot,
+    };
+    let (quiet, poll) = (
+        section.duration(&opt::FEED_QUIET),
+        section.duration(&opt::FEED_POLL),
+    );
+    let csv = read_csv(&section.section("csv"));
+    let default_zone = zone.map_or_else(|| "UTC".to_owned(), |zone| zone.value);
+    let mapping = read_mapping(&section.section("mapping"), &default_zone);
+    let guard = read_guard(&section.section("guard"));
+    let hook = read_hook(&section.section("hook"), base);
+    section.finish();
+    let (columns, mapping) = mapping?;
+    Some(Feed {
+        name,
+        folder: base.join(&folder?.value),
+        kind,
+        quiet: quiet?,
+        poll: poll?,
+        csv,
+        columns,
+        mapping,
+        guard: guard?,
+        hook,
+    })
+}
+
+fn read_csv(section: &Section<'_>) -> Csv {
+    let delimiter = match section.choice(&opt::CSV_DELIMITER) {
+        "tab" => Some(b'\t'),
+        "auto" => None,
+        character => character.bytes().next(),
+    };
+    let encoding = section.parsed(&opt::CSV_ENCODING, |text| {
+        if text == "auto" {
+            return Ok(None);
+        }
+        encoding_rs::Encoding::for_label(text.as_bytes())
+            .map(Some)
+            .ok_or_else(|| format!("there is no encoding \"{text}\""))
+    });
+    let trailer = section.text(&opt::CSV_TRAILER).map(|text| text.value);
+    section.finish();
+    Csv {
+        delimiter,
+        encoding: encoding.and_then(|placed| placed.value),
+        trailer,
+    }
+}
+
+/// What was read of `[feed.NAME.mapping]`, and where: the core names what it refuses by a word.
+struct Places(Vec<(String, usize)>);
+
+fn read_mapping(section: &Section<'_>, default_zone: &str) -> Option<(Columns, Mapping)> {
+    let mut places = Places(Vec::new());
+    let formats = plain(section.texts(&opt::MAP_FORMATS));
+    let mut day = |word: &str, option: &opt::Opt| {
+        let column = column(section, option, &mut places, word)?;
+        let formats = formats.clone();
+        Some(DayColumn { column, formats })
+    };
+    let (start, end) = (day("start", &opt::MAP_START), day("end", &opt::MAP_END));
+    let key = column(section, &opt::MAP_KEY, &mut places, "key");
+    let manager = column(section, &opt::MAP_MANAGER, &mut places, "manager");
+    let zones = plain_table(section.text_table(&opt::MAP_ZONES));
+    let zone_column = column(section, &opt::MAP_ZONE, &mut places, "zone");
+    let status = read_status(&section.section("status"), &mut places);
+    let attributes = read_attributes(&section.section("attributes"), &formats, &mut places);
+    section.finish();
+    let columns = Columns {
+        key: key?,
+        attributes,
+        status,
+        start,
+        end,
+        zone: ZoneRule {
+            default: default_zone.to_owned(),
+            column: zone_column.map(|column| ZoneColumn {
+                column,
+                values: zones,
+            }),
+        },
+        manager,
+    };
+    match Mapping::new(columns.clone()) {
+        Ok(mapping) => Some((columns, mapping)),
+        Err(errors) => {
+            for error in errors {
+                places.note(section, &error.to_string());
+            }
+            None
+        }
+    }
+}
+
+impl Places {
+    /// Notes what the core refuses, at the option whose word stands first in the sentence.
+    fn note(&self, section: &Section<'_>, message: &str) {
+        let word = message.split('`').nth(1).unwrap_or("");
+        let place = self.0.iter().find(|(name, _)| name == word);
+        section.note(
+            UNUSABLE_VALUE,
+            place.map_or(section.offset(), |(_, offset)| *offset),
+            message.to_owned(),
+            "`muster explain CFG-005` shows how a mapping is written".to_owned(),
+        );
+    }
+}
+
+fn column(
+    section: &Section<'_>,
+    option: &opt::Opt,
+    places: &mut Places,
+    word: &str,
+) -> Option<Column> {
+    let names = section.texts(option);
+    let offset = names.first()?.offset;
+    places.0.push((word.to_owned(), offset));
+    Some(Column {
+        names: plain(names),
+        optional: false,
+    })
+}
+
+fn read_status(section: &Section<'_>, places: &mut Places) -> StatusRule {
+    if !section.is_written() {
+        return StatusRule::Always(Status::Active);
+    }
+    let column = column(section, &opt::STATUS_COLUMN, places, "status");
+    let words = [
+        (Status::Active, section.texts(&opt::STATUS_ACTIVE)),
+        (Status::Leave, section.texts(&opt::STATUS_LEAVE)),
+        (Status::Ended, section.texts(&opt::STATUS_ENDED)),
+    ];
+    let mut values = BTreeMap::new();
+    for (status, words) in words {
+        for word in words {
+            // The core compares without case and finds the rest; equal words would be lost here.
+            if values.insert(word.value.clone(), status).is_some() {
+                note_double(section, &word);
+            }
+        }
+    }
+    section.finish();
+    match column {
+        Some(column) => StatusRule::Column { column, values },
+        None => StatusRule::Always(Status::Active),
+    }
+}
+
+fn read_attributes(
+    section: &Section<'_>,
+    formats: &[String],
+    places: &mut Places,
+) -> BTreeMap<String, Attribute> {
+    let mut attributes = BTreeMap::new();
+    for (name, value) in section.entries() {
+        places.0.push((name.value.clone(), name.offset));
+        if muster_core::rule::BUILT_IN.contains(&name.value.as_str()) {
+            section.note(
+                UNUSABLE_VALUE,
+                name.offset,
+                format!(
+                    "an attribute cannot be called `{}`: every rule knows that name",
+                    name.value
+                ),
+                "give it another name, for example worker_key".to_owned(),
+            );
+        }
+        if let Some(attribute) = read_attribute(section, &name, value, formats) {
+            attributes.insert(name.value, attribute);
+        }
+    }
+    if attributes.len() > ATTRIBUTES_MAX {
+        section.note(
+            UNUSABLE_VALUE,
+            section.offset(),
+            format!("a mapping has at most {ATTRIBUTES_MAX} attributes"),
+            "map the columns that rules and accounts use, and no others".to_owned(),
+        );
+    }
+    attributes
+}
+
+fn read_attribute<'a>(
+    parent: &Section<'a>,
+    name: &Placed<String>,
+    value: &'a Spanned<DeValue<'a>>,
+    formats: &[String],
+) -> Option<Attribute> {
+    let Some(table) = value.get_ref().as_table() else {
+        let names = plain(parent.texts_of(&opt::ATTRIBUTE_COLUMN, value));
+        return (!names.is_empty()).then_some(Attribute {
+            column: Column {
+                names,
+                optional: false,
+            },
+            form: Form::Text,
+        });
+    };
+    let section = parent.below(&name.value, name.offset, table);
+    let names = plain(section.texts(&opt::ATTRIBUTE_COLUMN));
+    let optional = section.boolean(&opt::ATTRIBUTE_OPTIONAL);
+    let form = read_form(&section, formats);
+    section.finish();
+    (!names.is_empty()).then_some(Attribute {
+        column: Column { names, optional },
+        form,
+    })
+}
+
+fn read_form(section: &Section<'_>, formats: &[String]) -> Form {
+    let yes = section.texts(&opt::ATTRIBUTE_TRUE);
+    let no = section.texts(&opt::ATTRIBUTE_FALSE);
+    let own_formats = plain(section.texts(&opt::ATTRIBUTE_FORMATS));
+    let separator = section.text(&opt::ATTRIBUTE_SEPARATOR);
+    match section.choice(&opt::ATTRIBUTE_TYPE) {
+        "boolean" => {
+            for (option, words) in [(&opt::ATTRIBUTE_TRUE, &yes), (&opt::ATTRIBUTE_FALSE, &no)] {
+                if words.is_empty() {
+                    section.missing(option);
+                }
+            }
+            Form::Boolean {
+                yes: plain(yes),
+                no: plain(no),
+            }
+        }
+        "integer" => Form::Integer,
+        "day" if own_formats.is_empty() => Form::Day {
+            formats: formats.to_vec(),
+        },
+        "day" => Form::Day {
+            formats: own_formats,
+        },
+        "list" => Form::List {
+            separator: separator.map_or_else(String::new, |text| text.value),
+        },
+        _ => Form::Text,
+    }
+}
+
+fn read_guard(section: &Section<'_>) -> Option<Guard> {
+    let share = |percent, floor| {
+        Some(Share {
+            percent_max: section.percent(percent)?,
+            floor: section.number(floor)?,
+        })
+    };
+    let leavers = share(&opt::GUARD_LEAVERS_PERCENT, &opt::GUARD_LEAVERS_FLOOR);
+    let movers = share(&opt::GUARD_MOVERS_PERCENT, &opt::GUARD_MOVERS_FLOOR);
+    let updates = share(&opt::GUARD_UPDATES_PERCENT, &opt::GUARD_UPDATES_FLOOR);
+    let leavers_max = section.number(&opt::GUARD_LEAVERS_MAX);
+    let quarantine_percent_max = section.percent(&opt::GUARD_QUARANTINE_PERCENT);
+    section.finish();
+    Some(Guard {
+        leavers: leavers?,
+        leavers_max: leavers_max?,
+        movers: movers?,
+        updates: updates?,
+        quarantine_percent_max: quarantine_percent_max?,
+    })
+}
+
+fn read_hook(section: &Section<'_>, base: &Base<'_>) -> Option<HookSource> {
+    if !section.is_written() {
+        return None;
+    }
+    let secrets = section.secrets(&opt::HOOK_SECRETS, base);
+    let tolerance = section.duration(&opt::HOOK_TOLERANCE);
+    section.finish();
+    Some(HookSource {
+        secrets,
+        tolerance: tolerance?,
+    })
+}
+
+fn plain(texts: Vec<Placed<String>>) -> Vec<String> {
+    texts.into_iter().map(|text| text.value).collect()
+}
+
+fn note_double(section: &Section<'_>, word: &Placed<String>) {
+    section.note(
+        UNUSABLE_VALUE,
+        word.offset,
+        format!("\"{}\" stands twice in [{}]", word.value, section.path()),
+        "each word can mean one thing only".to_owned(),
+    );
+}

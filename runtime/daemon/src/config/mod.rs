@@ -1,0 +1,315 @@
+//! The configuration: one commented `muster.toml`, with the policy in files beside it.
+//!
+//! It passes through two stages that are types of their own. What was written is a
+//! [`document`](self): keys and values with their places. What can be used is a [`Config`]: every
+//! path absolute, every name checked, every rule compiled once. Nothing between the two can be
+//! reached from outside, so nobody works with a configuration that was not checked. Everything that
+//! is wrong is reported at once, each with file, line and column.
+//!
+//! Secrets are not part of it: it says where they are, and [`SecretSource::read`] reads them.
+
+mod document;
+mod feed;
+pub mod options;
+mod policy;
+pub mod problem;
+pub mod reference;
+mod secret;
+mod target;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use muster_core::id::{FeedName, InvalidName, TargetName};
+use muster_core::policy::PolicySource;
+
+use document::{Document, Named, Notes, Section};
+use options as opt;
+use problem::{FOLDERS_CLASH, Problem, UNUSABLE_VALUE};
+use secret::Base;
+
+pub use feed::{Csv, Feed, FeedKind, Guard, HookSource};
+pub use policy::{POLICY_FILES_MAX, ROLES_MAX};
+pub use problem::{ConfigError, Position};
+pub use secret::{Environment, SecretError, SecretSource, SecretValue};
+pub use target::{Credential, Limits, Target};
+
+/// The name of the configuration where none is given.
+pub const FILE_NAME: &str = "muster.toml";
+
+/// A configuration that was checked and can be used.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it was read from, absolute.
+    pub file: PathBuf,
+    /// Where the daemon keeps what, and where it can be reached.
+    pub daemon: Daemon,
+    /// The HR sources.
+    pub feeds: BTreeMap<FeedName, Feed>,
+    /// The connected apps.
+    pub targets: BTreeMap<TargetName, Target>,
+    /// Roles and rules; known to compile.
+    pub policy: PolicySource,
+    /// What a person should look at, though it works.
+    pub remarks: Vec<String>,
+}
+
+/// `[daemon]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Daemon {
+    /// The folder of everything that Muster writes.
+    pub data: PathBuf,
+    /// The folder of the plugins.
+    pub plugins: PathBuf,
+    /// The folder of the policy.
+    pub policy: PathBuf,
+    /// Where hooks, health and metrics are answered; none: nowhere.
+    pub listen: Option<SocketAddr>,
+    /// What is logged.
+    pub log: String,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// The largest file or delivery, in bytes.
+    pub file_bytes_max: u64,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A feed's hook with its secrets read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hook {
+    /// Any of these may have signed.
+    pub secrets: Vec<SecretValue>,
+    /// How far a delivery's time may be from the clock.
+    pub tolerance: std::time::Duration,
+}
+
+impl HookSource {
+    /// Reads the secrets.
+    pub fn read(&self, environment: &Environment) -> Result<Hook, SecretError> {
+        let secrets: Result<Vec<SecretValue>, SecretError> = self
+            .secrets
+            .iter()
+            .map(|secret| secret.read(environment))
+            .collect();
+        Ok(Hook {
+            secrets: secrets?,
+            tolerance: self.tolerance,
+        })
+    }
+}
+
+impl Daemon {
+    /// The ledger's file.
+    pub fn ledger(&self) -> PathBuf {
+        self.data.join("ledger.redb")
+    }
+
+    /// The socket that the command line talks to.
+    pub fn socket(&self) -> PathBuf {
+        self.data.join("muster.sock")
+    }
+
+    /// Where compiled plugins are kept.
+    pub fn plugin_cache(&self) -> PathBuf {
+        self.data.join("plugin-cache")
+    }
+}
+
+impl Config {
+    /// Reads `muster.toml` and the policy beside it.
+    pub fn load(file: &Path) -> Result<Config, ConfigError> {
+        let document = Document::read(file, file)?;
+        let table = document.parse()?;
+        let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+        let folder = file.parent().unwrap_or_else(|| Path::new("."));
+        let notes = Notes::new();
+        let config = read(&document.root(&table, &notes), &file, &Base(folder), &notes);
+        notes.into_result()?;
+        config
+    }
+}
+
+fn read(
+    root: &Section<'_>,
+    file: &Path,
+    base: &Base<'_>,
+    notes: &Notes,
+) -> Result<Config, ConfigError> {
+    let daemon_section = root.section("daemon");
+    let daemon = read_daemon(&daemon_section, base);
+    let shown_policy = daemon_section.text_shown(&opt::POLICY);
+    let feeds = read_feeds(root, base);
+    let (targets, places) = read_targets(root, base);
+    root.finish();
+    check_folders(root, daemon.as_ref(), &feeds);
+    let attributes: BTreeSet<String> = feeds
+        .values()
+        .flat_map(|feed| feed.mapping.attribute_names().map(str::to_owned))
+        .collect();
+    let inputs = policy::Inputs {
+        attributes,
+        targets: targets
+            .iter()
+            .map(|(name, target)| (name.clone(), target.rules.clone()))
+            .collect(),
+        places,
+    };
+    let policy_folder = daemon
+        .as_ref()
+        .map_or_else(|| base.join(&shown_policy), |daemon| daemon.policy.clone());
+    let roles = policy::read(&policy_folder, Path::new(&shown_policy), notes)?;
+    let policy = policy::assemble(roles, inputs, notes);
+    if feeds.is_empty() && !root.is_written_at("feed") {
+        notes.add(policy::missing_feed(Path::new(
+            file.file_name().unwrap_or_default(),
+        )));
+    }
+    let remarks = policy::unused_targets(&policy)
+        .iter()
+        .map(|target| {
+            format!("no role gives access to target `{target}`, so nobody gets an account there")
+        })
+        .collect();
+    let Some(daemon) = daemon else {
+        // Something is noted, and the caller looks at the notes first.
+        return Err(ConfigError {
+            problems: Vec::new(),
+        });
+    };
+    Ok(Config {
+        file: file.to_owned(),
+        daemon,
+        feeds,
+        targets,
+        policy,
+        remarks,
+    })
+}
+
+fn read_daemon(section: &Section<'_>, base: &Base<'_>) -> Option<Daemon> {
+    let data = section.text(&opt::DATA);
+    let plugins = section.text(&opt::PLUGINS);
+    let policy = section.text(&opt::POLICY);
+    let listen = section.parsed(&opt::LISTEN, |text| match text {
+        "off" => Ok(None),
+        address => match address.parse::<SocketAddr>() {
+            Ok(address) => Ok(Some(address)),
+            Err(_) => Err(format!("found \"{address}\"")),
+        },
+    });
+    let log = section.parsed(&opt::LOG, |text| match text
+        .parse::<tracing_subscriber::filter::Targets>()
+    {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(format!("found \"{text}\"")),
+    });
+    let log_format = match section.choice(&opt::LOG_FORMAT) {
+        "json" => LogFormat::Json,
+        _ => LogFormat::Text,
+    };
+    let file_bytes_max = section.size(&opt::FILE_MAX);
+    section.finish();
+    Some(Daemon {
+        data: base.join(&data?.value),
+        plugins: base.join(&plugins?.value),
+        policy: base.join(&policy?.value),
+        listen: listen?.value,
+        log: log?.value,
+        log_format,
+        file_bytes_max,
+    })
+}
+
+fn read_feeds(root: &Section<'_>, base: &Base<'_>) -> BTreeMap<FeedName, Feed> {
+    let mut feeds = BTreeMap::new();
+    for table in root.named("feed") {
+        let Some(name) = checked(&table, FeedName::new) else {
+            continue;
+        };
+        if let Some(feed) = feed::read(name.clone(), &table.section, base) {
+            feeds.insert(name, feed);
+        }
+    }
+    feeds
+}
+
+fn read_targets(
+    root: &Section<'_>,
+    base: &Base<'_>,
+) -> (BTreeMap<TargetName, Target>, policy::Places) {
+    let mut targets = BTreeMap::new();
+    let mut places = policy::Places::default();
+    for table in root.named("target") {
+        let Some(name) = checked(&table, TargetName::new) else {
+            continue;
+        };
+        target::remember_places(&name, &table, &mut places);
+        if let Some(target) = target::read(name.clone(), &table.section, base) {
+            targets.insert(name, target);
+        }
+    }
+    (targets, places)
+}
+
+fn checked<N>(table: &Named<'_>, new: impl Fn(&str) -> Result<N, InvalidName>) -> Option<N> {
+    match new(&table.name.value) {
+        Ok(name) => Some(name),
+        Err(error) => {
+            let hint = "names go into ids and paths: a-z, 0-9, `-` and `_`".to_owned();
+            table
+                .section
+                .note(UNUSABLE_VALUE, table.name.offset, error.to_string(), hint);
+            None
+        }
+    }
+}
+
+/// Two feeds that share a folder would read each other's files, and a feed inside the data folder
+/// would read what Muster itself writes.
+fn check_folders(root: &Section<'_>, daemon: Option<&Daemon>, feeds: &BTreeMap<FeedName, Feed>) {
+    let note = |message: String| {
+        let (file, _) = root.problem_at(0);
+        root.notes().add(Problem {
+            code: FOLDERS_CLASH,
+            file,
+            position: None,
+            message,
+            hint: "give every feed a folder of its own, outside the folders of Muster itself"
+                .to_owned(),
+        });
+    };
+    let feeds: Vec<&Feed> = feeds.values().collect();
+    for (index, feed) in feeds.iter().enumerate() {
+        for other in feeds.iter().skip(index + 1) {
+            if overlap(&feed.folder, &other.folder) {
+                note(format!(
+                    "the folders of feeds `{}` and `{}` lie in each other",
+                    feed.name, other.name
+                ));
+            }
+        }
+        let own = daemon.map_or_else(Vec::new, |daemon| {
+            vec![&daemon.data, &daemon.plugins, &daemon.policy]
+        });
+        if own.iter().any(|folder| overlap(&feed.folder, folder)) {
+            note(format!(
+                "the folder of feed `{}` and a folder of [daemon] lie in each other",
+                feed.name
+            ));
+        }
+    }
+}
+
+fn overlap(one: &Path, other: &Path) -> bool {
+    one.starts_with(other) || other.starts_with(one)
+}

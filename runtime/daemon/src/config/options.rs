@@ -1,0 +1,341 @@
+//! Every option that `muster.toml` and the policy files know, said once: where it stands, what it
+//! takes, what holds without it, and what it is for. The reader takes defaults from here, an unknown
+//! key is compared with these names, and `docs/guides/configuration.md` is made from this list.
+
+/// One option.
+#[derive(Debug)]
+pub struct Opt {
+    /// The table it stands in, with `NAME` where the table's name is chosen by the user.
+    pub table: &'static str,
+    /// Its key.
+    pub key: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// What holds without it.
+    pub default: Default,
+    /// What it is for: sentences.
+    pub doc: &'static str,
+    /// A value as it would be written.
+    pub example: &'static str,
+}
+
+/// What an option takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Takes {
+    /// Any text.
+    Text,
+    /// A file or folder, relative to `muster.toml`.
+    Path,
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number between two limits, both included.
+    Number(u32, u32),
+    /// A duration such as `"30s"`.
+    Duration,
+    /// A size such as `"20MiB"`.
+    Size,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A list of texts.
+    Texts,
+    /// An address with a port, such as `"127.0.0.1:8460"`.
+    Address,
+    /// A zone of the IANA database, such as `"Europe/Berlin"`.
+    Zone,
+    /// A column of the file, by its header; several are tried in turn.
+    Columns,
+    /// An expression in CEL over the attributes of a person.
+    Expression,
+    /// A table of its own, in these words.
+    Table(&'static str),
+    /// A secret: where it is, never what it is.
+    Secret,
+    /// Several secrets.
+    Secrets,
+}
+
+impl Takes {
+    /// In words: what a person would have to write.
+    pub fn words(self) -> String {
+        match self {
+            Takes::Text => "a text".to_owned(),
+            Takes::Path => "a path".to_owned(),
+            Takes::Boolean => "`true` or `false`".to_owned(),
+            Takes::Number(min, max) => format!("a whole number from {min} to {max}"),
+            Takes::Duration => "a duration such as \"30s\", \"5m\", \"2h\" or \"30d\"".to_owned(),
+            Takes::Size => "a size such as \"512KiB\" or \"20MiB\"".to_owned(),
+            Takes::Choice(words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+                match words.split_last() {
+                    Some((last, rest)) if !rest.is_empty() => {
+                        format!("{} or {last}", rest.join(", "))
+                    }
+                    _ => words.concat(),
+                }
+            }
+            Takes::Texts => "a list of texts".to_owned(),
+            Takes::Address => "an address with a port, such as \"127.0.0.1:8460\"".to_owned(),
+            Takes::Zone => "a time zone such as \"Europe/Berlin\" or \"UTC\"".to_owned(),
+            Takes::Columns => "a column's header, or a list of headers".to_owned(),
+            Takes::Expression => "an expression".to_owned(),
+            Takes::Table(words) => words.to_owned(),
+            Takes::Secret => "{ file = \"PATH\" } or { env = \"VARIABLE\" }".to_owned(),
+            Takes::Secrets => "a list of { file = \"PATH\" } or { env = \"VARIABLE\" }".to_owned(),
+        }
+    }
+}
+
+/// What holds without an option.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Default {
+    /// It has to be written.
+    Required,
+    /// This value, as it would be written without quotes.
+    Is(&'static str),
+    /// Nothing, in these words.
+    None(&'static str),
+}
+
+macro_rules! options {
+    ($($(#[doc = $doc:literal])+ $name:ident = [$table:literal] $key:literal, $takes:expr, $default:expr, $example:literal;)+) => {
+        $(
+            $(#[doc = $doc])+
+            pub const $name: Opt = Opt {
+                table: $table,
+                key: $key,
+                takes: $takes,
+                default: $default,
+                doc: concat!($($doc),+),
+                example: $example,
+            };
+        )+
+
+        /// All of them, in the order of the reference.
+        pub const ALL: &[&Opt] = &[$(&$name),+];
+    };
+}
+
+options! {
+    /// The folder of everything that Muster writes: the ledger, the files that HR sent, the plugin
+    /// cache and the socket of the command line. Back up this folder. Only the daemon's own user can
+    /// enter it.
+    DATA = ["daemon"] "data", Takes::Path, Default::Is("data"), "\"/var/lib/muster\"";
+    /// The folder of the connector plugins. A file that is replaced here is taken into service while
+    /// the daemon runs.
+    PLUGINS = ["daemon"] "plugins", Takes::Path, Default::Is("plugins"), "\"plugins\"";
+    /// The folder of the policy: every `*.toml` file in it is read, in the order of the names.
+    POLICY = ["daemon"] "policy", Takes::Path, Default::Is("policy"), "\"policy\"";
+    /// Where hooks, health checks and metrics are answered; `"off"` for nowhere. Hooks are signed, but
+    /// this door speaks plain HTTP: put a TLS proxy before it to reach it from another machine.
+    LISTEN = ["daemon"] "listen", Takes::Address, Default::Is("127.0.0.1:8460"), "\"127.0.0.1:8460\"";
+    /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or levels by module such as
+    /// `"info,muster::driver=debug"`.
+    LOG = ["daemon"] "log", Takes::Text, Default::Is("info"), "\"info\"";
+    /// How log lines are written on stderr.
+    LOG_FORMAT = ["daemon"] "log_format", Takes::Choice(&["text", "json"]), Default::Is("text"), "\"json\"";
+    /// The largest HR file or hook delivery that is read.
+    FILE_MAX = ["daemon"] "file_max", Takes::Size, Default::Is("256MiB"), "\"256MiB\"";
+
+    /// The folder that HR drops files into. Muster makes `processed`, `held` and `rejected` beside what
+    /// is dropped, and puts each file there with a report.
+    FEED_FOLDER = ["feed.NAME"] "folder", Takes::Path, Default::Required, "\"feeds/hr\"";
+    /// What a file says: `snapshot`, everybody that there is, so that somebody who is missing has left;
+    /// or `changes`, only what changed, so that who is missing stays as they are.
+    FEED_KIND = ["feed.NAME"] "kind", Takes::Choice(&["snapshot", "changes"]), Default::Is("snapshot"), "\"snapshot\"";
+    /// The zone in which the dates of the file are meant: a first day begins, and a last day ends, at
+    /// midnight there. `zone` in the mapping says it person by person.
+    FEED_ZONE = ["feed.NAME"] "time_zone", Takes::Zone, Default::Required, "\"Europe/Berlin\"";
+    /// How long a file must not have changed before it is read. A file that is moved into the folder is
+    /// read at once.
+    FEED_QUIET = ["feed.NAME"] "quiet", Takes::Duration, Default::Is("1s"), "\"5s\"";
+    /// How often the folder is looked at besides the notices of the operating system, which network
+    /// file systems do not give.
+    FEED_POLL = ["feed.NAME"] "poll", Takes::Duration, Default::Is("30s"), "\"30s\"";
+
+    /// The character between two cells; `auto` takes the one that makes the header widest.
+    CSV_DELIMITER = ["feed.NAME.csv"] "delimiter", Takes::Choice(&["auto", ",", ";", "tab", "|"]), Default::Is("auto"), "\";\"";
+    /// The encoding. `auto` knows UTF-8 and UTF-16 by themselves and takes anything else for
+    /// Windows-1252; name one from the WHATWG list to be sure.
+    CSV_ENCODING = ["feed.NAME.csv"] "encoding", Takes::Text, Default::Is("auto"), "\"windows-1252\"";
+    /// The first cell of a last row that proves the file whole; the row's second cell is the number of
+    /// people. A file without it is rejected as cut off.
+    CSV_TRAILER = ["feed.NAME.csv"] "trailer", Takes::Text, Default::None("no trailer is expected"), "\"TRAILER\"";
+
+    /// The column of the key that HR never changes and never gives to somebody else: the worker's
+    /// number, not the e-mail address. Taken as written; leading zeros count.
+    MAP_KEY = ["feed.NAME.mapping"] "key", Takes::Columns, Default::Required, "\"WorkerID\"";
+    /// The column of the place of work, where people work in several zones: an IANA name, or a word that
+    /// `zones` names. An empty cell means `time_zone`.
+    MAP_ZONE = ["feed.NAME.mapping"] "zone", Takes::Columns, Default::None("everybody is in `time_zone`"), "\"Location\"";
+    /// Which words in the column of the place of work mean which zone.
+    MAP_ZONES = ["feed.NAME.mapping"] "zones", Takes::Table("a table of zones by word"), Default::None("the column has IANA names"), "{ \"Munich\" = \"Europe/Berlin\" }";
+    /// The column of the first day.
+    MAP_START = ["feed.NAME.mapping"] "start_date", Takes::Columns, Default::None("employed as soon as the file says so"), "\"HireDate\"";
+    /// The column of the last day. The person is a leaver when that day has ended.
+    MAP_END = ["feed.NAME.mapping"] "end_date", Takes::Columns, Default::None("employed until the file says otherwise"), "\"TerminationDate\"";
+    /// The column with the key of the person's manager, in the same feed. Rules and accounts see it as
+    /// the attribute `manager`.
+    MAP_MANAGER = ["feed.NAME.mapping"] "manager", Takes::Columns, Default::None("no managers are known"), "\"ManagerID\"";
+    /// How dates are written besides `2026-11-22`, which is always read: `%Y` year, `%m` month, `%d` day.
+    /// Two forms that read one text as two days are refused.
+    MAP_FORMATS = ["feed.NAME.mapping"] "date_formats", Takes::Texts, Default::None("only the ISO form is read"), "[\"%d.%m.%Y\"]";
+    /// The column of the status.
+    STATUS_COLUMN = ["feed.NAME.mapping.status"] "column", Takes::Columns, Default::Required, "\"WorkerStatus\"";
+    /// The words for somebody who is employed, or is to be. A word in none of the three lists puts its
+    /// row aside: nothing is guessed. Case does not count.
+    STATUS_ACTIVE = ["feed.NAME.mapping.status"] "active", Takes::Texts, Default::Required, "[\"Active\"]";
+    /// The words for somebody who is employed and away.
+    STATUS_LEAVE = ["feed.NAME.mapping.status"] "leave", Takes::Texts, Default::None("no word means leave"), "[\"On leave\"]";
+    /// The words for somebody who is employed no longer.
+    STATUS_ENDED = ["feed.NAME.mapping.status"] "ended", Takes::Texts, Default::None("no word means ended"), "[\"Inactive\"]";
+    /// An attribute that rules and accounts can use under this name, and the column it comes from; as a
+    /// table where the column is no plain text. Names are of a-z, 0-9 and `_`; `first_name`, `last_name`
+    /// and `display_name` are what Muster itself shows people by.
+    ATTRIBUTE = ["feed.NAME.mapping.attributes"] "ATTRIBUTE", Takes::Table("a column's header, or a table such as { column = \"Remote\", type = \"boolean\" }"), Default::None("no attribute"), "\"Department\"";
+    /// The column.
+    ATTRIBUTE_COLUMN = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "column", Takes::Columns, Default::Required, "\"Remote\"";
+    /// What the cells hold.
+    ATTRIBUTE_TYPE = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "type", Takes::Choice(&["text", "boolean", "integer", "day", "list"]), Default::Is("text"), "\"boolean\"";
+    /// For `boolean`: the words that mean yes. A cell in neither list puts its row aside.
+    ATTRIBUTE_TRUE = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "true", Takes::Texts, Default::None("required with type \"boolean\""), "[\"True\", \"yes\"]";
+    /// For `boolean`: the words that mean no.
+    ATTRIBUTE_FALSE = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "false", Takes::Texts, Default::None("required with type \"boolean\""), "[\"False\", \"no\"]";
+    /// For `day`: how the days are written.
+    ATTRIBUTE_FORMATS = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "formats", Takes::Texts, Default::None("`date_formats` of the mapping"), "[\"%Y-%m-%d\"]";
+    /// For `list`: what stands between two items.
+    ATTRIBUTE_SEPARATOR = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "separator", Takes::Text, Default::Is(";"), "\";\"";
+    /// Whether the column may be missing from the file. Without it nothing is said of the attribute; it
+    /// is not the same as an empty cell.
+    ATTRIBUTE_OPTIONAL = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "optional", Takes::Boolean, Default::Is("false"), "true";
+
+    /// Of the people who are here, how many in a hundred may leave by one file before it is held for a
+    /// person to look at.
+    GUARD_LEAVERS_PERCENT = ["feed.NAME.guard"] "leavers_percent_max", Takes::Number(0, 100), Default::Is("10"), "10";
+    /// As many leavers as this never stop a file, but never more than half of the people.
+    GUARD_LEAVERS_FLOOR = ["feed.NAME.guard"] "leavers_floor", Takes::Number(0, 1_000_000), Default::Is("5"), "5";
+    /// More leavers than this always stop a file, however small a part of the people they are.
+    GUARD_LEAVERS_MAX = ["feed.NAME.guard"] "leavers_max", Takes::Number(0, 1_000_000), Default::Is("500"), "200";
+    /// Of the people who are here, how many in a hundred may change place by one file before it is held.
+    GUARD_MOVERS_PERCENT = ["feed.NAME.guard"] "movers_percent_max", Takes::Number(0, 100), Default::Is("30"), "30";
+    /// As many movers as this never stop a file, but never more than half of the people.
+    GUARD_MOVERS_FLOOR = ["feed.NAME.guard"] "movers_floor", Takes::Number(0, 1_000_000), Default::Is("10"), "10";
+    /// Of the people who are here, about how many in a hundred anything may change by one file before it
+    /// is held: a shifted column changes everybody.
+    GUARD_UPDATES_PERCENT = ["feed.NAME.guard"] "updates_percent_max", Takes::Number(0, 100), Default::Is("60"), "60";
+    /// As many changed people as this never stop a file, but never more than half of the people.
+    GUARD_UPDATES_FLOOR = ["feed.NAME.guard"] "updates_floor", Takes::Number(0, 1_000_000), Default::Is("20"), "20";
+    /// Of the rows, how many in a hundred may be put aside before the file is held.
+    GUARD_QUARANTINE_PERCENT = ["feed.NAME.guard"] "quarantine_percent_max", Takes::Number(0, 100), Default::Is("5"), "5";
+
+    /// The secrets that a delivery may be signed with, as Standard Webhooks writes them (`whsec_` and
+    /// base64). Two while the sender changes over from one to the other.
+    HOOK_SECRETS = ["feed.NAME.hook"] "secrets", Takes::Secrets, Default::Required, "[{ file = \"secrets/hr-hook\" }]";
+    /// How far a delivery's time may be from the daemon's clock, to either side.
+    HOOK_TOLERANCE = ["feed.NAME.hook"] "tolerance", Takes::Duration, Default::Is("5m"), "\"5m\"";
+
+    /// The plugin that speaks to the app: a file `PLUGIN.wasm` in the plugins folder.
+    TARGET_PLUGIN = ["target.NAME"] "plugin", Takes::Text, Default::Required, "\"scim\"";
+    /// What the plugin is told, text by text; `muster plugin inspect` lists the settings it knows.
+    TARGET_SETTINGS = ["target.NAME"] "settings", Takes::Table("a table of texts"), Default::None("no settings"), "{ base_url = \"https://crm.example.com/scim/v2\" }";
+    /// The hosts that the plugin may reach, with scheme and, where it is not the usual one, the port.
+    TARGET_HOSTS = ["target.NAME"] "hosts", Takes::Texts, Default::Required, "[\"https://crm.example.com\"]";
+    /// Addresses in private networks that the plugin may reach all the same: single ones or ranges.
+    TARGET_PRIVATE = ["target.NAME"] "allow_private", Takes::Texts, Default::None("no private address"), "[\"10.1.2.0/24\", \"127.0.0.1\"]";
+
+    /// How the secret is put into requests.
+    SECRET_SCHEME = ["target.NAME.secrets.SLOT"] "scheme", Takes::Choice(&["bearer", "basic", "header", "oauth2", "jwt-bearer"]), Default::Required, "\"bearer\"";
+    /// For `bearer`: the token.
+    SECRET_TOKEN = ["target.NAME.secrets.SLOT"] "token", Takes::Secret, Default::None("required with scheme \"bearer\""), "{ file = \"secrets/crm-token\" }";
+    /// For `basic`: the user's name.
+    SECRET_USER = ["target.NAME.secrets.SLOT"] "user", Takes::Text, Default::None("required with scheme \"basic\""), "\"muster\"";
+    /// For `basic`: the password.
+    SECRET_PASSWORD = ["target.NAME.secrets.SLOT"] "password", Takes::Secret, Default::None("required with scheme \"basic\""), "{ env = \"CRM_PASSWORD\" }";
+    /// For `header`: the header's name.
+    SECRET_HEADER = ["target.NAME.secrets.SLOT"] "header", Takes::Text, Default::None("required with scheme \"header\""), "\"X-Api-Key\"";
+    /// For `header`: its value.
+    SECRET_VALUE = ["target.NAME.secrets.SLOT"] "value", Takes::Secret, Default::None("required with scheme \"header\""), "{ file = \"secrets/crm-key\" }";
+    /// For `header`: what stands before the value.
+    SECRET_PREFIX = ["target.NAME.secrets.SLOT"] "prefix", Takes::Text, Default::None("nothing stands before it"), "\"SSWS \"";
+    /// For `oauth2` and `jwt-bearer`: where tokens are fetched. Its host has to be in `hosts`.
+    SECRET_TOKEN_URL = ["target.NAME.secrets.SLOT"] "token_url", Takes::Text, Default::None("required with schemes \"oauth2\" and \"jwt-bearer\""), "\"https://login.example.com/token\"";
+    /// For `oauth2`: the client's id.
+    SECRET_CLIENT_ID = ["target.NAME.secrets.SLOT"] "client_id", Takes::Text, Default::None("required with scheme \"oauth2\""), "\"muster\"";
+    /// For `oauth2`: the client's secret.
+    SECRET_CLIENT_SECRET = ["target.NAME.secrets.SLOT"] "client_secret", Takes::Secret, Default::None("required with scheme \"oauth2\""), "{ file = \"secrets/crm-client\" }";
+    /// For `oauth2`: where the client's id and secret stand in the request for a token.
+    SECRET_CLIENT_AUTH = ["target.NAME.secrets.SLOT"] "client_auth", Takes::Choice(&["basic", "body"]), Default::Is("basic"), "\"body\"";
+    /// For `oauth2` and `jwt-bearer`: the scopes that are asked for.
+    SECRET_SCOPES = ["target.NAME.secrets.SLOT"] "scopes", Takes::Texts, Default::None("no scopes"), "[\"scim\"]";
+    /// For `oauth2` and `jwt-bearer`: for whom the token or assertion is meant.
+    SECRET_AUDIENCE = ["target.NAME.secrets.SLOT"] "audience", Takes::Text, Default::None("none for \"oauth2\", `token_url` for \"jwt-bearer\""), "\"https://crm.example.com\"";
+    /// For `jwt-bearer`: who signs, such as the e-mail address of a service account.
+    SECRET_ISSUER = ["target.NAME.secrets.SLOT"] "issuer", Takes::Text, Default::None("required with scheme \"jwt-bearer\""), "\"muster@project.iam.gserviceaccount.com\"";
+    /// For `jwt-bearer`: in whose name.
+    SECRET_SUBJECT = ["target.NAME.secrets.SLOT"] "subject", Takes::Text, Default::None("in the issuer's own name"), "\"admin@example.com\"";
+    /// For `jwt-bearer`: the private key (PEM, PKCS #8), signing with RS256.
+    SECRET_KEY = ["target.NAME.secrets.SLOT"] "key", Takes::Secret, Default::None("required with scheme \"jwt-bearer\""), "{ file = \"secrets/google-key.pem\" }";
+    /// For `jwt-bearer`: the key's id, where the app wants to be told.
+    SECRET_KEY_ID = ["target.NAME.secrets.SLOT"] "key_id", Takes::Text, Default::None("none is sent"), "\"2f8a\"";
+
+    /// The keys by which a person's account is recognised: the app's name of the key, and an expression.
+    ACCOUNT_KEYS = ["target.NAME.account"] "keys", Takes::Table("a table of expressions"), Default::Required, "{ externalId = \"key\", userName = \"email\" }";
+    /// The attributes that Muster writes: the app's name of the attribute, and an expression. Attributes
+    /// that are not named are left alone.
+    ACCOUNT_ATTRIBUTES = ["target.NAME.account"] "attributes", Takes::Table("a table of expressions"), Default::None("no attributes"), "{ userName = \"email\", \"name.givenName\" = \"first_name\" }";
+    /// Whether an account that is there already is taken over: `never`, a person decides; or
+    /// `when-keys-agree`, where at least two keys are configured and every one of them agrees.
+    ACCOUNT_ADOPT = ["target.NAME.account"] "adopt", Takes::Choice(&["never", "when-keys-agree"]), Default::Is("never"), "\"when-keys-agree\"";
+
+    /// Whether the account is suspended.
+    LEAVER_SUSPEND = ["target.NAME.leaver"] "suspend", Takes::Boolean, Default::Is("true"), "true";
+    /// Whether its sessions are ended.
+    LEAVER_SESSIONS = ["target.NAME.leaver"] "end_sessions", Takes::Boolean, Default::Is("true"), "true";
+    /// Whether its tokens, keys, app passwords and consents are ended.
+    LEAVER_CREDENTIALS = ["target.NAME.leaver"] "revoke_credentials", Takes::Boolean, Default::Is("true"), "true";
+    /// Who gets what the account owns: the account of the person's `manager` at the same target.
+    LEAVER_TRANSFER = ["target.NAME.leaver"] "transfer_to", Takes::Choice(&["nobody", "manager"]), Default::Is("nobody"), "\"manager\"";
+    /// How long after the last day the account is deleted.
+    LEAVER_DELETE = ["target.NAME.leaver"] "delete_after", Takes::Duration, Default::None("it is never deleted"), "\"30d\"";
+
+    /// What happens before the first day: `no`, nothing; or `suspended`, the account is made and cannot
+    /// be used yet.
+    PREHIRE_CREATE = ["target.NAME.prehire"] "create", Takes::Choice(&["no", "suspended"]), Default::Is("no"), "\"suspended\"";
+
+    /// How many calls to the app are out at once.
+    LIMIT_CONCURRENCY = ["target.NAME.limits"] "concurrency", Takes::Number(1, 64), Default::Is("4"), "4";
+    /// How many requests the app is sent in a minute.
+    LIMIT_REQUESTS = ["target.NAME.limits"] "requests_per_minute", Takes::Number(1, 1_000_000), Default::None("what the plugin says of the app"), "600";
+    /// Of the accounts at the app, from how many in a hundred one plan may take something before it is
+    /// held.
+    LIMIT_REMOVALS_PERCENT = ["target.NAME.limits"] "removals_percent_max", Takes::Number(0, 100), Default::Is("20"), "20";
+    /// As many such accounts as this never stop a plan, but never more than half of them.
+    LIMIT_REMOVALS_FLOOR = ["target.NAME.limits"] "removals_floor", Takes::Number(0, 1_000_000), Default::Is("5"), "5";
+    /// Attempts before a person is asked. What takes access away is tried for ever.
+    LIMIT_ATTEMPTS = ["target.NAME.limits"] "attempts_max", Takes::Number(1, 1_000), Default::Is("12"), "12";
+    /// How much memory one call of the plugin may use.
+    LIMIT_MEMORY = ["target.NAME.limits"] "memory", Takes::Size, Default::Is("64MiB"), "\"128MiB\"";
+    /// How long one call of the plugin may take, the app's answers included.
+    LIMIT_TIME = ["target.NAME.limits"] "call_time", Takes::Duration, Default::Is("60s"), "\"60s\"";
+    /// How large one answer of the app may be.
+    LIMIT_ANSWER = ["target.NAME.limits"] "answer", Takes::Size, Default::Is("16MiB"), "\"16MiB\"";
+
+    /// The role's name, of a-z, 0-9, `-` and `_`.
+    ROLE_NAME = ["role"] "name", Takes::Text, Default::Required, "\"sales\"";
+    /// What the role is, for the people who read `muster why`.
+    ROLE_DESCRIPTION = ["role"] "description", Takes::Text, Default::Is(""), "\"Everybody who sells\"";
+    /// Who has the role: an expression over the attributes, and `key`, `feed` and `phase`.
+    ROLE_WHEN = ["role"] "when", Takes::Expression, Default::Required, "'department == \"Sales\"'";
+    /// What the role gives, target by target, each written `kind:name`. A target with an empty list gives
+    /// just the account.
+    ROLE_ACCESS = ["role"] "access", Takes::Table("a table of lists such as { crm = [\"group:Sales\"], wiki = [] }"), Default::None("it gives nothing"), "{ crm = [\"group:Sales\", \"license-seat:Pro\"], wiki = [] }";
+}
+
+/// One target's list in a role's `access`; documented there.
+pub(super) const ROLE_ACCESS_LIST: Opt = Opt {
+    table: "role.access",
+    key: "access",
+    takes: Takes::Texts,
+    default: Default::None("just the account"),
+    doc: "",
+    example: ROLE_ACCESS.example,
+};

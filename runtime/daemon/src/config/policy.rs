@@ -1,0 +1,295 @@
+//! The policy files: `[[role]]` tables in every `*.toml` of the policy folder.
+//!
+//! The core compiles the policy and says what is wrong with which role or target; here each of its
+//! remarks gets the file and line of the rule that it is about.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use muster_core::finding::Finding;
+use muster_core::id::{PolicyVersion, RoleName, TargetName};
+use muster_core::policy::{Policy, PolicySource, RoleSource, TargetRules};
+use ring::digest;
+
+use super::document::{Document, Notes, Section};
+use super::options as opt;
+use super::problem::{ConfigError, MISSING_KEY, Position, Problem, UNREADABLE, UNUSABLE_VALUE};
+
+/// Most policy files.
+pub const POLICY_FILES_MAX: usize = 1_000;
+
+/// Most roles.
+pub const ROLES_MAX: usize = 10_000;
+
+/// The roles of all files, and where each is written.
+pub(super) struct Roles {
+    pub(super) roles: Vec<RoleSource>,
+    places: Places,
+}
+
+/// Where roles, targets and their expressions are written: (subject, text in it, place).
+#[derive(Default)]
+pub(super) struct Places(Vec<(String, String, PathBuf, Position)>);
+
+impl Places {
+    /// Remembers where something of a subject is written. An empty text is the subject itself.
+    pub(super) fn add(&mut self, subject: &str, text: &str, (file, position): (PathBuf, Position)) {
+        self.0
+            .push((subject.to_owned(), text.to_owned(), file, position));
+    }
+
+    fn find(&self, finding: &Finding) -> Option<(&Path, Position)> {
+        let of_subject = || self.0.iter().filter(|place| place.0 == finding.subject);
+        // The core quotes the expression or name it refuses.
+        let quoted = of_subject()
+            .filter(|place| !place.1.is_empty())
+            .find(|place| finding.text.contains(&format!("`{}`", place.1)));
+        let (_, _, file, position) = quoted.or_else(|| of_subject().last())?;
+        Some((file, *position))
+    }
+}
+
+/// Reads every `*.toml` of the folder, in the order of the names.
+pub(super) fn read(folder: &Path, shown: &Path, notes: &Notes) -> Result<Roles, ConfigError> {
+    let mut roles = Roles {
+        roles: Vec::new(),
+        places: Places::default(),
+    };
+    for path in files(folder, shown)? {
+        let name = path.file_name().map(PathBuf::from).unwrap_or_default();
+        let document = match Document::read(&path, &shown.join(name)) {
+            Ok(document) => document,
+            Err(error) => {
+                error
+                    .problems
+                    .into_iter()
+                    .for_each(|problem| notes.add(problem));
+                continue;
+            }
+        };
+        match document.parse() {
+            Ok(table) => read_roles(&document.root(&table, notes), &mut roles),
+            Err(error) => error
+                .problems
+                .into_iter()
+                .for_each(|problem| notes.add(problem)),
+        }
+    }
+    Ok(roles)
+}
+
+fn files(folder: &Path, shown: &Path) -> Result<Vec<PathBuf>, ConfigError> {
+    let unreadable = |error: std::io::Error| {
+        ConfigError::of_file(
+            UNREADABLE,
+            shown,
+            format!("the policy folder could not be read: {error}"),
+            "make the folder, or name another one: policy = \"policy\" under [daemon]",
+        )
+    };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let is_hidden = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if !is_hidden
+            && path
+                .extension()
+                .is_some_and(|extension| extension == "toml")
+        {
+            files.push(path);
+        }
+    }
+    if files.len() > POLICY_FILES_MAX {
+        let message = format!("the policy folder has more than {POLICY_FILES_MAX} files");
+        return Err(ConfigError::of_file(UNREADABLE, shown, message, ""));
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+fn read_roles(root: &Section<'_>, roles: &mut Roles) {
+    for section in root.list("role") {
+        if roles.roles.len() == ROLES_MAX {
+            section.note(
+                UNUSABLE_VALUE,
+                section.offset(),
+                format!("a policy has at most {ROLES_MAX} roles"),
+                "give several rules one role".to_owned(),
+            );
+            return;
+        }
+        if let Some(role) = read_role(&section, &mut roles.places) {
+            roles.roles.push(role);
+        }
+    }
+    root.finish();
+}
+
+fn read_role(section: &Section<'_>, places: &mut Places) -> Option<RoleSource> {
+    let name = section.parsed(&opt::ROLE_NAME, |text| {
+        RoleName::new(text).map_err(|error| error.reason.to_owned())
+    });
+    let description = section.text(&opt::ROLE_DESCRIPTION);
+    let when = section.text(&opt::ROLE_WHEN);
+    let access = read_access(
+        &section.section("access"),
+        name.as_ref().map(|name| &name.value),
+        places,
+    );
+    section.finish();
+    let (name, when) = (name?, when?);
+    let subject = format!("role {}", name.value);
+    places.add(&subject, &when.value, section.problem_at(when.offset));
+    places.add(&subject, "", section.problem_at(name.offset));
+    Some(RoleSource {
+        name: name.value,
+        description: description.map_or_else(String::new, |text| text.value),
+        when: when.value,
+        access,
+    })
+}
+
+fn read_access(
+    section: &Section<'_>,
+    role: Option<&RoleName>,
+    places: &mut Places,
+) -> BTreeMap<TargetName, Vec<String>> {
+    let subject = role.map_or_else(String::new, |role| format!("role {role}"));
+    let mut access = BTreeMap::new();
+    for (name, value) in section.entries() {
+        let target = match TargetName::new(&name.value) {
+            Ok(target) => target,
+            Err(error) => {
+                let hint = "write for example: access = { crm = [\"group:Sales\"] }".to_owned();
+                section.note(UNUSABLE_VALUE, name.offset, error.to_string(), hint);
+                continue;
+            }
+        };
+        places.add(&subject, &name.value, section.problem_at(name.offset));
+        let written = section.texts_of(&opt::ROLE_ACCESS_LIST, value);
+        for text in &written {
+            places.add(&subject, &text.value, section.problem_at(text.offset));
+        }
+        access.insert(target, written.into_iter().map(|text| text.value).collect());
+    }
+    access
+}
+
+/// What the rules of the targets and of the roles add up to.
+pub(super) struct Inputs {
+    /// The attribute names that the feeds' mappings have.
+    pub(super) attributes: BTreeSet<String>,
+    /// The rules of the targets.
+    pub(super) targets: BTreeMap<TargetName, TargetRules>,
+    /// Where the targets' expressions are written.
+    pub(super) places: Places,
+}
+
+/// Puts the policy together and compiles it once, to find every mistake in it.
+pub(super) fn assemble(roles: Roles, inputs: Inputs, notes: &Notes) -> PolicySource {
+    let mut places = inputs.places;
+    places.0.extend(roles.places.0);
+    let source = PolicySource {
+        version: version(&inputs.attributes, &roles.roles, &inputs.targets),
+        attributes: inputs.attributes,
+        roles: roles.roles,
+        targets: inputs.targets,
+    };
+    if let Err(findings) = Policy::compile(source.clone()) {
+        for finding in findings {
+            let place = places.find(&finding);
+            notes.add(Problem {
+                code: finding.code.clone(),
+                file: place.map_or_else(PathBuf::new, |(file, _)| file.to_owned()),
+                position: place.map(|(_, position)| position),
+                message: format!("{}: {}", finding.subject, finding.text),
+                hint: finding.hint,
+            });
+        }
+    }
+    source
+}
+
+/// The version is a digest of what the policy says, not of how the files are laid out: a comment or
+/// another order of files is the same policy.
+fn version(
+    attributes: &BTreeSet<String>,
+    roles: &[RoleSource],
+    targets: &BTreeMap<TargetName, TargetRules>,
+) -> PolicyVersion {
+    let mut context = digest::Context::new(&digest::SHA256);
+    let mut add = |text: &str| {
+        context.update(&(text.len() as u64).to_le_bytes());
+        context.update(text.as_bytes());
+    };
+    for attribute in attributes {
+        add(attribute);
+    }
+    let mut roles: Vec<&RoleSource> = roles.iter().collect();
+    roles.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    for role in roles {
+        add("role");
+        add(role.name.as_str());
+        add(&role.description);
+        add(&role.when);
+        for (target, entitlements) in &role.access {
+            add("access");
+            add(target.as_str());
+            entitlements.iter().for_each(|name| add(name));
+        }
+    }
+    for (name, rules) in targets {
+        add("target");
+        add(name.as_str());
+        for (key, expression) in &rules.keys {
+            add("key");
+            add(key);
+            add(expression);
+        }
+        for (attribute, expression) in &rules.attributes {
+            add("attribute");
+            add(attribute);
+            add(expression);
+        }
+        add(&format!(
+            "{:?} {:?} {:?}",
+            rules.adopt, rules.leaver, rules.prehire
+        ));
+    }
+    let digest = context.finish();
+    let hex: String = digest
+        .as_ref()
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    PolicyVersion::new(&hex)
+}
+
+/// Notes targets that no role gives: IT may have forgotten one, or it is not yet in use.
+pub(super) fn unused_targets(source: &PolicySource) -> Vec<TargetName> {
+    source
+        .targets
+        .keys()
+        .filter(|target| {
+            !source
+                .roles
+                .iter()
+                .any(|role| role.access.contains_key(*target))
+        })
+        .cloned()
+        .collect()
+}
+
+/// Says that nothing describes people: without a feed no rule can ever hold.
+pub(super) fn missing_feed(file: &Path) -> Problem {
+    Problem {
+        code: MISSING_KEY,
+        file: file.to_owned(),
+        position: None,
+        message: "no feed is configured, so there is nobody to provision".to_owned(),
+        hint: "add a [feed.NAME]; `muster init` in an empty folder writes an example".to_owned(),
+    }
+}
