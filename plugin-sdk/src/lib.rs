@@ -12,6 +12,10 @@
 //! - [`Outcome`] is how a change ended; found as it should be is [`Outcome::already`].
 //! - [`FakeHost`] runs a connector in plain `cargo test`.
 
+// The generated exports name this crate from the outside, also in here.
+#[cfg(target_family = "wasm")]
+extern crate self as muster_sdk;
+
 mod account;
 mod capability;
 mod change;
