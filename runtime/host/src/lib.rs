@@ -1,1 +1,50 @@
 //! Runs plugins: loads, limits and calls WebAssembly connectors.
+//!
+//! A [`Host`] turns a file into a [`Plugin`]; a [`Slot`] holds the version that serves and can be
+//! changed under load; a [`Target`] is a connected app with its permissions and credentials, and
+//! every call goes through it. The only crate that knows wasmtime, and the only one that holds
+//! secret values: a plugin gets neither files nor sockets nor secrets, and HTTP is made for it.
+//!
+//! It translates between the core's words and the contract in `wit/`, and decides nothing: what a
+//! problem leads to is for the core.
+
+mod admission;
+mod bindings;
+mod cache;
+mod call;
+mod convert;
+mod credential;
+mod engine;
+mod failure;
+mod host;
+mod http;
+mod import;
+mod listing;
+mod load_error;
+mod plugin;
+mod rate;
+mod read;
+mod scratch;
+mod sealed;
+mod site;
+mod slot;
+mod target;
+mod wasi;
+
+pub use admission::CONTRACT_VERSION;
+pub use credential::redact::SECRET_BYTES_MIN;
+pub use credential::{
+    ClientAuth, ClientCredentials, Credential, JwtBearer, NotAServiceAccount, Scheme, Secret,
+};
+pub use host::{Clock, FILE_BYTES_MAX, Host, HostError, HostOptions};
+pub use http::address::{InvalidPrivateGrant, PrivateAccess, PrivateGrant};
+pub use http::pattern::{HostPattern, InvalidHostPattern};
+pub use listing::{ITEMS_MAX, Listing, PAGE_MAX, PAGES_MAX};
+pub use load_error::LoadError;
+pub use plugin::{ChangeFeed, Details, Plugin, Setting};
+pub use read::{
+    AttributeSpec, CHANGES_MAX, ChangePage, Changed, DELIVERY_BYTES_MAX, GrantScope, MissingPermission,
+    ProbeReport, Rotated, Translation,
+};
+pub use slot::Slot;
+pub use target::{CallLimits, Target, TargetError, TargetOptions};

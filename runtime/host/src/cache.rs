@@ -1,0 +1,144 @@
+//! Compiled plugins on disk, so that a start or a swap does not compile again.
+//!
+//! An entry's name is the digest of the plugin and of everything that compiled code depends on. Its
+//! last bytes are a seal made with a key of this machine: loading compiled code is running it, so a
+//! file that somebody else put there is not loaded but compiled anew. Whatever is wrong with the
+//! cache, the answer is to compile; nothing fails because of it.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use muster_core::id::Digest;
+use ring::hmac;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use wasmtime::component::Component;
+
+/// Bytes of the seal at the end of an entry.
+const SEAL_BYTES: usize = 32;
+
+/// Entries that stay; the oldest ones go first.
+const ENTRIES_MAX: usize = 64;
+
+/// The folder of compiled plugins.
+pub(crate) struct Cache {
+    folder: PathBuf,
+    key: hmac::Key,
+    /// What compiled code depends on besides the plugin: wasmtime's version and settings.
+    compatibility: u64,
+}
+
+impl Cache {
+    /// Opens the folder, making it and its key where there is none.
+    pub(crate) fn open(folder: &Path, engine: &wasmtime::Engine) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+        let key = read_or_make_key(&folder.join("seal.key"))?;
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        Ok(Self {
+            folder: folder.to_owned(),
+            key: hmac::Key::new(hmac::HMAC_SHA256, &key),
+            compatibility: hasher.finish(),
+        })
+    }
+
+    /// The compiled component, if it is there and sealed by this machine.
+    pub(crate) fn get(&self, engine: &wasmtime::Engine, digest: Digest) -> Option<Component> {
+        let name = self.name(digest);
+        let bytes = fs::read(self.folder.join(&name)).ok()?;
+        let (code, seal) = bytes.split_last_chunk::<SEAL_BYTES>()?;
+        let signed = self.signed(&name, code);
+        if hmac::verify(&self.key, signed.as_ref(), seal).is_err() {
+            tracing::warn!(entry = %name, "ignored a cached plugin that this machine did not compile");
+            return None;
+        }
+        match load(engine, code) {
+            Ok(component) => Some(component),
+            Err(error) => {
+                tracing::warn!(entry = %name, error = %error, "ignored a cached plugin that does not load");
+                None
+            }
+        }
+    }
+
+    /// Keeps a compiled component. A failure costs a compile next time and is only logged.
+    pub(crate) fn put(&self, digest: Digest, component: &Component) {
+        let name = self.name(digest);
+        if let Err(error) = self.write(&name, component) {
+            tracing::warn!(entry = %name, error = %error, "could not keep a compiled plugin");
+        }
+    }
+
+    fn write(&self, name: &str, component: &Component) -> io::Result<()> {
+        let code = component.serialize().map_err(io::Error::other)?;
+        let seal = hmac::sign(&self.key, self.signed(name, &code).as_ref());
+        let unfinished = self.folder.join(format!("{name}.{}.tmp", std::process::id()));
+        let mut file = private(&unfinished)?;
+        file.write_all(&code)?;
+        file.write_all(seal.as_ref())?;
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&unfinished, self.folder.join(name))?;
+        self.prune()
+    }
+
+    fn name(&self, digest: Digest) -> String {
+        format!("{digest}-{:016x}.cwasm", self.compatibility)
+    }
+
+    /// What the seal is over: the name too, so that no entry can stand in for another one.
+    fn signed(&self, name: &str, code: &[u8]) -> ring::digest::Digest {
+        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+        context.update(name.as_bytes());
+        context.update(&[0]);
+        context.update(code);
+        context.finish()
+    }
+
+    fn prune(&self) -> io::Result<()> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().ends_with(".cwasm") {
+                entries.push((entry.metadata()?.modified()?, entry.path()));
+            }
+        }
+        entries.sort();
+        let surplus = entries.len().saturating_sub(ENTRIES_MAX);
+        for (_, path) in entries.into_iter().take(surplus) {
+            fs::remove_file(path)?;
+        }
+        Ok(())
+    }
+}
+
+#[expect(unsafe_code, reason = "loading compiled code is unsafe by nature; see the comment inside")]
+fn load(engine: &wasmtime::Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: `code` was made by `Component::serialize` of an engine with the same settings. The
+    // caller has verified the seal over exactly these bytes, which are in our memory, not in a file
+    // that could change meanwhile; the key of the seal is readable by this user alone.
+    unsafe { Component::deserialize(engine, code) }
+}
+
+fn private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+fn read_or_make_key(path: &Path) -> io::Result<[u8; 32]> {
+    if let Ok(bytes) = fs::read(path)
+        && let Ok(key) = <[u8; 32]>::try_from(bytes.as_slice())
+    {
+        return Ok(key);
+    }
+    let mut key = [0; 32];
+    SystemRandom::new().fill(&mut key).map_err(|_| io::Error::other("no random numbers"))?;
+    let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));
+    let mut file = private(&unfinished)?;
+    file.write_all(&key)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    Ok(key)
+}

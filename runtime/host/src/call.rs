@@ -1,0 +1,258 @@
+//! One call of a plugin: a fresh instance, its limits, and what it left behind.
+//!
+//! Every call gets a store and an instance of its own and drops both at its end, so nothing passes
+//! from one call to the next and a trap costs only the call it happened in. Memory, processor time,
+//! waiting time, requests and the size of answers are all bounded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use muster_core::id::OperationId;
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use tokio::time::Instant;
+use wasmtime::{ResourceLimiter, Store};
+use wasmtime_wasi::{WasiCtxView, WasiView};
+
+use crate::bindings::exports::muster::connector::meta;
+use crate::bindings::{Connector, ConnectorPre};
+use crate::credential::Placeholder;
+use crate::engine::{self, Lane, Running};
+use crate::failure::{self, LimitReached};
+use crate::host::Inner;
+use crate::http::client::Departures;
+use crate::plugin::Plugin;
+use crate::site::Site;
+use crate::target::CallLimits;
+use crate::wasi::Wasi;
+
+/// Largest number of entries that a guest's tables may have in all.
+const TABLE_ENTRIES_MAX: usize = 100_000;
+
+/// A future of one call, which borrows its store.
+pub(crate) type Calling<'a, R> = std::pin::Pin<Box<dyn Future<Output = wasmtime::Result<R>> + Send + 'a>>;
+
+/// To what a call belongs: what it shares scratch space with.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Scope {
+    /// Nothing.
+    None,
+    /// All attempts at this operation.
+    Operation(OperationId),
+    /// All pages of this listing.
+    Listing(u64),
+}
+
+/// The target that a call is for, and the version of the plugin that it uses.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) site: Arc<Site>,
+    pub(crate) plugin: Arc<Plugin>,
+}
+
+/// What belongs to one call.
+pub(crate) struct CallState {
+    /// None while a plugin is asked what it is: then there is no target yet.
+    pub(crate) place: Option<Place>,
+    pub(crate) scope: Scope,
+    pub(crate) deadline: Instant,
+    pub(crate) now: Timestamp,
+    pub(crate) lane: Lane,
+    pub(crate) placeholders: Vec<Placeholder>,
+    pub(crate) requests: Requests,
+    pub(crate) remarks: Remarks,
+    memory: Memory,
+    seed: Option<[u8; 32]>,
+    random: Option<StdRng>,
+    wasi: Option<Box<Wasi>>,
+}
+
+/// The requests of a call.
+#[derive(Default)]
+pub(crate) struct Requests {
+    /// How many were asked for.
+    pub(crate) count: u32,
+    /// How many have begun to leave.
+    pub(crate) departures: Departures,
+    /// What was not permitted, the last time.
+    pub(crate) denial: Option<String>,
+    /// Why the credential could not be had, the last time.
+    pub(crate) no_credential: Option<String>,
+}
+
+impl Requests {
+    /// Whether a request has left, or may have.
+    pub(crate) fn has_left(&self) -> bool {
+        self.departures.count() > 0
+    }
+}
+
+/// What a guest has said to the log.
+#[derive(Default)]
+pub(crate) struct Remarks {
+    pub(crate) count: u32,
+    /// The last error: of a guest that then stops, it is the only word on why.
+    pub(crate) last_error: Option<String>,
+}
+
+struct Memory {
+    used: usize,
+    limit: usize,
+    entries: usize,
+}
+
+impl CallState {
+    fn new(host: &Inner, place: Option<Place>, scope: Scope, limits: &CallLimits) -> Self {
+        Self {
+            place,
+            scope,
+            deadline: Instant::now() + limits.time,
+            now: (host.clock)(),
+            lane: Lane::default(),
+            placeholders: Vec::new(),
+            requests: Requests::default(),
+            remarks: Remarks::default(),
+            memory: Memory { used: 0, limit: limits.memory_bytes, entries: 0 },
+            seed: None,
+            random: None,
+            wasi: None,
+        }
+    }
+
+    /// The seed of everything random in this call.
+    fn seed(&mut self) -> wasmtime::Result<[u8; 32]> {
+        if let Some(seed) = self.seed {
+            return Ok(seed);
+        }
+        let mut seed = [0; 32];
+        SystemRandom::new()
+            .fill(&mut seed)
+            .map_err(|_| wasmtime::Error::msg("the machine has no random numbers"))?;
+        self.seed = Some(seed);
+        Ok(seed)
+    }
+
+    /// Random bytes, fit for keys.
+    pub(crate) fn random(&mut self, count: usize) -> wasmtime::Result<Vec<u8>> {
+        let seed = self.seed()?;
+        let mut bytes = vec![0; count];
+        self.random.get_or_insert_with(|| StdRng::from_seed(seed)).fill_bytes(&mut bytes);
+        Ok(bytes)
+    }
+
+    /// What is left of the call's time.
+    pub(crate) fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+impl ResourceLimiter for CallState {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let asked = self.memory.used.saturating_add(desired.saturating_sub(current));
+        if asked > self.memory.limit {
+            return Err(LimitReached::Memory { asked: asked >> 20, limit: self.memory.limit }.into());
+        }
+        self.memory.used = asked;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let asked = self.memory.entries.saturating_add(desired.saturating_sub(current));
+        if asked > TABLE_ENTRIES_MAX {
+            return Err(LimitReached::Table { asked, limit: TABLE_ENTRIES_MAX }.into());
+        }
+        self.memory.entries = asked;
+        Ok(true)
+    }
+}
+
+impl WasiView for CallState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        // Without random numbers the guest gets a fixed seed here; `context.random` reports it.
+        let seed = self.seed().unwrap_or_default();
+        let now = self.now;
+        self.wasi.get_or_insert_with(|| Box::new(Wasi::new(now, seed))).view()
+    }
+}
+
+/// What a call gave, with what has to be known to judge it.
+pub(crate) struct Called<R> {
+    pub(crate) result: Result<R, String>,
+    pub(crate) requests: Requests,
+}
+
+/// Calls one function of a plugin for a target.
+pub(crate) async fn run<R: Send>(
+    host: &Inner,
+    place: Place,
+    scope: Scope,
+    function: impl for<'a> FnOnce(&'a Connector, &'a mut Store<CallState>) -> Calling<'a, R> + Send,
+) -> Called<R> {
+    let limits = place.site.limits;
+    let plugin = Arc::clone(&place.plugin);
+    let state = CallState::new(host, Some(place), scope, &limits);
+    in_fresh_instance(host, &plugin.pre, (state, limits), function).await
+}
+
+/// Asks a plugin what it is. There is no target, and so nothing that it can reach.
+pub(crate) async fn describe(
+    host: &Inner,
+    pre: &ConnectorPre<CallState>,
+    scope: Scope,
+    limits: &CallLimits,
+) -> Result<meta::Descriptor, String> {
+    let state = CallState::new(host, None, scope, limits);
+    let called = in_fresh_instance(host, pre, (state, *limits), |connector, store| {
+        Box::pin(async move { connector.muster_connector_meta().call_describe(store).await })
+    });
+    called.await.result
+}
+
+async fn in_fresh_instance<R: Send>(
+    host: &Inner,
+    pre: &ConnectorPre<CallState>,
+    (state, limits): (CallState, CallLimits),
+    function: impl for<'a> FnOnce(&'a Connector, &'a mut Store<CallState>) -> Calling<'a, R> + Send,
+) -> Called<R> {
+    let deadline = state.deadline;
+    let room = Arc::clone(&host.engine.instances).acquire_owned();
+    let Ok(Ok(_room)) = tokio::time::timeout_at(deadline, room).await else {
+        let text = LimitReached::Room(limits.time).to_string();
+        return Called { result: Err(text), requests: state.requests };
+    };
+    let _running = Running::new(&host.engine.running);
+    let lane = state.lane.clone();
+    let mut store = Store::new(&host.engine.wasmtime, state);
+    store.limiter(|state| state);
+    store.set_hostcall_fuel(limits.handover_bytes());
+    engine::give_way(&mut store, &host.engine, limits.cpu, &lane);
+    let answer = tokio::time::timeout_at(deadline, async {
+        let connector = pre.instantiate_async(&mut store).await?;
+        function(&connector, &mut store).await
+    });
+    let answer = answer.await;
+    lane.leave();
+    let state = store.into_data();
+    let result = match answer {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(failure::sentence(&error, limits.handover_bytes())),
+        Err(_) => Err(LimitReached::Time(limits.time).to_string()),
+    };
+    let result = result.map_err(|text| match &state.remarks.last_error {
+        Some(words) => failure::cut(&format!("{text}; its last words: {words}")),
+        None => text,
+    });
+    Called { result, requests: state.requests }
+}

@@ -1,0 +1,151 @@
+//! What a connector says of itself, in the core's words.
+
+use std::collections::BTreeSet;
+
+use muster_core::connector as core;
+
+use super::check::{self, ENTRIES_MAX, ID_BYTES_MAX};
+use super::from_guest::state;
+use crate::bindings::exports::muster::connector::meta as wit;
+use crate::failure::Garbage;
+use crate::plugin::{ChangeFeed, Details, Setting};
+
+/// Schemes of secret slots that this host knows.
+const SCHEMES: [&str; 7] =
+    ["bearer", "basic", "header", "oauth2-client-credentials", "jwt-bearer", "value", "signing-key"];
+
+/// A descriptor, checked, with what the core does not need beside it.
+pub(crate) fn from_guest(descriptor: wit::Descriptor) -> Result<(core::Descriptor, Details), Garbage> {
+    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let name = check::named("the connector's name", descriptor.name)?;
+    if !name.bytes().all(is_name) {
+        return Err(Garbage::new(format_args!(
+            "the connector's name `{name}` is not of lower case letters, digits and dashes"
+        )));
+    }
+    semver::Version::parse(&descriptor.version).map_err(|_| {
+        Garbage::new(format_args!("the connector's version `{}` is not of the form 1.2.3", descriptor.version))
+    })?;
+    let account_kinds = check::few("kinds of account", descriptor.account_kinds, 100)?;
+    let entitlement_kinds = check::few("kinds of entitlement", descriptor.entitlement_kinds, 100)?;
+    let details = Details {
+        settings: check::few("settings", descriptor.settings, 200)?
+            .into_iter()
+            .map(setting)
+            .collect::<Result<_, _>>()?,
+        slot_defaults: descriptor
+            .secret_slots
+            .iter()
+            .map(|slot| (slot.name.clone(), slot.extra.clone()))
+            .collect(),
+        change_feed: descriptor.change_feed.map(|feed| ChangeFeed {
+            token_survives_ms: feed.token_survives_ms,
+            has_removals: feed.removals,
+            lag_ms: feed.lag_ms,
+        }),
+    };
+    let settings = details.settings.iter().map(|setting| core::SettingSpec {
+        key: setting.key.clone(),
+        description: setting.description.clone(),
+        is_required: setting.is_required,
+    });
+    let core = core::Descriptor {
+        name,
+        version: descriptor.version,
+        vendor: check::bounded("the vendor", descriptor.vendor, ID_BYTES_MAX)?,
+        contract: check::named("the contract's version", descriptor.contract)?,
+        app: check::named("the app's name", descriptor.app)?,
+        capabilities: names("capabilities", descriptor.capabilities)?,
+        account_kinds: account_kinds.into_iter().map(account_kind).collect::<Result<_, _>>()?,
+        entitlement_kinds: entitlement_kinds.into_iter().map(entitlement_kind).collect::<Result<_, _>>()?,
+        hosts: check::few("hosts", descriptor.hosts, 200)?,
+        secret_slots: check::few("secret slots", descriptor.secret_slots, 100)?
+            .into_iter()
+            .map(secret_slot)
+            .collect::<Result<_, _>>()?,
+        settings: settings.collect(),
+        rate_buckets: check::few("rate buckets", descriptor.rate_buckets, 100)?
+            .into_iter()
+            .map(|bucket| Ok((check::named("a rate bucket", bucket.name)?, bucket.per_minute.max(1))))
+            .collect::<Result<_, Garbage>>()?,
+        accepts_cursors_from: check::few("accepted versions", descriptor.accepts_cursors_from, 100)?,
+    };
+    once("kind of account", core.account_kinds.iter().map(|kind| &kind.name))?;
+    once("kind of entitlement", core.entitlement_kinds.iter().map(|kind| &kind.name))?;
+    once("secret slot", core.secret_slots.iter().map(|slot| &slot.name))?;
+    once("setting", core.settings.iter().map(|setting| &setting.key))?;
+    Ok((core, details))
+}
+
+fn names(what: &str, list: Vec<String>) -> Result<BTreeSet<String>, Garbage> {
+    Ok(check::few(what, list, ENTRIES_MAX)?.into_iter().collect())
+}
+
+fn once<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> Result<(), Garbage> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(Garbage::new(format_args!("the {what} `{name}` is there twice")));
+        }
+    }
+    Ok(())
+}
+
+fn account_kind(kind: wit::AccountKind) -> Result<core::AccountKind, Garbage> {
+    Ok(core::AccountKind {
+        name: check::named("a kind of account", kind.name)?,
+        operations: names("operations", kind.operations)?,
+        states: kind.states.into_iter().map(state).collect(),
+        match_keys: check::few("match keys", kind.match_keys, 100)?,
+        immutable_attributes: check::few("immutable attributes", kind.immutable_attributes, ENTRIES_MAX)?,
+        read_after_write_lag_ms: kind.read_after_write_lag_ms,
+        is_id_reused: kind.id_reused_after_delete,
+        reactivation_keeps_grants: kind.reactivation_keeps_grants,
+        page_max: kind.max_page.max(1),
+    })
+}
+
+fn entitlement_kind(kind: wit::EntitlementKind) -> Result<core::EntitlementKind, Garbage> {
+    Ok(core::EntitlementKind {
+        name: check::named("a kind of entitlement", kind.name)?,
+        operations: names("operations", kind.operations)?,
+        grant_scopes: names("grant scopes", kind.grant_scopes)?,
+        container_rule: match kind.container_rule.as_str() {
+            "none" => core::ContainerRule::None,
+            "entitlement-decides" => core::ContainerRule::EntitlementDecides,
+            // Of what is not known, the strictest rule is assumed.
+            _ => core::ContainerRule::MustMatch,
+        },
+        read_after_write_lag_ms: kind.read_after_write_lag_ms,
+        page_max: kind.max_page.max(1),
+    })
+}
+
+fn secret_slot(slot: wit::SecretSlot) -> Result<core::SecretSlot, Garbage> {
+    let name = check::named("a secret slot", slot.name)?;
+    if !slot.schemes.iter().any(|scheme| SCHEMES.contains(&scheme.as_str())) {
+        return Err(Garbage::new(format_args!(
+            "the secret slot `{name}` takes {}, and this host knows {}",
+            if slot.schemes.is_empty() { "no scheme".to_owned() } else { slot.schemes.join(", ") },
+            SCHEMES.join(", ")
+        )));
+    }
+    Ok(core::SecretSlot {
+        name,
+        description: check::bounded("the description of a slot", slot.description, 4 * ID_BYTES_MAX)?,
+        schemes: slot.schemes,
+        is_required: slot.required,
+    })
+}
+
+fn setting(setting: wit::Setting) -> Result<Setting, Garbage> {
+    Ok(Setting {
+        key: check::named("the key of a setting", setting.key)?,
+        title: check::bounded("the title of a setting", setting.title, ID_BYTES_MAX)?,
+        description: check::bounded("the description of a setting", setting.description, 4 * ID_BYTES_MAX)?,
+        value_type: setting.value_type,
+        is_required: setting.required,
+        default: setting.default_value,
+        choices: check::few("choices", setting.choices, ENTRIES_MAX)?,
+    })
+}

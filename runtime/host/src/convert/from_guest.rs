@@ -1,0 +1,249 @@
+//! From the contract's words to the core's, checked.
+
+use muster_core::connector as core;
+
+use super::check::{self, ATTRIBUTES_MAX, ENTRIES_MAX, ID_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::bindings::muster::connector::types as wit;
+use crate::failure::{Garbage, cut};
+
+/// A reference to an object.
+pub(crate) fn object(object: wit::ObjectRef) -> Result<core::ObjectRef, Garbage> {
+    let optional = |what: &str, text: Option<String>| {
+        text.map(|text| check::bounded(what, text, ID_BYTES_MAX)).transpose()
+    };
+    Ok(core::ObjectRef {
+        kind: check::named("the kind of an object", object.kind)?,
+        // "In an empty container" and "in none" must not be two keys of one object.
+        container: optional("a container", object.container)?.filter(|container| !container.is_empty()),
+        id: check::named("the id of an object", object.id)?,
+        revision: optional("a revision", object.revision)?,
+        name_hint: optional("a name", object.name_hint)?,
+    })
+}
+
+pub(crate) fn objects(what: &str, objects: Vec<wit::ObjectRef>) -> Result<Vec<core::ObjectRef>, Garbage> {
+    check::few(what, objects, ENTRIES_MAX)?.into_iter().map(object).collect()
+}
+
+/// A state of an account.
+pub(crate) fn state(state: wit::AccountState) -> core::AccountState {
+    match state {
+        wit::AccountState::Active => core::AccountState::Active,
+        wit::AccountState::Suspended => core::AccountState::Suspended,
+        wit::AccountState::Locked => core::AccountState::Locked,
+        wit::AccountState::Invited => core::AccountState::Invited,
+        wit::AccountState::Deactivated => core::AccountState::Deactivated,
+        wit::AccountState::Deleted => core::AccountState::Deleted,
+    }
+}
+
+fn scalar(name: &str, value: wit::Scalar) -> Result<core::Scalar, Garbage> {
+    Ok(match value {
+        wit::Scalar::Text(text) => core::Scalar::Text(check::bounded(name, text, VALUE_BYTES_MAX)?),
+        wit::Scalar::Boolean(value) => core::Scalar::Boolean(value),
+        wit::Scalar::Number(value) if value.is_finite() => core::Scalar::Number(value),
+        wit::Scalar::Number(value) => {
+            return Err(Garbage::new(format_args!("{name} is {value}, and no number")));
+        }
+        wit::Scalar::Instant(text) => core::Scalar::Instant(check::instant(name, &text)?),
+        wit::Scalar::Day(text) => core::Scalar::Day(check::day(name, text)?),
+        wit::Scalar::Binary(bytes) => core::Scalar::Binary(bytes),
+        wit::Scalar::Pointer(to) => core::Scalar::Pointer(object(to)?),
+    })
+}
+
+/// The attributes whose values are all known. Of the others nothing follows, so they are as if the
+/// app had not shown them.
+fn attributes(list: Vec<wit::Attribute>) -> Result<core::RemoteAttributes, Garbage> {
+    let list = check::few("attributes", list, ATTRIBUTES_MAX)?;
+    let mut names = std::collections::BTreeSet::new();
+    let mut attributes = core::RemoteAttributes::new();
+    for attribute in list {
+        let name = check::named("the name of an attribute", attribute.name)?;
+        if !names.insert(name.clone()) {
+            return Err(Garbage::new(format_args!("the attribute `{name}` is there twice")));
+        }
+        let values = check::few("values of an attribute", attribute.values, ENTRIES_MAX)?;
+        let label = format!("a value of `{name}`");
+        let values = values.into_iter().map(|value| scalar(&label, value)).collect::<Result<_, _>>()?;
+        match attribute.completeness {
+            wit::Completeness::Whole => {
+                attributes.insert(name, values);
+            }
+            wit::Completeness::Partial | wit::Completeness::Unavailable => {}
+        }
+    }
+    Ok(attributes)
+}
+
+/// An account.
+pub(crate) fn account(account: wit::Account) -> Result<core::RemoteAccount, Garbage> {
+    let keys = check::few("keys", account.correlation_keys, ENTRIES_MAX)?;
+    for (name, value) in &keys {
+        if name.is_empty() || value.is_empty() || name.len() + value.len() > ID_BYTES_MAX {
+            return Err(Garbage::new("a key to find an account by is empty or too long"));
+        }
+    }
+    Ok(core::RemoteAccount {
+        object: object(account.key)?,
+        state: state(account.state),
+        keys,
+        attributes: attributes(account.attributes)?,
+        protected_reason: account.protected_reason.map(|reason| cut(&reason)),
+    })
+}
+
+fn seats(seats: wit::SeatFacts) -> Result<core::Seats, Garbage> {
+    Ok(core::Seats {
+        sku: check::bounded("an article number", seats.sku, ID_BYTES_MAX)?,
+        purchased: seats.purchased,
+        consumed: seats.consumed,
+    })
+}
+
+/// What an entitlement can be; any other word counts as `permission`.
+fn class(category: String) -> String {
+    match category.as_str() {
+        "membership" | "role" | "permission" | "license-seat" | "ownership" | "app-access" => category,
+        _ => "permission".to_owned(),
+    }
+}
+
+/// An entitlement.
+pub(crate) fn entitlement(entitlement: wit::Entitlement) -> Result<core::Entitlement, Garbage> {
+    Ok(core::Entitlement {
+        object: object(entitlement.key)?,
+        class: class(entitlement.category),
+        title: check::bounded("a title", entitlement.title, ID_BYTES_MAX)?,
+        exclusion_group: entitlement
+            .exclusion_group
+            .map(|group| check::named("an exclusion group", group))
+            .transpose()?,
+        requires: objects("required entitlements", entitlement.requires)?,
+        seats: entitlement.seats.map(seats).transpose()?,
+        is_grantable: entitlement.grantable,
+        is_revocable: entitlement.revocable,
+    })
+}
+
+/// A grant.
+pub(crate) fn grant(grant: wit::Grant) -> Result<core::RemoteGrant, Garbage> {
+    Ok(core::RemoteGrant {
+        principal: object(grant.principal)?,
+        entitlement: object(grant.entitlement)?,
+        is_direct: grant.direct,
+        via: objects("objects that a grant comes through", grant.via)?,
+        immutable_reason: grant.immutable_reason.map(|reason| cut(&reason)),
+    })
+}
+
+/// A credential.
+pub(crate) fn credential(credential: wit::Credential) -> Result<core::RemoteCredential, Garbage> {
+    Ok(core::RemoteCredential {
+        object: object(credential.key)?,
+        class: check::named("the category of a credential", credential.category)?,
+        owner: object(credential.owner)?,
+    })
+}
+
+/// A page, with its end checked against what was asked for.
+pub(crate) fn page<T, U>(
+    items: Vec<T>,
+    end: wit::PageEnd,
+    limit: u32,
+    item: fn(T) -> Result<U, Garbage>,
+) -> Result<core::Page<U>, Garbage> {
+    if items.len() > limit as usize {
+        return Err(Garbage::new(format_args!(
+            "a page has {} items, and {limit} were asked for",
+            items.len()
+        )));
+    }
+    let next = end.next.map(|next| check::opaque("a cursor", next)).transpose()?;
+    if end.last && next.is_some() {
+        return Err(Garbage::new("a page is the last one and names a next one"));
+    }
+    let skipped = check::few("skipped items", end.skipped, ENTRIES_MAX)?
+        .into_iter()
+        .map(|(id, reason)| (cut(&id), cut(&reason)))
+        .collect::<Vec<_>>();
+    Ok(core::Page {
+        items: items.into_iter().map(item).collect::<Result<_, _>>()?,
+        next,
+        is_last: end.last,
+        is_whole: end.whole && skipped.is_empty(),
+        skipped,
+        total: end.estimated_total,
+    })
+}
+
+/// The answer to a change.
+pub(crate) fn outcome(outcome: wit::Outcome, may_adopt: bool) -> Result<core::Outcome, Garbage> {
+    let kind = match outcome.kind {
+        wit::OutcomeKind::Done => core::OutcomeKind::Done,
+        wit::OutcomeKind::Already => core::OutcomeKind::Already,
+        wit::OutcomeKind::Adopted if may_adopt => core::OutcomeKind::Adopted,
+        wit::OutcomeKind::Adopted => {
+            return Err(Garbage::new("it took an account over, which it was not allowed to"));
+        }
+        wit::OutcomeKind::Pending => {
+            let Some(handle) = outcome.poll else {
+                return Err(Garbage::new("it is pending, and there is no handle to ask with"));
+            };
+            core::OutcomeKind::Pending {
+                handle: check::opaque("a poll handle", handle)?,
+                poll_after_ms: outcome.poll_after_ms.unwrap_or(0),
+            }
+        }
+        wit::OutcomeKind::NeedsHuman => {
+            let instructions = outcome.instructions.unwrap_or_default();
+            if instructions.trim().is_empty() {
+                return Err(Garbage::new("a person has to do something, and it does not say what"));
+            }
+            core::OutcomeKind::NeedsHuman { instructions: cut(&instructions) }
+        }
+    };
+    let mut effects = Vec::new();
+    let mut unreachable = Vec::new();
+    for effect in check::few("side effects", outcome.effects, ENTRIES_MAX)? {
+        match effect {
+            wit::SideEffect::CredentialsUnreached(unreached) => unreachable.push(still_good(&unreached)),
+            other => effects.extend(side_effect(other)?),
+        }
+    }
+    Ok(core::Outcome {
+        kind,
+        account: outcome.account.map(account).transpose()?,
+        effects,
+        unreachable,
+        evidence: outcome.evidence.map(|evidence| cut(&evidence)),
+    })
+}
+
+/// A side effect that the core keeps. What ended and what was only noted changes nothing there.
+fn side_effect(effect: wit::SideEffect) -> Result<Option<core::SideEffect>, Garbage> {
+    let key = |grant: wit::Grant| -> Result<core::EntitlementKey, Garbage> {
+        Ok(core::EntitlementKey::of(&object(grant.entitlement)?))
+    };
+    Ok(Some(match effect {
+        wit::SideEffect::AccountChanged(changed) => core::SideEffect::AccountChanged(account(changed)?),
+        wit::SideEffect::GrantAdded(grant) => core::SideEffect::GrantAdded(key(grant)?),
+        wit::SideEffect::GrantRemoved(grant) => core::SideEffect::GrantRemoved(key(grant)?),
+        wit::SideEffect::ObjectRemoved(removed) => core::SideEffect::ObjectRemoved(object(removed)?),
+        wit::SideEffect::SeatConsumed(seat) => core::SideEffect::SeatConsumed(object(seat)?),
+        wit::SideEffect::SeatReleased(seat) => core::SideEffect::SeatReleased(object(seat)?),
+        wit::SideEffect::CredentialEnded(_)
+        | wit::SideEffect::CredentialsUnreached(_)
+        | wit::SideEffect::Noted(_) => return Ok(None),
+    }))
+}
+
+/// Credentials that still work, as a sentence.
+fn still_good(unreached: &wit::UnreachedCredentials) -> String {
+    let count = unreached.count.map_or_else(String::new, |count| format!("{count} "));
+    let until = match &unreached.until {
+        Some(until) => format!(" until {until}"),
+        None => String::new(),
+    };
+    cut(&format!("{count}{}{until}: {}", unreached.category, unreached.reason))
+}

@@ -1,0 +1,135 @@
+//! Taking secrets out of what a plugin, a log or an error gets to see.
+//!
+//! Apps echo what they were sent: in error pages, in `debug` fields, in headers. Whatever comes back
+//! is searched for every secret of the target, as it is and as it looks in JSON, in an address and
+//! in Base64.
+
+use std::collections::VecDeque;
+use std::sync::{PoisonError, RwLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use memchr::memmem::Finder;
+
+/// Shorter values are not searched for: they would be found in ordinary words.
+pub const SECRET_BYTES_MIN: usize = 6;
+
+/// What stands in the place of a secret.
+const MARK: &[u8] = b"[redacted]";
+
+/// Secrets that came up while running - tokens that were fetched - and are searched for.
+const FRESH_MAX: usize = 64;
+
+/// Knows the secrets of one target.
+#[derive(Default)]
+pub(crate) struct Redactor {
+    fixed: Vec<Finder<'static>>,
+    fresh: RwLock<VecDeque<Finder<'static>>>,
+}
+
+impl Redactor {
+    /// Adds secrets that hold as long as the target does.
+    pub(crate) fn know(&mut self, secret: &str) {
+        self.fixed.extend(forms(secret));
+        // The longest first, so that a form within another one does not leave the rest standing.
+        self.fixed.sort_by_key(|finder| std::cmp::Reverse(finder.needle().len()));
+    }
+
+    /// Adds a secret that was issued while running.
+    pub(crate) fn learn(&self, secret: &str) {
+        let mut fresh = self.fresh.write().unwrap_or_else(PoisonError::into_inner);
+        for form in forms(secret) {
+            if fresh.iter().any(|known| known.needle() == form.needle()) {
+                continue;
+            }
+            if fresh.len() == FRESH_MAX {
+                fresh.pop_front();
+            }
+            fresh.push_back(form);
+        }
+    }
+
+    /// The bytes without secrets.
+    pub(crate) fn bytes(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+        for finder in &self.fixed {
+            bytes = without(bytes, finder);
+        }
+        for finder in self.fresh.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            bytes = without(bytes, finder);
+        }
+        bytes
+    }
+
+    /// The text without secrets.
+    pub(crate) fn text(&self, text: String) -> String {
+        let bytes = self.bytes(text.into_bytes());
+        String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    }
+}
+
+/// The forms in which a secret may come back.
+fn forms(secret: &str) -> Vec<Finder<'static>> {
+    if secret.len() < SECRET_BYTES_MIN {
+        return Vec::new();
+    }
+    let json = serde_json::Value::from(secret).to_string();
+    let address: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let mut forms = vec![
+        secret.to_owned(),
+        json.trim_matches('"').to_owned(),
+        address.replace('+', "%20"),
+        address,
+        STANDARD.encode(secret).trim_end_matches('=').to_owned(),
+        URL_SAFE_NO_PAD.encode(secret),
+    ];
+    forms.sort();
+    forms.dedup();
+    forms.iter().map(|form| Finder::new(form.as_bytes()).into_owned()).collect()
+}
+
+fn without(bytes: Vec<u8>, finder: &Finder<'static>) -> Vec<u8> {
+    let Some(first) = finder.find(&bytes) else { return bytes };
+    let mut clean = Vec::with_capacity(bytes.len());
+    let mut rest = &bytes[..];
+    let mut at = Some(first);
+    while let Some(found) = at {
+        clean.extend_from_slice(&rest[..found]);
+        clean.extend_from_slice(MARK);
+        rest = &rest[found + finder.needle().len()..];
+        at = finder.find(rest);
+    }
+    clean.extend_from_slice(rest);
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_taken_out_in_every_form() {
+        let mut redactor = Redactor::default();
+        redactor.know("s3cr\"et/+ word");
+        for text in [
+            "x s3cr\"et/+ word y",
+            r#"{"echo":"s3cr\"et/+ word"}"#,
+            "?token=s3cr%22et%2F%2B+word&",
+            "?token=s3cr%22et%2F%2B%20word&",
+            &format!("Basic {}", STANDARD.encode("s3cr\"et/+ word")),
+        ] {
+            let clean = redactor.text(text.to_owned());
+            assert!(clean.contains("[redacted]") && !clean.contains("s3cr"), "{text} became {clean}");
+        }
+    }
+
+    #[test]
+    fn an_ordinary_text_stays_as_it_is() {
+        let mut redactor = Redactor::default();
+        redactor.know("abc");
+        redactor.learn("a-long-secret");
+        assert_eq!(redactor.text("abc abcd".to_owned()), "abc abcd");
+        assert_eq!(redactor.text("a-long-secret".to_owned()), "[redacted]");
+        assert_eq!(redactor.bytes(vec![0xff, b'x']), vec![0xff, b'x']);
+    }
+}

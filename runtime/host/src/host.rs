@@ -1,0 +1,186 @@
+//! The host: one engine, one cache, and the way from a file to a plugin that serves.
+//!
+//! A plugin file is read once; what was read is what is checked, compiled and named by its digest.
+//! Compiling happens one at a time and away from the threads that serve calls.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use muster_core::id::Digest;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Mutex;
+use wasmtime::component::{Component, Linker};
+
+use crate::admission::{self, Refusal};
+use crate::cache::Cache;
+use crate::call::{CallState, Scope};
+use crate::engine::Engine;
+use crate::import;
+use crate::load_error::LoadError;
+use crate::plugin::Plugin;
+use crate::target::CallLimits;
+
+/// Largest plugin file, in bytes. Interpreters packed as components are about 20 MB.
+pub const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// How long a plugin may take to describe itself.
+const DESCRIBE_TIME: Duration = Duration::from_secs(10);
+
+/// Where the host gets the time of a call from.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// How a host is set up.
+pub struct HostOptions {
+    /// Folder for compiled plugins, made where it is missing and closed to other users. None: every
+    /// load compiles.
+    pub cache: Option<PathBuf>,
+    /// Calls that can run at a time, 1 or more. None: 200.
+    pub calls_max: Option<u32>,
+    /// The clock. Default: the machine's.
+    pub clock: Clock,
+}
+
+impl Default for HostOptions {
+    fn default() -> Self {
+        Self { cache: None, calls_max: None, clock: Arc::new(Timestamp::now) }
+    }
+}
+
+/// The host could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// wasmtime does not run on this machine as it is set up.
+    #[error("could not set up the WebAssembly engine")]
+    Engine(#[source] wasmtime::Error),
+    /// The cache folder cannot be used.
+    #[error("could not use the cache folder {}", path.display())]
+    Cache {
+        /// The folder.
+        path: PathBuf,
+        /// What the file system says.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl HostError {
+    /// The code of its page under `docs/errors/`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            HostError::Engine(_) => "PLG-020",
+            HostError::Cache { .. } => "PLG-021",
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            HostError::Engine(_) => {
+                "give the daemon more address space (`ulimit -v unlimited`), or lower the number of calls at a time"
+            }
+            HostError::Cache { .. } => {
+                "make the folder one that the daemon's user may write to, or name another one"
+            }
+        }
+    }
+}
+
+/// Runs plugins. Cheap to clone; all clones are one host.
+#[derive(Clone)]
+pub struct Host(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) engine: Engine,
+    pub(crate) linker: Linker<CallState>,
+    pub(crate) clock: Clock,
+    /// The machine's certificates, read when the first target needs them.
+    pub(crate) roots: OnceLock<Arc<rustls::RootCertStore>>,
+    cache: Option<Cache>,
+    compiling: Mutex<()>,
+}
+
+impl Host {
+    /// Sets a host up.
+    pub fn new(options: HostOptions) -> Result<Self, HostError> {
+        let engine = Engine::new(options.calls_max).map_err(|error| HostError::Engine(error.0))?;
+        let linker = import::linker(&engine.wasmtime).map_err(HostError::Engine)?;
+        let cache = match options.cache {
+            None => None,
+            Some(path) => match Cache::open(&path, &engine.wasmtime) {
+                Ok(cache) => Some(cache),
+                Err(source) => return Err(HostError::Cache { path, source }),
+            },
+        };
+        Ok(Self(Arc::new(Inner {
+            engine,
+            linker,
+            clock: options.clock,
+            roots: OnceLock::new(),
+            cache,
+            compiling: Mutex::new(()),
+        })))
+    }
+
+    /// Loads a plugin from its file.
+    pub async fn load(&self, path: impl AsRef<Path>) -> Result<Arc<Plugin>, LoadError> {
+        let path = path.as_ref().to_owned();
+        let reading = path.clone();
+        let bytes = tokio::task::spawn_blocking(move || read(&reading))
+            .await
+            .map_err(|_| LoadError::Compile("the compiler stopped".to_owned()))?
+            .map_err(|source| LoadError::Read { path, source })?;
+        self.load_bytes(bytes).await
+    }
+
+    /// Loads a plugin from its bytes: checks, compiles or takes from the cache, and asks what it is.
+    pub async fn load_bytes(&self, bytes: Vec<u8>) -> Result<Arc<Plugin>, LoadError> {
+        if bytes.len() as u64 > FILE_BYTES_MAX {
+            return Err(LoadError::TooLarge { bytes_max: FILE_BYTES_MAX });
+        }
+        let inner = Arc::clone(&self.0);
+        let prepared = {
+            let _one_at_a_time = self.0.compiling.lock().await;
+            tokio::task::spawn_blocking(move || inner.prepare(&bytes))
+                .await
+                .map_err(|_| LoadError::Compile("the compiler stopped".to_owned()))?
+        };
+        let (digest, component) = prepared?;
+        let pre = crate::plugin::pre_instantiate(&self.0.linker, &component)?;
+        let limits = CallLimits { time: DESCRIBE_TIME, ..CallLimits::default() };
+        let described = crate::call::describe(&self.0, &pre, Scope::None, &limits).await;
+        let description = described.map_err(LoadError::Describe)?;
+        Ok(Arc::new(Plugin::new(digest, pre, description)?))
+    }
+}
+
+impl Inner {
+    /// The part of loading that takes a processor for a while.
+    fn prepare(&self, bytes: &[u8]) -> Result<(Digest, Component), LoadError> {
+        let digest = Digest(Sha256::digest(bytes).into());
+        admission::check(bytes).map_err(|refusal| match refusal {
+            Refusal::NotAComponent(text) => LoadError::NotAComponent(text),
+            Refusal::Import(text) => LoadError::Import(text),
+            Refusal::Contract(text) => LoadError::Contract(text),
+        })?;
+        let engine = &self.engine.wasmtime;
+        if let Some(component) = self.cache.as_ref().and_then(|cache| cache.get(engine, digest)) {
+            return Ok((digest, component));
+        }
+        let component = Component::from_binary(engine, bytes)
+            .map_err(|error| LoadError::Compile(crate::failure::cut(&format!("{error:#}"))))?;
+        if let Some(cache) = &self.cache {
+            cache.put(digest, &component);
+        }
+        Ok((digest, component))
+    }
+}
+
+/// Reads a file whole, but not more than a plugin may have.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,13 @@
+//! HTTP for plugins: made by the host, to servers that IT granted, with credentials that only the
+//! host holds.
+//!
+//! `pattern` says which servers are granted, `address` which addresses are never reached by
+//! accident, `connect` joins the two at the moment of connecting, `client` exchanges one request
+//! for one reply, and `send` is what a plugin's request goes through.
+
+pub(crate) mod address;
+pub(crate) mod client;
+mod connect;
+pub(crate) mod pattern;
+pub(crate) mod send;
+mod substitute;

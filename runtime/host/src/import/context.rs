@@ -1,0 +1,86 @@
+//! `muster:connector/context`: settings, time, randomness, log and scratch space.
+
+use crate::bindings::muster::connector::context::{Host, LogLevel};
+use crate::call::CallState;
+use crate::failure::cut_to;
+
+/// Remarks that one call can make; the rest is dropped.
+const REMARKS_MAX: u32 = 200;
+
+/// Longest remark with its fields, in bytes.
+const REMARK_BYTES_MAX: usize = 8 << 10;
+
+/// Most random bytes at once.
+const RANDOM_BYTES_MAX: u32 = 4096;
+
+/// Longest name in scratch space, in bytes.
+const KEY_BYTES_MAX: usize = 256;
+
+impl Host for CallState {
+    fn settings(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
+        Ok(self.place.as_ref().map(|place| place.site.settings(&place.plugin)).unwrap_or_default())
+    }
+
+    fn now(&mut self) -> wasmtime::Result<String> {
+        Ok(self.now.to_string())
+    }
+
+    fn random(&mut self, count: u32) -> wasmtime::Result<Vec<u8>> {
+        self.random(count.min(RANDOM_BYTES_MAX) as usize)
+    }
+
+    fn log(
+        &mut self,
+        level: LogLevel,
+        message: String,
+        fields: Vec<(String, String)>,
+    ) -> wasmtime::Result<()> {
+        self.remarks.count += 1;
+        if self.remarks.count > REMARKS_MAX {
+            return Ok(());
+        }
+        let mut text = message;
+        for (name, value) in &fields {
+            if text.len() > REMARK_BYTES_MAX {
+                break;
+            }
+            text.push_str(" ");
+            text.push_str(name);
+            text.push('=');
+            text.push_str(value);
+        }
+        let mut target = "";
+        let mut plugin = "";
+        let place = self.place.clone();
+        if let Some(place) = &place {
+            text = place.site.redactor.text(text);
+            target = &place.site.name;
+            plugin = &place.plugin.descriptor().name;
+        }
+        let text = cut_to(&text, REMARK_BYTES_MAX);
+        match level {
+            LogLevel::Debug => tracing::debug!(target_name = target, plugin, remark = text),
+            LogLevel::Info => tracing::info!(target_name = target, plugin, remark = text),
+            LogLevel::Warn => tracing::warn!(target_name = target, plugin, remark = text),
+            LogLevel::Error => {
+                tracing::error!(target_name = target, plugin, remark = text);
+                self.remarks.last_error = Some(cut_to(&text, 512));
+            }
+        }
+        Ok(())
+    }
+
+    fn scratch_get(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
+        Ok(self.place.as_ref().and_then(|place| place.site.scratch.get(self.scope, &key)))
+    }
+
+    fn scratch_set(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), String>> {
+        if key.len() > KEY_BYTES_MAX {
+            return Ok(Err(format!("a name may have {KEY_BYTES_MAX} bytes")));
+        }
+        Ok(match &self.place {
+            Some(place) => place.site.scratch.set(self.scope, key, value),
+            None => Err("a plugin that is asked what it is has no scratch space".to_owned()),
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! `muster:connector/secrets`: use of secrets without seeing them.
+
+use crate::bindings::muster::connector::secrets::Host;
+use crate::call::CallState;
+use crate::credential::{self, PLACEHOLDER_RANDOM, Placeholder, Scheme};
+use crate::failure::cut_to;
+
+/// Placeholders that one call can have.
+const PLACEHOLDERS_MAX: usize = 64;
+
+/// Most bytes that can be signed at once.
+const SIGNED_BYTES_MAX: usize = 8 << 20;
+
+impl Host for CallState {
+    fn placeholder(&mut self, slot: String) -> wasmtime::Result<Result<String, String>> {
+        let Some(place) = self.place.clone() else { return Ok(Err(no_target())) };
+        let Some(credential) = place.site.credentials.get(&slot) else {
+            return Ok(Err(self.no_slot(&slot)));
+        };
+        if self.placeholders.len() == PLACEHOLDERS_MAX {
+            return Ok(Err(format!("a call can have {PLACEHOLDERS_MAX} placeholders")));
+        }
+        let random = self.random(PLACEHOLDER_RANDOM)?;
+        let made = Placeholder::new(&slot, credential, &random);
+        Ok(made.map(|placeholder| {
+            // A password that was made up just now comes back in some apps' replies, too.
+            place.site.redactor.learn(placeholder.value.expose());
+            let word = placeholder.word.clone();
+            self.placeholders.push(placeholder);
+            word
+        }))
+    }
+
+    fn sign(
+        &mut self,
+        slot: String,
+        algorithm: String,
+        data: Vec<u8>,
+    ) -> wasmtime::Result<Result<Vec<u8>, String>> {
+        let Some(place) = self.place.clone() else { return Ok(Err(no_target())) };
+        let Some(credential) = place.site.credentials.get(&slot) else {
+            return Ok(Err(self.no_slot(&slot)));
+        };
+        let Scheme::SigningKey { key } = &credential.scheme else {
+            return Ok(Err(format!(
+                "the slot `{slot}` holds a `{}` credential; only a `signing-key` signs",
+                credential.scheme.name()
+            )));
+        };
+        if data.len() > SIGNED_BYTES_MAX {
+            return Ok(Err(format!("more than {} MiB cannot be signed", SIGNED_BYTES_MAX >> 20)));
+        }
+        Ok(credential::sign(key.expose(), &algorithm, &data))
+    }
+}
+
+impl CallState {
+    fn no_slot(&mut self, slot: &str) -> String {
+        let Some(place) = &self.place else { return no_target() };
+        let slot = cut_to(slot, 100);
+        let text = place.site.denied_slot(&slot, &format!("no credential is configured for the slot `{slot}`"));
+        self.requests.denial = Some(text.clone());
+        text
+    }
+}
+
+fn no_target() -> String {
+    "a plugin that is asked what it is has no secrets".to_owned()
+}

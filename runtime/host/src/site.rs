@@ -1,0 +1,122 @@
+//! What a target has of its own: its permissions, credentials, budgets and connections. It outlives
+//! every version of the plugin.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::credential::redact::Redactor;
+use crate::credential::{Credential, Tokens};
+use crate::host::Clock;
+use crate::http::address::PrivateAccess;
+use crate::http::client::Client;
+use crate::http::pattern::HostPattern;
+use crate::plugin::Plugin;
+use crate::rate::Rates;
+use crate::scratch::Scratch;
+use crate::sealed::Sealed;
+use crate::target::CallLimits;
+
+/// The bucket of requests that name none.
+pub(crate) const BUCKET_OF_TARGET: &str = "";
+
+/// What belongs to a target and not to a call.
+pub(crate) struct Site {
+    pub(crate) name: String,
+    /// The table of `muster.toml` that this target is written in, for messages.
+    pub(crate) table: String,
+    pub(crate) settings: BTreeMap<String, String>,
+    pub(crate) hosts: Vec<HostPattern>,
+    pub(crate) private: Arc<PrivateAccess>,
+    pub(crate) credentials: BTreeMap<String, Credential>,
+    pub(crate) password_slot: Option<String>,
+    pub(crate) per_minute: Option<u32>,
+    pub(crate) limits: CallLimits,
+    pub(crate) client: Client,
+    pub(crate) tokens: Tokens,
+    pub(crate) rates: Rates,
+    pub(crate) redactor: Redactor,
+    pub(crate) sealed: Sealed,
+    pub(crate) scratch: Scratch,
+    pub(crate) clock: Clock,
+}
+
+impl Site {
+    /// The settings as this version of the plugin sees them: what IT gave, else the default.
+    pub(crate) fn settings(&self, plugin: &Plugin) -> Vec<(String, String)> {
+        let mut settings: Vec<(String, String)> = plugin
+            .details()
+            .settings
+            .iter()
+            .filter_map(|setting| {
+                let given = self.settings.get(&setting.key).or(setting.default.as_ref())?;
+                Some((setting.key.clone(), given.clone()))
+            })
+            .collect();
+        settings.sort();
+        settings
+    }
+
+    /// Requests a minute of a bucket; none where there is no limit. A bucket that the plugin names
+    /// and does not describe counts for the target.
+    pub(crate) fn budget(&self, plugin: &Plugin, bucket: Option<&str>) -> Option<(String, u32)> {
+        let of_plugin = bucket.and_then(|wanted| {
+            plugin.descriptor().rate_buckets.iter().find(|(name, _)| name == wanted).cloned()
+        });
+        of_plugin.or_else(|| self.per_minute.map(|per_minute| (BUCKET_OF_TARGET.to_owned(), per_minute)))
+    }
+
+    /// Whether requests may go to this server.
+    pub(crate) fn grants(&self, url: &Url) -> bool {
+        self.hosts.iter().any(|granted| granted.matches(url))
+    }
+
+    /// Whether this slot's secret may go to this server.
+    pub(crate) fn credential_goes_to(&self, slot: &str, url: &Url) -> bool {
+        self.credentials.get(slot).is_some_and(|credential| {
+            credential.hosts.is_empty() || credential.hosts.iter().any(|granted| granted.matches(url))
+        })
+    }
+
+    /// The refusal of a server, with the line that would grant it.
+    pub(crate) fn denied_host(&self, url: &Url) -> String {
+        let Some(wanted) = HostPattern::of(url) else {
+            return format!("a plugin may only ask for https and http addresses, not `{}:` (NET-003)", url.scheme());
+        };
+        let hosts = self.hosts.iter().map(ToString::to_string).chain([wanted.to_string()]);
+        format!(
+            "{wanted} is not granted to the target `{}` (NET-001); to grant it, write in muster.toml under {}: hosts = {}",
+            self.name,
+            self.table,
+            list(hosts)
+        )
+    }
+
+    /// The refusal of an address inside, with the line that would grant it.
+    pub(crate) fn denied_private(&self, host: &str, text: &str) -> String {
+        let private = self.private.lines().chain([host.to_owned()]);
+        format!(
+            "{text}, and the target `{}` may not reach addresses inside (NET-002); to grant it, write in \
+             muster.toml under {}: allow_private = {}",
+            self.name,
+            self.table,
+            list(private)
+        )
+    }
+
+    /// The refusal of a secret slot.
+    pub(crate) fn denied_slot(&self, slot: &str, text: &str) -> String {
+        format!(
+            "{text} (NET-004); the target `{}` has its credentials in muster.toml under {} as \
+             credentials.{slot} = {{ scheme = \"…\", … }}",
+            self.name, self.table
+        )
+    }
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    let mut items: Vec<String> = items.map(|item| format!("{item:?}")).collect();
+    items.dedup();
+    format!("[{}]", items.join(", "))
+}
