@@ -15,8 +15,8 @@ use crate::person::Justification;
 /// One fact.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Fact {
-    /// A plan was made and takes effect. The [`Fact::PersonPlanned`] entries that follow in the same
-    /// transaction are its content.
+    /// A plan was made and takes effect. The [`Fact::PersonPlanned`] entries before it in the same
+    /// transaction are its content: its digest and counts are known when the last one is written.
     PlanMade(Plan),
     /// What a plan says of one person.
     PersonPlanned(PersonPlanned),

@@ -9,14 +9,15 @@
 //! only an observation of the app leads on. And what takes access away is never given up: it is
 //! tried again for ever, with a finding open, unless a person is needed.
 
+mod decide;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::connector::{
-    AccountState, AttributeChange, EntitlementKey, ObjectRef, Outcome, OutcomeKind, Problem,
-    SideEffect,
+    AccountState, AttributeChange, EntitlementKey, ObjectRef, Outcome, Problem, SideEffect,
 };
 use crate::id::{OperationId, PersonId};
 
@@ -130,6 +131,8 @@ pub enum State {
         attempt: u32,
         /// When to look at the app.
         observe_at: Timestamp,
+        /// How often looking failed or showed nothing that decides.
+        looks: u32,
         /// How it was lost.
         text: String,
     },
@@ -157,6 +160,8 @@ pub enum State {
         attempt: u32,
         /// When to look; not before the app's own lag has passed.
         verify_at: Timestamp,
+        /// What the app said: done by this call, or so before.
+        how: How,
     },
     /// A person has to do something. From here: superseded by a new plan, or retried by hand.
     Halted {
@@ -197,6 +202,8 @@ pub enum Change {
         handle: String,
         /// When to ask.
         poll_at: Timestamp,
+        /// The account, where the answer showed it: an invitation that can still be taken back.
+        account: Option<AccountSeen>,
     },
     /// The app says it is done.
     Answered {
@@ -216,6 +223,8 @@ pub enum Change {
     Halted {
         /// Why.
         problem: Problem,
+        /// The account, where the answer or a look at the app showed it.
+        account: Option<AccountSeen>,
     },
 }
 
@@ -282,13 +291,16 @@ pub enum Event {
     Observed(Observation),
 }
 
-/// What looking at the app showed.
+/// What looking at the app showed. [`crate::observe::judge`] makes it of what was read.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Observation {
     /// It is as the operation wants it.
     Satisfied(Option<AccountSeen>),
     /// It is not, and this is the account.
     Unsatisfied(Option<AccountSeen>),
+    /// The app shows no such account, or does not know it. A wrong address answers so to everything:
+    /// it is believed once [`crate::observe::absence`] has seen another account of the same target.
+    Absent,
     /// The connector cannot show it; sending again is the only way to know.
     CannotTell,
     /// Looking failed.
@@ -401,201 +413,7 @@ impl State {
 
 /// Chooses what an event leads to.
 pub fn decide(operation: &Operation, event: Event, now: Timestamp, retry: &RetryPolicy) -> Change {
-    let attempt = operation.state.attempt();
-    match event {
-        Event::Interrupted(text) => lost(attempt, text, now, retry),
-        Event::Replied(Ok(outcome)) => replied(operation, outcome, now, retry),
-        Event::Replied(Err(problem)) => failed(operation, problem, now, retry),
-        Event::Observed(observation) => observed(operation, observation, now, retry),
-    }
-}
-
-fn replied(operation: &Operation, outcome: Outcome, now: Timestamp, retry: &RetryPolicy) -> Change {
-    let how = match outcome.kind {
-        OutcomeKind::Done => How::Done,
-        OutcomeKind::Already => How::Already,
-        OutcomeKind::Adopted => How::Adopted,
-        OutcomeKind::Pending {
-            handle,
-            poll_after_ms,
-        } => {
-            let wait = Duration::from_millis(u64::from(poll_after_ms)).max(retry.backoff_min);
-            return Change::LeftPending {
-                handle,
-                poll_at: later(now, wait),
-            };
-        }
-        OutcomeKind::NeedsHuman { instructions } => {
-            return Change::Halted {
-                problem: Problem::Guarded(instructions),
-            };
-        }
-    };
-    let account = outcome.account.map(|account| AccountSeen {
-        object: account.object,
-        state: account.state,
-    });
-    let result = Completion {
-        how,
-        account,
-        effects: outcome.effects,
-        unreachable: outcome.unreachable,
-        evidence: outcome.evidence,
-    };
-    if operation.action.is_removal() {
-        return Change::Answered {
-            verify_at: later(now, retry.lag),
-            result,
-        };
-    }
-    Change::Completed(result)
-}
-
-fn lost(attempt: u32, text: String, now: Timestamp, retry: &RetryPolicy) -> Change {
-    // The first look comes soon; an app that keeps losing replies is looked at less and less often.
-    let wait = if attempt <= 1 {
-        retry.lag
-    } else {
-        retry.backoff(attempt - 1, None).max(retry.lag)
-    };
-    Change::Lost {
-        observe_at: later(now, wait),
-        text,
-    }
-}
-
-/// What a failed call leads to. The case alone decides.
-fn failed(operation: &Operation, problem: Problem, now: Timestamp, retry: &RetryPolicy) -> Change {
-    let attempt = operation.state.attempt();
-    let again = |problem: Problem, asked_ms: Option<u32>| {
-        let until = later(now, retry.backoff(attempt, asked_ms));
-        Change::Deferred { until, problem }
-    };
-    let again_or_halt = |problem: Problem, asked_ms: Option<u32>| {
-        if attempt >= retry.attempts_max && !operation.action.is_removal() {
-            return Change::Halted { problem };
-        }
-        again(problem, asked_ms)
-    };
-    let much_later = |problem: Problem| Change::Deferred {
-        until: later(now, retry.backoff_max),
-        problem,
-    };
-    match problem {
-        Problem::Transient { after_ms, .. } | Problem::RateLimited { after_ms } => {
-            again_or_halt(problem, after_ms)
-        }
-        Problem::OutcomeUnknown(text) => lost(attempt, text, now, retry),
-        // The answer made no sense, so what was done is as open as after no answer.
-        Problem::RemoteDefect(text) => lost(
-            attempt,
-            format!("the answer made no sense: {text}"),
-            now,
-            retry,
-        ),
-        Problem::PluginFailed { text, sent: true } => lost(
-            attempt,
-            format!("the plugin failed after a request had left: {text}"),
-            now,
-            retry,
-        ),
-        // A wrong address answers "not found" to everything, so absence is looked at before it is believed.
-        Problem::NotFound(_) if operation.action.is_removal() => {
-            lost(attempt, problem.text(), now, retry)
-        }
-        // These are mended at the target, not at the operation: it waits, however long that takes.
-        Problem::Unauthenticated(_)
-        | Problem::Forbidden(_)
-        | Problem::Denied(_)
-        | Problem::NoCapacity(_) => much_later(problem),
-        // An expired cursor or token on a change is the connector's mistake, and may pass.
-        Problem::Stale
-        | Problem::PluginFailed { sent: false, .. }
-        | Problem::CursorExpired
-        | Problem::TokenExpired => again_or_halt(problem, None),
-        Problem::NotFound(_)
-        | Problem::Conflict(_)
-        | Problem::Invalid(_)
-        | Problem::Guarded(_)
-        | Problem::Unsupported(_) => Change::Halted { problem },
-    }
-}
-
-fn observed(
-    operation: &Operation,
-    observation: Observation,
-    now: Timestamp,
-    retry: &RetryPolicy,
-) -> Change {
-    let attempt = operation.state.attempt();
-    let is_verifying = matches!(operation.state, State::Verifying { .. });
-    let completed = |how: How, account: Option<AccountSeen>| {
-        Change::Completed(Completion {
-            how,
-            account,
-            effects: Vec::new(),
-            unreachable: Vec::new(),
-            evidence: None,
-        })
-    };
-    match observation {
-        Observation::Satisfied(account) => completed(
-            if is_verifying {
-                How::Verified
-            } else {
-                How::Observed
-            },
-            account,
-        ),
-        // The app answered the call, and cannot show the result: its answer is all there is.
-        Observation::CannotTell if is_verifying => completed(How::Done, None),
-        Observation::Unsatisfied(_) if is_verifying => {
-            let problem = Problem::RemoteDefect(
-                "the app said it was done, and reading it back shows that it is not".to_owned(),
-            );
-            Change::Deferred {
-                until: later(now, retry.backoff(attempt, None)),
-                problem,
-            }
-        }
-        Observation::Unsatisfied(Some(account))
-            if matches!(operation.action, Action::EnsureAccount(_)) =>
-        {
-            Change::Found { account }
-        }
-        Observation::Unsatisfied(_) | Observation::CannotTell => {
-            let problem = Problem::Transient {
-                text: "the reply was lost, and looking showed that it was not done".to_owned(),
-                after_ms: None,
-            };
-            if attempt >= retry.attempts_max && !operation.action.is_removal() {
-                return Change::Halted { problem };
-            }
-            let wait = if attempt <= 1 {
-                Duration::ZERO
-            } else {
-                retry.backoff(attempt - 1, None)
-            };
-            Change::Deferred {
-                until: later(now, wait),
-                problem,
-            }
-        }
-        // Looking failed: the operation is as unknown as before, and is looked at again later.
-        Observation::Failed(problem) => {
-            let asked_ms = match &problem {
-                Problem::Transient { after_ms, .. } | Problem::RateLimited { after_ms } => {
-                    *after_ms
-                }
-                _ => None,
-            };
-            let observe_at = later(now, retry.backoff(attempt.max(1), asked_ms));
-            Change::Lost {
-                observe_at,
-                text: problem.text(),
-            }
-        }
-    }
+    decide::decide(operation, event, now, retry)
 }
 
 impl Operation {
@@ -610,6 +428,10 @@ impl Operation {
             Change::Lost { observe_at, text } => Some(State::Unknown {
                 attempt,
                 observe_at: *observe_at,
+                looks: match self.state {
+                    State::Unknown { looks, .. } => looks.saturating_add(1),
+                    _ => 0,
+                },
                 text: text.clone(),
             }),
             Change::Deferred { until, problem } => Some(State::Waiting {
@@ -617,14 +439,17 @@ impl Operation {
                 until: *until,
                 problem: problem.clone(),
             }),
-            Change::LeftPending { handle, poll_at } => Some(State::Pending {
+            Change::LeftPending {
+                handle, poll_at, ..
+            } => Some(State::Pending {
                 attempt,
                 handle: handle.clone(),
                 poll_at: *poll_at,
             }),
-            Change::Answered { verify_at, .. } => Some(State::Verifying {
+            Change::Answered { verify_at, result } => Some(State::Verifying {
                 attempt,
                 verify_at: *verify_at,
+                how: result.how,
             }),
             Change::Found { .. } => {
                 let problem =
@@ -635,7 +460,7 @@ impl Operation {
                     problem,
                 })
             }
-            Change::Halted { problem } => Some(State::Halted {
+            Change::Halted { problem, .. } => Some(State::Halted {
                 attempt,
                 since: at,
                 problem: problem.clone(),

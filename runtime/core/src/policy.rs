@@ -232,6 +232,24 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// The parts of a role's rule that keep a person from having it; empty where the person has it.
+    pub fn missing(&self, role: &Role, person: &PersonId, identity: &Identity, phase: Phase) -> Vec<String> {
+        let scope = Scope::new(&self.language, &self.rule_names, person, identity, phase);
+        let mut missing = Vec::new();
+        for part in role.when.conjuncts() {
+            match self.language.compile(part, &self.rule_names).map(|part| part.holds(&scope)) {
+                Ok(Ok(true)) => {}
+                Ok(Ok(false)) => missing.push(part.to_owned()),
+                Ok(Err(failed)) => missing.push(failed.to_string()),
+                // A part that is no expression by itself: the rule as a whole is the answer.
+                Err(_) => return vec![role.when.source().to_owned()],
+            }
+        }
+        missing
+    }
+}
+
 struct Compiler {
     language: Language,
     known: BTreeSet<String>,

@@ -137,6 +137,11 @@ impl Expression {
         &self.names
     }
 
+    /// The parts that all have to be true: the operands of its outermost `&&`, as written.
+    pub fn conjuncts(&self) -> Vec<&str> {
+        conjuncts(&self.source)
+    }
+
     /// Its value as yes or no.
     pub fn holds(&self, scope: &Scope<'_>) -> Result<bool, Failed> {
         match self.resolve(scope)? {
@@ -183,6 +188,35 @@ impl Expression {
     fn failed(&self, reason: String) -> Failed {
         Failed { source_text: self.source.clone(), reason }
     }
+}
+
+/// Splits at each `&&` outside of brackets and quotes. Where an `||` or `?` stands outside of
+/// brackets, it binds less than `&&`, and the whole is one part.
+fn conjuncts(source: &str) -> Vec<&str> {
+    let (mut parts, mut begin, mut depth, mut quote) = (Vec::new(), 0, 0_u32, None);
+    let bytes = source.as_bytes();
+    let mut index = 0;
+    while let Some(&byte) = bytes.get(index) {
+        match (quote, byte) {
+            (Some(_), b'\\') => index += 1,
+            (Some(open), _) if byte == open => quote = None,
+            (Some(_), _) => {}
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'(' | b'[' | b'{') => depth += 1,
+            (None, b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+            (None, b'?') if depth == 0 => return vec![source.trim()],
+            (None, b'|') if depth == 0 => return vec![source.trim()],
+            (None, b'&') if depth == 0 && bytes.get(index + 1) == Some(&b'&') => {
+                parts.extend(source.get(begin..index).map(str::trim));
+                index += 1;
+                begin = index + 1;
+            }
+            (None, _) => {}
+        }
+        index += 1;
+    }
+    parts.extend(source.get(begin..).map(str::trim));
+    parts
 }
 
 /// What an expression can see of one person.
@@ -283,6 +317,18 @@ mod tests {
         check("last_name", &name, Ok(vec![Scalar::Text("Byron".to_owned())]));
         check("last_name", &[], Ok(vec![]));
         check("key", &[], Ok(vec![Scalar::Text("7".to_owned())]));
+    }
+
+    #[test]
+    fn a_rule_is_split_into_the_parts_that_all_have_to_be_true() {
+        for (source, parts) in [
+            ("a == 'x && y' && (b || c) && d", vec!["a == 'x && y'", "(b || c)", "d"]),
+            ("a && b || c", vec!["a && b || c"]),
+            ("a ? b && c : d", vec!["a ? b && c : d"]),
+            ("a", vec!["a"]),
+        ] {
+            assert_eq!(conjuncts(source), parts);
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{
     Code, Column, DayColumn, MANAGER, Mapping, Problem, StatusReader, code, day, zone_by_name,
 };
 use crate::id::PersonKey;
-use crate::identity::{Attributes, Employment, Identity, Status, Value};
+use crate::identity::{Attributes, Employment, Identity, Status};
 
 /// Longest piece of a cell that a problem quotes, in characters.
 const QUOTED_CHARS_MAX: usize = 40;
@@ -170,9 +170,6 @@ impl Bound {
         self.each_attribute(cells, row, |name, said| {
             attributes.insert(name.to_owned(), said.value());
         })?;
-        if let Some(Value::Empty) = attributes.get(MANAGER) {
-            // An empty manager is a statement like any other and stays.
-        }
         let employment = self.employment(cells, row)?;
         let identity = Identity {
             attributes,

@@ -1,0 +1,379 @@
+//! What each reply, loss or look at the app leads to.
+//!
+//! The case of a problem decides, never its text. Whoever reads this file reads the whole policy:
+//! what is tried again and when, what has to be looked at first, and what needs a person.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{
+    AccountSeen, Action, Change, Completion, Event, How, Observation, Operation, RetryPolicy,
+    State, later,
+};
+use crate::connector::{AccountState, Outcome, OutcomeKind, Problem};
+
+/// Attempts while something else holds a key. Whoever holds it may be about to give it up in the
+/// same plan (two people who swap a name); after that a person is asked.
+const CONFLICT_ATTEMPTS_MAX: u32 = 4;
+
+/// How many doublings a poll that failed waits at least: asking is never urgent.
+const POLL_PATIENCE: u32 = 4;
+
+pub(super) fn decide(
+    operation: &Operation,
+    event: Event,
+    now: Timestamp,
+    retry: &RetryPolicy,
+) -> Change {
+    let pending = match &operation.state {
+        State::Pending { handle, .. } => Some(handle),
+        _ => None,
+    };
+    match (event, pending) {
+        (Event::Interrupted(_), Some(handle)) => poll_again(operation, handle, None, now, retry),
+        (Event::Interrupted(text), None) => lost(operation, text, now, retry),
+        (Event::Replied(Ok(outcome)), _) => replied(operation, outcome, now, retry),
+        (Event::Replied(Err(problem)), Some(handle)) => {
+            poll_failed(operation, handle, problem, now, retry)
+        }
+        (Event::Replied(Err(problem)), None) => failed(operation, problem, now, retry),
+        (Event::Observed(observation), _) => observed(operation, observation, now, retry),
+    }
+}
+
+fn replied(operation: &Operation, outcome: Outcome, now: Timestamp, retry: &RetryPolicy) -> Change {
+    let account = outcome.account.map(|account| AccountSeen {
+        object: account.object,
+        state: account.state,
+    });
+    let how = match outcome.kind {
+        OutcomeKind::Done => How::Done,
+        OutcomeKind::Already => How::Already,
+        OutcomeKind::Adopted => How::Adopted,
+        OutcomeKind::Pending {
+            handle,
+            poll_after_ms,
+        } => {
+            let wait = Duration::from_millis(u64::from(poll_after_ms)).max(retry.backoff_min);
+            let poll_at = later(now, wait);
+            return Change::LeftPending {
+                handle,
+                poll_at,
+                account,
+            };
+        }
+        OutcomeKind::NeedsHuman { instructions } => {
+            let problem = Problem::Guarded(instructions);
+            return Change::Halted { problem, account };
+        }
+    };
+    if let (Action::EnsureState(wanted), Some(seen)) = (&operation.action, &account)
+        && wanted.is_usable()
+        && !seen.state.is_usable()
+        && seen.state != AccountState::Locked
+    {
+        let text = format!(
+            "it said {} and shows the account {}",
+            how.as_str(),
+            seen.state.as_str()
+        );
+        return again_or_halt(operation, Problem::RemoteDefect(text), None, now, retry);
+    }
+    let result = Completion {
+        how,
+        account,
+        effects: outcome.effects,
+        unreachable: outcome.unreachable,
+        evidence: outcome.evidence,
+    };
+    if operation.action.is_removal() {
+        let verify_at = later(now, retry.lag);
+        return Change::Answered { verify_at, result };
+    }
+    Change::Completed(result)
+}
+
+/// Nobody knows what became of a call: the app is looked at before anything else.
+fn lost(operation: &Operation, text: String, now: Timestamp, retry: &RetryPolicy) -> Change {
+    // The first look comes soon; an app that keeps losing replies is looked at less and less often.
+    let attempt = operation.state.attempt();
+    let wait = if attempt <= 1 {
+        retry.lag
+    } else {
+        retry.backoff(attempt - 1, None).max(retry.lag)
+    };
+    let observe_at = later(now, wait);
+    Change::Lost { observe_at, text }
+}
+
+/// Looking did not decide it. The next look comes after a longer wait.
+fn look_again(
+    operation: &Operation,
+    text: String,
+    asked_ms: Option<u32>,
+    now: Timestamp,
+    retry: &RetryPolicy,
+) -> Change {
+    let looks = match operation.state {
+        State::Unknown { looks, .. } => looks,
+        _ => 0,
+    };
+    let wait = retry
+        .backoff(looks.saturating_add(1), asked_ms)
+        .max(retry.lag);
+    let observe_at = later(now, wait);
+    Change::Lost { observe_at, text }
+}
+
+fn halt(problem: Problem) -> Change {
+    Change::Halted {
+        problem,
+        account: None,
+    }
+}
+
+/// Tries again later, or asks a person after the last attempt. What takes access away has no last
+/// attempt.
+fn again_or_halt(
+    operation: &Operation,
+    problem: Problem,
+    asked_ms: Option<u32>,
+    now: Timestamp,
+    retry: &RetryPolicy,
+) -> Change {
+    let attempt = operation.state.attempt();
+    if attempt >= retry.attempts_max && !operation.action.is_removal() {
+        return halt(problem);
+    }
+    let until = later(now, retry.backoff(attempt, asked_ms));
+    Change::Deferred { until, problem }
+}
+
+/// Something else holds the key.
+fn conflict(
+    operation: &Operation,
+    problem: Problem,
+    now: Timestamp,
+    retry: &RetryPolicy,
+) -> Change {
+    let attempt = operation.state.attempt();
+    if attempt >= CONFLICT_ATTEMPTS_MAX.min(retry.attempts_max) {
+        return halt(problem);
+    }
+    let until = later(now, retry.backoff(attempt.saturating_add(1), None));
+    Change::Deferred { until, problem }
+}
+
+/// What a failed call leads to. The case alone decides.
+fn failed(operation: &Operation, problem: Problem, now: Timestamp, retry: &RetryPolicy) -> Change {
+    let look = |text: String| lost(operation, text, now, retry);
+    match problem {
+        Problem::Transient { after_ms, .. } | Problem::RateLimited { after_ms } => {
+            again_or_halt(operation, problem, after_ms, now, retry)
+        }
+        Problem::OutcomeUnknown(text) => look(text),
+        // The answer made no sense, so what was done is as open as after no answer.
+        Problem::RemoteDefect(text) => look(format!("the answer made no sense: {text}")),
+        Problem::PluginFailed { text, sent: true } => look(format!(
+            "the plugin failed after a request had left: {text}"
+        )),
+        // A wrong address answers "not found" to everything, so absence is looked at before it is
+        // believed.
+        Problem::NotFound(_) if operation.action.is_removal() => look(problem.text()),
+        // Whether an account that holds a key may be taken over is decided here, from all of its
+        // keys, and not by the connector, which stops at the first.
+        Problem::Conflict(_) if may_adopt(operation, retry) => look(problem.text()),
+        Problem::Conflict(_) => conflict(operation, problem, now, retry),
+        // These are mended at the target, not at the operation: it waits, however long that takes.
+        Problem::Unauthenticated(_)
+        | Problem::Forbidden(_)
+        | Problem::Denied(_)
+        | Problem::NoCapacity(_) => Change::Deferred {
+            until: later(now, retry.backoff_max),
+            problem,
+        },
+        // An expired cursor or token on a change is the connector's mistake, and may pass.
+        Problem::Stale
+        | Problem::PluginFailed { sent: false, .. }
+        | Problem::CursorExpired
+        | Problem::TokenExpired => again_or_halt(operation, problem, None, now, retry),
+        Problem::NotFound(_)
+        | Problem::Invalid(_)
+        | Problem::Guarded(_)
+        | Problem::Unsupported(_) => halt(problem),
+    }
+}
+
+fn may_adopt(operation: &Operation, retry: &RetryPolicy) -> bool {
+    let attempts_left = operation.state.attempt() < retry.attempts_max;
+    attempts_left && matches!(&operation.action, Action::EnsureAccount(spec) if spec.may_adopt)
+}
+
+/// Asking how something goes on failed. That says nothing about the thing itself, which is not
+/// begun a second time: only an answer that ends it, or its being unknown, leads elsewhere.
+fn poll_failed(
+    operation: &Operation,
+    handle: &str,
+    problem: Problem,
+    now: Timestamp,
+    retry: &RetryPolicy,
+) -> Change {
+    match problem {
+        Problem::Transient { after_ms, .. } | Problem::RateLimited { after_ms } => {
+            poll_again(operation, handle, after_ms, now, retry)
+        }
+        Problem::Unauthenticated(_)
+        | Problem::Forbidden(_)
+        | Problem::Denied(_)
+        | Problem::Stale
+        | Problem::CursorExpired
+        | Problem::TokenExpired
+        | Problem::RemoteDefect(_)
+        | Problem::PluginFailed { .. } => poll_again(operation, handle, None, now, retry),
+        Problem::OutcomeUnknown(_) | Problem::NotFound(_) => {
+            lost(operation, problem.text(), now, retry)
+        }
+        Problem::NoCapacity(_)
+        | Problem::Conflict(_)
+        | Problem::Invalid(_)
+        | Problem::Guarded(_)
+        | Problem::Unsupported(_) => failed(operation, problem, now, retry),
+    }
+}
+
+fn poll_again(
+    operation: &Operation,
+    handle: &str,
+    asked_ms: Option<u32>,
+    now: Timestamp,
+    retry: &RetryPolicy,
+) -> Change {
+    let attempt = operation.state.attempt();
+    let wait = retry.backoff(attempt.saturating_add(POLL_PATIENCE), asked_ms);
+    Change::LeftPending {
+        handle: handle.to_owned(),
+        poll_at: later(now, wait),
+        account: None,
+    }
+}
+
+fn observed(
+    operation: &Operation,
+    observation: Observation,
+    now: Timestamp,
+    retry: &RetryPolicy,
+) -> Change {
+    let verifying = match operation.state {
+        State::Verifying { how, .. } => Some(how),
+        _ => None,
+    };
+    let makes_account = matches!(operation.action, Action::EnsureAccount(_));
+    match observation {
+        Observation::Satisfied(account) => completed(verifying, account),
+        Observation::Absent => absent(operation, verifying, now, retry),
+        // The app answered the call, and cannot show the result: its answer is all there is.
+        Observation::CannotTell if verifying.is_some() => Change::Completed(Completion {
+            how: How::Done,
+            account: None,
+            effects: Vec::new(),
+            unreachable: Vec::new(),
+            evidence: None,
+        }),
+        // Sending again might make a second account, so this waits until the connector can look.
+        Observation::CannotTell if makes_account => {
+            let text = "the connector cannot show whether the account was made".to_owned();
+            look_again(operation, text, None, now, retry)
+        }
+        Observation::Unsatisfied(_) if verifying.is_some() => {
+            let text = "it said that it was done, and reading it back shows that it is not";
+            again_or_halt(
+                operation,
+                Problem::RemoteDefect(text.to_owned()),
+                None,
+                now,
+                retry,
+            )
+        }
+        Observation::Unsatisfied(Some(account)) if makes_account => {
+            if operation.state.attempt() < retry.attempts_max {
+                return Change::Found { account };
+            }
+            let text = "the account is there, and does not become as it should be".to_owned();
+            Change::Halted {
+                problem: Problem::RemoteDefect(text),
+                account: Some(account),
+            }
+        }
+        Observation::Unsatisfied(_) | Observation::CannotTell => not_done(operation, now, retry),
+        // Looking found what a person has to decide.
+        Observation::Failed(problem @ Problem::Conflict(_)) => {
+            conflict(operation, problem, now, retry)
+        }
+        Observation::Failed(problem @ Problem::Guarded(_)) => halt(problem),
+        // Looking failed: the operation is as unknown as before, and is looked at again later.
+        Observation::Failed(problem) => {
+            let asked_ms = match &problem {
+                Problem::Transient { after_ms, .. } | Problem::RateLimited { after_ms } => {
+                    *after_ms
+                }
+                _ => None,
+            };
+            look_again(operation, problem.text(), asked_ms, now, retry)
+        }
+    }
+}
+
+/// It is as it should be: seen after a lost reply, or read back as the proof.
+fn completed(verifying: Option<How>, account: Option<AccountSeen>) -> Change {
+    let how = if verifying.is_some() {
+        How::Verified
+    } else {
+        How::Observed
+    };
+    Change::Completed(Completion {
+        how,
+        account,
+        effects: Vec::new(),
+        unreachable: Vec::new(),
+        evidence: None,
+    })
+}
+
+/// The app does not show the account at all.
+fn absent(
+    operation: &Operation,
+    verifying: Option<How>,
+    now: Timestamp,
+    retry: &RetryPolicy,
+) -> Change {
+    match (&operation.action, verifying) {
+        // The app itself said that this call removed it: it is the app that held it.
+        (Action::EnsureAbsent, Some(How::Done)) => completed(verifying, None),
+        (action, _) if action.is_removal() => {
+            let text = "the app does not show the account, and nothing proves yet that it is the \
+                        right app that was asked";
+            look_again(operation, text.to_owned(), None, now, retry)
+        }
+        _ => not_done(operation, now, retry),
+    }
+}
+
+/// Looking showed that the call did nothing, or only sending again can tell.
+fn not_done(operation: &Operation, now: Timestamp, retry: &RetryPolicy) -> Change {
+    let attempt = operation.state.attempt();
+    let problem = Problem::Transient {
+        text: "the reply was lost, and looking showed that it was not done".to_owned(),
+        after_ms: None,
+    };
+    if attempt >= retry.attempts_max && !operation.action.is_removal() {
+        return halt(problem);
+    }
+    let wait = if attempt <= 1 {
+        Duration::ZERO
+    } else {
+        retry.backoff(attempt - 1, None)
+    };
+    let until = later(now, wait);
+    Change::Deferred { until, problem }
+}

@@ -1,0 +1,316 @@
+//! How an account moves: what a plan makes of it, and what each change of an operation does to it.
+//!
+//! An operation that has begun outlives the plan that made it, because what it does can no longer
+//! be taken back. Once it turns out not to have been done, it is only tried again if the newest plan
+//! still wants what it brings about; otherwise it is dropped, and what that plan queued leads on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{Account, Justification};
+use crate::connector::{AccountState, AttributeChange, EntitlementKey, SideEffect};
+use crate::fact::AccountPlanned;
+use crate::id::{OperationId, PlanId};
+use crate::operation::{AccountSeen, Action, Change, Completion, Operation, State};
+
+impl Account {
+    /// The account after a plan that names it.
+    pub(super) fn planned(&mut self, planned: &AccountPlanned, plan: PlanId) {
+        self.is_wanted = planned.is_wanted;
+        self.delete_at = planned.delete_at;
+        self.justify(&planned.grants, plan);
+        // What has begun goes on; what only waited is superseded by this plan.
+        self.operations.retain(Operation::has_begun);
+        self.operations.extend(planned.operations.iter().cloned());
+        self.forget_empty_grants();
+    }
+
+    /// Brings the justification sets to what a plan says. A grant that lost its last one stays,
+    /// without any, until the app is known not to have it.
+    fn justify(
+        &mut self,
+        wanted: &BTreeMap<EntitlementKey, BTreeSet<Justification>>,
+        plan: PlanId,
+    ) {
+        for (key, grant) in &mut self.grants {
+            if !wanted.contains_key(key) {
+                grant.justifications.clear();
+            }
+        }
+        for (key, justifications) in wanted {
+            let grant = self.grants.entry(key.clone()).or_default();
+            if grant.plan.is_none() || grant.justifications.is_empty() {
+                grant.plan = Some(plan);
+            }
+            grant.justifications.clone_from(justifications);
+        }
+    }
+
+    /// A grant that is not wanted, that the app is not known to have, and that nothing under way
+    /// gives or takes, is no grant.
+    fn forget_empty_grants(&mut self) {
+        let operations = &self.operations;
+        self.grants.retain(|key, grant| {
+            grant.since.is_some()
+                || !grant.justifications.is_empty()
+                || operations.iter().any(|operation| match &operation.action {
+                    Action::EnsureGranted(other) | Action::EnsureRevoked(other) => other == key,
+                    Action::EnsureAccount(_)
+                    | Action::EnsureState(_)
+                    | Action::EndSessions
+                    | Action::RevokeCredentials
+                    | Action::TransferOwned(_)
+                    | Action::EnsureAbsent => false,
+                })
+        });
+    }
+
+    pub(super) fn changed(&mut self, id: OperationId, change: &Change, at: Timestamp) -> bool {
+        let found = self
+            .operations
+            .iter()
+            .position(|operation| operation.id == id);
+        let Some((index, operation)) =
+            found.and_then(|index| Some((index, self.operations.get(index)?)))
+        else {
+            return false;
+        };
+        let action = operation.action.clone();
+        let mut state = operation.after(change, at);
+        match change {
+            Change::Found { account }
+            | Change::LeftPending {
+                account: Some(account),
+                ..
+            }
+            | Change::Halted {
+                account: Some(account),
+                ..
+            } => self.seen(&action, account),
+            Change::Answered { result, .. } => self.happened(&action, result, at),
+            Change::Completed(result) => {
+                self.happened(&action, result, at);
+                self.completed(&action, result, at);
+                if matches!(action, Action::EnsureAccount(_)) && !self.exists() {
+                    // Without the app's key of it nothing can be done with the account, so the
+                    // operation goes on until looking has shown it.
+                    state = Some(made_and_not_shown(
+                        operation_attempt(&self.operations, index),
+                        at,
+                    ));
+                }
+            }
+            Change::Dispatched { .. }
+            | Change::Lost { .. }
+            | Change::Deferred { .. }
+            | Change::LeftPending { account: None, .. }
+            | Change::Halted { account: None, .. } => {}
+        }
+        match (state, self.operations.get_mut(index)) {
+            (Some(state), Some(operation)) => operation.state = state,
+            (None, Some(_)) => drop(self.operations.remove(index)),
+            (_, None) => {}
+        }
+        self.drop_superseded(id);
+        self.drop_what_lost_its_account();
+        self.forget_empty_grants();
+        true
+    }
+
+    /// Takes in an account that was shown. Where another one is known, the call was not about it.
+    fn seen(&mut self, action: &Action, account: &AccountSeen) {
+        let is_new = matches!(action, Action::EnsureAccount(_)) && !self.exists();
+        let is_known = self
+            .object
+            .as_ref()
+            .is_some_and(|object| object.same_object(&account.object));
+        if is_known || is_new {
+            self.object = Some(account.object.clone());
+            self.state = Some(account.state);
+        }
+    }
+
+    /// Takes in what a call showed and what else it did.
+    fn happened(&mut self, action: &Action, result: &Completion, at: Timestamp) {
+        if let Some(account) = &result.account {
+            self.seen(action, account);
+        }
+        for effect in &result.effects {
+            match effect {
+                SideEffect::AccountChanged(account) => {
+                    if self
+                        .object
+                        .as_ref()
+                        .is_some_and(|object| object.same_object(&account.object))
+                    {
+                        self.state = Some(account.state);
+                    }
+                }
+                SideEffect::GrantRemoved(key) => {
+                    if let Some(grant) = self.grants.get_mut(key) {
+                        grant.since = None;
+                    }
+                }
+                SideEffect::GrantAdded(key) => {
+                    // Known and nobody's wish: it is shown as such, and a later plan takes it away
+                    // only where the ledger owns it.
+                    if let Some(grant) = self.grants.get_mut(key) {
+                        grant.since.get_or_insert(at);
+                    }
+                }
+                SideEffect::ObjectRemoved(object) => {
+                    if self
+                        .object
+                        .as_ref()
+                        .is_some_and(|own| own.same_object(object))
+                    {
+                        self.state = Some(AccountState::Deleted);
+                    }
+                }
+                SideEffect::SeatConsumed(_) | SideEffect::SeatReleased(_) => {}
+            }
+        }
+    }
+
+    /// What the ledger believes once an operation has ended well.
+    fn completed(&mut self, action: &Action, result: &Completion, at: Timestamp) {
+        match action {
+            Action::EnsureAccount(spec) => {
+                for (name, change) in &spec.attributes {
+                    match change {
+                        AttributeChange::Set(values) => {
+                            drop(self.attributes.insert(name.clone(), values.clone()));
+                        }
+                        AttributeChange::Clear => drop(self.attributes.remove(name)),
+                    }
+                }
+            }
+            Action::EnsureState(state) => {
+                // What the app shows counts more than what was asked for: invited, or gone.
+                if result.account.is_none() {
+                    self.state = Some(*state);
+                }
+            }
+            Action::EnsureGranted(key) => {
+                let grant = self.grants.entry(key.clone()).or_default();
+                grant.since.get_or_insert(at);
+            }
+            Action::EnsureRevoked(key) => {
+                // A plan that came meanwhile may want it again; then it stays, to be given.
+                if let Some(grant) = self.grants.get_mut(key) {
+                    grant.since = None;
+                }
+            }
+            Action::EnsureAbsent => self.state = Some(AccountState::Deleted),
+            Action::EndSessions | Action::RevokeCredentials | Action::TransferOwned(_) => {}
+        }
+    }
+
+    /// Drops an operation that has fallen back to waiting, or was refused, where the newest plan
+    /// does not want what it brings about or has queued its successor.
+    fn drop_superseded(&mut self, id: OperationId) {
+        let Some(index) = self
+            .operations
+            .iter()
+            .position(|operation| operation.id == id)
+        else {
+            return;
+        };
+        let Some((operation, later)) = self
+            .operations
+            .get(index..)
+            .and_then(<[Operation]>::split_first)
+        else {
+            return;
+        };
+        if !operation.has_begun() && !self.is_wished(&operation.action, later) {
+            drop(self.operations.remove(index));
+        }
+    }
+
+    fn is_wished(&self, action: &Action, later: &[Operation]) -> bool {
+        let is_justified = |key: &EntitlementKey| {
+            self.grants
+                .get(key)
+                .is_some_and(|grant| !grant.justifications.is_empty())
+        };
+        match action {
+            Action::EnsureAccount(_) => {
+                let makes = |next: &Operation| matches!(next.action, Action::EnsureAccount(_));
+                self.is_wanted && !later.iter().any(makes)
+            }
+            Action::EnsureState(state) => {
+                let brings = |next: &Operation| matches!(next.action, Action::EnsureState(_));
+                (self.is_wanted || !state.is_usable()) && !later.iter().any(brings)
+            }
+            Action::EnsureGranted(key) => is_justified(key),
+            Action::EnsureRevoked(key) => !is_justified(key),
+            Action::EndSessions
+            | Action::RevokeCredentials
+            | Action::TransferOwned(_)
+            | Action::EnsureAbsent => !self.is_wanted,
+        }
+    }
+
+    /// Where the account is gone, what was still to be done to it is moot. Where it was never made
+    /// and will not be, what was to follow is moot, too. What comes after an operation that makes
+    /// the account (again) is for that one.
+    fn drop_what_lost_its_account(&mut self) {
+        if self.exists() {
+            return;
+        }
+        if self.state == Some(AccountState::Deleted) {
+            self.attributes.clear();
+            for grant in self.grants.values_mut() {
+                grant.since = None;
+            }
+        }
+        let mut is_made = false;
+        self.operations.retain(|operation| {
+            is_made |= matches!(operation.action, Action::EnsureAccount(_));
+            // A deletion that has begun goes on until it is proven.
+            let is_deletion = matches!(operation.action, Action::EnsureAbsent);
+            is_made || (is_deletion && operation.has_begun())
+        });
+        if !is_made {
+            self.delete_at = None;
+        }
+    }
+
+    /// Whether the account is not as it should be and nothing under way will change that.
+    pub(super) fn is_astray(&self, wants_usable: bool) -> bool {
+        let is_under_way = |changes: fn(&Action) -> bool| {
+            self.operations
+                .iter()
+                .any(|operation| changes(&operation.action))
+        };
+        let makes = |action: &Action| matches!(action, Action::EnsureAccount(_));
+        let moves =
+            |action: &Action| matches!(action, Action::EnsureState(_) | Action::EnsureAbsent);
+        if !self.exists() {
+            return self.is_wanted && !is_under_way(makes);
+        }
+        let is_usable = match self.state {
+            // An app's own lock is the app's matter.
+            None | Some(AccountState::Locked) => return false,
+            Some(state) => state.is_usable(),
+        };
+        is_usable != (self.is_wanted && wants_usable) && !is_under_way(moves)
+    }
+}
+
+fn operation_attempt(operations: &[Operation], index: usize) -> u32 {
+    operations
+        .get(index)
+        .map_or(0, |operation| operation.state.attempt())
+}
+
+fn made_and_not_shown(attempt: u32, at: Timestamp) -> State {
+    State::Unknown {
+        attempt,
+        observe_at: at,
+        looks: 0,
+        text: "the app said that it was done and did not show the account".to_owned(),
+    }
+}
