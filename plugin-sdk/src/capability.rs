@@ -198,33 +198,43 @@ pub trait Events {
     fn translate(&self, host: &dyn Host, delivery: &Delivery) -> Result<Translation>;
 }
 
-/// A connector with the capabilities that [`export!`](crate::export) named. Implemented by that macro only.
+/// A connector with the capabilities that [`export!`](crate::export) named. Implemented by that macro only. The
+/// constants let the compiler leave out the boundary's code for capabilities that were not named.
 #[doc(hidden)]
 pub trait Exported: Connector {
+    const ACCOUNTS: bool = false;
     fn accounts(&self) -> Option<&dyn Accounts> {
         None
     }
+    const ENTITLEMENTS: bool = false;
     fn entitlements(&self) -> Option<&dyn Entitlements> {
         None
     }
+    const GRANTS: bool = false;
     fn grants(&self) -> Option<&dyn Grants> {
         None
     }
+    const CREDENTIALS: bool = false;
     fn credentials(&self) -> Option<&dyn Credentials> {
         None
     }
+    const ROTATION: bool = false;
     fn rotation(&self) -> Option<&dyn Rotation> {
         None
     }
+    const OWNERSHIP: bool = false;
     fn ownership(&self) -> Option<&dyn Ownership> {
         None
     }
+    const CHANGES: bool = false;
     fn changes(&self) -> Option<&dyn Changes> {
         None
     }
+    const PENDING: bool = false;
     fn pending(&self) -> Option<&dyn Pending> {
         None
     }
+    const EVENTS: bool = false;
     fn events(&self) -> Option<&dyn Events> {
         None
     }
@@ -232,17 +242,16 @@ pub trait Exported: Connector {
 
 /// The capabilities of a connector, which are those that [`export!`](crate::export) named.
 pub fn capabilities<T: Exported>() -> Vec<Capability> {
-    let connector = T::default();
     let named = [
-        (Capability::Accounts, connector.accounts().is_some()),
-        (Capability::Entitlements, connector.entitlements().is_some()),
-        (Capability::Grants, connector.grants().is_some()),
-        (Capability::Credentials, connector.credentials().is_some()),
-        (Capability::Rotation, connector.rotation().is_some()),
-        (Capability::Ownership, connector.ownership().is_some()),
-        (Capability::Changes, connector.changes().is_some()),
-        (Capability::Pending, connector.pending().is_some()),
-        (Capability::Events, connector.events().is_some()),
+        (Capability::Accounts, T::ACCOUNTS),
+        (Capability::Entitlements, T::ENTITLEMENTS),
+        (Capability::Grants, T::GRANTS),
+        (Capability::Credentials, T::CREDENTIALS),
+        (Capability::Rotation, T::ROTATION),
+        (Capability::Ownership, T::OWNERSHIP),
+        (Capability::Changes, T::CHANGES),
+        (Capability::Pending, T::PENDING),
+        (Capability::Events, T::EVENTS),
     ];
     named
         .into_iter()
@@ -324,46 +333,55 @@ macro_rules! export {
 #[macro_export]
 macro_rules! __capability {
     (Accounts) => {
+        const ACCOUNTS: bool = true;
         fn accounts(&self) -> Option<&dyn $crate::Accounts> {
             Some(self)
         }
     };
     (Entitlements) => {
+        const ENTITLEMENTS: bool = true;
         fn entitlements(&self) -> Option<&dyn $crate::Entitlements> {
             Some(self)
         }
     };
     (Grants) => {
+        const GRANTS: bool = true;
         fn grants(&self) -> Option<&dyn $crate::Grants> {
             Some(self)
         }
     };
     (Credentials) => {
+        const CREDENTIALS: bool = true;
         fn credentials(&self) -> Option<&dyn $crate::Credentials> {
             Some(self)
         }
     };
     (Rotation) => {
+        const ROTATION: bool = true;
         fn rotation(&self) -> Option<&dyn $crate::Rotation> {
             Some(self)
         }
     };
     (Ownership) => {
+        const OWNERSHIP: bool = true;
         fn ownership(&self) -> Option<&dyn $crate::Ownership> {
             Some(self)
         }
     };
     (Changes) => {
+        const CHANGES: bool = true;
         fn changes(&self) -> Option<&dyn $crate::Changes> {
             Some(self)
         }
     };
     (Pending) => {
+        const PENDING: bool = true;
         fn pending(&self) -> Option<&dyn $crate::Pending> {
             Some(self)
         }
     };
     (Events) => {
+        const EVENTS: bool = true;
         fn events(&self) -> Option<&dyn $crate::Events> {
             Some(self)
         }

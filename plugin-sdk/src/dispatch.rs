@@ -19,9 +19,11 @@ use crate::time::Instant;
 /// The most changes that a host may ask for at once.
 const CHANGES_MAX: u32 = 1000;
 
-/// A capability that was not named.
-fn unnamed(interface: &str) -> Problem {
-    Problem::unsupported(format!("this connector does not implement `{interface}`"))
+/// What a function of a capability answers that was not named.
+pub(crate) const UNNAMED: &str = "this connector does not have this capability";
+
+fn unnamed() -> Problem {
+    Problem::unsupported(UNNAMED)
 }
 
 /// Refuses what does not work on accounts of this kind.
@@ -72,7 +74,7 @@ pub fn list_accounts<T: Exported>(
     page: &PageRequest,
 ) -> Result<Page<Account>> {
     let connector = T::default();
-    let accounts = connector.accounts().ok_or_else(|| unnamed("accounts"))?;
+    let accounts = connector.accounts().ok_or_else(unnamed)?;
     let max = account_operation::<T>(kind, Operation::ListAccounts)?;
     accounts.list_accounts(host, kind, &within(page, max))
 }
@@ -80,7 +82,7 @@ pub fn list_accounts<T: Exported>(
 /// `accounts.get-account`.
 pub fn get_account<T: Exported>(host: &dyn Host, key: &ObjectRef) -> Result<Option<Account>> {
     let connector = T::default();
-    let accounts = connector.accounts().ok_or_else(|| unnamed("accounts"))?;
+    let accounts = connector.accounts().ok_or_else(unnamed)?;
     account_operation::<T>(&key.kind, Operation::GetAccount)?;
     accounts.get_account(host, key)
 }
@@ -92,7 +94,7 @@ pub fn find_accounts<T: Exported>(
     keys: &[(String, String)],
 ) -> Result<Vec<Account>> {
     let connector = T::default();
-    let accounts = connector.accounts().ok_or_else(|| unnamed("accounts"))?;
+    let accounts = connector.accounts().ok_or_else(unnamed)?;
     account_operation::<T>(kind, Operation::FindAccounts)?;
     accounts.find_accounts(host, kind, keys)
 }
@@ -104,7 +106,7 @@ pub fn ensure_account<T: Exported>(
     desired: &DesiredAccount,
 ) -> Result<Outcome> {
     let connector = T::default();
-    let accounts = connector.accounts().ok_or_else(|| unnamed("accounts"))?;
+    let accounts = connector.accounts().ok_or_else(unnamed)?;
     account_operation::<T>(&desired.kind, Operation::EnsureAccount)?;
     accounts.ensure_account(host, ctx, desired)
 }
@@ -117,7 +119,7 @@ pub fn ensure_state<T: Exported>(
     state: AccountState,
 ) -> Result<Outcome> {
     let connector = T::default();
-    let accounts = connector.accounts().ok_or_else(|| unnamed("accounts"))?;
+    let accounts = connector.accounts().ok_or_else(unnamed)?;
     account_operation::<T>(&target.kind, Operation::EnsureState)?;
     let described = connector.describe();
     let kind = described.account_kind(&target.kind);
@@ -138,7 +140,7 @@ pub fn ensure_absent<T: Exported>(
     plan: &LeavePlan,
 ) -> Result<Outcome> {
     let connector = T::default();
-    let accounts = connector.accounts().ok_or_else(|| unnamed("accounts"))?;
+    let accounts = connector.accounts().ok_or_else(unnamed)?;
     account_operation::<T>(&target.kind, Operation::EnsureAbsent)?;
     accounts.ensure_absent(host, ctx, target, plan)
 }
@@ -150,9 +152,7 @@ pub fn list_entitlements<T: Exported>(
     page: &PageRequest,
 ) -> Result<Page<Entitlement>> {
     let connector = T::default();
-    let entitlements = connector
-        .entitlements()
-        .ok_or_else(|| unnamed("entitlements"))?;
+    let entitlements = connector.entitlements().ok_or_else(unnamed)?;
     let max = entitlement_operation::<T>(kind, Operation::ListEntitlements)?;
     entitlements.list_entitlements(host, kind, &within(page, max))
 }
@@ -164,7 +164,7 @@ pub fn list_grants<T: Exported>(
     page: &PageRequest,
 ) -> Result<Page<Grant>> {
     let connector = T::default();
-    let grants = connector.grants().ok_or_else(|| unnamed("grants"))?;
+    let grants = connector.grants().ok_or_else(unnamed)?;
     let (kind, word) = match scope {
         GrantScope::OfKind(kind) => (Some(kind), "of-kind"),
         GrantScope::OfEntitlement(entitlement) => (Some(&entitlement.kind), "of-entitlement"),
@@ -197,7 +197,7 @@ pub fn ensure_granted<T: Exported>(
     expires: Option<&Instant>,
 ) -> Result<Outcome> {
     let connector = T::default();
-    let grants = connector.grants().ok_or_else(|| unnamed("grants"))?;
+    let grants = connector.grants().ok_or_else(unnamed)?;
     entitlement_operation::<T>(&grant.entitlement.kind, Operation::EnsureGranted)?;
     grants.ensure_granted(host, ctx, grant, expires)
 }
@@ -209,7 +209,7 @@ pub fn ensure_revoked<T: Exported>(
     grant: &GrantKey,
 ) -> Result<Outcome> {
     let connector = T::default();
-    let grants = connector.grants().ok_or_else(|| unnamed("grants"))?;
+    let grants = connector.grants().ok_or_else(unnamed)?;
     entitlement_operation::<T>(&grant.entitlement.kind, Operation::EnsureRevoked)?;
     grants.ensure_revoked(host, ctx, grant)
 }
@@ -221,9 +221,7 @@ pub fn list_credentials<T: Exported>(
     page: &PageRequest,
 ) -> Result<Page<Credential>> {
     let connector = T::default();
-    let credentials = connector
-        .credentials()
-        .ok_or_else(|| unnamed("credentials"))?;
+    let credentials = connector.credentials().ok_or_else(unnamed)?;
     let page = match owner {
         Some(owner) => within(
             page,
@@ -241,9 +239,7 @@ pub fn end_sessions<T: Exported>(
     target: &ObjectRef,
 ) -> Result<Outcome> {
     let connector = T::default();
-    let credentials = connector
-        .credentials()
-        .ok_or_else(|| unnamed("credentials"))?;
+    let credentials = connector.credentials().ok_or_else(unnamed)?;
     account_operation::<T>(&target.kind, Operation::EndSessions)?;
     credentials.end_sessions(host, ctx, target)
 }
@@ -256,9 +252,7 @@ pub fn revoke_credentials<T: Exported>(
     categories: &[String],
 ) -> Result<Outcome> {
     let connector = T::default();
-    let credentials = connector
-        .credentials()
-        .ok_or_else(|| unnamed("credentials"))?;
+    let credentials = connector.credentials().ok_or_else(unnamed)?;
     account_operation::<T>(&target.kind, Operation::RevokeCredentials)?;
     credentials.revoke_credentials(host, ctx, target, categories)
 }
@@ -270,9 +264,7 @@ pub fn rotate_credential<T: Exported>(
     target: &ObjectRef,
 ) -> Result<Rotated> {
     let connector = T::default();
-    let rotation = connector
-        .rotation()
-        .ok_or_else(|| unnamed("credentials.rotate-credential"))?;
+    let rotation = connector.rotation().ok_or_else(unnamed)?;
     rotation.rotate_credential(host, ctx, target)
 }
 
@@ -284,7 +276,7 @@ pub fn transfer_owned<T: Exported>(
     target: &ObjectRef,
 ) -> Result<Outcome> {
     let connector = T::default();
-    let ownership = connector.ownership().ok_or_else(|| unnamed("ownership"))?;
+    let ownership = connector.ownership().ok_or_else(unnamed)?;
     account_operation::<T>(&source.kind, Operation::TransferOwned)?;
     ownership.transfer_owned(host, ctx, source, target)
 }
@@ -292,16 +284,13 @@ pub fn transfer_owned<T: Exported>(
 /// `changes.current-token`.
 pub fn current_token<T: Exported>(host: &dyn Host) -> Result<String> {
     let connector = T::default();
-    connector
-        .changes()
-        .ok_or_else(|| unnamed("changes"))?
-        .current_token(host)
+    connector.changes().ok_or_else(unnamed)?.current_token(host)
 }
 
 /// `changes.changes-since`.
 pub fn changes_since<T: Exported>(host: &dyn Host, token: &str, limit: u32) -> Result<ChangePage> {
     let connector = T::default();
-    let changes = connector.changes().ok_or_else(|| unnamed("changes"))?;
+    let changes = connector.changes().ok_or_else(unnamed)?;
     changes.changes_since(host, token, limit.clamp(1, CHANGES_MAX))
 }
 
@@ -310,7 +299,7 @@ pub fn poll<T: Exported>(host: &dyn Host, ctx: &OpContext, handle: &str) -> Resu
     let connector = T::default();
     connector
         .pending()
-        .ok_or_else(|| unnamed("pending"))?
+        .ok_or_else(unnamed)?
         .poll(host, ctx, handle)
 }
 
@@ -319,6 +308,6 @@ pub fn translate<T: Exported>(host: &dyn Host, delivery: &Delivery) -> Result<Tr
     let connector = T::default();
     connector
         .events()
-        .ok_or_else(|| unnamed("events"))?
+        .ok_or_else(unnamed)?
         .translate(host, delivery)
 }

@@ -3,6 +3,7 @@
 
 use crate::object::{Extras, ObjectRef};
 use crate::outcome::SideEffect;
+use crate::problem::{Problem, Result};
 use crate::time::Instant;
 
 /// What an entitlement is.
@@ -213,6 +214,22 @@ pub enum GrantScope {
     OfEntitlement(ObjectRef),
     /// All that this principal has.
     OfPrincipal(ObjectRef),
+}
+
+impl GrantScope {
+    /// The entitlement, for a connector that lists grants in no other way.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::Unsupported`] for the other scopes.
+    pub fn entitlement(&self) -> Result<&ObjectRef> {
+        match self {
+            Self::OfEntitlement(entitlement) => Ok(entitlement),
+            Self::OfKind(_) | Self::OfPrincipal(_) => {
+                Err(Problem::unsupported("grants are listed by entitlement"))
+            }
+        }
+    }
 }
 
 /// Something that lets in whoever holds it.

@@ -24,6 +24,7 @@ use serde::de::DeserializeOwned;
 
 use crate::host::{Host, Request, Response};
 use crate::object::ObjectRef;
+use crate::outcome::{OpContext, Outcome};
 use crate::path::Path;
 use crate::problem::{Problem, Result};
 use crate::status::{self, Effect};
@@ -131,11 +132,11 @@ impl Api {
         } else {
             Effect::Writes
         };
-        let accepted = Vec::new();
         Call {
             request,
             effect,
-            accepted,
+            accepted: Vec::new(),
+            already: Vec::new(),
             about: None,
             explain: self.explain,
             fault,
@@ -150,6 +151,7 @@ pub struct Call {
     request: Request,
     effect: Effect,
     accepted: Vec<u16>,
+    already: Vec<u16>,
     about: Option<ObjectRef>,
     explain: Option<fn(&Reply) -> Option<Problem>>,
     fault: Option<String>,
@@ -219,6 +221,11 @@ impl Call {
         self
     }
 
+    /// With the operation's id as `Idempotency-Key`, for apps that then do it once however often it is sent.
+    pub fn idempotent(self, ctx: &OpContext) -> Self {
+        self.header("idempotency-key", ctx.operation_id.clone())
+    }
+
     /// It is about this object: what the app does not find is [`Problem::NotFound`] of it. Without this, a 404
     /// says that the address is wrong ([`Problem::RemoteDefect`]).
     pub fn about(mut self, object: &ObjectRef) -> Self {
@@ -237,6 +244,13 @@ impl Call {
     /// This status is an answer too: the connector looks at [`Reply::status`].
     pub fn accept(mut self, status: u16) -> Self {
         self.accepted.push(status);
+        self
+    }
+
+    /// This status says that it was so before: [`ensure`](Self::ensure) makes it `Outcome::already()`.
+    pub fn already_if(mut self, status: u16) -> Self {
+        self.accepted.push(status);
+        self.already.push(status);
         self
     }
 
@@ -272,6 +286,23 @@ impl Call {
         }
         let explained = self.explain.and_then(|explain| explain(&reply));
         Err(explained.unwrap_or_else(|| status::of_reply(&reply, self.about)))
+    }
+
+    /// Sends a change and says how it ended: `already` with a status of [`already_if`](Self::already_if), else
+    /// `done`, with the app's request id as evidence.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn ensure(self, host: &dyn Host) -> Result<Outcome> {
+        let already = self.already.clone();
+        let reply = self.send(host)?;
+        let outcome = if already.contains(&reply.status()) {
+            Outcome::already()
+        } else {
+            Outcome::done()
+        };
+        Ok(outcome.evidence(reply.request_id()))
     }
 
     /// Sends it and reads the JSON of the reply.

@@ -69,8 +69,3 @@ pub use crate::problem::{
     FieldFault, GuardRefusal, MissingPermissions, Problem, Result, RetryHint,
 };
 pub use crate::time::Instant;
-
-/// The code of the tutorial, compiled and run.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/guides/write-a-connector.md")]
-mod tutorial {}
