@@ -1,0 +1,128 @@
+//! One entry of the journal: a short head, then the fact.
+//!
+//! The head says when the fact was recorded, and whether the entry is the first of its commit. The
+//! first one also carries the journal's hash as it was before, so that damage is found between two
+//! commits and not just somewhere in the file.
+//!
+//! ```text
+//! version u8 | kind u8 (bit 7: first of a commit) | [hash 32] | at i64 | [plan u64] | fact
+//! ```
+
+use jiff::Timestamp;
+use muster_core::fact;
+use muster_core::id::PlanId;
+use sha2::{Digest as _, Sha256};
+
+use super::{Unreadable, VERSION, decode_body, instant, micros, v1};
+
+/// The journal's hash up to an entry.
+pub(crate) type Head = [u8; 32];
+
+/// The hash of a journal without entries.
+pub(crate) const HEAD_EMPTY: Head = [0; 32];
+
+const KIND_FACT: u8 = b'f';
+const KIND_PERSON_PLANNED: u8 = b'p';
+const FIRST_OF_COMMIT: u8 = 0x80;
+
+/// Clears `buffer` and writes an entry. Gives the place where the fact's body begins.
+pub(crate) fn encode(
+    buffer: &mut Vec<u8>,
+    opens_commit_on: Option<&Head>,
+    at: Timestamp,
+    fact: &fact::Fact,
+) -> usize {
+    buffer.clear();
+    let plan = match fact {
+        fact::Fact::PersonPlanned(planned) => Some(planned.plan),
+        _ => None,
+    };
+    let kind = if plan.is_some() {
+        KIND_PERSON_PLANNED
+    } else {
+        KIND_FACT
+    };
+    buffer.push(VERSION);
+    match opens_commit_on {
+        Some(head) => {
+            buffer.push(kind | FIRST_OF_COMMIT);
+            buffer.extend_from_slice(head);
+        }
+        None => buffer.push(kind),
+    }
+    buffer.extend_from_slice(&micros(at).to_be_bytes());
+    if let Some(plan) = plan {
+        buffer.extend_from_slice(&plan.0.to_be_bytes());
+    }
+    let body_at = buffer.len();
+    v1::fact_body(buffer, fact);
+    body_at
+}
+
+/// The journal's hash after an entry.
+pub(crate) fn head_after(head: &Head, seq: u64, entry: &[u8]) -> Head {
+    let mut hasher = Sha256::new();
+    hasher.update(head);
+    hasher.update(seq.to_be_bytes());
+    hasher.update(entry);
+    hasher.finalize().into()
+}
+
+/// An entry whose fact is not read yet.
+pub(crate) struct Entry<'a> {
+    /// The hash before it, where it is the first of a commit.
+    pub(crate) opens_commit_on: Option<Head>,
+    /// When it was recorded.
+    pub(crate) at: Timestamp,
+    plan: Option<PlanId>,
+    body: &'a [u8],
+}
+
+impl<'a> Entry<'a> {
+    /// Reads the head of an entry.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, Unreadable> {
+        const SHORT: Unreadable = Unreadable::Value("half an entry");
+        let ([version], rest) = bytes.split_first_chunk().ok_or(SHORT)?;
+        if *version != VERSION {
+            return Err(Unreadable::Version(*version));
+        }
+        let ([kind], mut rest) = rest.split_first_chunk().ok_or(SHORT)?;
+        let mut opens_commit_on = None;
+        if kind & FIRST_OF_COMMIT != 0 {
+            let (head, after) = rest.split_first_chunk::<32>().ok_or(SHORT)?;
+            (opens_commit_on, rest) = (Some(*head), after);
+        }
+        let (at, mut rest) = rest.split_first_chunk::<8>().ok_or(SHORT)?;
+        let plan = match kind & !FIRST_OF_COMMIT {
+            KIND_FACT => None,
+            KIND_PERSON_PLANNED => {
+                let (plan, after) = rest.split_first_chunk::<8>().ok_or(SHORT)?;
+                rest = after;
+                Some(PlanId(u64::from_be_bytes(*plan)))
+            }
+            _ => return Err(Unreadable::Value("an entry of an unknown kind")),
+        };
+        Ok(Entry {
+            opens_commit_on,
+            at: instant(i64::from_be_bytes(*at))?,
+            plan,
+            body: rest,
+        })
+    }
+
+    /// The fact as it is stored.
+    pub(crate) fn body(&self) -> &'a [u8] {
+        self.body
+    }
+
+    /// Reads the fact.
+    pub(crate) fn fact(&self) -> Result<fact::Fact, Unreadable> {
+        match self.plan {
+            Some(plan) => {
+                let planned: v1::PersonPlanned<'_> = decode_body(self.body)?;
+                Ok(fact::Fact::PersonPlanned(planned.into_core(plan)?))
+            }
+            None => decode_body::<v1::Fact<'_>>(self.body)?.into_core(),
+        }
+    }
+}

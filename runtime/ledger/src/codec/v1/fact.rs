@@ -1,0 +1,489 @@
+//! Layout 1 of facts, and of the plans and findings that the tables keep.
+
+use muster_core::fact as core;
+use muster_core::finding;
+use muster_core::id::{OperationId, PlanId};
+use serde::{Deserialize, Serialize};
+
+use super::connector::{Catalogue, EntitlementKey};
+use super::feed::{FeedFile, codes, codes_into_core};
+use super::identity::{Identity, Phase};
+use super::operation::{Change, Operation};
+use super::parts::{Fixed, Pairs, Who, feed, policy, target};
+use super::person::Justifications;
+use crate::codec::{Unreadable, append, instant, instant_opt, micros};
+use crate::kept;
+
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Cause<'a> {
+    #[serde(rename = "f")]
+    File(&'a str, &'a str, Fixed<32>),
+    #[serde(rename = "p")]
+    Policy,
+    #[serde(rename = "d")]
+    Date,
+    #[serde(rename = "o", borrow)]
+    Operator(&'a str),
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum Kind {
+    #[serde(rename = "j")]
+    Joiner,
+    #[serde(rename = "r")]
+    Rehire,
+    #[serde(rename = "m")]
+    Mover,
+    #[serde(rename = "l")]
+    Leaver,
+    #[serde(rename = "u")]
+    Update,
+}
+
+impl Kind {
+    fn of(kind: core::Kind) -> Self {
+        match kind {
+            core::Kind::Joiner => Kind::Joiner,
+            core::Kind::Rehire => Kind::Rehire,
+            core::Kind::Mover => Kind::Mover,
+            core::Kind::Leaver => Kind::Leaver,
+            core::Kind::Update => Kind::Update,
+        }
+    }
+
+    fn into_core(self) -> core::Kind {
+        match self {
+            Kind::Joiner => core::Kind::Joiner,
+            Kind::Rehire => core::Kind::Rehire,
+            Kind::Mover => core::Kind::Mover,
+            Kind::Leaver => core::Kind::Leaver,
+            Kind::Update => core::Kind::Update,
+        }
+    }
+}
+
+/// A plan's head.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Plan<'a> {
+    id: u64,
+    #[serde(borrow)]
+    cause: Cause<'a>,
+    policy: &'a str,
+    digest: Fixed<32>,
+    people: Vec<(Kind, u32)>,
+    #[serde(borrow)]
+    operations: Pairs<&'a str, Pairs<&'a str, u32>>,
+}
+
+impl<'a> Plan<'a> {
+    pub(crate) fn of(plan: &'a core::Plan) -> Self {
+        let people = plan.counts.people.iter();
+        let operations = plan.counts.operations.iter();
+        Plan {
+            id: plan.id.0,
+            cause: match &plan.cause {
+                core::Cause::File { feed, name, digest } => {
+                    Cause::File(feed.as_str(), name, (*digest).into())
+                }
+                core::Cause::Policy => Cause::Policy,
+                core::Cause::Date => Cause::Date,
+                core::Cause::Operator(who) => Cause::Operator(who),
+            },
+            policy: plan.policy.as_str(),
+            digest: plan.digest.into(),
+            people: people
+                .map(|(kind, count)| (Kind::of(*kind), *count))
+                .collect(),
+            operations: Pairs(
+                operations
+                    .map(|(target, verbs)| {
+                        let verbs = verbs.iter();
+                        let verbs = verbs.map(|(verb, count)| (verb.as_str(), *count));
+                        (target.as_str(), Pairs(verbs.collect()))
+                    })
+                    .collect(),
+            ),
+        }
+    }
+
+    pub(crate) fn into_core(self) -> Result<core::Plan, Unreadable> {
+        let people = self.people.into_iter();
+        let operations = self.operations.0.into_iter();
+        Ok(core::Plan {
+            id: PlanId(self.id),
+            cause: match self.cause {
+                Cause::File(name, file, digest) => core::Cause::File {
+                    feed: feed(name)?,
+                    name: file.to_owned(),
+                    digest: digest.into(),
+                },
+                Cause::Policy => core::Cause::Policy,
+                Cause::Date => core::Cause::Date,
+                Cause::Operator(who) => core::Cause::Operator(who.to_owned()),
+            },
+            policy: policy(self.policy),
+            digest: self.digest.into(),
+            counts: core::Counts {
+                people: people
+                    .map(|(kind, count)| (kind.into_core(), count))
+                    .collect(),
+                operations: operations
+                    .map(|(name, verbs)| {
+                        let verbs = verbs.0.into_iter();
+                        let verbs = verbs.map(|(verb, count)| (verb.to_owned(), count));
+                        Ok((target(name)?, verbs.collect()))
+                    })
+                    .collect::<Result<_, Unreadable>>()?,
+            },
+        })
+    }
+}
+
+/// A plan with its place in the journal.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PlanKept<'a> {
+    #[serde(borrow)]
+    plan: Plan<'a>,
+    at: i64,
+    first: u64,
+    end: u64,
+    is_sorted: bool,
+}
+
+impl<'a> PlanKept<'a> {
+    pub(crate) fn of(plan: &'a kept::Plan) -> Self {
+        PlanKept {
+            plan: Plan::of(&plan.plan),
+            at: micros(plan.at),
+            first: plan.entries.start,
+            end: plan.entries.end,
+            is_sorted: plan.is_sorted,
+        }
+    }
+
+    pub(crate) fn into_core(self) -> Result<kept::Plan, Unreadable> {
+        Ok(kept::Plan {
+            plan: self.plan.into_core()?,
+            at: instant(self.at)?,
+            entries: self.first..self.end,
+            is_sorted: self.is_sorted,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct AccountPlanned<'a> {
+    is_wanted: bool,
+    #[serde(borrow)]
+    grants: Pairs<EntitlementKey<'a>, Justifications<'a>>,
+    delete_at: Option<i64>,
+    #[serde(borrow)]
+    operations: Vec<Operation<'a>>,
+}
+
+impl<'a> AccountPlanned<'a> {
+    fn of(planned: &'a core::AccountPlanned, plan: PlanId) -> Self {
+        let grants = planned.grants.iter();
+        let operations = planned.operations.iter();
+        AccountPlanned {
+            is_wanted: planned.is_wanted,
+            grants: Pairs(
+                grants
+                    .map(|(key, reasons)| (EntitlementKey::of(key), Justifications::of(reasons)))
+                    .collect(),
+            ),
+            delete_at: planned.delete_at.map(micros),
+            operations: operations
+                .map(|operation| Operation::of(operation, plan))
+                .collect(),
+        }
+    }
+
+    fn into_core(self, plan: PlanId) -> Result<core::AccountPlanned, Unreadable> {
+        let grants = self.grants.0.into_iter();
+        let operations = self.operations.into_iter();
+        Ok(core::AccountPlanned {
+            is_wanted: self.is_wanted,
+            grants: grants
+                .map(|(key, reasons)| Ok((key.into_core(), reasons.into_core()?)))
+                .collect::<Result<_, Unreadable>>()?,
+            delete_at: instant_opt(self.delete_at)?,
+            operations: operations
+                .map(|operation| operation.into_core(plan))
+                .collect::<Result<_, Unreadable>>()?,
+        })
+    }
+}
+
+/// What a plan says of one person. The plan's number stands outside, so that the same content has
+/// the same bytes in a preview and in the plan that is recorded later.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PersonPlanned<'a> {
+    #[serde(borrow)]
+    person: Who<'a>,
+    kind: Kind,
+    #[serde(borrow)]
+    identity: Option<Identity<'a>>,
+    is_present: bool,
+    phase: Phase,
+    wake_at: Option<i64>,
+    #[serde(borrow)]
+    accounts: Pairs<&'a str, AccountPlanned<'a>>,
+}
+
+impl<'a> PersonPlanned<'a> {
+    pub(crate) fn of(planned: &'a core::PersonPlanned) -> Self {
+        let accounts = planned.accounts.iter();
+        PersonPlanned {
+            person: Who::of(&planned.person),
+            kind: Kind::of(planned.kind),
+            identity: planned.identity.as_ref().map(Identity::of),
+            is_present: planned.is_present,
+            phase: Phase::of(planned.phase),
+            wake_at: planned.wake_at.map(micros),
+            accounts: Pairs(
+                accounts
+                    .map(|(target, account)| {
+                        (target.as_str(), AccountPlanned::of(account, planned.plan))
+                    })
+                    .collect(),
+            ),
+        }
+    }
+
+    pub(crate) fn into_core(self, plan: PlanId) -> Result<core::PersonPlanned, Unreadable> {
+        let accounts = self.accounts.0.into_iter();
+        Ok(core::PersonPlanned {
+            plan,
+            person: self.person.into_core()?,
+            kind: self.kind.into_core(),
+            identity: self.identity.map(Identity::into_core).transpose()?,
+            is_present: self.is_present,
+            phase: self.phase.into_core(),
+            wake_at: instant_opt(self.wake_at)?,
+            accounts: accounts
+                .map(|(name, account)| Ok((target(name)?, account.into_core(plan)?)))
+                .collect::<Result<_, Unreadable>>()?,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Severity {
+    #[serde(rename = "n")]
+    Note,
+    #[serde(rename = "w")]
+    Warning,
+    #[serde(rename = "e")]
+    Error,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Finding<'a> {
+    code: &'a str,
+    severity: Severity,
+    subject: &'a str,
+    text: &'a str,
+    hint: &'a str,
+}
+
+impl<'a> Finding<'a> {
+    fn of(finding: &'a finding::Finding) -> Self {
+        Finding {
+            code: finding.code.as_str(),
+            severity: match finding.severity {
+                finding::Severity::Note => Severity::Note,
+                finding::Severity::Warning => Severity::Warning,
+                finding::Severity::Error => Severity::Error,
+            },
+            subject: &finding.subject,
+            text: &finding.text,
+            hint: &finding.hint,
+        }
+    }
+
+    fn into_core(self) -> finding::Finding {
+        finding::Finding {
+            code: finding::Code::from_record(self.code.to_owned()),
+            severity: match self.severity {
+                Severity::Note => finding::Severity::Note,
+                Severity::Warning => finding::Severity::Warning,
+                Severity::Error => finding::Severity::Error,
+            },
+            subject: self.subject.to_owned(),
+            text: self.text.to_owned(),
+            hint: self.hint.to_owned(),
+        }
+    }
+}
+
+/// A finding with when it was made first and last.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct FindingKept<'a> {
+    #[serde(borrow)]
+    finding: Finding<'a>,
+    first_at: i64,
+    last_at: i64,
+}
+
+impl<'a> FindingKept<'a> {
+    pub(crate) fn of(finding: &'a kept::Finding) -> Self {
+        FindingKept {
+            finding: Finding::of(&finding.finding),
+            first_at: micros(finding.first_at),
+            last_at: micros(finding.last_at),
+        }
+    }
+
+    pub(crate) fn into_core(self) -> Result<kept::Finding, Unreadable> {
+        Ok(kept::Finding {
+            finding: self.finding.into_core(),
+            first_at: instant(self.first_at)?,
+            last_at: instant(self.last_at)?,
+        })
+    }
+}
+
+/// Every fact but a person's part of a plan, which has [`PersonPlanned`].
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Fact<'a> {
+    #[serde(rename = "p", borrow)]
+    PlanMade(Plan<'a>),
+    /// Person, target, plan and number of the operation, what happened.
+    #[serde(rename = "o")]
+    OperationChanged(
+        #[serde(borrow)] Who<'a>,
+        &'a str,
+        u64,
+        u32,
+        #[serde(borrow)] Change<'a>,
+    ),
+    #[serde(rename = "a")]
+    FileAccepted(#[serde(borrow)] FeedFile<'a>, Option<u64>),
+    #[serde(rename = "h")]
+    FileHeld(
+        #[serde(borrow)] FeedFile<'a>,
+        Option<Fixed<32>>,
+        #[serde(borrow)] Vec<&'a str>,
+    ),
+    #[serde(rename = "r")]
+    FileRejected(#[serde(borrow)] FeedFile<'a>, #[serde(borrow)] Vec<&'a str>),
+    #[serde(rename = "e")]
+    HoldEnded(&'a str, Fixed<32>, &'a str),
+    #[serde(rename = "d")]
+    DeliveryTaken(&'a str, &'a str, Fixed<32>),
+    #[serde(rename = "c")]
+    CatalogueRead(&'a str, #[serde(borrow)] Catalogue<'a>),
+    #[serde(rename = "t")]
+    ChangesRead(&'a str, &'a str),
+    #[serde(rename = "f", borrow)]
+    FindingOpened(Finding<'a>),
+    #[serde(rename = "g")]
+    FindingClosed(&'a str, &'a str),
+}
+
+/// Writes a fact's body at the end of `buffer`; a person's part of a plan without the plan's number.
+pub(crate) fn fact_body(buffer: &mut Vec<u8>, fact: &core::Fact) {
+    let record = match fact {
+        core::Fact::PersonPlanned(planned) => {
+            return append(buffer, &PersonPlanned::of(planned));
+        }
+        core::Fact::PlanMade(plan) => Fact::PlanMade(Plan::of(plan)),
+        core::Fact::OperationChanged {
+            person,
+            target,
+            operation,
+            change,
+        } => Fact::OperationChanged(
+            Who::of(person),
+            target.as_str(),
+            operation.plan.0,
+            operation.number,
+            Change::of(change),
+        ),
+        core::Fact::FileAccepted { file, plan } => {
+            Fact::FileAccepted(FeedFile::of(file), plan.map(|plan| plan.0))
+        }
+        core::Fact::FileHeld {
+            file,
+            plan_digest,
+            reasons,
+        } => Fact::FileHeld(
+            FeedFile::of(file),
+            plan_digest.map(Fixed::from),
+            codes(reasons),
+        ),
+        core::Fact::FileRejected { file, reasons } => {
+            Fact::FileRejected(FeedFile::of(file), codes(reasons))
+        }
+        core::Fact::HoldEnded { feed, digest, by } => {
+            Fact::HoldEnded(feed.as_str(), (*digest).into(), by)
+        }
+        core::Fact::DeliveryTaken { feed, key, digest } => {
+            Fact::DeliveryTaken(feed.as_str(), key, (*digest).into())
+        }
+        core::Fact::CatalogueRead {
+            target,
+            entitlements,
+        } => Fact::CatalogueRead(target.as_str(), Catalogue::of(entitlements, 0)),
+        core::Fact::ChangesRead { target, token } => Fact::ChangesRead(target.as_str(), token),
+        core::Fact::FindingOpened(finding) => Fact::FindingOpened(Finding::of(finding)),
+        core::Fact::FindingClosed { code, subject } => Fact::FindingClosed(code.as_str(), subject),
+    };
+    append(buffer, &record);
+}
+
+impl Fact<'_> {
+    pub(crate) fn into_core(self) -> Result<core::Fact, Unreadable> {
+        Ok(match self {
+            Fact::PlanMade(plan) => core::Fact::PlanMade(plan.into_core()?),
+            Fact::OperationChanged(person, name, plan, number, change) => {
+                core::Fact::OperationChanged {
+                    person: person.into_core()?,
+                    target: target(name)?,
+                    operation: OperationId {
+                        plan: PlanId(plan),
+                        number,
+                    },
+                    change: change.into_core()?,
+                }
+            }
+            Fact::FileAccepted(file, plan) => core::Fact::FileAccepted {
+                file: file.into_core()?,
+                plan: plan.map(PlanId),
+            },
+            Fact::FileHeld(file, plan_digest, reasons) => core::Fact::FileHeld {
+                file: file.into_core()?,
+                plan_digest: plan_digest.map(Into::into),
+                reasons: codes_into_core(reasons),
+            },
+            Fact::FileRejected(file, reasons) => core::Fact::FileRejected {
+                file: file.into_core()?,
+                reasons: codes_into_core(reasons),
+            },
+            Fact::HoldEnded(name, digest, by) => core::Fact::HoldEnded {
+                feed: feed(name)?,
+                digest: digest.into(),
+                by: by.to_owned(),
+            },
+            Fact::DeliveryTaken(name, key, digest) => core::Fact::DeliveryTaken {
+                feed: feed(name)?,
+                key: key.to_owned(),
+                digest: digest.into(),
+            },
+            Fact::CatalogueRead(name, catalogue) => core::Fact::CatalogueRead {
+                target: target(name)?,
+                entitlements: catalogue.into_core(),
+            },
+            Fact::ChangesRead(name, token) => core::Fact::ChangesRead {
+                target: target(name)?,
+                token: token.to_owned(),
+            },
+            Fact::FindingOpened(finding) => core::Fact::FindingOpened(finding.into_core()),
+            Fact::FindingClosed(code, subject) => core::Fact::FindingClosed {
+                code: finding::Code::from_record(code.to_owned()),
+                subject: subject.to_owned(),
+            },
+        })
+    }
+}

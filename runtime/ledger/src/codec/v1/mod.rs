@@ -1,0 +1,18 @@
+//! Layout 1 of the stored records: `MessagePack`, fields by position, cases of an enum by one letter.
+//!
+//! This layout is released. Never reorder, remove or add a field here, and never give a letter
+//! another meaning: make a `v2` instead. Files of this version stay in `tests/fixtures`.
+
+mod connector;
+mod fact;
+mod feed;
+mod identity;
+mod operation;
+mod parts;
+mod person;
+
+pub(crate) use fact::{Fact, FindingKept, PersonPlanned, PlanKept, fact_body};
+pub(crate) use feed::{Delivery, FeedKept};
+pub(crate) use person::Person;
+
+pub(crate) use connector::{Catalogue, Token};

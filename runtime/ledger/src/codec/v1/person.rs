@@ -1,0 +1,190 @@
+//! Layout 1 of a person with accounts, grants and what is still to be done.
+
+use muster_core::id::{PlanId, TargetName};
+use muster_core::person as core;
+use serde::{Deserialize, Serialize};
+
+use super::connector::{AccountState, Attributes, EntitlementKey, ObjectRef};
+use super::identity::{Identity, Phase};
+use super::operation::Operation;
+use super::parts::{Pairs, Who, policy, role, target};
+use crate::codec::{Unreadable, instant_opt, micros};
+
+/// One reason why a grant exists.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Justification<'a> {
+    #[serde(rename = "r")]
+    Role(&'a str, &'a str),
+    #[serde(rename = "a", borrow)]
+    Adoption(&'a str),
+}
+
+/// The reasons why a grant exists, in their order.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Justifications<'a>(#[serde(borrow)] Vec<Justification<'a>>);
+
+impl<'a> Justifications<'a> {
+    pub(crate) fn of(justifications: &'a std::collections::BTreeSet<core::Justification>) -> Self {
+        let justifications = justifications.iter();
+        Justifications(
+            justifications
+                .map(|justification| match justification {
+                    core::Justification::Role { role, policy } => {
+                        Justification::Role(role.as_str(), policy.as_str())
+                    }
+                    core::Justification::Adoption { by } => Justification::Adoption(by),
+                })
+                .collect(),
+        )
+    }
+
+    pub(crate) fn into_core(
+        self,
+    ) -> Result<std::collections::BTreeSet<core::Justification>, Unreadable> {
+        let justifications = self.0.into_iter();
+        justifications
+            .map(|justification| {
+                Ok(match justification {
+                    Justification::Role(name, version) => core::Justification::Role {
+                        role: role(name)?,
+                        policy: policy(version),
+                    },
+                    Justification::Adoption(by) => {
+                        core::Justification::Adoption { by: by.to_owned() }
+                    }
+                })
+            })
+            .collect()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Grant<'a> {
+    #[serde(borrow)]
+    justifications: Justifications<'a>,
+    since: Option<i64>,
+    plan: Option<u64>,
+}
+
+impl<'a> Grant<'a> {
+    fn of(grant: &'a core::Grant) -> Self {
+        Grant {
+            justifications: Justifications::of(&grant.justifications),
+            since: grant.since.map(micros),
+            plan: grant.plan.map(|plan| plan.0),
+        }
+    }
+
+    fn into_core(self) -> Result<core::Grant, Unreadable> {
+        Ok(core::Grant {
+            justifications: self.justifications.into_core()?,
+            since: instant_opt(self.since)?,
+            plan: self.plan.map(PlanId),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Account<'a> {
+    is_wanted: bool,
+    #[serde(borrow)]
+    object: Option<ObjectRef<'a>>,
+    state: Option<AccountState>,
+    #[serde(borrow)]
+    attributes: Attributes<'a>,
+    #[serde(borrow)]
+    grants: Pairs<EntitlementKey<'a>, Grant<'a>>,
+    delete_at: Option<i64>,
+    #[serde(borrow)]
+    operations: Vec<Operation<'a>>,
+}
+
+impl<'a> Account<'a> {
+    fn of(account: &'a core::Account, plan: PlanId) -> Self {
+        let grants = account.grants.iter();
+        let operations = account.operations.iter();
+        Account {
+            is_wanted: account.is_wanted,
+            object: account.object.as_ref().map(ObjectRef::of),
+            state: account.state.map(AccountState::of),
+            attributes: Attributes::of(&account.attributes),
+            grants: Pairs(
+                grants
+                    .map(|(key, grant)| (EntitlementKey::of(key), Grant::of(grant)))
+                    .collect(),
+            ),
+            delete_at: account.delete_at.map(micros),
+            operations: operations
+                .map(|operation| Operation::of(operation, plan))
+                .collect(),
+        }
+    }
+
+    fn into_core(self, plan: PlanId) -> Result<core::Account, Unreadable> {
+        let grants = self.grants.0.into_iter();
+        let operations = self.operations.into_iter();
+        Ok(core::Account {
+            is_wanted: self.is_wanted,
+            object: self.object.map(ObjectRef::into_core),
+            state: self.state.map(AccountState::into_core),
+            attributes: self.attributes.into_core()?,
+            grants: grants
+                .map(|(key, grant)| Ok((key.into_core(), grant.into_core()?)))
+                .collect::<Result<_, Unreadable>>()?,
+            delete_at: instant_opt(self.delete_at)?,
+            operations: operations
+                .map(|operation| operation.into_core(plan))
+                .collect::<Result<_, Unreadable>>()?,
+        })
+    }
+}
+
+/// A person.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Person<'a> {
+    #[serde(borrow)]
+    id: Who<'a>,
+    #[serde(borrow)]
+    identity: Identity<'a>,
+    is_present: bool,
+    phase: Phase,
+    wake_at: Option<i64>,
+    plan: u64,
+    #[serde(borrow)]
+    accounts: Pairs<&'a str, Account<'a>>,
+}
+
+impl<'a> Person<'a> {
+    pub(crate) fn of(person: &'a core::Person) -> Self {
+        let accounts = person.accounts.iter();
+        Person {
+            id: Who::of(&person.id),
+            identity: Identity::of(&person.identity),
+            is_present: person.is_present,
+            phase: Phase::of(person.phase),
+            wake_at: person.wake_at.map(micros),
+            plan: person.plan.0,
+            accounts: Pairs(
+                accounts
+                    .map(|(target, account)| (target.as_str(), Account::of(account, person.plan)))
+                    .collect(),
+            ),
+        }
+    }
+
+    pub(crate) fn into_core(self) -> Result<core::Person, Unreadable> {
+        let plan = PlanId(self.plan);
+        let accounts = self.accounts.0.into_iter();
+        Ok(core::Person {
+            id: self.id.into_core()?,
+            identity: self.identity.into_core()?,
+            is_present: self.is_present,
+            phase: self.phase.into_core(),
+            wake_at: instant_opt(self.wake_at)?,
+            plan,
+            accounts: accounts
+                .map(|(name, account)| Ok((target(name)?, account.into_core(plan)?)))
+                .collect::<Result<std::collections::BTreeMap<TargetName, _>, Unreadable>>()?,
+        })
+    }
+}

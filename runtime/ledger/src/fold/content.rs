@@ -1,0 +1,111 @@
+//! The content of a plan while it is being recorded: people first, the plan itself last, because
+//! its digest is known only then.
+
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use muster_core::fact::{PersonPlanned, Plan};
+use muster_core::id::{Digest, PersonId, PlanId};
+
+use crate::digest::PlanDigest;
+use crate::error::Error;
+
+/// People that were planned, and whose plan is not recorded yet.
+#[derive(Default)]
+pub(crate) struct Content {
+    begun: Option<Begun>,
+}
+
+struct Begun {
+    plan: PlanId,
+    first: u64,
+    digest: PlanDigest,
+    last: PersonId,
+    is_sorted: bool,
+}
+
+/// A plan's place in the journal.
+pub(crate) struct Finished {
+    pub(crate) entries: Range<u64>,
+    pub(crate) is_sorted: bool,
+}
+
+impl Content {
+    /// Takes in one person's part, stored as `body`.
+    pub(crate) fn add(
+        &mut self,
+        seq: u64,
+        planned: &PersonPlanned,
+        body: &[u8],
+    ) -> Result<(), Error> {
+        let Some(begun) = &mut self.begun else {
+            let mut digest = PlanDigest::new();
+            digest.add_body(body);
+            self.begun = Some(Begun {
+                plan: planned.plan,
+                first: seq,
+                digest,
+                last: planned.person.clone(),
+                is_sorted: true,
+            });
+            return Ok(());
+        };
+        if begun.plan != planned.plan {
+            return Err(Error::BadPlan {
+                plan: planned.plan,
+                what: "another plan has begun and is not recorded yet",
+            });
+        }
+        begun.digest.add_body(body);
+        begun.is_sorted &= begun.last.cmp(&planned.person) == Ordering::Less;
+        begun.last.clone_from(&planned.person);
+        Ok(())
+    }
+
+    /// The digest of what was taken in so far.
+    pub(crate) fn digest(&self) -> Digest {
+        match &self.begun {
+            Some(begun) => begun.digest.finish(),
+            None => PlanDigest::new().finish(),
+        }
+    }
+
+    /// Refuses people without the plan that they belong to.
+    pub(crate) fn check_finished(&self) -> Result<(), Error> {
+        match &self.begun {
+            Some(begun) => Err(Error::BadPlan {
+                plan: begun.plan,
+                what: "people were planned and the plan itself was not recorded",
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the content with the plan itself, whose entry is `seq`.
+    pub(crate) fn finish(&mut self, seq: u64, plan: &Plan) -> Result<Finished, Error> {
+        let bad = |what: &'static str| Error::BadPlan {
+            plan: plan.id,
+            what,
+        };
+        if plan.digest != self.digest() {
+            return Err(bad("its digest is not that of its content"));
+        }
+        if self
+            .begun
+            .as_ref()
+            .is_some_and(|begun| begun.plan != plan.id)
+        {
+            return Err(bad("its people were planned under another number"));
+        }
+        let Some(begun) = self.begun.take() else {
+            return Ok(Finished {
+                entries: seq..seq,
+                is_sorted: true,
+            });
+        };
+        Ok(Finished {
+            entries: begun.first..seq,
+            is_sorted: begun.is_sorted,
+        })
+    }
+}

@@ -1,0 +1,220 @@
+//! What each fact does to the tables. The same code runs when a fact is written and when the ledger
+//! is checked, so that the tables can be nothing but what the journal adds up to.
+//!
+//! People are kept aside while a transaction runs and written at its end, in the order of their
+//! keys: several facts about one person cost one record, and what changed for a moment only leaves
+//! no trace in the other tables.
+
+mod content;
+mod feeds;
+mod people;
+
+use jiff::Timestamp;
+use muster_core::connector::Entitlement;
+use muster_core::fact::{Fact, PersonPlanned, Plan};
+use muster_core::finding::{Code, Finding};
+use muster_core::id::TargetName;
+use muster_core::person::Person;
+use redb::{ReadableTable, WriteTransaction};
+
+use crate::codec::{self, micros, v1};
+use crate::error::{Error, RecordResult, StoreResult};
+use crate::kept;
+use crate::tables::Tables;
+
+use content::Content;
+pub use feeds::DELIVERIES_MAX;
+use people::{People, Place};
+
+/// The tables of one transaction, with what is not written to them yet.
+pub(crate) struct Fold<'txn> {
+    pub(crate) tables: Tables<'txn>,
+    people: People,
+    pub(crate) content: Content,
+    buffer: Vec<u8>,
+}
+
+impl<'txn> Fold<'txn> {
+    pub(crate) fn open(txn: &'txn WriteTransaction) -> Result<Self, Error> {
+        Ok(Fold {
+            tables: Tables::open(txn)?,
+            people: People::default(),
+            content: Content::default(),
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Takes in a fact; `body` is the fact as the journal holds it. Gives whether it changed
+    /// anything. After [`Error::LinkedTwice`] nothing of the fact was taken in.
+    pub(crate) fn apply(
+        &mut self,
+        seq: u64,
+        at: Timestamp,
+        fact: &Fact,
+        body: &[u8],
+    ) -> Result<bool, Error> {
+        match fact {
+            Fact::PlanMade(plan) => self.plan_made(seq, at, plan).map(|()| true),
+            Fact::PersonPlanned(planned) => {
+                self.content.add(seq, planned, body)?;
+                self.person_planned(planned)
+            }
+            Fact::OperationChanged {
+                person,
+                target,
+                operation,
+                change,
+            } => {
+                let place = Place {
+                    target,
+                    operation: *operation,
+                };
+                self.operation_changed(person, &place, change, at)
+            }
+            Fact::FileAccepted { file, plan } => {
+                let accepted = kept::AcceptedFile {
+                    file: file.clone(),
+                    plan: *plan,
+                    at,
+                };
+                self.feed(&file.feed, |feed| {
+                    feed.accepted = Some(accepted);
+                    true
+                })
+            }
+            Fact::FileHeld {
+                file,
+                plan_digest,
+                reasons,
+            } => {
+                let held = kept::HeldFile {
+                    file: file.clone(),
+                    plan_digest: *plan_digest,
+                    reasons: reasons.clone(),
+                    at,
+                };
+                self.feed(&file.feed, |feed| {
+                    feed.held = Some(held);
+                    true
+                })
+            }
+            Fact::FileRejected { file, reasons } => {
+                let rejected = kept::RejectedFile {
+                    file: file.clone(),
+                    reasons: reasons.clone(),
+                    at,
+                };
+                self.feed(&file.feed, |feed| {
+                    feed.rejected = Some(rejected);
+                    true
+                })
+            }
+            Fact::HoldEnded { feed, digest, .. } => self.feed(feed, |feed| {
+                let held = feed.held.take_if(|held| held.file.digest == *digest);
+                held.is_some()
+            }),
+            Fact::DeliveryTaken { feed, key, digest } => {
+                let delivery = kept::Delivery {
+                    digest: *digest,
+                    at,
+                };
+                self.delivery_taken(seq, feed, key, delivery)
+            }
+            Fact::CatalogueRead {
+                target,
+                entitlements,
+            } => self.catalogue_read(target, entitlements, at),
+            Fact::ChangesRead { target, token } => self.changes_read(target, token, at),
+            Fact::FindingOpened(finding) => self.finding_opened(finding, at),
+            Fact::FindingClosed { code, subject } => self.finding_closed(code, subject),
+        }
+    }
+
+    /// Takes in what a plan says of a person whom the caller has read already.
+    pub(crate) fn replanned(
+        &mut self,
+        seq: u64,
+        before: Option<Person>,
+        planned: &PersonPlanned,
+        body: &[u8],
+    ) -> Result<bool, Error> {
+        self.content.add(seq, planned, body)?;
+        self.person_replanned(before, planned)
+    }
+
+    /// Ends a commit: everything that was kept aside is written.
+    pub(crate) fn finish(&mut self) -> Result<(), Error> {
+        self.content.check_finished()?;
+        self.write_people()?;
+        self.write_tallies()
+    }
+
+    fn plan_made(&mut self, seq: u64, at: Timestamp, plan: &Plan) -> Result<(), Error> {
+        let content = self.content.finish(seq, plan)?;
+        let kept = kept::Plan {
+            plan: plan.clone(),
+            at,
+            entries: content.entries,
+            is_sorted: content.is_sorted,
+        };
+        codec::encode(&mut self.buffer, &v1::PlanKept::of(&kept));
+        let inserted = self.tables.plans.insert(plan.id.0, self.buffer.as_slice());
+        inserted.step("write a plan").map(drop)
+    }
+
+    fn catalogue_read(
+        &mut self,
+        target: &TargetName,
+        entitlements: &[Entitlement],
+        at: Timestamp,
+    ) -> Result<bool, Error> {
+        let record = v1::Catalogue::of(entitlements, micros(at));
+        codec::encode(&mut self.buffer, &record);
+        let key = target.as_str().as_bytes();
+        let inserted = self.tables.catalogues.insert(key, self.buffer.as_slice());
+        inserted.step("write a catalogue")?;
+        Ok(true)
+    }
+
+    fn changes_read(
+        &mut self,
+        target: &TargetName,
+        token: &str,
+        at: Timestamp,
+    ) -> Result<bool, Error> {
+        let read_at = micros(at);
+        codec::encode(&mut self.buffer, &v1::Token { token, read_at });
+        let key = target.as_str().as_bytes();
+        let inserted = self.tables.tokens.insert(key, self.buffer.as_slice());
+        inserted.step("write a change token")?;
+        Ok(true)
+    }
+
+    fn finding_opened(&mut self, finding: &Finding, at: Timestamp) -> Result<bool, Error> {
+        let key = crate::keys::finding(&finding.code, &finding.subject);
+        let before = self.tables.findings.get(key.as_slice());
+        let first_at = match before.step("read a finding")? {
+            Some(row) => {
+                let record: v1::FindingKept<'_> = codec::decode(row.value()).of("findings")?;
+                record.into_core().of("findings")?.first_at
+            }
+            None => at,
+        };
+        let kept = kept::Finding {
+            finding: finding.clone(),
+            first_at,
+            last_at: at,
+        };
+        codec::encode(&mut self.buffer, &v1::FindingKept::of(&kept));
+        let findings = &mut self.tables.findings;
+        let inserted = findings.insert(key.as_slice(), self.buffer.as_slice());
+        inserted.step("write a finding")?;
+        Ok(true)
+    }
+
+    fn finding_closed(&mut self, code: &Code, subject: &str) -> Result<bool, Error> {
+        let key = crate::keys::finding(code, subject);
+        let removed = self.tables.findings.remove(key.as_slice());
+        Ok(removed.step("close a finding")?.is_some())
+    }
+}

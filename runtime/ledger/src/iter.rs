@@ -1,0 +1,264 @@
+//! Iterators over one snapshot. Each keeps the snapshot alive by itself, reads one row at a time,
+//! and ends after the first error.
+
+use std::ops::RangeBounds;
+
+use muster_core::fact::Fact;
+use muster_core::id::PersonId;
+use muster_core::person::Person;
+use redb::{OwnedRange, ReadOnlyTable};
+
+use crate::codec::Unreadable;
+use crate::codec::entry;
+use crate::error::{Error, RecordResult, StoreResult};
+use crate::kept::{self, Due};
+use crate::{keys, lookup};
+
+type Bytes = &'static [u8];
+
+const STEP: &str = "read the next row";
+
+fn rows(
+    table: &ReadOnlyTable<Bytes, Bytes>,
+    from: &[u8],
+    beyond: Option<&[u8]>,
+) -> Result<OwnedRange<Bytes, Bytes>, Error> {
+    match beyond {
+        Some(beyond) => table.range_owned(from..beyond),
+        None => table.range_owned(from..),
+    }
+    .step("begin to read rows")
+}
+
+/// People in the order of their ids.
+pub struct People {
+    range: OwnedRange<Bytes, Bytes>,
+}
+
+impl People {
+    pub(crate) fn new(
+        table: &ReadOnlyTable<Bytes, Bytes>,
+        from: &[u8],
+        beyond: Option<&[u8]>,
+    ) -> Result<Self, Error> {
+        let range = rows(table, from, beyond)?;
+        Ok(People { range })
+    }
+}
+
+impl Iterator for People {
+    type Item = Result<Person, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.range.next()?.step(STEP);
+        Some(row.and_then(|(_, row)| lookup::person_of(row.value()).of("people")))
+    }
+}
+
+/// Findings in the order of code and subject.
+pub struct Findings {
+    range: OwnedRange<Bytes, Bytes>,
+}
+
+impl Findings {
+    pub(crate) fn new(
+        table: &ReadOnlyTable<Bytes, Bytes>,
+        from: &[u8],
+        beyond: Option<&[u8]>,
+    ) -> Result<Self, Error> {
+        let range = rows(table, from, beyond)?;
+        Ok(Findings { range })
+    }
+}
+
+impl Iterator for Findings {
+    type Item = Result<kept::Finding, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.range.next()?.step(STEP);
+        Some(row.and_then(|(_, row)| lookup::finding_of(row.value()).of("findings")))
+    }
+}
+
+/// Accounts that there is something to do for, in one lane.
+pub(crate) struct Dues {
+    range: OwnedRange<Bytes, ()>,
+}
+
+impl Dues {
+    pub(crate) fn new(
+        table: &ReadOnlyTable<Bytes, ()>,
+        from: &[u8],
+        beyond: &[u8],
+    ) -> Result<Self, Error> {
+        let range = table.range_owned(from..beyond);
+        let range = range.step("begin to read what is due")?;
+        Ok(Dues { range })
+    }
+}
+
+impl Iterator for Dues {
+    type Item = Result<Due, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.range.next()?.step(STEP);
+        Some(row.and_then(|(key, _)| keys::due_of(key.value()).of("due")))
+    }
+}
+
+/// Plans, the newest first.
+pub struct Plans {
+    range: OwnedRange<u64, Bytes>,
+}
+
+impl Plans {
+    pub(crate) fn new(table: &ReadOnlyTable<u64, Bytes>) -> Result<Self, Error> {
+        let range = table.range_owned::<u64>(..).step("begin to read plans")?;
+        Ok(Plans { range })
+    }
+}
+
+impl Iterator for Plans {
+    type Item = Result<kept::Plan, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.range.next_back()?.step(STEP);
+        Some(row.and_then(|(_, row)| lookup::plan_of(row.value()).of("plans")))
+    }
+}
+
+/// Entries of the journal in their order, from either end.
+pub struct Journal {
+    range: OwnedRange<u64, Bytes>,
+}
+
+impl Journal {
+    pub(crate) fn new(
+        table: &ReadOnlyTable<u64, Bytes>,
+        range: impl RangeBounds<u64>,
+    ) -> Result<Self, Error> {
+        let bounds = (range.start_bound().cloned(), range.end_bound().cloned());
+        let range = table.range_owned::<u64>(bounds);
+        let range = range.step("begin to read the journal")?;
+        Ok(Journal { range })
+    }
+
+    /// The entries about a person, from the end.
+    pub(crate) fn about(
+        self,
+        person: PersonId,
+    ) -> impl Iterator<Item = Result<kept::Entry, Error>> {
+        let mut range = self.range;
+        std::iter::from_fn(move || {
+            loop {
+                let (seq, row) = match range.next_back()?.step(STEP) {
+                    Ok(row) => row,
+                    Err(error) => return Some(Err(error)),
+                };
+                if !holds(row.value(), person.key.as_str()) {
+                    continue;
+                }
+                match entry_of(seq.value(), row.value()) {
+                    Ok(entry) if is_about(&entry.fact, &person) => return Some(Ok(entry)),
+                    Ok(_) => {}
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+        })
+    }
+}
+
+/// Whether the bytes of a text stand anywhere in a row.
+fn holds(row: &[u8], text: &str) -> bool {
+    let text = text.as_bytes();
+    let Some(first) = text.first() else {
+        return true;
+    };
+    let mut rest = row;
+    while let Some(at) = rest.iter().position(|byte| byte == first) {
+        rest = rest.split_at(at).1;
+        if rest.starts_with(text) {
+            return true;
+        }
+        rest = rest.split_at(1).1;
+    }
+    false
+}
+
+fn is_about(fact: &Fact, person: &PersonId) -> bool {
+    match fact {
+        Fact::PersonPlanned(planned) => planned.person == *person,
+        Fact::OperationChanged { person: of, .. } => of == person,
+        Fact::PlanMade(_)
+        | Fact::FileAccepted { .. }
+        | Fact::FileHeld { .. }
+        | Fact::FileRejected { .. }
+        | Fact::HoldEnded { .. }
+        | Fact::DeliveryTaken { .. }
+        | Fact::CatalogueRead { .. }
+        | Fact::ChangesRead { .. }
+        | Fact::FindingOpened(_)
+        | Fact::FindingClosed { .. } => false,
+    }
+}
+
+fn entry_of(seq: u64, row: &[u8]) -> Result<kept::Entry, Error> {
+    let read = |row| -> Result<kept::Entry, Unreadable> {
+        let entry = entry::Entry::parse(row)?;
+        Ok(kept::Entry {
+            seq,
+            at: entry.at,
+            opens_commit: entry.opens_commit_on.is_some(),
+            fact: entry.fact()?,
+        })
+    };
+    read(row).of("journal")
+}
+
+impl Iterator for Journal {
+    type Item = Result<kept::Entry, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.range.next()?.step(STEP);
+        Some(row.and_then(|(seq, row)| entry_of(seq.value(), row.value())))
+    }
+}
+
+impl DoubleEndedIterator for Journal {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let row = self.range.next_back()?.step(STEP);
+        Some(row.and_then(|(seq, row)| entry_of(seq.value(), row.value())))
+    }
+}
+
+/// Finds what a plan said of a person: by halving where the plan's people are in order, as those of
+/// files always are, and one by one otherwise.
+pub(crate) fn planned(
+    journal: &ReadOnlyTable<u64, Bytes>,
+    plan: &kept::Plan,
+    person: &PersonId,
+) -> Result<Option<kept::Entry>, Error> {
+    let read = |seq: u64| -> Result<Option<kept::Entry>, Error> {
+        let row = journal.get(seq).step("read a journal entry")?;
+        row.map(|row| entry_of(seq, row.value())).transpose()
+    };
+    let (mut from, mut beyond) = (plan.entries.start, plan.entries.end);
+    while plan.is_sorted && beyond - from > 1 {
+        let middle = from + (beyond - from) / 2;
+        match read(middle)?.map(|entry| entry.fact) {
+            Some(Fact::PersonPlanned(planned)) if planned.person <= *person => from = middle,
+            // Something else stands among them: they are looked through one by one below.
+            Some(Fact::PersonPlanned(_)) => beyond = middle,
+            _ => break,
+        }
+    }
+    for seq in from..beyond {
+        if let Some(entry) = read(seq)?
+            && is_about(&entry.fact, person)
+            && matches!(entry.fact, Fact::PersonPlanned(_))
+        {
+            return Ok(Some(entry));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,162 @@
+//! What the ledger keeps beside people: plans, findings, feeds, deliveries, catalogues, and the
+//! entries of the journal, as they are read.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use jiff::Timestamp;
+use muster_core::connector::{AccountState, Entitlement};
+use muster_core::fact::{self, Fact, FeedFile};
+use muster_core::finding::{self, Code};
+use muster_core::id::{Digest, PersonId, PlanId, TargetName};
+use muster_core::identity::Phase;
+use muster_core::operation::Urgency;
+
+/// One entry of the journal.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Entry {
+    /// Its number, from 1.
+    pub seq: u64,
+    /// When it was recorded, to the microsecond.
+    pub at: Timestamp,
+    /// Whether it is the first of its commit.
+    pub opens_commit: bool,
+    /// What it says.
+    pub fact: Fact,
+}
+
+/// A plan that was recorded.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Plan {
+    /// The plan.
+    pub plan: fact::Plan,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The journal entries that are its content.
+    pub entries: Range<u64>,
+    /// Whether its people stand in the order of their ids.
+    pub is_sorted: bool,
+}
+
+/// A finding that holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// The finding, as it was made last.
+    pub finding: finding::Finding,
+    /// When it was made first.
+    pub first_at: Timestamp,
+    /// When it was made last.
+    pub last_at: Timestamp,
+}
+
+/// What a feed brought.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Feed {
+    /// The file that was accepted last.
+    pub accepted: Option<AcceptedFile>,
+    /// The file that is held.
+    pub held: Option<HeldFile>,
+    /// The file that was rejected last.
+    pub rejected: Option<RejectedFile>,
+}
+
+/// A file that was accepted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AcceptedFile {
+    /// The file.
+    pub file: FeedFile,
+    /// The plan it led to; none where it changed nothing.
+    pub plan: Option<PlanId>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A file that is held.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HeldFile {
+    /// The file.
+    pub file: FeedFile,
+    /// The digest of the plan it would lead to.
+    pub plan_digest: Option<Digest>,
+    /// Why, by code.
+    pub reasons: Vec<Code>,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// A file that was rejected.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RejectedFile {
+    /// The file.
+    pub file: FeedFile,
+    /// Why, by code.
+    pub reasons: Vec<Code>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A hook delivery that was taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Delivery {
+    /// The body's digest.
+    pub digest: Digest,
+    /// When it was taken.
+    pub at: Timestamp,
+}
+
+/// What a target can give.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Catalogue {
+    /// Everything it can give.
+    pub entitlements: Vec<Entitlement>,
+    /// When that was read.
+    pub read_at: Timestamp,
+}
+
+/// Up to where a target's changes were read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChangeToken {
+    /// Where to go on.
+    pub token: String,
+    /// When it was read.
+    pub read_at: Timestamp,
+}
+
+/// In which row of the driver's table an account stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Lane {
+    /// A call is out; after a restart nobody knows what became of it.
+    InFlight,
+    /// A step can be taken, with this urgency.
+    Ready(Urgency),
+}
+
+/// How many there are of what, for an overview.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// People, by phase.
+    pub people: BTreeMap<Phase, u64>,
+    /// Accounts by target and state; those whose state is not known yet are not counted.
+    pub accounts: BTreeMap<TargetName, BTreeMap<AccountState, u64>>,
+    /// Operations that have not ended, by target and the name of their state.
+    pub operations: BTreeMap<TargetName, BTreeMap<&'static str, u64>>,
+    /// Findings that hold.
+    pub findings: u64,
+    /// Plans ever made.
+    pub plans: u64,
+    /// Entries of the journal.
+    pub entries: u64,
+}
+
+/// An account that the driver has something to do for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Due {
+    /// Where.
+    pub target: TargetName,
+    /// In which lane.
+    pub lane: Lane,
+    /// In flight: since when. Ready: from when; [`Timestamp::MIN`] is "at once".
+    pub at: Timestamp,
+    /// Whose account.
+    pub person: PersonId,
+}

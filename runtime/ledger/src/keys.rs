@@ -1,0 +1,202 @@
+//! Keys of the tables, as bytes whose order is the order in which they are read: a feed's people
+//! side by side, a target's rows by lane and then by instant.
+//!
+//! Names and keys of people have no NUL in them (the core checks that), so a NUL ends them.
+
+use jiff::Timestamp;
+use muster_core::connector::ObjectRef;
+use muster_core::finding::Code;
+use muster_core::id::{FeedName, PersonId, PersonKey, TargetName};
+use muster_core::operation::Urgency;
+
+use crate::codec::{Unreadable, instant, micros};
+use crate::kept::{Due, Lane};
+
+const END: u8 = 0;
+/// The byte after [`END`]: what begins with a name and this is greater than all rows of that name.
+const BEYOND: u8 = 1;
+
+const BAD_KEY: Unreadable = Unreadable::Value("an impossible key");
+
+/// An instant as eight bytes in the order of time.
+fn put_instant(key: &mut Vec<u8>, at: Timestamp) {
+    let flipped = micros(at).cast_unsigned() ^ (1 << 63);
+    key.extend_from_slice(&flipped.to_be_bytes());
+}
+
+fn take_instant(bytes: &[u8]) -> Result<(Timestamp, &[u8]), Unreadable> {
+    let (at, rest) = bytes.split_first_chunk::<8>().ok_or(BAD_KEY)?;
+    let micros = (u64::from_be_bytes(*at) ^ (1 << 63)).cast_signed();
+    Ok((instant(micros)?, rest))
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Unreadable> {
+    std::str::from_utf8(bytes).map_err(|_| BAD_KEY)
+}
+
+/// Everything under a name: from, and up to but without.
+pub(crate) fn under(name: &str) -> (Vec<u8>, Vec<u8>) {
+    let row = |end: u8| {
+        let mut key = Vec::with_capacity(name.len() + 1);
+        key.extend_from_slice(name.as_bytes());
+        key.push(end);
+        key
+    };
+    (row(END), row(BEYOND))
+}
+
+/// The key of a person.
+pub(crate) fn person(id: &PersonId) -> Vec<u8> {
+    person_text(&id.feed, id.key.as_str())
+}
+
+/// The key of a person whose key in the feed need not be usable.
+pub(crate) fn person_text(feed: &FeedName, key: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(feed.as_str().len() + 1 + key.len());
+    bytes.extend_from_slice(feed.as_str().as_bytes());
+    bytes.push(END);
+    bytes.extend_from_slice(key.as_bytes());
+    bytes
+}
+
+/// The person of a key.
+pub(crate) fn person_of(key: &[u8]) -> Result<PersonId, Unreadable> {
+    let end = key.iter().position(|byte| *byte == END).ok_or(BAD_KEY)?;
+    let (feed, rest) = key.split_at(end);
+    let key = rest.get(1..).ok_or(BAD_KEY)?;
+    Ok(PersonId {
+        feed: FeedName::new(text(feed)?).map_err(|_| BAD_KEY)?,
+        key: PersonKey::new(text(key)?).map_err(|_| BAD_KEY)?,
+    })
+}
+
+fn lane_number(lane: Lane) -> u8 {
+    match lane {
+        Lane::InFlight => 0,
+        Lane::Ready(Urgency::Leaver) => 1,
+        Lane::Ready(Urgency::Mover) => 2,
+        Lane::Ready(Urgency::Joiner) => 3,
+        Lane::Ready(Urgency::Routine) => 4,
+    }
+}
+
+fn lane_of(number: u8) -> Result<Lane, Unreadable> {
+    Ok(match number {
+        0 => Lane::InFlight,
+        1 => Lane::Ready(Urgency::Leaver),
+        2 => Lane::Ready(Urgency::Mover),
+        3 => Lane::Ready(Urgency::Joiner),
+        4 => Lane::Ready(Urgency::Routine),
+        _ => return Err(BAD_KEY),
+    })
+}
+
+/// The lanes in which a step can be taken, most urgent first.
+pub(crate) const LANES_READY: [Lane; 4] = [
+    Lane::Ready(Urgency::Leaver),
+    Lane::Ready(Urgency::Mover),
+    Lane::Ready(Urgency::Joiner),
+    Lane::Ready(Urgency::Routine),
+];
+
+/// The key of an account that the driver has something to do for.
+pub(crate) fn due(target: &TargetName, lane: Lane, at: Timestamp, person: &[u8]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(target.as_str().len() + 10 + person.len());
+    key.extend_from_slice(target.as_str().as_bytes());
+    key.push(END);
+    key.push(lane_number(lane));
+    put_instant(&mut key, at);
+    key.extend_from_slice(person);
+    key
+}
+
+/// A lane's rows: from, and up to but without.
+pub(crate) fn lane(target: &TargetName, lane: Lane) -> (Vec<u8>, Vec<u8>) {
+    let row = |number: u8| {
+        let (mut key, _) = under(target.as_str());
+        key.push(number);
+        key
+    };
+    (row(lane_number(lane)), row(lane_number(lane) + 1))
+}
+
+/// A lane's rows: from, and up to but without those later than `until`.
+pub(crate) fn due_until(target: &TargetName, lane: Lane, until: Timestamp) -> (Vec<u8>, Vec<u8>) {
+    let from = due(target, lane, Timestamp::MIN, &[]);
+    let last = micros(until).saturating_add(1);
+    let beyond = instant(last).unwrap_or(Timestamp::MAX);
+    (from, due(target, lane, beyond, &[]))
+}
+
+/// The account of such a key.
+pub(crate) fn due_of(key: &[u8]) -> Result<Due, Unreadable> {
+    let end = key.iter().position(|byte| *byte == END).ok_or(BAD_KEY)?;
+    let (target, rest) = key.split_at(end);
+    let ([_, lane], rest) = rest.split_first_chunk::<2>().ok_or(BAD_KEY)?;
+    let (at, person) = take_instant(rest)?;
+    Ok(Due {
+        target: TargetName::new(text(target)?).map_err(|_| BAD_KEY)?,
+        lane: lane_of(*lane)?,
+        at,
+        person: person_of(person)?,
+    })
+}
+
+/// The key of a timer.
+pub(crate) fn timer(at: Timestamp, person: &[u8]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(8 + person.len());
+    put_instant(&mut key, at);
+    key.extend_from_slice(person);
+    key
+}
+
+/// What timers up to and with `until` are less than.
+pub(crate) fn timers_until(until: Timestamp) -> Vec<u8> {
+    let beyond = instant(micros(until).saturating_add(1)).unwrap_or(Timestamp::MAX);
+    timer(beyond, &[])
+}
+
+/// The timer of a key.
+pub(crate) fn timer_of(key: &[u8]) -> Result<(Timestamp, PersonId), Unreadable> {
+    let (at, person) = take_instant(key)?;
+    Ok((at, person_of(person)?))
+}
+
+/// The key of an account at an app. Ids of apps may hold any character, so lengths stand before them.
+pub(crate) fn link(target: &TargetName, object: &ObjectRef) -> Vec<u8> {
+    let (mut key, _) = under(target.as_str());
+    let mut put = |text: &str| {
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        key.extend_from_slice(&length.to_be_bytes());
+        key.extend_from_slice(text.as_bytes());
+    };
+    put(&object.kind);
+    put(&object.id);
+    match &object.container {
+        Some(container) => put(container),
+        None => {}
+    }
+    key
+}
+
+/// The key of a finding.
+pub(crate) fn finding(code: &Code, subject: &str) -> Vec<u8> {
+    let (mut key, _) = under(code.as_str());
+    key.extend_from_slice(subject.as_bytes());
+    key
+}
+
+/// A key for people to read. Ids only stand in keys, so it may be shown.
+pub(crate) fn shown(key: &[u8]) -> String {
+    key.utf8_chunks()
+        .flat_map(|chunk| {
+            let bytes = chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}"));
+            let valid = chunk.valid().chars().map(|char| match char {
+                '\0' => " ".to_owned(),
+                char if char.is_control() => format!("\\x{:02x}", u32::from(char)),
+                char => char.to_string(),
+            });
+            valid.chain(bytes).collect::<Vec<String>>()
+        })
+        .collect()
+}

@@ -1,0 +1,98 @@
+//! Reading single rows, the same from a snapshot and from a transaction that writes.
+
+use muster_core::connector::ObjectRef;
+use muster_core::id::{FeedName, PersonId, TargetName};
+use muster_core::person::Person;
+use redb::ReadableTable;
+
+use crate::codec::{self, Unreadable, instant, v1};
+use crate::error::{Error, RecordResult, StoreResult};
+use crate::{kept, keys};
+
+type Bytes = &'static [u8];
+
+pub(crate) fn person_of(row: &[u8]) -> Result<Person, Unreadable> {
+    codec::decode::<v1::Person<'_>>(row)?.into_core()
+}
+
+pub(crate) fn person(
+    people: &impl ReadableTable<Bytes, Bytes>,
+    key: &[u8],
+) -> Result<Option<Person>, Error> {
+    let row = people.get(key).step("read a person")?;
+    row.map(|row| person_of(row.value()))
+        .transpose()
+        .of("people")
+}
+
+pub(crate) fn holder(
+    links: &impl ReadableTable<Bytes, Bytes>,
+    target: &TargetName,
+    object: &ObjectRef,
+) -> Result<Option<PersonId>, Error> {
+    let row = links.get(keys::link(target, object).as_slice());
+    let row = row.step("read whose account it is")?;
+    row.map(|row| keys::person_of(row.value()))
+        .transpose()
+        .of("links")
+}
+
+pub(crate) fn feed(
+    feeds: &impl ReadableTable<Bytes, Bytes>,
+    name: &FeedName,
+) -> Result<Option<kept::Feed>, Error> {
+    let row = feeds.get(name.as_str().as_bytes()).step("read a feed")?;
+    row.map(|row| codec::decode::<v1::FeedKept<'_>>(row.value())?.into_core())
+        .transpose()
+        .of("feeds")
+}
+
+pub(crate) fn finding_of(row: &[u8]) -> Result<kept::Finding, Unreadable> {
+    codec::decode::<v1::FindingKept<'_>>(row)?.into_core()
+}
+
+pub(crate) fn plan_of(row: &[u8]) -> Result<kept::Plan, Unreadable> {
+    codec::decode::<v1::PlanKept<'_>>(row)?.into_core()
+}
+
+pub(crate) fn delivery_of(row: &[u8]) -> Result<kept::Delivery, Unreadable> {
+    let record: v1::Delivery = codec::decode(row)?;
+    Ok(kept::Delivery {
+        digest: record.digest.into(),
+        at: instant(record.at)?,
+    })
+}
+
+pub(crate) fn catalogue(
+    catalogues: &impl ReadableTable<Bytes, Bytes>,
+    target: &TargetName,
+) -> Result<Option<kept::Catalogue>, Error> {
+    let row = catalogues.get(target.as_str().as_bytes());
+    let row = row.step("read a catalogue")?;
+    row.map(|row| {
+        let record: v1::Catalogue<'_> = codec::decode(row.value())?;
+        Ok(kept::Catalogue {
+            read_at: instant(record.read_at)?,
+            entitlements: record.into_core(),
+        })
+    })
+    .transpose()
+    .of("catalogues")
+}
+
+pub(crate) fn change_token(
+    tokens: &impl ReadableTable<Bytes, Bytes>,
+    target: &TargetName,
+) -> Result<Option<kept::ChangeToken>, Error> {
+    let row = tokens.get(target.as_str().as_bytes());
+    let row = row.step("read a change token")?;
+    row.map(|row| {
+        let record: v1::Token<'_> = codec::decode(row.value())?;
+        Ok(kept::ChangeToken {
+            token: record.token.to_owned(),
+            read_at: instant(record.read_at)?,
+        })
+    })
+    .transpose()
+    .of("tokens")
+}

@@ -1,0 +1,365 @@
+//! Typed reads on one snapshot. Whatever is written meanwhile, everything that one [`Reader`] gives
+//! belongs together; it does not hold up writers.
+
+use std::ops::RangeBounds;
+
+use jiff::Timestamp;
+use muster_core::connector::ObjectRef;
+use muster_core::id::{FeedName, PersonId, PersonKey, PlanId, TargetName};
+use muster_core::person::Person;
+use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
+
+use crate::error::{Error, RecordResult, StoreResult};
+use crate::iter::{Dues, Findings, Journal, People, Plans};
+use crate::kept::{self, Counts, Due, Lane};
+use crate::rows::Tally;
+use crate::tables::{
+    self, CATALOGUES, DELIVERIES, DUE, FEEDS, FINDINGS, JOURNAL, LINKS, Meta, PEOPLE, PLANS,
+    TALLIES, TIMERS, TOKENS,
+};
+use crate::{keys, lookup};
+
+/// One snapshot of the ledger.
+pub struct Reader {
+    txn: ReadTransaction,
+    meta: Meta,
+}
+
+impl Reader {
+    pub(crate) fn new(txn: ReadTransaction) -> Result<Self, Error> {
+        let meta = Meta::of_snapshot(&txn)?;
+        Ok(Reader { txn, meta })
+    }
+
+    pub(crate) fn txn(&self) -> &ReadTransaction {
+        &self.txn
+    }
+
+    pub(crate) fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    fn rows(
+        &self,
+        table: tables::Rows,
+    ) -> Result<redb::ReadOnlyTable<&'static [u8], &'static [u8]>, Error> {
+        self.txn.open_table(table).step("open a table")
+    }
+
+    /// The number that the next plan will have if nothing is written meanwhile.
+    pub fn next_plan(&self) -> PlanId {
+        PlanId(self.meta.next_plan)
+    }
+
+    /// The number that the next journal entry will have if nothing is written meanwhile.
+    pub fn next_seq(&self) -> u64 {
+        self.meta.next_seq
+    }
+
+    // People.
+
+    /// A person.
+    pub fn person(&self, id: &PersonId) -> Result<Option<Person>, Error> {
+        lookup::person(&self.rows(PEOPLE)?, &keys::person(id))
+    }
+
+    /// A feed's people in the order of their keys, one at a time.
+    pub fn people(&self, feed: &FeedName) -> Result<People, Error> {
+        let (from, beyond) = keys::under(feed.as_str());
+        People::new(&self.rows(PEOPLE)?, &from, Some(&beyond))
+    }
+
+    /// A feed's people whose keys come after `key`, for reading page by page.
+    pub fn people_after(&self, feed: &FeedName, key: &PersonKey) -> Result<People, Error> {
+        let mut from = keys::person_text(feed, key.as_str());
+        from.push(0);
+        let (_, beyond) = keys::under(feed.as_str());
+        People::new(&self.rows(PEOPLE)?, &from, Some(&beyond))
+    }
+
+    /// Everybody, feed by feed.
+    pub fn everybody(&self) -> Result<People, Error> {
+        People::new(&self.rows(PEOPLE)?, &[], None)
+    }
+
+    /// Everybody who has, had or is to have an account at a target.
+    pub fn people_at(
+        &self,
+        target: &TargetName,
+    ) -> Result<impl Iterator<Item = Result<Person, Error>> + use<>, Error> {
+        let target = target.clone();
+        Ok(self.everybody()?.filter(move |person| {
+            person
+                .as_ref()
+                .map_or(true, |person| person.accounts.contains_key(&target))
+        }))
+    }
+
+    /// How many people there are, over all feeds.
+    pub fn people_count(&self) -> Result<u64, Error> {
+        self.rows(PEOPLE)?.len().step("count people")
+    }
+
+    /// The people whom a text can mean: `feed:key`, or a key alone in any feed.
+    pub fn find_people(&self, text: &str) -> Result<Vec<Person>, Error> {
+        let table = self.rows(PEOPLE)?;
+        let mut people = Vec::new();
+        if let Ok(id) = PersonId::parse(text) {
+            people.extend(lookup::person(&table, &keys::person(&id))?);
+        }
+        for feed in self.feeds_with_people()? {
+            people.extend(lookup::person(&table, &keys::person_text(&feed, text))?);
+        }
+        Ok(people)
+    }
+
+    /// The feeds that people came from.
+    pub fn feeds_with_people(&self) -> Result<Vec<FeedName>, Error> {
+        let table = self.rows(PEOPLE)?;
+        let mut feeds: Vec<FeedName> = Vec::new();
+        let mut from = Vec::new();
+        loop {
+            let mut range = table.range(from.as_slice()..).step("read people")?;
+            let Some(row) = range.next() else {
+                return Ok(feeds);
+            };
+            let (key, _) = row.step("read people")?;
+            let feed = keys::person_of(key.value()).of("people")?.feed;
+            (_, from) = keys::under(feed.as_str());
+            feeds.push(feed);
+        }
+    }
+
+    /// Who has an account at an app.
+    pub fn linked(
+        &self,
+        target: &TargetName,
+        object: &ObjectRef,
+    ) -> Result<Option<PersonId>, Error> {
+        lookup::holder(&self.rows(LINKS)?, target, object)
+    }
+
+    // What is to be done.
+
+    /// The accounts at a target for which a step can be taken now: leavers first, then movers, joiners
+    /// and the rest, each by how long they wait. An account comes once.
+    pub fn due(
+        &self,
+        target: &TargetName,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Due>, Error> {
+        let mut dues: Vec<Due> = Vec::new();
+        let mut seen = std::collections::BTreeSet::new();
+        for due in self.dues(target, now)? {
+            if dues.len() >= limit {
+                break;
+            }
+            let due = due?;
+            if seen.insert(due.person.clone()) {
+                dues.push(due);
+            }
+        }
+        Ok(dues)
+    }
+
+    /// The same, one at a time and without a limit. An account with operations of two urgencies may
+    /// come twice.
+    pub fn dues(
+        &self,
+        target: &TargetName,
+        now: Timestamp,
+    ) -> Result<impl Iterator<Item = Result<Due, Error>> + use<>, Error> {
+        let table = self.txn.open_table(DUE).step("open the table due")?;
+        let mut lanes = Vec::new();
+        for lane in keys::LANES_READY {
+            let (from, beyond) = keys::due_until(target, lane, now);
+            lanes.push(Dues::new(&table, &from, &beyond)?);
+        }
+        Ok(lanes.into_iter().flatten())
+    }
+
+    /// The accounts at a target for which a call was out when this snapshot was written.
+    pub fn in_flight(&self, target: &TargetName) -> Result<Vec<Due>, Error> {
+        let table = self.txn.open_table(DUE).step("open the table due")?;
+        let (from, beyond) = keys::lane(target, Lane::InFlight);
+        Dues::new(&table, &from, &beyond)?.collect()
+    }
+
+    /// When the next step at a target can be taken; [`Timestamp::MIN`] is "now", none is "never, as
+    /// it stands".
+    pub fn next_due_at(&self, target: &TargetName) -> Result<Option<Timestamp>, Error> {
+        let table = self.txn.open_table(DUE).step("open the table due")?;
+        let mut earliest: Option<Timestamp> = None;
+        for lane in keys::LANES_READY {
+            let (from, beyond) = keys::lane(target, lane);
+            if let Some(due) = Dues::new(&table, &from, &beyond)?.next() {
+                let at = due?.at;
+                earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
+            }
+        }
+        Ok(earliest)
+    }
+
+    /// The people who change by themselves up to and at `now`, the earliest first.
+    pub fn timers_due(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, PersonId)>, Error> {
+        let table = self.txn.open_table(TIMERS).step("open the table timers")?;
+        let beyond = keys::timers_until(now);
+        let range = table.range(..beyond.as_slice()).step("read timers")?;
+        range
+            .take(limit)
+            .map(|row| {
+                let (key, ()) = row.step("read timers").map(|(key, _)| (key, ()))?;
+                keys::timer_of(key.value()).of("timers")
+            })
+            .collect()
+    }
+
+    /// When the next person changes by itself.
+    pub fn next_timer(&self) -> Result<Option<Timestamp>, Error> {
+        let table = self.txn.open_table(TIMERS).step("open the table timers")?;
+        let first = table.first().step("read timers")?;
+        first
+            .map(|(key, _)| Ok(keys::timer_of(key.value()).of("timers")?.0))
+            .transpose()
+    }
+
+    // Plans and the journal.
+
+    /// A plan.
+    pub fn plan(&self, id: PlanId) -> Result<Option<kept::Plan>, Error> {
+        let table = self.txn.open_table(PLANS).step("open the table plans")?;
+        let row = table.get(id.0).step("read a plan")?;
+        row.map(|row| lookup::plan_of(row.value()))
+            .transpose()
+            .of("plans")
+    }
+
+    /// Plans, the newest first.
+    pub fn plans(&self) -> Result<Plans, Error> {
+        Plans::new(&self.txn.open_table(PLANS).step("open the table plans")?)
+    }
+
+    /// Entries of the journal, by number. Read from the end with [`Iterator::rev`].
+    pub fn journal(&self, range: impl RangeBounds<u64>) -> Result<Journal, Error> {
+        let table = self.txn.open_table(JOURNAL).step("open the journal")?;
+        Journal::new(&table, range)
+    }
+
+    /// What a plan said of a person.
+    pub fn planned(&self, plan: PlanId, person: &PersonId) -> Result<Option<kept::Entry>, Error> {
+        let Some(plan) = self.plan(plan)? else {
+            return Ok(None);
+        };
+        let table = self.txn.open_table(JOURNAL).step("open the journal")?;
+        crate::iter::planned(&table, &plan, person)
+    }
+
+    /// The entries about a person, the newest first. The whole journal is looked through, without
+    /// reading entries in which the person does not stand.
+    pub fn history(
+        &self,
+        person: &PersonId,
+    ) -> Result<impl Iterator<Item = Result<kept::Entry, Error>> + use<>, Error> {
+        Ok(self.journal(..)?.about(person.clone()))
+    }
+
+    // Feeds, targets, findings, counts.
+
+    /// What a feed brought.
+    pub fn feed(&self, name: &FeedName) -> Result<Option<kept::Feed>, Error> {
+        lookup::feed(&self.rows(FEEDS)?, name)
+    }
+
+    /// A hook delivery that was taken before.
+    pub fn delivery(&self, feed: &FeedName, key: &str) -> Result<Option<kept::Delivery>, Error> {
+        let table = self.rows(DELIVERIES)?;
+        let row = table.get(keys::person_text(feed, key).as_slice());
+        let row = row.step("read a delivery")?;
+        row.map(|row| lookup::delivery_of(row.value()))
+            .transpose()
+            .of("deliveries")
+    }
+
+    /// What a target can give, as it was read last.
+    pub fn catalogue(&self, target: &TargetName) -> Result<Option<kept::Catalogue>, Error> {
+        lookup::catalogue(&self.rows(CATALOGUES)?, target)
+    }
+
+    /// Up to where a target's changes were read.
+    pub fn change_token(&self, target: &TargetName) -> Result<Option<kept::ChangeToken>, Error> {
+        lookup::change_token(&self.rows(TOKENS)?, target)
+    }
+
+    /// The findings that hold, by code and subject.
+    pub fn findings(&self) -> Result<Findings, Error> {
+        Findings::new(&self.rows(FINDINGS)?, &[], None)
+    }
+
+    /// The findings of one code, by subject.
+    pub fn findings_of(&self, code: &muster_core::finding::Code) -> Result<Findings, Error> {
+        let (from, beyond) = keys::under(code.as_str());
+        Findings::new(&self.rows(FINDINGS)?, &from, Some(&beyond))
+    }
+
+    /// One finding.
+    pub fn finding(
+        &self,
+        code: &muster_core::finding::Code,
+        subject: &str,
+    ) -> Result<Option<kept::Finding>, Error> {
+        let table = self.rows(FINDINGS)?;
+        let row = table.get(keys::finding(code, subject).as_slice());
+        let row = row.step("read a finding")?;
+        row.map(|row| lookup::finding_of(row.value()))
+            .transpose()
+            .of("findings")
+    }
+
+    /// How many there are of what. Costs the same however many there are.
+    pub fn counts(&self) -> Result<Counts, Error> {
+        const STEP: &str = "count";
+        let mut counts = Counts {
+            findings: self.rows(FINDINGS)?.len().step(STEP)?,
+            plans: self.meta.next_plan - 1,
+            entries: self.meta.next_seq - 1,
+            ..Counts::default()
+        };
+        let table = self
+            .txn
+            .open_table(TALLIES)
+            .step("open the table tallies")?;
+        for row in table.iter().step(STEP)? {
+            let (key, count) = row.step(STEP)?;
+            let count = count.value();
+            match Tally::parse(key.value()) {
+                Some(Tally::Phase(phase)) => drop(counts.people.insert(phase, count)),
+                Some(Tally::Account(target, state)) => {
+                    counts
+                        .accounts
+                        .entry(target)
+                        .or_default()
+                        .insert(state, count);
+                }
+                Some(Tally::Operation(target, name)) => {
+                    counts
+                        .operations
+                        .entry(target)
+                        .or_default()
+                        .insert(name, count);
+                }
+                None => {
+                    return Err(Error::Record {
+                        table: "tallies",
+                        what: format!("the row {} means nothing", key.value()),
+                    });
+                }
+            }
+        }
+        Ok(counts)
+    }
+}

@@ -1,0 +1,191 @@
+//! The rows that follow from one person: where the driver finds the person's accounts, when the
+//! person changes by itself, which accounts at apps belong to the person, and what is counted.
+
+use std::collections::BTreeMap;
+
+use muster_core::connector::AccountState;
+use muster_core::id::TargetName;
+use muster_core::identity::Phase;
+use muster_core::operation::State;
+use muster_core::person::{Account, Person, Turns};
+
+use crate::kept::Lane;
+use crate::keys;
+
+/// The keys of a person's rows in the other tables.
+#[derive(Default)]
+pub(crate) struct PersonRows {
+    pub(crate) due: Vec<Vec<u8>>,
+    pub(crate) timer: Option<Vec<u8>>,
+    pub(crate) links: Vec<Vec<u8>>,
+}
+
+impl PersonRows {
+    /// The rows of a person whose key is `key`.
+    pub(crate) fn of(person: &Person, key: &[u8]) -> Self {
+        let mut rows = PersonRows {
+            due: Vec::new(),
+            timer: person.wake_at.map(|at| keys::timer(at, key)),
+            links: Vec::new(),
+        };
+        for (target, account) in &person.accounts {
+            match account.turns() {
+                Turns::Busy(since) => {
+                    let row = keys::due(target, Lane::InFlight, since, key);
+                    rows.due.push(row);
+                }
+                Turns::Ready(turns) => rows.due.extend(
+                    turns
+                        .into_iter()
+                        .map(|(urgency, at)| keys::due(target, Lane::Ready(urgency), at, key)),
+                ),
+            }
+            rows.links.extend(link(target, account));
+        }
+        rows
+    }
+}
+
+/// The key under which an account at an app belongs to somebody. What was deleted belongs to nobody:
+/// an app may give the id to a new account, and only looking at it can tell.
+pub(crate) fn link(target: &TargetName, account: &Account) -> Option<Vec<u8>> {
+    if account.state == Some(AccountState::Deleted) {
+        return None;
+    }
+    let object = account.object.as_ref()?;
+    Some(keys::link(target, object))
+}
+
+const PHASES: [Phase; 4] = [Phase::Prehire, Phase::Active, Phase::Leave, Phase::Ended];
+const ACCOUNT_STATES: [AccountState; 6] = [
+    AccountState::Active,
+    AccountState::Suspended,
+    AccountState::Locked,
+    AccountState::Invited,
+    AccountState::Deactivated,
+    AccountState::Deleted,
+];
+const OPERATION_STATES: [&str; 7] = [
+    "queued",
+    "in-flight",
+    "unknown",
+    "waiting",
+    "pending",
+    "verifying",
+    "halted",
+];
+
+fn phase_index(phase: Phase) -> usize {
+    match phase {
+        Phase::Prehire => 0,
+        Phase::Active => 1,
+        Phase::Leave => 2,
+        Phase::Ended => 3,
+    }
+}
+
+fn account_index(state: AccountState) -> usize {
+    match state {
+        AccountState::Active => 0,
+        AccountState::Suspended => 1,
+        AccountState::Locked => 2,
+        AccountState::Invited => 3,
+        AccountState::Deactivated => 4,
+        AccountState::Deleted => 5,
+    }
+}
+
+fn operation_index(state: &State) -> usize {
+    match state {
+        State::Queued => 0,
+        State::InFlight { .. } => 1,
+        State::Unknown { .. } => 2,
+        State::Waiting { .. } => 3,
+        State::Pending { .. } => 4,
+        State::Verifying { .. } => 5,
+        State::Halted { .. } => 6,
+    }
+}
+
+#[derive(Default)]
+struct TargetTally {
+    accounts: [i64; 6],
+    operations: [i64; 7],
+}
+
+/// By how much the counts have changed since they were last written.
+#[derive(Default)]
+pub(crate) struct Tallies {
+    phases: [i64; 4],
+    targets: BTreeMap<TargetName, TargetTally>,
+}
+
+/// Which count a row of the table is.
+pub(crate) enum Tally {
+    Phase(Phase),
+    Account(TargetName, AccountState),
+    Operation(TargetName, &'static str),
+}
+
+impl Tallies {
+    /// Counts a person in (`by` 1) or out (`by` -1).
+    pub(crate) fn count(&mut self, person: &Person, by: i64) {
+        self.phases[phase_index(person.phase)] += by;
+        for (target, account) in &person.accounts {
+            if !self.targets.contains_key(target) {
+                drop(self.targets.insert(target.clone(), TargetTally::default()));
+            }
+            let Some(tally) = self.targets.get_mut(target) else {
+                continue;
+            };
+            if let Some(state) = account.state {
+                tally.accounts[account_index(state)] += by;
+            }
+            for operation in &account.operations {
+                tally.operations[operation_index(&operation.state)] += by;
+            }
+        }
+    }
+
+    /// The rows that have changed, and by how much; all counts begin at nothing again.
+    pub(crate) fn take(&mut self) -> Vec<(String, i64)> {
+        let taken = std::mem::take(self);
+        let phases = PHASES
+            .iter()
+            .zip(taken.phases)
+            .map(|(phase, by)| (format!("people/{}", phase.as_str()), by));
+        let mut rows: Vec<(String, i64)> = phases.collect();
+        for (target, tally) in taken.targets {
+            let states = ACCOUNT_STATES.iter().zip(tally.accounts);
+            let names = OPERATION_STATES.iter().zip(tally.operations);
+            rows.extend(
+                states.map(|(state, by)| (format!("accounts/{target}/{}", state.as_str()), by)),
+            );
+            rows.extend(names.map(|(name, by)| (format!("operations/{target}/{name}"), by)));
+        }
+        rows.retain(|(_, by)| *by != 0);
+        rows
+    }
+}
+
+impl Tally {
+    /// Which count the row with this key is; none for a key that means nothing.
+    pub(crate) fn parse(key: &str) -> Option<Self> {
+        let mut parts = key.split('/');
+        let tally = match (parts.next()?, parts.next()?, parts.next()) {
+            ("people", name, None) => {
+                Tally::Phase(*PHASES.iter().find(|phase| phase.as_str() == name)?)
+            }
+            ("accounts", target, Some(name)) => Tally::Account(
+                TargetName::new(target).ok()?,
+                *ACCOUNT_STATES.iter().find(|state| state.as_str() == name)?,
+            ),
+            ("operations", target, Some(name)) => Tally::Operation(
+                TargetName::new(target).ok()?,
+                OPERATION_STATES.iter().find(|state| **state == name)?,
+            ),
+            _ => return None,
+        };
+        Some(tally)
+    }
+}

@@ -1,0 +1,176 @@
+//! The tables of the file. `journal` is the truth; every other table is what it adds up to.
+//!
+//! Keys and values are bytes whose layout is said in `keys` and `codec`. Tables whose rows change
+//! together are few on purpose: the store pays for each page that a commit touches.
+
+use redb::{ReadTransaction, Table, TableDefinition, WriteTransaction};
+
+use crate::codec::Unreadable;
+use crate::codec::entry::{HEAD_EMPTY, Head};
+use crate::error::{Error, StoreResult};
+
+type Bytes = &'static [u8];
+
+/// A table from bytes to bytes.
+pub(crate) type Rows = TableDefinition<'static, Bytes, Bytes>;
+/// A table whose keys say it all.
+pub(crate) type Marks = TableDefinition<'static, Bytes, ()>;
+/// A table by number.
+pub(crate) type Numbered = TableDefinition<'static, u64, Bytes>;
+
+/// Facts by their number.
+pub(crate) const JOURNAL: Numbered = TableDefinition::new("journal");
+/// People with their accounts, by feed and key.
+pub(crate) const PEOPLE: Rows = TableDefinition::new("people");
+/// Accounts that the driver has something to do for: target, lane, instant, person.
+pub(crate) const DUE: Marks = TableDefinition::new("due");
+/// People who change by themselves: instant, person.
+pub(crate) const TIMERS: Marks = TableDefinition::new("timers");
+/// Accounts at apps, with the person each belongs to.
+pub(crate) const LINKS: Rows = TableDefinition::new("links");
+/// How many there are of what.
+pub(crate) const TALLIES: TableDefinition<'static, &'static str, u64> =
+    TableDefinition::new("tallies");
+/// Plans by their number.
+pub(crate) const PLANS: Numbered = TableDefinition::new("plans");
+/// Findings that hold, by code and subject.
+pub(crate) const FINDINGS: Rows = TableDefinition::new("findings");
+/// What each feed brought.
+pub(crate) const FEEDS: Rows = TableDefinition::new("feeds");
+/// What each target can give.
+pub(crate) const CATALOGUES: Rows = TableDefinition::new("catalogues");
+/// Up to where each target's changes were read.
+pub(crate) const TOKENS: Rows = TableDefinition::new("tokens");
+/// Hook deliveries, by feed and the sender's id.
+pub(crate) const DELIVERIES: Rows = TableDefinition::new("deliveries");
+/// The same deliveries, oldest first.
+pub(crate) const DELIVERY_AGES: Numbered = TableDefinition::new("delivery-ages");
+/// The one row that says where the journal ends.
+pub(crate) const META: Rows = TableDefinition::new("meta");
+
+const META_KEY: &[u8] = b"journal";
+/// Version of the whole file: which tables there are and how their keys are laid out.
+pub(crate) const FORMAT: u8 = 1;
+
+/// Where the journal ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Meta {
+    /// The number of the next entry, from 1.
+    pub(crate) next_seq: u64,
+    /// The number of the next plan, from 1.
+    pub(crate) next_plan: u64,
+    /// The hash over all entries.
+    pub(crate) head: Head,
+}
+
+impl Meta {
+    /// Before the first entry.
+    pub(crate) const EMPTY: Meta = Meta {
+        next_seq: 1,
+        next_plan: 1,
+        head: HEAD_EMPTY,
+    };
+
+    fn bytes(&self) -> [u8; 49] {
+        let mut bytes = [FORMAT; 49];
+        bytes[1..9].copy_from_slice(&self.next_seq.to_be_bytes());
+        bytes[9..17].copy_from_slice(&self.next_plan.to_be_bytes());
+        bytes[17..].copy_from_slice(&self.head);
+        bytes
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
+        const SHORT: Unreadable = Unreadable::Value("half a row");
+        let ([version], rest) = bytes.split_first_chunk().ok_or(SHORT)?;
+        if *version != FORMAT {
+            return Err(Unreadable::Version(*version));
+        }
+        let (next_seq, rest) = rest.split_first_chunk().ok_or(SHORT)?;
+        let (next_plan, rest) = rest.split_first_chunk().ok_or(SHORT)?;
+        Ok(Meta {
+            next_seq: u64::from_be_bytes(*next_seq),
+            next_plan: u64::from_be_bytes(*next_plan),
+            head: rest.try_into().map_err(|_| SHORT)?,
+        })
+    }
+
+    /// Reads the row; none in a file that was never written to.
+    pub(crate) fn read(
+        table: &impl redb::ReadableTable<Bytes, Bytes>,
+    ) -> Result<Option<Self>, Error> {
+        let row = table.get(META_KEY).step("read the end of the journal")?;
+        row.map(|row| Meta::parse(row.value()))
+            .transpose()
+            .map_err(|unreadable| Error::unreadable("meta", &unreadable))
+    }
+
+    /// Reads the row of a snapshot.
+    pub(crate) fn of_snapshot(txn: &ReadTransaction) -> Result<Self, Error> {
+        let table = txn.open_table(META).step("open the table meta")?;
+        Ok(Meta::read(&table)?.unwrap_or(Meta::EMPTY))
+    }
+}
+
+/// Every table but the journal, open for writing.
+pub(crate) struct Tables<'txn> {
+    pub(crate) people: Table<'txn, Bytes, Bytes>,
+    pub(crate) due: Table<'txn, Bytes, ()>,
+    pub(crate) timers: Table<'txn, Bytes, ()>,
+    pub(crate) links: Table<'txn, Bytes, Bytes>,
+    pub(crate) tallies: Table<'txn, &'static str, u64>,
+    pub(crate) plans: Table<'txn, u64, Bytes>,
+    pub(crate) findings: Table<'txn, Bytes, Bytes>,
+    pub(crate) feeds: Table<'txn, Bytes, Bytes>,
+    pub(crate) catalogues: Table<'txn, Bytes, Bytes>,
+    pub(crate) tokens: Table<'txn, Bytes, Bytes>,
+    pub(crate) deliveries: Table<'txn, Bytes, Bytes>,
+    pub(crate) delivery_ages: Table<'txn, u64, Bytes>,
+}
+
+impl<'txn> Tables<'txn> {
+    /// Opens the tables, and makes them where the file is new.
+    pub(crate) fn open(txn: &'txn WriteTransaction) -> Result<Self, Error> {
+        const STEP: &str = "open the tables";
+        Ok(Tables {
+            people: txn.open_table(PEOPLE).step(STEP)?,
+            due: txn.open_table(DUE).step(STEP)?,
+            timers: txn.open_table(TIMERS).step(STEP)?,
+            links: txn.open_table(LINKS).step(STEP)?,
+            tallies: txn.open_table(TALLIES).step(STEP)?,
+            plans: txn.open_table(PLANS).step(STEP)?,
+            findings: txn.open_table(FINDINGS).step(STEP)?,
+            feeds: txn.open_table(FEEDS).step(STEP)?,
+            catalogues: txn.open_table(CATALOGUES).step(STEP)?,
+            tokens: txn.open_table(TOKENS).step(STEP)?,
+            deliveries: txn.open_table(DELIVERIES).step(STEP)?,
+            delivery_ages: txn.open_table(DELIVERY_AGES).step(STEP)?,
+        })
+    }
+}
+
+/// The journal, open for writing.
+pub(crate) struct Log<'txn> {
+    journal: Table<'txn, u64, Bytes>,
+    meta: Table<'txn, Bytes, Bytes>,
+}
+
+impl<'txn> Log<'txn> {
+    pub(crate) fn open(txn: &'txn WriteTransaction) -> Result<(Self, Meta), Error> {
+        let log = Log {
+            journal: txn.open_table(JOURNAL).step("open the journal")?,
+            meta: txn.open_table(META).step("open the table meta")?,
+        };
+        let meta = Meta::read(&log.meta)?.unwrap_or(Meta::EMPTY);
+        Ok((log, meta))
+    }
+
+    pub(crate) fn append(&mut self, seq: u64, entry: &[u8]) -> Result<(), Error> {
+        let inserted = self.journal.insert(seq, entry);
+        inserted.step("append to the journal").map(drop)
+    }
+
+    pub(crate) fn set_meta(&mut self, meta: &Meta) -> Result<(), Error> {
+        let inserted = self.meta.insert(META_KEY, meta.bytes().as_slice());
+        inserted.step("move the end of the journal").map(drop)
+    }
+}

@@ -1,0 +1,230 @@
+//! One transaction that writes: facts go to the journal and into the tables, together or not at all.
+
+use std::borrow::Borrow;
+
+use jiff::Timestamp;
+use muster_core::connector::ObjectRef;
+use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
+use muster_core::id::{Digest, FeedName, PersonId, PlanId, PolicyVersion, TargetName};
+use muster_core::person::Person;
+use redb::{ReadableDatabase, WriteTransaction};
+
+use crate::codec::entry::{self, Head};
+use crate::codec::{instant, micros};
+use crate::error::{Error, RecordResult, StoreResult};
+use crate::fold::Fold;
+use crate::reader::Reader;
+use crate::tables::{Log, Meta};
+use crate::{kept, keys, lookup};
+
+/// Records facts and reads what they have led to so far. What is recorded becomes visible to others,
+/// and durable, when the transaction is committed; a closure that fails leaves no trace.
+pub struct Writer<'txn> {
+    database: &'txn redb::Database,
+    fold: Fold<'txn>,
+    log: Log<'txn>,
+    meta: Meta,
+    /// The hash before the transaction, until its first entry has taken it along.
+    opens_commit_on: Option<Head>,
+    first_seq: u64,
+    at: Timestamp,
+    is_spoiled: bool,
+    buffer: Vec<u8>,
+}
+
+impl<'txn> Writer<'txn> {
+    pub(crate) fn open(
+        database: &'txn redb::Database,
+        txn: &'txn WriteTransaction,
+        at: Timestamp,
+    ) -> Result<Self, Error> {
+        let (log, meta) = Log::open(txn)?;
+        let mut writer = Writer {
+            database,
+            fold: Fold::open(txn)?,
+            log,
+            meta,
+            opens_commit_on: Some(meta.head),
+            first_seq: meta.next_seq,
+            at,
+            is_spoiled: false,
+            buffer: Vec::new(),
+        };
+        writer.set_at(at)?;
+        Ok(writer)
+    }
+
+    /// When the facts are recorded from now on, cut to the microsecond that the journal keeps.
+    pub(crate) fn set_at(&mut self, at: Timestamp) -> Result<(), Error> {
+        self.at = instant(micros(at)).of("journal")?;
+        Ok(())
+    }
+
+    /// The instant that goes with the facts.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Records a fact. Gives whether it changed anything: what happened to an operation that was
+    /// superseded meanwhile, or the end of a hold that has ended, is recorded and changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::LinkedTwice`] where an account at an app would come to belong to a second person;
+    /// the fact is not recorded and the transaction can go on. After any other error it can only be
+    /// given up.
+    pub fn record(&mut self, fact: impl Borrow<Fact>) -> Result<bool, Error> {
+        let fact = fact.borrow();
+        self.append(fact, |fold, seq, at, body| fold.apply(seq, at, fact, body))
+    }
+
+    /// Records what a plan says of a person whom the caller has read already, from
+    /// [`Writer::before`]. Fast where people come in the order of their ids, and no person is kept
+    /// in memory.
+    ///
+    /// # Errors
+    /// [`Error::Outdated`] where `before` is not what the ledger holds.
+    pub fn record_planned(
+        &mut self,
+        before: Option<Person>,
+        planned: PersonPlanned,
+    ) -> Result<bool, Error> {
+        let fact = Fact::PersonPlanned(planned);
+        self.append(&fact, |fold, seq, _, body| match &fact {
+            Fact::PersonPlanned(planned) => fold.replanned(seq, before, planned, body),
+            _ => Ok(false),
+        })
+    }
+
+    /// Ends a plan: its people were recorded before in this transaction, under
+    /// [`Writer::next_plan`]. The digest is that of its content.
+    pub fn finish_plan(
+        &mut self,
+        cause: Cause,
+        policy: PolicyVersion,
+        counts: Counts,
+    ) -> Result<Plan, Error> {
+        let plan = Plan {
+            id: self.next_plan(),
+            cause,
+            policy,
+            digest: self.plan_digest(),
+            counts,
+        };
+        self.record(Fact::PlanMade(plan.clone()))?;
+        Ok(plan)
+    }
+
+    /// The number that the next plan has to have.
+    pub fn next_plan(&self) -> PlanId {
+        PlanId(self.meta.next_plan)
+    }
+
+    /// The digest of the people that were planned and whose plan is not recorded yet.
+    pub fn plan_digest(&self) -> Digest {
+        self.fold.content.digest()
+    }
+
+    /// The number of the next journal entry.
+    pub fn next_seq(&self) -> u64 {
+        self.meta.next_seq
+    }
+
+    /// The ledger as it was before this transaction. Nobody else can write meanwhile, so what is
+    /// read here stays true until something is recorded.
+    pub fn before(&self) -> Result<Reader, Error> {
+        let txn = self.database.begin_read();
+        Reader::new(txn.step("begin to read")?)
+    }
+
+    /// A person, with everything that was recorded so far.
+    pub fn person(&mut self, id: &PersonId) -> Result<Option<Person>, Error> {
+        self.fold.person(id)
+    }
+
+    /// Who has an account at an app.
+    pub fn linked(
+        &self,
+        target: &TargetName,
+        object: &ObjectRef,
+    ) -> Result<Option<PersonId>, Error> {
+        self.fold.holder(&keys::link(target, object))
+    }
+
+    /// What a feed brought.
+    pub fn feed(&self, name: &FeedName) -> Result<Option<kept::Feed>, Error> {
+        lookup::feed(&self.fold.tables.feeds, name)
+    }
+
+    /// A hook delivery that was taken before.
+    pub fn delivery(&self, feed: &FeedName, key: &str) -> Result<Option<kept::Delivery>, Error> {
+        self.fold.delivery(feed, key)
+    }
+
+    /// Up to where a target's changes were read.
+    pub fn change_token(&self, target: &TargetName) -> Result<Option<kept::ChangeToken>, Error> {
+        lookup::change_token(&self.fold.tables.tokens, target)
+    }
+
+    /// How many facts were recorded so far.
+    pub(crate) fn recorded(&self) -> u64 {
+        self.meta.next_seq - self.first_seq
+    }
+
+    /// Refuses what one piece of work left half done.
+    pub(crate) fn end_work(&self) -> Result<(), Error> {
+        if self.is_spoiled {
+            return Err(Error::Spoiled);
+        }
+        self.fold.content.check_finished()
+    }
+
+    /// Writes what was kept aside. The transaction can be committed afterwards.
+    pub(crate) fn finish(mut self) -> Result<(), Error> {
+        self.end_work()?;
+        self.fold.finish()?;
+        self.log.set_meta(&self.meta)
+    }
+
+    fn append(
+        &mut self,
+        fact: &Fact,
+        apply: impl FnOnce(&mut Fold<'txn>, u64, Timestamp, &[u8]) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        if self.is_spoiled {
+            return Err(Error::Spoiled);
+        }
+        let appended = self.try_append(fact, apply);
+        if let Err(error) = &appended {
+            self.is_spoiled = !matches!(error, Error::LinkedTwice { .. });
+        }
+        appended
+    }
+
+    fn try_append(
+        &mut self,
+        fact: &Fact,
+        apply: impl FnOnce(&mut Fold<'txn>, u64, Timestamp, &[u8]) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        let seq = self.meta.next_seq;
+        if let Fact::PlanMade(plan) = fact
+            && plan.id != self.next_plan()
+        {
+            return Err(Error::BadPlan {
+                plan: plan.id,
+                what: "its number is not the next one",
+            });
+        }
+        let opens_commit_on = self.opens_commit_on.as_ref();
+        let body_at = entry::encode(&mut self.buffer, opens_commit_on, self.at, fact);
+        let body = self.buffer.get(body_at..).unwrap_or_default();
+        let applied = apply(&mut self.fold, seq, self.at, body)?;
+        self.log.append(seq, &self.buffer)?;
+        self.opens_commit_on = None;
+        self.meta.head = entry::head_after(&self.meta.head, seq, &self.buffer);
+        self.meta.next_seq += 1;
+        if let Fact::PlanMade(plan) = fact {
+            self.meta.next_plan = plan.id.0 + 1;
+        }
+        Ok(applied)
+    }
+}

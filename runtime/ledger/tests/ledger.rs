@@ -1,0 +1,193 @@
+//! What is written can be read, in the order in which the driver and people need it.
+
+#![expect(clippy::unwrap_used, reason = "test code")]
+
+mod common;
+
+use common::{
+    at, changed, completed, dispatched, join, joiner, leaver, operation_id, person, plan, target,
+    user,
+};
+use jiff::Timestamp;
+use muster_core::connector::AccountState;
+use muster_core::fact::Fact;
+use muster_core::id::PlanId;
+use muster_core::identity::Phase;
+use muster_core::operation::{Change, Urgency};
+use muster_ledger::kept::Lane;
+use muster_ledger::{Error, Ledger};
+
+#[test]
+fn a_plan_is_read_back_as_it_was_recorded() {
+    let ledger = Ledger::in_memory().unwrap();
+    let id = join(&ledger, 0, &["alice", "bob"], &["crm", "mail"]);
+    let reader = ledger.read().unwrap();
+    assert_eq!(id, PlanId(1));
+    assert_eq!(reader.people_count().unwrap(), 2);
+    let alice = reader.person(&person("alice")).unwrap().unwrap();
+    assert_eq!(alice.accounts.len(), 2);
+    assert_eq!(alice.identity, common::identity("alice", "Sales"));
+    let kept = reader.plan(id).unwrap().unwrap();
+    assert_eq!((kept.at, kept.entries.clone()), (at(0), 1..3));
+    let said = reader.planned(id, &person("bob")).unwrap().unwrap();
+    assert_eq!(
+        said.fact,
+        Fact::PersonPlanned(joiner(id, "bob", &["crm", "mail"], 5))
+    );
+    let counts = reader.counts().unwrap();
+    assert_eq!(counts.people[&Phase::Active], 2);
+    assert_eq!(counts.operations[&target("crm")]["queued"], 4);
+    assert_eq!(counts.entries, 3);
+}
+
+#[test]
+fn leavers_go_before_joiners_however_late_they_came() {
+    let ledger = Ledger::in_memory().unwrap();
+    let first = join(&ledger, 0, &["alice"], &["crm"]);
+    for fact in [
+        dispatched("alice", "crm", operation_id(first, 1)),
+        completed("alice", "crm", operation_id(first, 1), "u1"),
+        dispatched("alice", "crm", operation_id(first, 2)),
+        completed("alice", "crm", operation_id(first, 2), "u1"),
+    ] {
+        ledger
+            .write(at(1), |writer| writer.record(fact).map(drop))
+            .unwrap();
+    }
+    join(&ledger, 2, &["bob", "carol", "dave"], &["crm"]);
+    ledger
+        .write(at(3), |writer| {
+            let id = writer.next_plan();
+            plan(writer, [leaver(id, "alice", &["crm"], 1)])
+        })
+        .unwrap();
+    let reader = ledger.read().unwrap();
+    let due = reader.due(&target("crm"), at(4), 2).unwrap();
+    let order: Vec<(Lane, &str)> = due
+        .iter()
+        .map(|due| (due.lane, due.person.key.as_str()))
+        .collect();
+    assert_eq!(
+        order,
+        [
+            (Lane::Ready(Urgency::Leaver), "alice"),
+            (Lane::Ready(Urgency::Joiner), "bob")
+        ]
+    );
+    assert_eq!(
+        reader.next_due_at(&target("crm")).unwrap(),
+        Some(Timestamp::MIN)
+    );
+    assert_eq!(
+        reader.timers_due(at(86_400 * 31), 10).unwrap(),
+        [(at(86_400 * 30), person("alice"))]
+    );
+    assert_eq!(reader.next_timer().unwrap(), Some(at(86_400 * 30)));
+}
+
+#[test]
+fn what_was_in_flight_is_found_after_a_restart() {
+    let ledger = Ledger::in_memory().unwrap();
+    let id = join(&ledger, 0, &["alice", "bob"], &["crm"]);
+    let fact = dispatched("bob", "crm", operation_id(id, 3));
+    assert!(ledger.write(at(1), |writer| writer.record(fact)).unwrap());
+    let reader = ledger.read().unwrap();
+    let in_flight = reader.in_flight(&target("crm")).unwrap();
+    assert_eq!(in_flight.len(), 1);
+    assert_eq!(
+        (&in_flight[0].person, in_flight[0].at),
+        (&person("bob"), at(1))
+    );
+    let due = reader.due(&target("crm"), at(2), 10).unwrap();
+    assert_eq!(due.len(), 1, "an account with a call out is not due");
+}
+
+#[test]
+fn what_waits_is_due_at_its_instant_and_not_before() {
+    let ledger = Ledger::in_memory().unwrap();
+    let id = join(&ledger, 0, &["alice"], &["crm"]);
+    let lost = Change::Lost {
+        observe_at: at(60),
+        text: "connection reset".to_owned(),
+    };
+    ledger
+        .write(at(1), |writer| {
+            writer.record(dispatched("alice", "crm", operation_id(id, 1)))?;
+            writer.record(changed("alice", "crm", operation_id(id, 1), lost))
+        })
+        .unwrap();
+    let reader = ledger.read().unwrap();
+    let crm = target("crm");
+    assert_eq!(reader.due(&crm, at(59), 10).unwrap(), []);
+    assert_eq!(reader.due(&crm, at(60), 10).unwrap().len(), 1);
+    assert_eq!(reader.next_due_at(&crm).unwrap(), Some(at(60)));
+    assert_eq!(reader.in_flight(&crm).unwrap(), []);
+}
+
+#[test]
+fn one_account_at_an_app_never_belongs_to_two_people() {
+    let ledger = Ledger::in_memory().unwrap();
+    let id = join(&ledger, 0, &["alice", "bob", "carol"], &["crm"]);
+    let error = ledger
+        .write(at(1), |writer| {
+            writer.record(completed("alice", "crm", operation_id(id, 1), "u1"))?;
+            let error = writer
+                .record(completed("bob", "crm", operation_id(id, 3), "u1"))
+                .unwrap_err();
+            // The transaction goes on without it.
+            writer.record(completed("bob", "crm", operation_id(id, 3), "u2"))?;
+            Ok::<Error, Error>(error)
+        })
+        .unwrap();
+    assert_eq!(error.code().as_str(), "LED-006");
+    let reader = ledger.read().unwrap();
+    let crm = target("crm");
+    assert_eq!(
+        reader.linked(&crm, &user("u1")).unwrap(),
+        Some(person("alice"))
+    );
+    assert_eq!(
+        reader.linked(&crm, &user("u2")).unwrap(),
+        Some(person("bob"))
+    );
+    let error = ledger
+        .write(at(2), |writer| {
+            writer.record(completed("carol", "crm", operation_id(id, 5), "u1"))
+        })
+        .unwrap_err();
+    assert!(matches!(error, Error::LinkedTwice { .. }), "{error}");
+    let after = ledger.read().unwrap();
+    assert_eq!(after.counts().unwrap(), reader.counts().unwrap());
+}
+
+#[test]
+fn what_happens_to_a_superseded_operation_is_recorded_and_changes_nothing() {
+    let ledger = Ledger::in_memory().unwrap();
+    let id = join(&ledger, 0, &["alice"], &["crm"]);
+    let before = ledger.read().unwrap().person(&person("alice")).unwrap();
+    let fact = dispatched("alice", "crm", operation_id(id, 77));
+    let applied = ledger.write(at(1), |writer| writer.record(&fact)).unwrap();
+    assert!(!applied);
+    let reader = ledger.read().unwrap();
+    assert_eq!(reader.person(&person("alice")).unwrap(), before);
+    let last = reader.journal(..).unwrap().next_back().unwrap().unwrap();
+    assert_eq!(last.fact, fact);
+}
+
+#[test]
+fn work_that_fails_leaves_no_trace() {
+    let ledger = Ledger::in_memory().unwrap();
+    let id = join(&ledger, 0, &["alice"], &["crm"]);
+    let failed: Result<(), Error> = ledger.write(at(1), |writer| {
+        writer.record(dispatched("alice", "crm", operation_id(id, 1)))?;
+        Err(Error::Spoiled)
+    });
+    assert!(failed.is_err());
+    let reader = ledger.read().unwrap();
+    assert_eq!(reader.next_seq(), 3);
+    assert_eq!(reader.in_flight(&target("crm")).unwrap(), []);
+    assert_eq!(
+        reader.counts().unwrap().accounts.get(&target("crm")),
+        None::<&std::collections::BTreeMap<AccountState, u64>>
+    );
+}
