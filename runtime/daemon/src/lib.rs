@@ -6,6 +6,7 @@
 //! [`api`] is what the doors and the command line say to each other.
 
 pub mod api;
+pub mod cli;
 pub mod config;
 pub mod error;
 pub mod server;

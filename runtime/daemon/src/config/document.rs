@@ -284,28 +284,26 @@ impl<'a> Section<'a> {
 
     /// A text where one was written; the default otherwise.
     fn text_at(&self, option: &Opt) -> Option<Placed<String>> {
-        match self.raw(option.key) {
-            Some(value) => match value.get_ref().as_str() {
-                Some(text) => Some(Placed {
-                    value: text.to_owned(),
-                    offset: value.span().start,
-                }),
-                None => {
-                    self.wrong(option, value);
-                    None
-                }
-            },
-            None => match option.default {
-                Default::Is(text) => Some(Placed {
-                    value: text.to_owned(),
-                    offset: self.offset,
-                }),
-                Default::Required => {
-                    self.missing(option);
-                    None
-                }
-                Default::None(_) => None,
-            },
+        if let Some(value) = self.raw(option.key) {
+            let text = value.get_ref().as_str().map(|text| Placed {
+                value: text.to_owned(),
+                offset: value.span().start,
+            });
+            if text.is_none() {
+                self.wrong(option, value);
+            }
+            return text;
+        }
+        match option.default {
+            Default::Is(text) => Some(Placed {
+                value: text.to_owned(),
+                offset: self.offset,
+            }),
+            Default::Required => {
+                self.missing(option);
+                None
+            }
+            Default::None(_) => None,
         }
     }
 
@@ -366,16 +364,14 @@ impl<'a> Section<'a> {
 
     /// Yes or no.
     pub(super) fn boolean(&self, option: &Opt) -> bool {
-        match self.raw(option.key) {
-            Some(value) => match value.get_ref().as_bool() {
-                Some(yes) => yes,
-                None => {
-                    self.wrong(option, value);
-                    false
-                }
-            },
-            None => matches!(option.default, Default::Is("true")),
+        let Some(value) = self.raw(option.key) else {
+            return matches!(option.default, Default::Is("true"));
+        };
+        let yes = value.get_ref().as_bool();
+        if yes.is_none() {
+            self.wrong(option, value);
         }
+        yes.unwrap_or(false)
     }
 
     /// A whole number between the option's limits; none where it is not written and has no default.

@@ -73,8 +73,12 @@ pub struct Csv {
     pub delimiter: Option<u8>,
     /// The encoding's name from the WHATWG list; none: found out from the bytes.
     pub encoding: Option<&'static encoding_rs::Encoding>,
-    /// The first cell of a last row that proves the file whole.
+    /// The closing row that each file has to have, with `{count}` where the number of rows stands.
     pub trailer: Option<String>,
+    /// Whether the last row has to end with a line break, so that every cut inside a row is found.
+    pub needs_last_line_break: bool,
+    /// Most rows.
+    pub rows_max: u32,
 }
 
 /// How much one file may change before a person has to look at it. What may be removed at a target
@@ -89,8 +93,8 @@ pub struct Guard {
     pub movers: Share,
     /// People about whom anything changes.
     pub updates: Share,
-    /// Rows put aside in a hundred rows.
-    pub quarantine_percent_max: u8,
+    /// Rows that may be set aside.
+    pub set_aside: Share,
 }
 
 /// The hook of a feed, with its secrets still where they are.
@@ -152,12 +156,23 @@ fn read_csv(section: &Section<'_>) -> Csv {
             .map(Some)
             .ok_or_else(|| format!("there is no encoding \"{text}\""))
     });
-    let trailer = section.text(&opt::CSV_TRAILER).map(|text| text.value);
+    let trailer = section.parsed(&opt::CSV_TRAILER, |text| {
+        match text.matches("{count}").count() {
+            1 => Ok(text.to_owned()),
+            _ => {
+                Err("`{count}` has to stand in it once, where the number of rows stands".to_owned())
+            }
+        }
+    });
+    let needs_last_line_break = section.boolean(&opt::CSV_LAST_LINE_BREAK);
+    let rows_max = section.number(&opt::CSV_ROWS_MAX);
     section.finish();
     Csv {
         delimiter,
         encoding: encoding.and_then(|placed| placed.value),
-        trailer,
+        trailer: trailer.map(|placed| placed.value),
+        needs_last_line_break,
+        rows_max: rows_max.unwrap_or(0),
     }
 }
 
@@ -364,14 +379,14 @@ fn read_guard(section: &Section<'_>) -> Option<Guard> {
     let movers = share(&opt::GUARD_MOVERS_PERCENT, &opt::GUARD_MOVERS_FLOOR);
     let updates = share(&opt::GUARD_UPDATES_PERCENT, &opt::GUARD_UPDATES_FLOOR);
     let leavers_max = section.number(&opt::GUARD_LEAVERS_MAX);
-    let quarantine_percent_max = section.percent(&opt::GUARD_QUARANTINE_PERCENT);
+    let set_aside = share(&opt::GUARD_ASIDE_PERCENT, &opt::GUARD_ASIDE_FLOOR);
     section.finish();
     Some(Guard {
         leavers: leavers?,
         leavers_max: leavers_max?,
         movers: movers?,
         updates: updates?,
-        quarantine_percent_max: quarantine_percent_max?,
+        set_aside: set_aside?,
     })
 }
 

@@ -25,6 +25,8 @@ use std::path::{Path, PathBuf};
 use muster_core::id::{FeedName, InvalidName, TargetName};
 use muster_core::policy::PolicySource;
 
+use crate::server::signature::HookKey;
+
 use document::{Document, Named, Notes, Section};
 use options as opt;
 use problem::{FOLDERS_CLASH, Problem, UNUSABLE_VALUE};
@@ -85,10 +87,10 @@ pub enum LogFormat {
 }
 
 /// A feed's hook with its secrets read.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Hook {
     /// Any of these may have signed.
-    pub secrets: Vec<SecretValue>,
+    pub keys: Vec<HookKey>,
     /// How far a delivery's time may be from the clock.
     pub tolerance: std::time::Duration,
 }
@@ -96,13 +98,15 @@ pub struct Hook {
 impl HookSource {
     /// Reads the secrets.
     pub fn read(&self, environment: &Environment) -> Result<Hook, SecretError> {
-        let secrets: Result<Vec<SecretValue>, SecretError> = self
-            .secrets
-            .iter()
-            .map(|secret| secret.read(environment))
-            .collect();
+        let read = |source: &SecretSource| {
+            let secret = source.read(environment)?;
+            HookKey::new(secret.reveal()).map_err(|invalid| SecretError::Unusable {
+                place: source.to_string(),
+                reason: invalid.0,
+            })
+        };
         Ok(Hook {
-            secrets: secrets?,
+            keys: self.secrets.iter().map(read).collect::<Result<_, _>>()?,
             tolerance: self.tolerance,
         })
     }

@@ -157,9 +157,13 @@ options! {
     /// The encoding. `auto` knows UTF-8 and UTF-16 by themselves and takes anything else for
     /// Windows-1252; name one from the WHATWG list to be sure.
     CSV_ENCODING = ["feed.NAME.csv"] "encoding", Takes::Text, Default::Is("auto"), "\"windows-1252\"";
-    /// The first cell of a last row that proves the file whole; the row's second cell is the number of
-    /// people. A file without it is rejected as cut off.
-    CSV_TRAILER = ["feed.NAME.csv"] "trailer", Takes::Text, Default::None("no trailer is expected"), "\"TRAILER\"";
+    /// A closing row that proves the file whole: the text of its first cell, with `{count}` where the
+    /// number of rows stands. A file without it is taken for one that was cut off.
+    CSV_TRAILER = ["feed.NAME.csv"] "trailer", Takes::Text, Default::None("no closing row is expected"), "\"Total records: {count}\"";
+    /// Whether the last row has to end with a line break. With it, every cut inside a row is found.
+    CSV_LAST_LINE_BREAK = ["feed.NAME.csv"] "last_line_break", Takes::Boolean, Default::Is("true"), "false";
+    /// Most rows of a file.
+    CSV_ROWS_MAX = ["feed.NAME.csv"] "rows_max", Takes::Number(1, 100_000_000), Default::Is("5000000"), "200000";
 
     /// The column of the key that HR never changes and never gives to somebody else: the worker's
     /// number, not the e-mail address. Taken as written; leading zeros count.
@@ -181,7 +185,7 @@ options! {
     MAP_FORMATS = ["feed.NAME.mapping"] "date_formats", Takes::Texts, Default::None("only the ISO form is read"), "[\"%d.%m.%Y\"]";
     /// The column of the status.
     STATUS_COLUMN = ["feed.NAME.mapping.status"] "column", Takes::Columns, Default::Required, "\"WorkerStatus\"";
-    /// The words for somebody who is employed, or is to be. A word in none of the three lists puts its
+    /// The words for somebody who is employed, or is to be. A word in none of the three lists sets its
     /// row aside: nothing is guessed. Case does not count.
     STATUS_ACTIVE = ["feed.NAME.mapping.status"] "active", Takes::Texts, Default::Required, "[\"Active\"]";
     /// The words for somebody who is employed and away.
@@ -196,7 +200,7 @@ options! {
     ATTRIBUTE_COLUMN = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "column", Takes::Columns, Default::Required, "\"Remote\"";
     /// What the cells hold.
     ATTRIBUTE_TYPE = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "type", Takes::Choice(&["text", "boolean", "integer", "day", "list"]), Default::Is("text"), "\"boolean\"";
-    /// For `boolean`: the words that mean yes. A cell in neither list puts its row aside.
+    /// For `boolean`: the words that mean yes. A cell in neither list sets its row aside.
     ATTRIBUTE_TRUE = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "true", Takes::Texts, Default::None("required with type \"boolean\""), "[\"True\", \"yes\"]";
     /// For `boolean`: the words that mean no.
     ATTRIBUTE_FALSE = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "false", Takes::Texts, Default::None("required with type \"boolean\""), "[\"False\", \"no\"]";
@@ -224,8 +228,11 @@ options! {
     GUARD_UPDATES_PERCENT = ["feed.NAME.guard"] "updates_percent_max", Takes::Number(0, 100), Default::Is("60"), "60";
     /// As many changed people as this never stop a file, but never more than half of the people.
     GUARD_UPDATES_FLOOR = ["feed.NAME.guard"] "updates_floor", Takes::Number(0, 1_000_000), Default::Is("20"), "20";
-    /// Of the rows, how many in a hundred may be put aside before the file is held.
-    GUARD_QUARANTINE_PERCENT = ["feed.NAME.guard"] "quarantine_percent_max", Takes::Number(0, 100), Default::Is("5"), "5";
+    /// Of the rows, how many in a hundred may be set aside because they cannot be read without doubt,
+    /// before the file is held.
+    GUARD_ASIDE_PERCENT = ["feed.NAME.guard"] "set_aside_percent_max", Takes::Number(0, 100), Default::Is("10"), "5";
+    /// As many rows as this may be set aside in any case.
+    GUARD_ASIDE_FLOOR = ["feed.NAME.guard"] "set_aside_floor", Takes::Number(0, 1_000_000), Default::Is("10"), "10";
 
     /// The secrets that a delivery may be signed with, as Standard Webhooks writes them (`whsec_` and
     /// base64). Two while the sender changes over from one to the other.

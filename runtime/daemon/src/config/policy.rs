@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use muster_core::finding::Finding;
-use muster_core::id::{PolicyVersion, RoleName, TargetName};
+use muster_core::id::{Digest, PolicyVersion, RoleName, TargetName};
 use muster_core::policy::{Policy, PolicySource, RoleSource, TargetRules};
 use ring::digest;
 
@@ -17,6 +17,9 @@ use super::problem::{ConfigError, MISSING_KEY, Position, Problem, UNREADABLE, UN
 
 /// Most policy files.
 pub const POLICY_FILES_MAX: usize = 1_000;
+
+/// Digits of the digest that name a version.
+const VERSION_DIGITS: usize = 12;
 
 /// Most roles.
 pub const ROLES_MAX: usize = 10_000;
@@ -44,7 +47,7 @@ impl Places {
         let quoted = of_subject()
             .filter(|place| !place.1.is_empty())
             .find(|place| finding.text.contains(&format!("`{}`", place.1)));
-        let (_, _, file, position) = quoted.or_else(|| of_subject().last())?;
+        let (_, _, file, position) = quoted.or_else(|| of_subject().next_back())?;
         Some((file, *position))
     }
 }
@@ -237,7 +240,9 @@ fn version(
         for (target, entitlements) in &role.access {
             add("access");
             add(target.as_str());
-            entitlements.iter().for_each(|name| add(name));
+            for entitlement in entitlements {
+                add(entitlement);
+            }
         }
     }
     for (name, rules) in targets {
@@ -258,14 +263,10 @@ fn version(
             rules.adopt, rules.leaver, rules.prehire
         ));
     }
-    let digest = context.finish();
-    let hex: String = digest
-        .as_ref()
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    PolicyVersion::new(&hex)
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(context.finish().as_ref());
+    let digits = Digest(bytes).to_string();
+    PolicyVersion::new(digits.get(..VERSION_DIGITS).unwrap_or(&digits))
 }
 
 /// Notes targets that no role gives: IT may have forgotten one, or it is not yet in use.

@@ -26,6 +26,8 @@ pub const INLINE_SECRET: Code = Code::new("CFG-007");
 pub const SECRET_UNREADABLE: Code = Code::new("CFG-008");
 /// Two folders of the configuration get in each other's way.
 pub const FOLDERS_CLASH: Code = Code::new("CFG-009");
+/// It can be used, but may not be what was meant.
+pub const LOOK: Code = Code::new("CFG-010");
 
 /// A place in a file, for people: both numbers begin at 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -1,6 +1,8 @@
 //! `docs/guides/configuration.md`, made from the list of options. A test compares the file with what
 //! is made here, so that the reference can never be about another version.
 
+use std::fmt::Write;
+
 use super::options::{ALL, Default, Opt, Takes};
 
 /// The reference as Markdown.
@@ -41,7 +43,8 @@ fn heading(text: &mut String, table: &str) {
         }
         _ => (format!("[{table}]"), ""),
     };
-    text.push_str(&format!("\n## `{brackets}`{place}\n"));
+    // Writing to a String cannot fail.
+    write!(text, "\n## `{brackets}`{place}\n").ok();
 }
 
 fn write_option(text: &mut String, option: &Opt) {
@@ -52,13 +55,15 @@ fn write_option(text: &mut String, option: &Opt) {
         Default::None(words) => words.to_owned(),
     };
     let sentences = option.doc.trim();
-    text.push_str(&format!(
+    write!(
+        text,
         "\n### `{}`\n\n{sentences}\n\n- Takes: {}\n- Default: {default}\n- Example: `{} = {}`\n",
         option.key,
         option.takes.words(),
         option.key,
         option.example
-    ));
+    )
+    .ok();
 }
 
 fn written(option: &Opt, value: &str) -> String {

@@ -12,7 +12,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::document::Section;
-use super::options::{Default, Opt};
+use super::options::Opt;
 use super::problem::{INLINE_SECRET, SECRET_UNREADABLE, WRONG_TYPE};
 use crate::error::Coded;
 
@@ -173,15 +173,8 @@ impl Base<'_> {
 impl Section<'_> {
     /// A secret's place; none where it is not written.
     pub(super) fn secret(&self, option: &Opt, base: &Base<'_>) -> Option<SecretSource> {
-        match self.raw(option.key) {
-            Some(value) => self.secret_of(option, value, base),
-            None => {
-                if option.default == Default::Required {
-                    self.missing(option);
-                }
-                None
-            }
-        }
+        let value = self.raw(option.key)?;
+        self.secret_of(option, value, base)
     }
 
     /// The places of several secrets.

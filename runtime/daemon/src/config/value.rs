@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Longest duration that an option takes: ten years.
-const DURATION_MAX: Duration = Duration::from_secs(10 * 366 * 86_400);
+const DURATION_MAX: Duration = Duration::from_hours(10 * 366 * 24);
 
 /// Reads a duration: a whole number and one of `ms`, `s`, `m`, `h`, `d`.
 pub(super) fn duration(text: &str) -> Option<Duration> {

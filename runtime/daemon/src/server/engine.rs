@@ -95,9 +95,6 @@ pub trait Engine: Send + Sync + 'static {
     /// The plugins in the plugins folder.
     fn plugins(&self) -> Answer<'_, Vec<v1::PluginRow>>;
 
-    /// Everything that a plugin file says of itself. Changes nothing.
-    fn inspect_plugin(&self, bytes: Bytes) -> Answer<'_, v1::Plugin>;
-
     /// Rebuilds the tables from the journal, aside, and compares.
     fn check_ledger(&self, progress: ProgressSink) -> Answer<'_, v1::LedgerCheck>;
 }

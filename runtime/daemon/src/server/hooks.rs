@@ -1,1 +1,201 @@
-//! (being written)
+//! `POST /v1/feeds/NAME`: what a folder takes as a file, taken over HTTP.
+//!
+//! The order of the checks is the order of what they cost: the feed, the headers, the time and the
+//! kind are looked at before a byte of the body is read, and the body is bounded before it is
+//! hashed. A delivery is answered 202 only when it is durable; then the sender may forget it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use muster_core::finding::Code;
+use muster_core::id::{Digest, FeedName};
+use tokio::sync::Semaphore;
+
+use super::answer::Refusal;
+use super::engine::{Delivery, DeliveryKind, Engine};
+use super::signature::{Refused, Signed};
+use crate::api::v1;
+use crate::error::{Fault, FaultKind};
+
+/// A delivery is not signed, or its headers cannot be read.
+pub const UNSIGNED: Code = Code::new("HOOK-001");
+/// No configured secret made the signature.
+pub const NOT_GENUINE: Code = Code::new("HOOK-002");
+/// Too old, or from the future.
+pub const OUT_OF_TIME: Code = Code::new("HOOK-003");
+/// The message id was used for another body.
+pub const OTHER_BODY: Code = Code::new("HOOK-004");
+/// No such feed, or it takes no deliveries.
+pub const NO_FEED: Code = Code::new("HOOK-005");
+/// The body is too large.
+pub const TOO_LARGE: Code = Code::new("HOOK-006");
+/// The body is of a kind that is not read.
+pub const OTHER_KIND: Code = Code::new("HOOK-007");
+/// The event cannot be read.
+pub const UNREADABLE_EVENT: Code = Code::new("HOOK-008");
+/// It could not be made durable now.
+pub const NOT_NOW: Code = Code::new("HOOK-009");
+/// The body did not arrive.
+pub const CUT_OFF: Code = Code::new("HOOK-010");
+
+/// Deliveries that are read at once; each may hold as much memory as the largest body.
+const DELIVERIES_MAX: usize = 4;
+
+/// Longest time for a body to arrive.
+const BODY_TIME_MAX: Duration = Duration::from_mins(2);
+
+/// What the handlers share.
+#[derive(Clone)]
+pub(super) struct Hooks {
+    pub(super) engine: Arc<dyn Engine>,
+    body_bytes_max: usize,
+    room: Arc<Semaphore>,
+}
+
+impl Hooks {
+    pub(super) fn new(engine: Arc<dyn Engine>, body_bytes_max: usize) -> Self {
+        Self {
+            engine,
+            body_bytes_max,
+            room: Arc::new(Semaphore::new(DELIVERIES_MAX)),
+        }
+    }
+}
+
+/// The fault of a message id that was used for another body: what an engine answers with.
+pub fn other_body(id: &str) -> Fault {
+    let message = format!("message `{id}` was taken before, with another body");
+    Fault::new(FaultKind::Conflict, OTHER_BODY, message)
+        .hint("give every message an id of its own, and the same id only when sending it again")
+}
+
+/// Takes a delivery.
+pub(super) async fn deliver(
+    State(hooks): State<Hooks>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<v1::Taken>), Refusal> {
+    let feed = FeedName::new(&name).map_err(|_| no_feed(&name))?;
+    let hook = hooks.engine.hook(&feed).ok_or_else(|| no_feed(&name))?;
+    let signed = Signed::read(&headers).map_err(|error| refused(&error))?;
+    let now = hooks.engine.now();
+    signed
+        .check_time(now, hook.tolerance)
+        .map_err(|error| refused(&error))?;
+    let kind = kind(&headers)?;
+    let Ok(_room) = hooks.room.try_acquire() else {
+        let message = "as many deliveries as can be read at once are being read";
+        return Err(Refusal::later(&NOT_NOW, message));
+    };
+    let body = read(body, hooks.body_bytes_max).await?;
+    signed
+        .check_signature(&hook.keys, &body)
+        .map_err(|error| refused(&error))?;
+    if kind == DeliveryKind::Event {
+        check_event(&body)?;
+    }
+    let digest = ring::digest::digest(&ring::digest::SHA256, &body);
+    let mut digest_bytes = [0; 32];
+    digest_bytes.copy_from_slice(digest.as_ref());
+    let delivery = Delivery {
+        feed,
+        id: signed.id,
+        digest: Digest(digest_bytes),
+        kind,
+        body,
+    };
+    let taken = hooks.engine.take_delivery(delivery).await?;
+    Ok((StatusCode::ACCEPTED, Json(taken)))
+}
+
+fn no_feed(name: &str) -> Refusal {
+    let hint = "the address ends with the name of a feed in muster.toml that has a \
+                [feed.NAME.hook]; `muster status` lists them";
+    let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+    let message = format!("no feed `{shown}` takes deliveries");
+    Refusal::new(StatusCode::NOT_FOUND, &NO_FEED, message, hint)
+}
+
+fn refused(refused: &Refused) -> Refusal {
+    let (code, hint) = match refused {
+        Refused::Header { .. } => (
+            UNSIGNED,
+            "sign every delivery as Standard Webhooks says: webhook-id, webhook-timestamp and \
+             webhook-signature",
+        ),
+        Refused::Time { .. } => (
+            OUT_OF_TIME,
+            "set the clocks of both machines by NTP; a delivery that is sent again gets a new \
+             timestamp and signature and keeps its id",
+        ),
+        Refused::Signature => (
+            NOT_GENUINE,
+            "sender and [feed.NAME.hook] need the same secret; sign id.timestamp.body with the \
+             exact bytes of the body",
+        ),
+    };
+    Refusal::new(StatusCode::UNAUTHORIZED, &code, refused.to_string(), hint)
+}
+
+fn kind(headers: &HeaderMap) -> Result<DeliveryKind, Refusal> {
+    let content_type = headers.get(header::CONTENT_TYPE);
+    let essence = content_type
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.split(';').next())
+        .map(|text| text.trim().to_ascii_lowercase());
+    match essence.as_deref() {
+        Some("text/csv") => Ok(DeliveryKind::File),
+        Some("application/json") => Ok(DeliveryKind::Event),
+        _ => Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            &OTHER_KIND,
+            "the Content-Type is neither text/csv nor application/json",
+            "send the whole file as text/csv, or one event as application/json",
+        )),
+    }
+}
+
+async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
+    let whole = tokio::time::timeout(BODY_TIME_MAX, Limited::new(body, bytes_max).collect());
+    match whole.await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            &TOO_LARGE,
+            format!("the body is larger than {bytes_max} bytes"),
+            "raise file_max under [daemon], or drop the file into the feed's folder",
+        )),
+        Ok(Err(_)) => Err(cut_off("the body was cut off")),
+        Err(_) => Err(cut_off("the body did not arrive in time")),
+    }
+}
+
+fn cut_off(message: &str) -> Refusal {
+    let hint = "nothing was taken; send it again with the same id";
+    Refusal::new(StatusCode::REQUEST_TIMEOUT, &CUT_OFF, message, hint)
+}
+
+/// An event has to be readable before it is taken: afterwards nobody is there to be told.
+fn check_event(body: &[u8]) -> Result<(), Refusal> {
+    let unreadable = |reason: String| {
+        let hint = "one event looks like: {\"type\": \"upsert\", \"row\": {\"WorkerID\": \"1042\", \
+                    \"Department\": \"Sales\"}}; type is upsert or leave";
+        let message = format!("the event cannot be read: {reason}");
+        Refusal::new(StatusCode::BAD_REQUEST, &UNREADABLE_EVENT, message, hint)
+    };
+    // The parser's message has names and places of the sender's own text, and no values.
+    let event: v1::HookEvent = serde_json::from_slice(body)
+        .map_err(|error| unreadable(format!("line {}, column {}", error.line(), error.column())))?;
+    match event.cells() {
+        Ok(cells) if cells.is_empty() => Err(unreadable("its row is empty".to_owned())),
+        Ok(_) => Ok(()),
+        Err(column) => Err(unreadable(format!("`{column}` is a list or an object"))),
+    }
+}

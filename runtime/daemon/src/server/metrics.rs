@@ -3,6 +3,8 @@
 //! Labels carry ids and names of the configuration only, never a person. A family is told whole by
 //! whoever owns the numbers, so nothing is registered and nothing can be forgotten at the end.
 
+use std::fmt::Write;
+
 /// A family of samples under one name.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Family {
@@ -81,7 +83,8 @@ pub fn text(families: &[Family]) -> String {
             Kind::Gauge => "gauge",
         };
         let (name, help) = (family.name, family.help);
-        text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
+        // Writing to a String cannot fail.
+        writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}").ok();
         for sample in &family.samples {
             write_sample(&mut text, name, sample);
         }
@@ -93,12 +96,12 @@ fn write_sample(text: &mut String, name: &str, sample: &Sample) {
     text.push_str(name);
     for (index, (label, value)) in sample.labels.iter().enumerate() {
         let open = if index == 0 { '{' } else { ',' };
-        text.push_str(&format!("{open}{label}=\"{}\"", escaped(value)));
+        write!(text, "{open}{label}=\"{}\"", escaped(value)).ok();
     }
     if !sample.labels.is_empty() {
         text.push('}');
     }
-    text.push_str(&format!(" {}\n", sample.value));
+    writeln!(text, " {}", sample.value).ok();
 }
 
 fn escaped(value: &str) -> String {

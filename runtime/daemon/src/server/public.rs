@@ -1,1 +1,47 @@
-//! (being written)
+//! The door on a TCP address: hooks, health and metrics. Nothing here answers with a personal value.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::{StatusCode, header};
+
+use super::answer;
+use super::engine::Engine;
+use super::hooks::{self, Hooks};
+use super::metrics;
+
+/// The routes of the public door.
+pub fn router(engine: Arc<dyn Engine>, body_bytes_max: usize) -> Router {
+    Router::new()
+        .route("/v1/feeds/{feed}", post(hooks::deliver))
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics_text))
+        .fallback(answer::no_route)
+        .method_not_allowed_fallback(answer::no_method)
+        .with_state(Hooks::new(engine, body_bytes_max))
+}
+
+/// The process is there and answers.
+async fn livez() -> &'static str {
+    "live\n"
+}
+
+/// The daemon takes work, or says why not.
+async fn readyz(State(hooks): State<Hooks>) -> Response {
+    match hooks.engine.not_ready() {
+        None => "ready\n".into_response(),
+        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
+    }
+}
+
+async fn metrics_text(State(hooks): State<Hooks>) -> Response {
+    let kind = [(
+        header::CONTENT_TYPE,
+        "text/plain; version=0.0.4; charset=utf-8",
+    )];
+    (kind, metrics::text(&hooks.engine.metrics())).into_response()
+}

@@ -1,0 +1,221 @@
+//! What people type: `muster COMMAND`. One file per command.
+//!
+//! Commands ask the running daemon over its unix socket; only what has to work without it is done
+//! here or by [`Local`]. Every listing has `--json`. A command ends with 0 when it is done, 1 when
+//! the answer is no (a check that found something, a file that cannot be used, a plan that nobody
+//! approved), and 2 when it failed.
+
+mod accounts;
+mod apply;
+mod check;
+mod client;
+mod completions;
+mod error;
+mod explain;
+mod findings;
+mod init;
+mod ledger;
+mod listing;
+mod operations;
+mod pages;
+mod people;
+mod plan;
+mod plugin;
+mod printer;
+mod serve;
+mod show;
+mod status;
+mod table;
+mod why;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::api::v1;
+use crate::config::{Config, Environment, FILE_NAME};
+use crate::error::Fault;
+use crate::server::ProgressSink;
+
+pub use error::CliError;
+pub use pages::PAGES;
+pub use printer::{Looks, Printer};
+
+/// Muster turns what HR writes into the access that people have.
+#[derive(Debug, Parser)]
+#[command(name = "muster", version, about, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done, 1 the answer is no, 2 failed.\n\
+    Start with `muster init FOLDER`, then `muster check` and `muster serve`.")]
+struct Cli {
+    /// The configuration; relative paths in it begin at its folder
+    #[arg(long, global = true, value_name = "FILE", default_value = FILE_NAME)]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a commented muster.toml, a first policy and the folders
+    Init(init::Args),
+    /// Run the daemon, in the foreground
+    Serve,
+    /// Check muster.toml, the policy, the secrets and the plugins
+    Check(check::Args),
+    /// Show what an HR file would change; changes nothing
+    Plan(plan::Args),
+    /// Approve what was held
+    Apply(apply::Args),
+    /// The daemon on one page
+    Status(status::Args),
+    /// List people, or show everything about one
+    People(people::Args),
+    /// List accounts at the connected apps
+    Accounts(accounts::Args),
+    /// List what is still to be done, or try something again
+    Operations(operations::Args),
+    /// List what a person should look at
+    Findings(findings::Args),
+    /// Why somebody has access or has not, and since when
+    Why(why::Args),
+    /// List plugins, or look into one
+    Plugin(plugin::Args),
+    /// Check the ledger against its journal
+    Ledger(ledger::Args),
+    /// What an error code means and what to do
+    Explain(explain::Args),
+    /// Write a completion script for a shell
+    Completions(completions::Args),
+}
+
+/// What a command does in this process and not by asking the daemon.
+pub trait Local: Sync {
+    /// Runs the daemon until it is told to stop.
+    fn serve(&self, config: Config, environment: Environment) -> Result<(), Fault>;
+
+    /// Looks at what only the plugin files can tell: whether each target's plugin loads, knows the
+    /// settings, and has the secrets that it asks for.
+    fn check_plugins(&self, config: &Config) -> Result<Vec<v1::Finding>, Fault>;
+
+    /// Everything that a plugin file says of itself.
+    fn inspect_plugin(&self, bytes: Vec<u8>) -> Result<v1::Plugin, Fault>;
+
+    /// Checks the ledger of a daemon that is not running, by opening its file.
+    fn check_ledger(
+        &self,
+        config: &Config,
+        progress: ProgressSink,
+    ) -> Result<v1::LedgerCheck, Fault>;
+}
+
+/// How a command ended, where it did not fail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// Done, or yes.
+    Yes,
+    /// No.
+    No,
+}
+
+/// Exit code of a command that did what was asked.
+pub const DONE: u8 = 0;
+/// Exit code of a command whose answer is no.
+pub const NO: u8 = 1;
+/// Exit code of a command that failed.
+pub const FAILED: u8 = 2;
+
+type Ended = Result<Answer, CliError>;
+
+/// What every command has at hand.
+struct Context<'c, 'w> {
+    config: PathBuf,
+    environment: &'c Environment,
+    local: &'c dyn Local,
+    printer: &'c mut Printer<'w>,
+}
+
+impl Context<'_, '_> {
+    fn load(&self) -> Result<Config, CliError> {
+        Ok(Config::load(&self.config)?)
+    }
+
+    fn client(&self) -> Result<client::Client, CliError> {
+        Ok(client::Client::new(&self.load()?.daemon.socket()))
+    }
+}
+
+/// Runs one command line and gives its exit code.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+    local: &dyn Local,
+    printer: &mut Printer<'_>,
+) -> u8 {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, printer),
+    };
+    let mut context = Context {
+        config: cli.config,
+        environment,
+        local,
+        printer,
+    };
+    let ended = dispatch(cli.command, &mut context);
+    let flushed = context.printer.flush();
+    let failed = match (ended, flushed) {
+        (Ok(Answer::Yes), Ok(())) => return DONE,
+        (Ok(Answer::No), Ok(())) => return NO,
+        (Ok(_), Err(error)) => CliError::Output(error),
+        (Err(error), _) => error,
+    };
+    if failed.is_broken_pipe() {
+        return DONE;
+    }
+    // If not even stderr takes it, there is nobody left to tell.
+    drop(failed.print(printer).and_then(|()| printer.flush()));
+    FAILED
+}
+
+/// Help is an answer and goes to stdout; a command line that cannot be read is a failure.
+fn usage(error: &clap::Error, printer: &mut Printer<'_>) -> u8 {
+    let text = error.render().to_string();
+    let text = text.trim_end();
+    if error.use_stderr() {
+        drop(printer.note(text).and_then(|()| printer.flush()));
+        FAILED
+    } else {
+        drop(printer.line(text).and_then(|()| printer.flush()));
+        DONE
+    }
+}
+
+fn dispatch(command: Command, context: &mut Context<'_, '_>) -> Ended {
+    match command {
+        Command::Init(args) => init::run(&args, context),
+        Command::Serve => serve::run(context),
+        Command::Check(args) => check::run(&args, context),
+        Command::Explain(args) => explain::run(&args, context),
+        Command::Completions(args) => completions::run(&args, &mut Cli::command(), context),
+        Command::Plugin(args) => plugin::run(&args, context),
+        Command::Plan(args) => wait(plan::run(&args, context)),
+        Command::Apply(args) => wait(apply::run(&args, context)),
+        Command::Status(args) => wait(status::run(&args, context)),
+        Command::People(args) => wait(people::run(&args, context)),
+        Command::Accounts(args) => wait(accounts::run(&args, context)),
+        Command::Operations(args) => wait(operations::run(&args, context)),
+        Command::Findings(args) => wait(findings::run(&args, context)),
+        Command::Why(args) => wait(why::run(&args, context)),
+        Command::Ledger(args) => ledger::run(&args, context),
+    }
+}
+
+/// Runs a command that asks the daemon.
+fn wait<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Output)?
+        .block_on(work)
+}

@@ -1,0 +1,176 @@
+//! `muster plan FILE`: what a file would change. Changes nothing.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use http::Method;
+
+use muster_core::id::FeedName;
+
+use super::client::{Client, Route};
+use super::error::CliError;
+use super::printer::{Printer, Style, word};
+use super::show::{self, plural};
+use super::{Answer, Context, Ended};
+use crate::api::v1;
+use crate::config::Config;
+
+/// People that are shown one by one where `--all` is not given.
+const PEOPLE_SHOWN: usize = 20;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The file, as HR exports it
+    file: PathBuf,
+    /// The feed that it would be dropped into; not needed where there is one feed, or where the file
+    /// lies in a feed's folder
+    #[arg(long)]
+    feed: Option<String>,
+    /// Show every person, not only the first 20
+    #[arg(long)]
+    all: bool,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
+    let config = context.load()?;
+    let feed = match &args.feed {
+        Some(feed) => feed.clone(),
+        None => feed_of(&args.file, &config)?,
+    };
+    let read = |source| CliError::Read {
+        path: args.file.clone(),
+        source,
+    };
+    let too_large =
+        std::fs::metadata(&args.file).map_err(read)?.len() > config.daemon.file_bytes_max;
+    if too_large {
+        let source = io::Error::other("it is larger than file_max under [daemon]");
+        return Err(read(source));
+    }
+    let bytes = Bytes::from(std::fs::read(&args.file).map_err(read)?);
+    let name = args.file.file_name().unwrap_or_default().to_string_lossy();
+    let route = Route::new("/v1/preview")
+        .parameter("feed", Some(&feed))
+        .parameter("file", Some(&name));
+    let client = Client::new(&config.daemon.socket());
+    let preview: v1::Preview = client
+        .work(Method::POST, route, bytes, context.printer)
+        .await?;
+    if args.json {
+        context.printer.json(&preview)?;
+    } else {
+        print(&preview, args.all, context.printer)?;
+    }
+    Ok(if preview.verdict == "reject" {
+        Answer::No
+    } else {
+        Answer::Yes
+    })
+}
+
+/// The only feed, or the one in whose folder the file lies.
+fn feed_of(file: &Path, config: &Config) -> Result<String, CliError> {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let inside = config
+        .feeds
+        .values()
+        .find(|feed| file.starts_with(&feed.folder));
+    let mut feeds = config.feeds.values();
+    match (inside, feeds.next(), feeds.next()) {
+        (Some(feed), _, _) | (None, Some(feed), None) => Ok(feed.name.to_string()),
+        (None, None, _) => Err(CliError::WhichFeed {
+            reason: "none is configured".to_owned(),
+        }),
+        (None, Some(_), Some(_)) => {
+            let names: Vec<&str> = config.feeds.keys().map(FeedName::as_str).collect();
+            Err(CliError::WhichFeed {
+                reason: format!("there are {}", names.join(", ")),
+            })
+        }
+    }
+}
+
+/// Prints a preview for people.
+pub(super) fn print(preview: &v1::Preview, all: bool, printer: &mut Printer<'_>) -> io::Result<()> {
+    let verdict = match preview.verdict.as_str() {
+        "apply" => Style::Good.paint("would take effect at once"),
+        "hold" => Style::Warn.paint("would be held until a person approves it"),
+        "reject" => Style::Bad.paint("would be rejected"),
+        "nothing" => Style::Good.paint("would change nothing"),
+        other => other.to_owned(),
+    };
+    printer.line(&format!(
+        "{} of feed {}: {verdict}",
+        preview.file, preview.feed
+    ))?;
+    printer.line(&format!(
+        "  {}, {} read, {} set aside",
+        plural(preview.rows.into(), "row"),
+        plural(preview.people_read.into(), "person").replace("persons", "people"),
+        plural(preview.quarantined.into(), "row")
+    ))?;
+    if let Some(digest) = &preview.plan_digest {
+        printer.line(&format!(
+            "  plan {}, policy {}",
+            short(digest),
+            preview.policy
+        ))?;
+    }
+    if preview.verdict != "nothing" && preview.verdict != "reject" {
+        show::counts(&preview.counts, printer, 2)?;
+    }
+    if !preview.reasons.is_empty() {
+        printer.line("")?;
+        printer.line(&Style::Strong.paint("why"))?;
+        show::findings(&preview.reasons, printer, 2)?;
+    }
+    print_people(preview, all, printer)?;
+    if !preview.findings.is_empty() {
+        printer.line("")?;
+        printer.line(&Style::Strong.paint("remarks on the file"))?;
+        show::findings(&preview.findings, printer, 2)?;
+    }
+    Ok(())
+}
+
+fn short(digest: &str) -> &str {
+    show::short(digest)
+}
+
+fn print_people(preview: &v1::Preview, all: bool, printer: &mut Printer<'_>) -> io::Result<()> {
+    if preview.people.is_empty() {
+        return Ok(());
+    }
+    printer.line("")?;
+    printer.line(&Style::Strong.paint("people"))?;
+    let shown = if all { usize::MAX } else { PEOPLE_SHOWN };
+    for person in preview.people.iter().take(shown) {
+        let name = show::person(&person.name, &person.person);
+        let when = person
+            .effective_at
+            .as_deref()
+            .map(|at| format!(", on {}", show::instant(at)));
+        let when = when.unwrap_or_default();
+        printer.line(&format!("  {} {name}{when}", word(&person.kind)))?;
+        for changed in &person.changed {
+            printer.line(&format!("      {changed}"))?;
+        }
+        for operation in &person.operations {
+            let deed = show::deed(&operation.verb, &operation.object);
+            let reason = Style::Dim.paint(&operation.reason);
+            printer.line(&format!("    {}: {deed}  {reason}", operation.target))?;
+        }
+    }
+    let listed = preview.people.len().min(shown);
+    let hidden =
+        preview.people.len() - listed + usize::try_from(preview.people_omitted).unwrap_or(0);
+    if hidden > 0 {
+        let hint = if all { "" } else { ": --all" };
+        printer.line(&Style::Dim.paint(&format!("  and {hidden} more{hint}")))?;
+    }
+    Ok(())
+}
