@@ -139,3 +139,16 @@ pub fn signatures_match(ours: &[u8], theirs: &[u8]) -> bool {
         .fold(0, |seen, (a, b)| seen | (a ^ b));
     ours.len() == theirs.len() && std::hint::black_box(differing) == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signatures_match_only_when_every_byte_does() {
+        assert!(signatures_match(b"abc", b"abc"));
+        for theirs in [&b"abd"[..], b"ab", b"abcd", b""] {
+            assert!(!signatures_match(b"abc", theirs));
+        }
+    }
+}

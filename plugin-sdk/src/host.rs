@@ -121,13 +121,25 @@ impl Request {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// The server of the URL, with its port if it says one.
+    pub fn server(&self) -> &str {
+        self.split().0
+    }
+
     /// Path and query: what follows the server in the URL.
     pub fn path(&self) -> &str {
+        self.split().1
+    }
+
+    fn split(&self) -> (&str, &str) {
         let rest = self
             .url
             .split_once("://")
             .map_or(self.url.as_str(), |(_, rest)| rest);
-        rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/")
+        match rest.find('/').and_then(|at| rest.split_at_checked(at)) {
+            Some(parts) => parts,
+            None => (rest, "/"),
+        }
     }
 
     /// The body as JSON; null if there is none or it is not JSON.

@@ -270,9 +270,10 @@ impl Call {
             return Err(Problem::invalid("", "not-allowed", fault));
         }
         let bucket = self.request.bucket.clone();
+        let server = self.request.server().to_owned();
         let response = match host.send(self.request) {
             Ok(response) => response,
-            Err(fault) => return Err(status::of_fault(fault, self.effect, bucket)),
+            Err(fault) => return Err(status::of_fault(fault, self.effect, &server, bucket)),
         };
         let reply = Reply {
             response,

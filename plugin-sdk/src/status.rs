@@ -22,10 +22,16 @@ pub(crate) enum Effect {
 }
 
 /// What it means that there is no reply.
-pub(crate) fn of_fault(fault: HttpFault, effect: Effect, bucket: Option<String>) -> Problem {
+pub(crate) fn of_fault(
+    fault: HttpFault,
+    effect: Effect,
+    server: &str,
+    bucket: Option<String>,
+) -> Problem {
     match (fault, effect) {
         (HttpFault::DeniedByPolicy(text), _) => {
-            Problem::forbidden(["network"], format!("refused by the host: {text}"))
+            let missing = format!("network:{server}");
+            Problem::forbidden([missing], format!("refused by the host: {text}"))
         }
         (HttpFault::NotSent(text), _) => Problem::transient(format!("not sent: {text}")),
         (HttpFault::BudgetSpent(text), _) => {
@@ -153,9 +159,14 @@ mod tests {
         ));
         let spent = fault(HttpFault::BudgetSpent("20".into()));
         assert!(matches!(spent, Problem::RateLimited(hint) if hint.bucket.as_deref() == Some("b")));
-        let denied = fault(HttpFault::DeniedByPolicy("acme.example".into()));
+        let Problem::Forbidden(denied) = fault(HttpFault::DeniedByPolicy("add a line".into()))
+        else {
+            panic!("not forbidden")
+        };
+        assert_eq!(denied.missing, ["network:acme.example"]);
         assert!(
-            matches!(denied, Problem::Forbidden(missing) if missing.message.contains("acme.example"))
+            denied.message.contains("add a line"),
+            "what would allow it is passed on"
         );
     }
 
