@@ -192,19 +192,25 @@ pub enum InvalidMapping {
         what: String,
     },
     /// An optional column that may not be.
-    #[error("`{what}` cannot be optional: a file without it would change people whom it says nothing about")]
+    #[error(
+        "`{what}` cannot be optional: a file without it would change people whom it says nothing about"
+    )]
     ColumnOptional {
         /// Which column.
         what: String,
     },
     /// An attribute name that rules could not use.
-    #[error("`{name}` is not a usable attribute name: it begins with a-z, then a-z, 0-9 and `_`, at most 64")]
+    #[error(
+        "`{name}` is not a usable attribute name: it begins with a-z, then a-z, 0-9 and `_`, at most 64"
+    )]
     AttributeName {
         /// The name.
         name: String,
     },
     /// The attribute that the manager column fills.
-    #[error("the attribute `manager` comes from the manager column; give the other one another name")]
+    #[error(
+        "the attribute `manager` comes from the manager column; give the other one another name"
+    )]
     ManagerTwice,
     /// One value under two meanings.
     #[error("`{what}` gives the value `{value}` two meanings")]
@@ -227,7 +233,9 @@ pub enum InvalidMapping {
         what: String,
     },
     /// A format that does not read days.
-    #[error("`{what}`: the format `{format}` does not read a whole day (year, month and day, as in `%d.%m.%Y`)")]
+    #[error(
+        "`{what}`: the format `{format}` does not read a whole day (year, month and day, as in `%d.%m.%Y`)"
+    )]
     FormatUnusable {
         /// Which column.
         what: String,
@@ -235,7 +243,9 @@ pub enum InvalidMapping {
         format: String,
     },
     /// Formats that contradict each other.
-    #[error("`{what}`: `{example}` is {first_day} by `{first}` and {second_day} by `{second}`; keep the one that HR's system writes")]
+    #[error(
+        "`{what}`: `{example}` is {first_day} by `{first}` and {second_day} by `{second}`; keep the one that HR's system writes"
+    )]
     FormatsAmbiguous {
         /// Which column.
         what: String,

@@ -187,7 +187,10 @@ impl Bound {
         for (named, place) in self.mapping.attributes.iter().zip(&self.attributes) {
             let Some(place) = place else { continue };
             let said = named.reader.read(cells[place.index].as_ref());
-            take(&named.name, said.map_err(|fault| self.fault(fault, row, place))?);
+            take(
+                &named.name,
+                said.map_err(|fault| self.fault(fault, row, place))?,
+            );
         }
         if let Some(place) = &self.manager {
             let text = self.cell(cells, row, place)?;
@@ -236,7 +239,7 @@ impl Bound {
         };
         let text = self.cell(cells, row, place)?;
         table.get(text).copied().ok_or_else(|| Problem {
-            hint: "correct the cell, or ask IT to add the value to `status.values` in muster.toml"
+            hint: "correct the cell, or ask IT to add the word to the feed's `mapping.status` in muster.toml"
                 .to_owned(),
             ..self.problem(
                 code::VALUE_UNKNOWN,
@@ -284,7 +287,7 @@ impl Bound {
             return Ok(None);
         }
         zone_by_name(text).map(Some).ok_or_else(|| Problem {
-            hint: "correct the cell, or ask IT to add the place to `zone.values` in muster.toml"
+            hint: "correct the cell, or ask IT to add the place to the feed's `mapping.zones` in muster.toml"
                 .to_owned(),
             ..self.problem(
                 code::ZONE_UNKNOWN,
@@ -308,9 +311,9 @@ impl Bound {
         };
         let starts_at = match days.start {
             None => None,
-            Some(start) => Some(
-                day::first_instant(start, zone).ok_or_else(|| out_of_range(&self.start))?,
-            ),
+            Some(start) => {
+                Some(day::first_instant(start, zone).ok_or_else(|| out_of_range(&self.start))?)
+            }
         };
         let ends_at = match days.end {
             None => None,
@@ -337,7 +340,10 @@ impl Bound {
         }
     }
 
-    #[expect(clippy::unused_self, reason = "read beside `fault`, at the same call sites")]
+    #[expect(
+        clippy::unused_self,
+        reason = "read beside `fault`, at the same call sites"
+    )]
     fn problem(&self, code: Code, row: u32, place: &Place, text: String) -> Problem {
         Problem {
             code,
@@ -417,12 +423,19 @@ impl Search {
 }
 
 fn missing(what: &str, column: &Column) -> Problem {
-    let names: Vec<String> = column.names.iter().map(|name| format!("`{name}`")).collect();
+    let names: Vec<String> = column
+        .names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect();
     Problem {
         code: code::COLUMN_MISSING,
         row: None,
         column: column.names.first().cloned(),
-        text: format!("the column for {what} is not in the file: {}", names.join(" or ")),
+        text: format!(
+            "the column for {what} is not in the file: {}",
+            names.join(" or ")
+        ),
         hint: "export with this column, or ask IT to correct the mapping of the feed".to_owned(),
     }
 }

@@ -28,11 +28,9 @@ const PROBES: [Date; 5] = [
 
 /// Reads a day: an ISO day, `SuccessFactors`' `/Date(ms)/`, or one of the formats.
 pub(super) fn read(text: &str, formats: &[String]) -> Option<Date> {
-    iso(text).or_else(|| milliseconds(text)).or_else(|| {
-        formats
-            .iter()
-            .find_map(|format| by_format(text, format))
-    })
+    iso(text)
+        .or_else(|| milliseconds(text))
+        .or_else(|| formats.iter().find_map(|format| by_format(text, format)))
 }
 
 /// The first instant of a day in a zone: midnight, or where the clocks skip it, the instant at which
@@ -83,9 +81,9 @@ pub(super) fn check_formats(what: &str, formats: &[String], errors: &mut Vec<Inv
 }
 
 fn reads_what_it_writes(format: &str) -> bool {
-    PROBES.iter().all(|day| {
-        write(*day, format).is_some_and(|text| by_format(&text, format) == Some(*day))
-    })
+    PROBES
+        .iter()
+        .all(|day| write(*day, format).is_some_and(|text| by_format(&text, format) == Some(*day)))
 }
 
 fn disagreement(what: &str, format: &str, others: &[String]) -> Option<InvalidMapping> {

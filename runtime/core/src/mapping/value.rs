@@ -2,9 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::{
-    CELL_BYTES_MAX, Code, Form, InvalidMapping, LIST_ITEMS_MAX, code, day,
-};
+use super::{CELL_BYTES_MAX, Code, Form, InvalidMapping, LIST_ITEMS_MAX, code, day};
 use crate::identity::Value;
 
 /// Values by the text that stands for them, whatever its case.
@@ -117,7 +115,10 @@ impl Reader {
         match self {
             Reader::Text => Ok(Said::Text(text)),
             Reader::Boolean(_) => Err(Fault::Unknown),
-            Reader::Integer => text.parse().map(Said::Integer).map_err(|_| Fault::NotANumber),
+            Reader::Integer => text
+                .parse()
+                .map(Said::Integer)
+                .map_err(|_| Fault::NotANumber),
             Reader::Day(formats) => day::read(text, formats)
                 .map(Said::Day)
                 .ok_or(Fault::NotADay),
@@ -179,10 +180,10 @@ impl Fault {
             Fault::Control => "remove the character in HR's system and export again",
             Fault::TooLong => "shorten the text in HR's system and export again",
             Fault::Unknown => {
-                "correct the cell, or ask IT to add the value to the column's table in muster.toml"
+                "correct the cell, or ask IT to add the word to the column's lists in muster.toml"
             }
             Fault::NotADay => {
-                "correct the cell, or ask IT to add the format to the column's `formats` in muster.toml"
+                "correct the cell, or ask IT to add the format to the feed's `date_formats` in muster.toml"
             }
             Fault::NotANumber => "correct the cell",
             Fault::TooManyItems => "shorten the list",
@@ -202,7 +203,10 @@ pub(super) fn checked(cell: &str) -> Result<&str, Fault> {
         return Ok(text);
     }
     let is_break = |char: char| matches!(char, '\n' | '\r' | '\t');
-    if text.chars().any(|char| char.is_control() && !is_break(char)) {
+    if text
+        .chars()
+        .any(|char| char.is_control() && !is_break(char))
+    {
         return Err(Fault::Control);
     }
     Ok(text)

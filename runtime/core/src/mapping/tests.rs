@@ -1,0 +1,380 @@
+//! What a mapping takes, refuses and reads.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{
+    Attribute, Column, Columns, DayColumn, Form, InvalidMapping, Mapping, Problem, StatusRule,
+    ZoneColumn, ZoneRule, code,
+};
+use crate::identity::{Identity, Status, Value};
+
+fn columns() -> Columns {
+    Columns {
+        key: Column::named("id"),
+        attributes: BTreeMap::new(),
+        status: StatusRule::Always(Status::Active),
+        start: Some(days(&[])),
+        end: Some(DayColumn {
+            column: Column::named("end"),
+            ..days(&[])
+        }),
+        zone: ZoneRule {
+            default: "Europe/Berlin".to_owned(),
+            column: None,
+        },
+        manager: None,
+    }
+}
+
+fn days(formats: &[&str]) -> DayColumn {
+    DayColumn {
+        column: Column::named("start"),
+        formats: formats.iter().map(|format| (*format).to_owned()).collect(),
+    }
+}
+
+fn with_formats(formats: &[&str]) -> Result<Mapping, Vec<InvalidMapping>> {
+    Mapping::new(Columns {
+        start: Some(days(formats)),
+        ..columns()
+    })
+}
+
+fn with_attribute(form: Form) -> Mapping {
+    let attribute = Attribute {
+        column: Column::named("cell"),
+        form,
+    };
+    Mapping::new(Columns {
+        attributes: BTreeMap::from([("it".to_owned(), attribute)]),
+        ..columns()
+    })
+    .unwrap()
+}
+
+/// Reads one row below a header.
+fn row(mapping: &Mapping, header: &[&str], cells: &[&str]) -> Result<Identity, Problem> {
+    let bound = mapping.bind(header).unwrap();
+    let read = bound.row(cells, 2);
+    assert_eq!(
+        bound.check(cells, 2),
+        read.clone().map(drop),
+        "checking is reading"
+    );
+    read.map(|(_, identity)| identity)
+}
+
+fn cell(mapping: &Mapping, cell: &str) -> Result<Value, String> {
+    row(
+        mapping,
+        &["id", "start", "end", "cell"],
+        &["1", "", "", cell],
+    )
+    .map(|identity| identity.attributes["it"].clone())
+    .map_err(|problem| problem.code.to_string())
+}
+
+/// The instants of a first and a last day.
+fn instants(mapping: &Mapping, start: &str, end: &str) -> Result<[Option<Timestamp>; 2], Problem> {
+    row(mapping, &["id", "start", "end"], &["1", start, end])
+        .map(|identity| [identity.employment.starts_at, identity.employment.ends_at])
+}
+
+fn start_day(mapping: &Mapping, text: &str) -> Option<String> {
+    let zone = jiff::tz::TimeZoneDatabase::bundled()
+        .get("Europe/Berlin")
+        .unwrap();
+    let [start, _] = instants(mapping, text, "").ok()?;
+    Some(start?.to_zoned(zone).date().to_string())
+}
+
+#[test]
+fn days_that_can_be_read_in_one_way_only_are_always_read() {
+    let mapping = with_formats(&[]).unwrap();
+    for (text, day) in [
+        ("2020-03-23", Some("2020-03-23")),
+        (" 2020-03-23 ", Some("2020-03-23")),
+        ("2020-03-23T00:00:00-07:00", Some("2020-03-23")),
+        ("2020-03-23T00:00:00.000Z", Some("2020-03-23")),
+        ("2020-03-23 00:00", Some("2020-03-23")),
+        ("1960-01-01-07:00", Some("1960-01-01")),
+        ("1960-01-01+0530", Some("1960-01-01")),
+        ("/Date(1583107200000)/", Some("2020-03-02")),
+        ("/Date(1583107200000+0000)/", Some("2020-03-02")),
+        ("/Date(-315619200000)/", Some("1960-01-01")),
+        // A time of day: which day that is depends on a zone that nobody wrote down.
+        ("2020-03-22T23:00:00Z", None),
+        ("/Date(1618796144000+0000)/", None),
+        ("2020-02-30", None),
+        ("2020-3-23", None),
+        ("0020-03-23", None),
+        ("20200323", None),
+        ("03/09/2017", None),
+        ("2020-03-23 07:00", None),
+        ("2020-03-23x", None),
+        ("202\u{e9}-03-23", None),
+    ] {
+        assert_eq!(start_day(&mapping, text).as_deref(), day, "{text}");
+    }
+}
+
+#[test]
+fn the_configured_format_decides_between_day_and_month() {
+    let day = |format: &str, text: &str| start_day(&with_formats(&[format]).unwrap(), text);
+    let is = |day: &str| Some(day.to_owned());
+    assert_eq!(day("%m/%d/%Y", "03/09/2017"), is("2017-03-09"));
+    assert_eq!(day("%d/%m/%Y", "03/09/2017"), is("2017-09-03"));
+    assert_eq!(day("%d/%m/%Y", "3/9/2017"), is("2017-09-03"));
+    assert_eq!(
+        day("%m/%d/%Y", "14/09/2019"),
+        None,
+        "it is not tried the other way round"
+    );
+    assert_eq!(
+        day("%m/%d/%Y", "11/17/18"),
+        None,
+        "the year 18 is a typing error"
+    );
+    assert_eq!(day("%m/%d/%y", "11/17/18"), is("2018-11-17"));
+    assert_eq!(day("%Y%m%d", "20170821"), is("2017-08-21"));
+    assert_eq!(day("%d-%b-%Y", "03-Jul-2019"), is("2019-07-03"));
+    assert_eq!(day("%d.%m.%Y", "10.07.2010"), is("2010-07-10"));
+    assert_eq!(day("%d.%m.%Y", "10.07.2010 x"), None);
+    assert_eq!(
+        day("%d.%m.%Y", "2010-07-10"),
+        is("2010-07-10"),
+        "ISO in any case"
+    );
+}
+
+#[test]
+fn formats_that_contradict_each_other_are_refused() {
+    for formats in [
+        &["%m/%d/%Y", "%d/%m/%Y"][..],
+        &["%d.%m.%Y", "%Y%m%d", "%m.%d.%Y"],
+        &["%y/%m/%d", "%d/%m/%y"],
+        &["%Y-%d-%m"],
+    ] {
+        let errors = with_formats(formats).unwrap_err();
+        assert!(
+            matches!(errors[..], [InvalidMapping::FormatsAmbiguous { .. }]),
+            "{formats:?}: {errors:?}"
+        );
+    }
+    for formats in [&["%m/%Y"][..], &["no day"], &["%Y-%m-%"], &[""]] {
+        let errors = with_formats(formats).unwrap_err();
+        assert!(
+            matches!(errors[..], [InvalidMapping::FormatUnusable { .. }]),
+            "{formats:?}: {errors:?}"
+        );
+    }
+    assert!(with_formats(&["%m/%d/%Y", "%m/%d/%y", "%d.%m.%Y", "%Y%m%d", "%d-%b-%Y"]).is_ok());
+    assert!(with_formats(&["%d.%m.%Y"; super::FORMATS_MAX + 1]).is_err());
+}
+
+#[test]
+fn a_day_begins_and_ends_where_the_person_works() {
+    let places = ZoneColumn {
+        column: Column::named("place"),
+        values: BTreeMap::from([("Melbourne".to_owned(), "Australia/Melbourne".to_owned())]),
+    };
+    let mut columns = columns();
+    columns.zone.column = Some(places);
+    let mapping = Mapping::new(columns).unwrap();
+    let end = |place: &str, day: &str| {
+        row(
+            &mapping,
+            &["id", "start", "end", "place"],
+            &["1", "", day, place],
+        )
+        .map(|identity| identity.employment.ends_at.unwrap().to_string())
+        .map_err(|problem| problem.code)
+    };
+    let is = |instant: &str| Ok(instant.to_owned());
+    assert_eq!(end("MELBOURNE", "2026-11-20"), is("2026-11-20T13:00:00Z"));
+    assert_eq!(end("", "2026-11-20"), is("2026-11-20T23:00:00Z"));
+    assert_eq!(end("Asia/Tokyo", "2026-11-20"), is("2026-11-20T15:00:00Z"));
+    assert_eq!(end("Atlantis", "2026-11-20"), Err(code::ZONE_UNKNOWN));
+    // The last day is the one on which the clocks change: it has 23 or 25 hours.
+    assert_eq!(end("", "2026-03-29"), is("2026-03-29T22:00:00Z"));
+    assert_eq!(end("", "2026-10-25"), is("2026-10-25T23:00:00Z"));
+    // Midnight is skipped (Beirut) or comes twice (Havana): the first instant of the day counts.
+    assert_eq!(end("Asia/Beirut", "2026-03-28"), is("2026-03-28T22:00:00Z"));
+    assert_eq!(
+        end("America/Havana", "2026-10-31"),
+        is("2026-11-01T04:00:00Z")
+    );
+    // A day that was left out altogether.
+    assert_eq!(
+        end("Pacific/Apia", "2011-12-29"),
+        is("2011-12-30T10:00:00Z")
+    );
+}
+
+#[test]
+fn a_last_day_in_the_year_9999_is_no_end() {
+    let mapping = with_formats(&[]).unwrap();
+    assert_eq!(instants(&mapping, "", "9999-12-31").unwrap(), [None, None]);
+    assert!(instants(&mapping, "", "2999-12-31").unwrap()[1].is_some());
+    let problem = instants(&mapping, "2026-05-02", "2026-05-01").unwrap_err();
+    assert_eq!(problem.code, code::END_BEFORE_START);
+    assert!(
+        instants(&mapping, "2026-05-01", "2026-05-01").is_ok(),
+        "one day is an employment"
+    );
+}
+
+#[test]
+fn a_cell_is_what_its_form_says() {
+    let text = with_attribute(Form::Text);
+    assert_eq!(cell(&text, "  007 "), Ok(Value::Text("007".to_owned())));
+    assert_eq!(cell(&text, "\u{a0}\t"), Ok(Value::Empty));
+    assert_eq!(cell(&text, "a\r\nb"), Ok(Value::Text("a\nb".to_owned())));
+    assert_eq!(cell(&text, "a\u{1b}[2Jb"), Err("HR-017".to_owned()));
+    assert_eq!(cell(&text, "a\u{85}b"), Err("HR-017".to_owned()));
+    assert_eq!(
+        cell(&text, &"x".repeat(super::CELL_BYTES_MAX + 1)),
+        Err("HR-018".to_owned())
+    );
+    let number = with_attribute(Form::Integer);
+    assert_eq!(cell(&number, "-12"), Ok(Value::Integer(-12)));
+    assert_eq!(cell(&number, "1,000"), Err("HR-019".to_owned()));
+    let list = with_attribute(Form::List {
+        separator: ";".to_owned(),
+    });
+    let items = ["a", "b"].map(str::to_owned).to_vec();
+    assert_eq!(cell(&list, "a; b;;"), Ok(Value::List(items)));
+    assert_eq!(
+        cell(&list, &"x;".repeat(super::LIST_ITEMS_MAX)),
+        Err("HR-019".to_owned())
+    );
+    let day = with_attribute(Form::Day { formats: vec![] });
+    assert!(matches!(cell(&day, "2020-03-23"), Ok(Value::Day(_))));
+    assert_eq!(cell(&day, ""), Ok(Value::Empty));
+    assert_eq!(cell(&day, "soon"), Err("HR-015".to_owned()));
+}
+
+#[test]
+fn a_problem_quotes_days_and_status_and_nothing_that_could_be_a_name() {
+    let mapping = with_formats(&[]).unwrap();
+    let problem = instants(&mapping, "31.12.2026", "").unwrap_err();
+    assert!(problem.text.contains("`31.12.2026`"), "{}", problem.text);
+    let problem = instants(&mapping, "Ada Lovelace", "").unwrap_err();
+    assert!(!problem.text.contains("Ada"), "{}", problem.text);
+    assert_eq!(problem.finding().subject, "row 2, column `start`");
+    let long = instants(&mapping, &"9".repeat(100), "").unwrap_err();
+    assert!(long.text.len() < 120, "{}", long.text);
+}
+
+#[test]
+fn columns_are_found_by_any_of_their_names_and_only_once() {
+    let mut columns = columns();
+    columns.key.names = vec!["WorkerID".to_owned(), "Employee Number".to_owned()];
+    columns.manager = Some(Column {
+        names: vec!["Boss".to_owned()],
+        optional: true,
+    });
+    let mapping = Mapping::new(columns).unwrap();
+    let codes = |header: &[&str]| match mapping.bind(header) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.into_iter().map(|problem| problem.code).collect(),
+    };
+    assert_eq!(codes(&[" END", "start ", "employee number"]), []);
+    assert_eq!(codes(&["workerid", "start", "end", "", ""]), []);
+    assert_eq!(codes(&["workerid", "start"]), [code::COLUMN_MISSING]);
+    assert_eq!(
+        codes(&["WorkerID", "Employee Number", "start", "end"]),
+        [code::COLUMN_AMBIGUOUS]
+    );
+    assert_eq!(
+        codes(&["WorkerID", "boss", "BOSS", "start", "end"]),
+        [code::COLUMN_AMBIGUOUS]
+    );
+    assert_eq!(
+        codes(&["1", "2"]).len(),
+        4,
+        "no header at all is said once more"
+    );
+}
+
+#[test]
+fn a_manager_is_an_attribute_and_absent_where_the_column_is() {
+    let mut columns = columns();
+    columns.manager = Some(Column {
+        names: vec!["boss".to_owned()],
+        optional: true,
+    });
+    let mapping = Mapping::new(columns).unwrap();
+    let manager = |header: &[&str], cells: &[&str]| {
+        row(&mapping, header, cells)
+            .unwrap()
+            .attributes
+            .get(super::MANAGER)
+            .cloned()
+    };
+    let header = ["id", "start", "end", "boss"];
+    assert_eq!(
+        manager(&header, &["1", "", "", " 7 "]),
+        Some(Value::Text("7".to_owned()))
+    );
+    assert_eq!(manager(&header, &["1", "", "", ""]), Some(Value::Empty));
+    assert_eq!(manager(&header[..3], &["1", "", ""]), None);
+}
+
+#[test]
+fn columns_that_could_hurt_are_refused_all_at_once() {
+    let mut columns = columns();
+    columns.key.optional = true;
+    columns.end.as_mut().unwrap().column.optional = true;
+    columns.zone.default = "Europe/Atlantis".to_owned();
+    columns.manager = Some(Column::named(" "));
+    columns.status = StatusRule::Column {
+        column: Column::named("status"),
+        values: BTreeMap::from([
+            ("Active".to_owned(), Status::Active),
+            ("ACTIVE ".to_owned(), Status::Ended),
+        ]),
+    };
+    let attribute = |form| Attribute {
+        column: Column::named("x"),
+        form,
+    };
+    columns.attributes = BTreeMap::from([
+        ("Upper".to_owned(), attribute(Form::Text)),
+        ("manager".to_owned(), attribute(Form::Text)),
+        (
+            "flag".to_owned(),
+            attribute(Form::Boolean {
+                yes: vec!["x".to_owned()],
+                no: vec![],
+            }),
+        ),
+        (
+            "list".to_owned(),
+            attribute(Form::List {
+                separator: String::new(),
+            }),
+        ),
+    ]);
+    let errors = Mapping::new(columns).unwrap_err();
+    let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    for piece in [
+        "`key` cannot be optional",
+        "`end` cannot be optional",
+        "`Europe/Atlantis` is not an IANA time zone",
+        "`manager` needs the name of a column",
+        "`status` gives the value `Active` two meanings",
+        "`Upper` is not a usable attribute name",
+        "comes from the manager column",
+        "`flag` needs a value table",
+        "`list` needs a separator",
+    ] {
+        assert!(
+            said.iter().any(|error| error.contains(piece)),
+            "{piece}: {said:#?}"
+        );
+    }
+    assert_eq!(errors.len(), 9, "{said:#?}");
+}

@@ -1,0 +1,54 @@
+//! Digests of a file: of its bytes, and of what it says whatever the order of its rows. Both are taken
+//! without parsing a cell, at a fraction of the time of a parse, so a re-export in which nothing
+//! changed costs hardly more than reading it.
+
+use muster_core::fact::Content;
+use muster_core::id::Digest;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::rows::{Rows, Span};
+
+/// The digest of a file's bytes.
+pub(super) fn sha256(bytes: &[u8]) -> Digest {
+    digest(ring::digest::digest(&ring::digest::SHA256, bytes))
+}
+
+/// A SHA-256 digest as ours.
+pub(super) fn digest(digest: ring::digest::Digest) -> Digest {
+    let mut array = [0; 32];
+    array.copy_from_slice(digest.as_ref());
+    Digest(array)
+}
+
+/// What the pass over the rows found.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Survey {
+    /// The order-free digest of the content.
+    pub(super) content: Content,
+    /// The last row below the header.
+    pub(super) last: Option<Span>,
+    /// The number and length in bytes of the longest row.
+    pub(super) longest: (u32, usize),
+}
+
+/// Passes over all rows below the header, at most `rows_max` and one.
+pub(super) fn survey(text: &str, header: &str, rows: Rows<'_>, rows_max: u32) -> Survey {
+    let bytes = text.as_bytes();
+    let mut survey = Survey::default();
+    survey.content.header = xxh3_128(header.as_bytes());
+    for span in rows {
+        let row = &bytes[span.start..span.end];
+        // A sum does not depend on the order, and counts a row that is there twice twice, which an
+        // exclusive or would not.
+        survey.content.rows = survey.content.rows.wrapping_add(xxh3_128(row));
+        survey.content.row_count += 1;
+        if row.len() > survey.longest.1 {
+            survey.longest = (span.number, row.len());
+        }
+        survey.last = Some(span);
+        if survey.content.row_count > rows_max {
+            break;
+        }
+    }
+    survey
+}

@@ -1,0 +1,233 @@
+//! What is to be said about a file, and what follows from it.
+
+use std::collections::BTreeMap;
+
+use muster_core::finding::{Code, Finding, Severity};
+use muster_core::mapping;
+
+use super::code;
+
+/// Most problems of one code that are kept with their text; the others are counted.
+pub(super) const LISTED_MAX: usize = 1_000;
+
+/// Most row numbers that one problem names; the others are counted.
+pub(super) const ROWS_NAMED_MAX: usize = 50;
+
+/// What follows from a problem. The strongest one decides about the file.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Effect {
+    /// Nothing; good to know.
+    Notes,
+    /// Nothing; somebody should look at it.
+    Warns,
+    /// The row does not count: the person is neither changed nor removed.
+    SetsAside,
+    /// The file waits for a person.
+    Holds,
+    /// The file cannot be used.
+    Rejects,
+}
+
+/// What becomes of a file.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Verdict {
+    /// It counts.
+    Accepted,
+    /// It waits for a person; nothing of it takes effect until then.
+    Held,
+    /// It cannot be used at all.
+    Rejected,
+}
+
+impl Verdict {
+    /// The word for it in reports and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Accepted => "accepted",
+            Verdict::Held => "held",
+            Verdict::Rejected => "rejected",
+        }
+    }
+}
+
+/// One thing to be said. Names rows, columns and ids; quotes a status or a day; never a person.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// Which kind.
+    pub code: Code,
+    /// What follows.
+    pub effect: Effect,
+    /// The rows, as a spreadsheet numbers them (the header is 1), the first [`ROWS_NAMED_MAX`].
+    pub rows: Vec<u32>,
+    /// How many rows there are in all.
+    pub row_count: u32,
+    /// The column, as the mapping names it.
+    pub column: Option<String>,
+    /// The id that it is about.
+    pub key: Option<String>,
+    /// What is wrong, as a sentence without a full stop.
+    pub text: String,
+    /// What to do; empty where nothing has to be done.
+    pub hint: String,
+}
+
+impl Problem {
+    /// A problem of the file as a whole.
+    pub fn of_file(code: Code, effect: Effect, text: impl Into<String>) -> Self {
+        Self {
+            code,
+            effect,
+            rows: Vec::new(),
+            row_count: 0,
+            column: None,
+            key: None,
+            text: text.into(),
+            hint: String::new(),
+        }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    /// Adds the row it is about.
+    #[must_use]
+    pub fn row(mut self, row: u32) -> Self {
+        self.add_row(row);
+        self
+    }
+
+    /// Adds the id it is about.
+    #[must_use]
+    pub fn key(mut self, key: &str) -> Self {
+        self.key = Some(key.to_owned());
+        self
+    }
+
+    pub(super) fn add_row(&mut self, row: u32) {
+        self.row_count += 1;
+        if self.rows.len() < ROWS_NAMED_MAX {
+            self.rows.push(row);
+        }
+    }
+
+    /// What the mapping found wrong with a row or the header.
+    pub(super) fn of_mapping(problem: mapping::Problem, effect: Effect) -> Self {
+        let mut of_file = Problem::of_file(problem.code, effect, problem.text).hint(problem.hint);
+        of_file.column = problem.column;
+        if let Some(row) = problem.row {
+            of_file.add_row(row);
+        }
+        of_file
+    }
+}
+
+/// Everything that is to be said about a file: bounded in what it lists, exact in what it counts.
+#[derive(Clone, Debug, Default)]
+pub struct Problems {
+    listed: Vec<Problem>,
+    counts: BTreeMap<Code, Count>,
+    strongest: Option<Effect>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    problems: usize,
+    rows: u32,
+}
+
+impl Problems {
+    /// Adds one.
+    pub fn push(&mut self, problem: Problem) {
+        self.strongest = self.strongest.max(Some(problem.effect));
+        let count = self.counts.entry(problem.code.clone()).or_default();
+        count.problems += 1;
+        count.rows += problem.row_count;
+        if count.problems <= LISTED_MAX {
+            self.listed.push(problem);
+        }
+    }
+
+    /// Adds all that others found, with what they counted beyond what they list.
+    pub fn merge(&mut self, others: Problems) {
+        self.strongest = self.strongest.max(others.strongest);
+        for (code, count) in others.counts {
+            let sum = self.counts.entry(code).or_default();
+            sum.problems += count.problems;
+            sum.rows += count.rows;
+        }
+        self.listed.extend(others.listed);
+    }
+
+    /// What becomes of the file.
+    pub fn verdict(&self) -> Verdict {
+        match self.strongest {
+            Some(Effect::Rejects) => Verdict::Rejected,
+            Some(Effect::Holds) => Verdict::Held,
+            None | Some(Effect::Notes | Effect::Warns | Effect::SetsAside) => Verdict::Accepted,
+        }
+    }
+
+    /// Those that are kept, in the order in which they were found.
+    pub fn listed(&self) -> &[Problem] {
+        &self.listed
+    }
+
+    /// The codes, each with how many problems and how many rows there are in all.
+    pub fn counts(&self) -> impl Iterator<Item = (&Code, usize, u32)> {
+        let counts = self.counts.iter();
+        counts.map(|(code, count)| (code, count.problems, count.rows))
+    }
+
+    /// How many problems of a code there are.
+    pub fn count(&self, code: &Code) -> usize {
+        self.counts.get(code).map_or(0, |count| count.problems)
+    }
+
+    /// The codes that hold or reject the file.
+    pub fn reasons(&self) -> Vec<Code> {
+        let mut codes: Vec<Code> = self
+            .listed
+            .iter()
+            .filter(|problem| problem.effect >= Effect::Holds)
+            .map(|problem| problem.code.clone())
+            .collect();
+        codes.sort();
+        codes.dedup();
+        codes
+    }
+
+    /// One finding per code, for the ledger and for `muster findings`; the rows are in the report.
+    pub fn findings(&self, feed: &str) -> Vec<Finding> {
+        let first_of = |code: &Code| self.listed.iter().find(|problem| problem.code == *code);
+        self.counts()
+            .filter_map(|(code, problems, rows)| Some((first_of(code)?, problems, rows)))
+            .map(|(first, problems, rows)| {
+                let severity = match first.effect {
+                    Effect::Notes => Severity::Note,
+                    Effect::Warns => Severity::Warning,
+                    Effect::SetsAside | Effect::Holds | Effect::Rejects => Severity::Error,
+                };
+                let text = if problems == 1 {
+                    first.text.clone()
+                } else {
+                    let title = code::title(&first.code);
+                    format!("{title}: {problems} times, {rows} rows; the report names them")
+                };
+                Finding::new(first.code.clone(), severity, format!("feed {feed}"), text)
+                    .hint(first.hint.clone())
+            })
+            .collect()
+    }
+}
+
+impl Extend<Problem> for Problems {
+    fn extend<T: IntoIterator<Item = Problem>>(&mut self, problems: T) {
+        for problem in problems {
+            self.push(problem);
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! One complete file as people, in the order of their keys.
+//!
+//! The text of the file is kept, with 24 bytes for each row; an identity is built when somebody asks
+//! for it. So a million people take little more room than their file. A row that cannot be read
+//! without doubt is set aside: its person is neither changed nor removed. Where nobody can say whose
+//! row it is, absence proves nothing, and [`Snapshot::proves_absence`] says so.
+
+use std::borrow::Cow;
+
+use muster_core::id::PersonKey;
+use muster_core::identity::Identity;
+use muster_core::mapping::{self, Bound, Mapping};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::code;
+use super::options::IntakeOptions;
+use super::problem::{Effect, Problem, Problems};
+use super::rows::split;
+use super::sheet::Sheet;
+
+mod read;
+
+/// What came of reading a sheet.
+#[derive(Debug)]
+pub struct Reading {
+    /// What is to be said; together with what [`super::open`] said it decides about the file.
+    pub problems: Problems,
+    /// The people; none where the columns were not found.
+    pub snapshot: Option<Snapshot>,
+}
+
+/// The people of one file.
+#[derive(Debug)]
+pub struct Snapshot {
+    sheet: Sheet,
+    bound: Bound,
+    /// Rows with a readable key, by key.
+    entries: Vec<Entry>,
+    /// Keys that are not a plain piece of the text.
+    unescaped: Vec<Box<str>>,
+    people: u32,
+    set_aside: u32,
+    unattributed: u32,
+}
+
+/// Where a row and its key are in the text. Offsets are 32-bit, since files are smaller than 4 GiB.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    start: u32,
+    end: u32,
+    number: u32,
+    key: Piece,
+    state: State,
+}
+
+/// A piece of the text, or one of `unescaped`.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    at: u32,
+    bytes: u16,
+    is_unescaped: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// Counts.
+    Good,
+    /// Set aside; the person stays as they are.
+    SetAside,
+    /// The same row again.
+    Copy,
+}
+
+/// A person and the row that says so.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Person {
+    /// The person's key.
+    pub key: PersonKey,
+    /// What the row says.
+    pub identity: Identity,
+    /// The row's number, as a spreadsheet counts.
+    pub row: u32,
+}
+
+/// A person's row, not parsed yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    snapshot: &'a Snapshot,
+    entry: Entry,
+}
+
+/// Whether a file has somebody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Presence {
+    /// There is one row, and it counts.
+    Present,
+    /// There are rows, and they were set aside: the person stays as they are.
+    SetAside,
+    /// There is no row. It means something only where [`Snapshot::proves_absence`].
+    Absent,
+}
+
+impl Snapshot {
+    /// Reads every row of a sheet by a mapping.
+    pub fn read(sheet: Sheet, mapping: &Mapping, options: &IntakeOptions) -> Reading {
+        read::read(sheet, mapping, options)
+    }
+
+    /// How many people there are whose row counts.
+    pub fn people_count(&self) -> u32 {
+        self.people
+    }
+
+    /// How many rows there are, blank lines and the closing row not counted.
+    pub fn row_count(&self) -> u32 {
+        self.sheet.row_count()
+    }
+
+    /// How many rows were set aside.
+    pub fn set_aside_count(&self) -> u32 {
+        self.set_aside
+    }
+
+    /// Whether somebody who is not in the file has left. False as long as there is a row of which
+    /// nobody can say whose it is: it may be theirs.
+    pub fn proves_absence(&self) -> bool {
+        self.unattributed == 0
+    }
+
+    /// The rows that count, one per person, in the order of the keys.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        let good = self
+            .entries
+            .iter()
+            .filter(|entry| entry.state == State::Good);
+        good.map(|entry| Row {
+            snapshot: self,
+            entry: *entry,
+        })
+    }
+
+    /// The people, in the order of their keys, each built when it is its turn.
+    ///
+    /// # Errors
+    /// Every row was checked when the snapshot was read, so an error is a bug of ours; go no further,
+    /// because leaving the person out would look like a leaver.
+    pub fn people(&self) -> impl Iterator<Item = Result<Person, mapping::Problem>> {
+        self.rows().map(|row| row.read())
+    }
+
+    /// The row of somebody, if it counts.
+    pub fn row(&self, key: &PersonKey) -> Option<Row<'_>> {
+        let entry = self.find(key.as_str())?;
+        (entry.state == State::Good).then_some(Row {
+            snapshot: self,
+            entry,
+        })
+    }
+
+    /// Whether the file has somebody.
+    pub fn presence(&self, key: &PersonKey) -> Presence {
+        match self.find(key.as_str()).map(|entry| entry.state) {
+            Some(State::Good | State::Copy) => Presence::Present,
+            Some(State::SetAside) => Presence::SetAside,
+            None => Presence::Absent,
+        }
+    }
+
+    /// Whether somebody's rows were set aside: the person is to be neither changed nor removed.
+    pub fn is_quarantined(&self, key: &PersonKey) -> bool {
+        self.presence(key) == Presence::SetAside
+    }
+
+    /// The keys whose rows were set aside, in order, each once.
+    pub fn quarantined(&self) -> impl Iterator<Item = &str> {
+        let mut before = None;
+        let aside = self
+            .entries
+            .iter()
+            .filter(|entry| entry.state == State::SetAside);
+        aside
+            .map(|entry| self.key_of(entry))
+            .filter(move |key| before.replace(*key) != Some(*key))
+    }
+
+    fn key_of(&self, entry: &Entry) -> &str {
+        piece(&self.sheet.text, &self.unescaped, entry.key)
+    }
+
+    /// The first row with a key.
+    fn find(&self, key: &str) -> Option<Entry> {
+        let first = self
+            .entries
+            .partition_point(|entry| self.key_of(entry) < key);
+        let entry = self.entries.get(first)?;
+        (self.key_of(entry) == key).then_some(*entry)
+    }
+
+    fn text_of(&self, entry: Entry) -> &str {
+        &self.sheet.text[offset(entry.start)..offset(entry.end)]
+    }
+}
+
+impl<'a> Row<'a> {
+    /// The person's key, as text.
+    pub fn key(&self) -> &'a str {
+        self.snapshot.key_of(&self.entry)
+    }
+
+    /// The row's number, as a spreadsheet counts.
+    pub fn number(&self) -> u32 {
+        self.entry.number
+    }
+
+    /// A digest of the row as it is written: equal rows say the same under the same header.
+    pub fn digest(&self) -> u128 {
+        xxh3_128(self.snapshot.text_of(self.entry).as_bytes())
+    }
+
+    /// Parses the row.
+    ///
+    /// # Errors
+    /// As [`Snapshot::people`].
+    pub fn read(&self) -> Result<Person, mapping::Problem> {
+        let mut cells: Vec<Cow<'a, str>> = Vec::with_capacity(self.snapshot.bound.width());
+        let text = self.snapshot.text_of(self.entry);
+        split(text, self.snapshot.sheet.delimiter, &mut cells);
+        let (key, identity) = self.snapshot.bound.row(&cells, self.entry.number)?;
+        Ok(Person {
+            key,
+            identity,
+            row: self.entry.number,
+        })
+    }
+}
+
+fn piece<'a>(text: &'a str, unescaped: &'a [Box<str>], piece: Piece) -> &'a str {
+    let at = offset(piece.at);
+    if piece.is_unescaped {
+        &unescaped[at]
+    } else {
+        &text[at..at + usize::from(piece.bytes)]
+    }
+}
+
+fn offset(at: u32) -> usize {
+    // Lossless: the targets of this program have at least 32 bits.
+    at as usize
+}

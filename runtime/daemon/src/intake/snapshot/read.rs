@@ -1,0 +1,368 @@
+//! Reading a sheet: every row is checked once, in the order of the file; then the rows are sorted by
+//! key, so that rows that claim the same person stand together.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+use muster_core::id::KEY_BYTES_MAX;
+
+use super::super::rows::{Quoting, Span};
+use super::super::sheet::is_blank;
+use super::{
+    Bound, Effect, Entry, IntakeOptions, Mapping, Piece, Problem, Problems, Reading, Sheet,
+    Snapshot, State, code, offset, piece, split,
+};
+
+/// Reads every row.
+pub(super) fn read(sheet: Sheet, mapping: &Mapping, options: &IntakeOptions) -> Reading {
+    let mut problems = Problems::default();
+    let bound = match mapping.bind(sheet.header()) {
+        Ok(bound) => bound,
+        Err(missing) => {
+            let held = |problem| Problem::of_mapping(problem, Effect::Holds);
+            problems.extend(missing.into_iter().map(held));
+            return Reading {
+                problems,
+                snapshot: None,
+            };
+        }
+    };
+    let mut pass = Pass::new(&sheet, &bound);
+    let mut cells = Vec::with_capacity(bound.width());
+    for span in sheet.spans() {
+        pass.row(span, &mut cells, &mut problems);
+    }
+    pass.sort();
+    pass.resolve_repeated(&mut problems);
+    if !options.is_change_set {
+        pass.report_managers(&mut problems);
+    }
+    let people = pass.judge(options, &mut problems);
+    let Pass {
+        entries,
+        unescaped,
+        tally,
+        ..
+    } = pass;
+    let snapshot = Snapshot {
+        entries,
+        unescaped,
+        people,
+        set_aside: tally.set_aside,
+        unattributed: tally.unattributed,
+        bound,
+        sheet,
+    };
+    Reading {
+        problems,
+        snapshot: Some(snapshot),
+    }
+}
+
+/// What the pass counts.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    set_aside: u32,
+    unattributed: u32,
+    blank: u32,
+}
+
+/// A row that names a manager.
+#[derive(Clone, Copy, Debug)]
+struct Managed {
+    manager: Piece,
+    number: u32,
+}
+
+/// One pass over the rows in the order of the file, and what follows from all of them together.
+struct Pass<'a> {
+    sheet: &'a Sheet,
+    bound: &'a Bound,
+    entries: Vec<Entry>,
+    unescaped: Vec<Box<str>>,
+    managed: Vec<Managed>,
+    self_managed: Vec<u32>,
+    tally: Tally,
+}
+
+impl<'a> Pass<'a> {
+    fn new(sheet: &'a Sheet, bound: &'a Bound) -> Self {
+        Self {
+            sheet,
+            bound,
+            entries: Vec::with_capacity(offset(sheet.row_count())),
+            unescaped: Vec::new(),
+            managed: Vec::new(),
+            self_managed: Vec::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    fn row(&mut self, span: Span, cells: &mut Vec<Cow<'a, str>>, problems: &mut Problems) {
+        if is_blank(self.sheet, span) {
+            self.tally.blank += 1;
+            return;
+        }
+        let text = &self.sheet.text[span.start..span.end];
+        if split(text, self.sheet.delimiter, cells) == Quoting::Unsound {
+            problems.push(unsound_quotes(span.number));
+            self.unattributed();
+            return;
+        }
+        let key = match self.bound.key(cells, span.number) {
+            Ok(key) => key,
+            Err(problem) => {
+                problems.push(Problem::of_mapping(problem, Effect::SetsAside));
+                self.unattributed();
+                return;
+            }
+        };
+        let checked = self.bound.check(cells, span.number);
+        let is_odd = self.sheet.odd_row() == Some(span.number);
+        let state = if checked.is_err() || is_odd {
+            self.tally.set_aside += 1;
+            State::SetAside
+        } else {
+            State::Good
+        };
+        if !is_odd && let Some(manager) = self.bound.manager(cells) {
+            self.manager(manager, key, span.number);
+        }
+        let entry = Entry {
+            start: offset32(span.start),
+            end: offset32(span.end),
+            number: span.number,
+            key: self.piece(key),
+            state,
+        };
+        self.entries.push(entry);
+        if let Err(problem) = checked {
+            problems.push(Problem::of_mapping(problem, Effect::SetsAside).key(key));
+        }
+    }
+
+    fn unattributed(&mut self) {
+        self.tally.set_aside += 1;
+        self.tally.unattributed += 1;
+    }
+
+    fn manager(&mut self, manager: &str, key: &str, number: u32) {
+        if manager == key {
+            self.self_managed.push(number);
+        } else if manager.len() <= KEY_BYTES_MAX {
+            let manager = self.piece(manager);
+            self.managed.push(Managed { manager, number });
+        }
+        // A longer text is nobody's id; `Bound::check` says what is wrong with an endless cell.
+    }
+
+    /// Remembers a piece of the row: by its place in the text, or, where quotes were taken out of it
+    /// and it is not in the text as such, by itself.
+    fn piece(&mut self, part: &str) -> Piece {
+        let text = self.sheet.text.as_str();
+        let at = part.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
+        let bytes = u16::try_from(part.len()).unwrap_or(u16::MAX);
+        if text.get(at..at.wrapping_add(part.len())) == Some(part) {
+            return Piece {
+                at: offset32(at),
+                bytes,
+                is_unescaped: false,
+            };
+        }
+        self.unescaped.push(part.into());
+        Piece {
+            at: offset32(self.unescaped.len() - 1),
+            bytes,
+            is_unescaped: true,
+        }
+    }
+
+    /// By key, and rows with the same key in the order of the file.
+    fn sort(&mut self) {
+        let (text, unescaped) = (self.sheet.text.as_str(), &self.unescaped);
+        let key = |entry: &Entry| piece(text, unescaped, entry.key);
+        self.entries.sort_unstable_by(|one, other| {
+            let by_key = key(one).cmp(key(other));
+            by_key.then_with(|| one.number.cmp(&other.number))
+        });
+    }
+
+    /// Rows that claim the same person: the same row again is no harm; rows that differ are all set
+    /// aside, because nobody may be given what belongs to somebody else.
+    fn resolve_repeated(&mut self, problems: &mut Problems) {
+        let (text, unescaped) = (self.sheet.text.as_str(), &self.unescaped);
+        let key = |entry: &Entry| piece(text, unescaped, entry.key);
+        let row = |entry: &Entry| &text[offset(entry.start)..offset(entry.end)];
+        let same_key = |one: &Entry, other: &Entry| key(one) == key(other);
+        for run in self.entries.chunk_by_mut(same_key) {
+            let [first, others @ ..] = &*run else {
+                continue;
+            };
+            if others.is_empty() {
+                continue;
+            }
+            let key = key(first);
+            let is_same = others.iter().all(|other| row(other) == row(first));
+            let mut problem = if is_same {
+                repeated_row(key)
+            } else {
+                repeated_key(key, run.len())
+            };
+            for entry in &*run {
+                problem.add_row(entry.number);
+            }
+            problems.push(problem);
+            if is_same {
+                // Copies of a row that was set aside were set aside with it, for the same reason.
+                let copies = run.iter_mut().skip(1);
+                copies
+                    .filter(|entry| entry.state == State::Good)
+                    .for_each(|entry| entry.state = State::Copy);
+            } else {
+                for entry in run.iter_mut().filter(|entry| entry.state == State::Good) {
+                    entry.state = State::SetAside;
+                    self.tally.set_aside += 1;
+                }
+            }
+        }
+    }
+
+    fn report_managers(&self, problems: &mut Problems) {
+        let text = self.sheet.text.as_str();
+        let is_known = |manager: &str| {
+            let order = |entry: &Entry| piece(text, &self.unescaped, entry.key).cmp(manager);
+            self.entries.binary_search_by(order).is_ok()
+        };
+        let mut known: HashMap<&str, bool> = HashMap::new();
+        let mut missing: BTreeMap<&str, Problem> = BTreeMap::new();
+        for Managed { manager, number } in &self.managed {
+            let manager = piece(text, &self.unescaped, *manager);
+            if !*known.entry(manager).or_insert_with(|| is_known(manager)) {
+                let new = || missing_manager(manager, self.bound.manager_column());
+                missing.entry(manager).or_insert_with(new).add_row(*number);
+            }
+        }
+        problems.extend(missing.into_values());
+        if !self.self_managed.is_empty() {
+            let mut problem = self_managed();
+            self.self_managed
+                .iter()
+                .for_each(|row| problem.add_row(*row));
+            problems.push(problem);
+        }
+    }
+
+    /// What follows for the file as a whole. Returns how many people there are whose row counts.
+    fn judge(&self, options: &IntakeOptions, problems: &mut Problems) -> u32 {
+        let Tally {
+            set_aside,
+            unattributed,
+            blank,
+        } = self.tally;
+        if blank > 0 {
+            problems.push(Problem::of_file(
+                code::BLANK_ROWS,
+                Effect::Notes,
+                format!("{blank} rows have nothing in any cell and were left out"),
+            ));
+        }
+        if unattributed > 0 && !options.is_change_set {
+            problems.push(absence_unproven(unattributed));
+        }
+        let good = self.entries.iter();
+        let good = good.filter(|entry| entry.state == State::Good).count();
+        let rows = self.sheet.row_count() - blank;
+        let allowed = options.set_aside.allowed(rows);
+        // With nobody left, the file would say that there is nobody, whatever is allowed.
+        if set_aside > allowed || (set_aside > 0 && good == 0) {
+            problems.push(too_many_set_aside(set_aside, rows, allowed));
+        } else if good == 0 && !options.is_change_set {
+            problems.push(nobody());
+        }
+        offset32(good)
+    }
+}
+
+fn unsound_quotes(row: u32) -> Problem {
+    Problem::of_file(
+        code::QUOTES,
+        Effect::SetsAside,
+        "the quotes of this row do not match, so other rows may be hidden in one of its cells",
+    )
+    .row(row)
+    .hint("a quote inside a text has to be written twice; correct the text and export again")
+}
+
+fn repeated_row(key: &str) -> Problem {
+    let text = format!("the row of id `{key}` is in the file more than once");
+    Problem::of_file(code::ROW_REPEATED, Effect::Notes, text).key(key)
+}
+
+fn repeated_key(key: &str, rows: usize) -> Problem {
+    Problem::of_file(
+        code::KEY_REPEATED,
+        Effect::SetsAside,
+        format!("the id `{key}` stands on {rows} rows that differ"),
+    )
+    .key(key)
+    .hint("give each person an id of their own, and leave one row for each person")
+}
+
+fn missing_manager(manager: &str, column: Option<&str>) -> Problem {
+    let mut problem = Problem::of_file(
+        code::MANAGER_MISSING,
+        Effect::Warns,
+        format!("the manager `{manager}` is not in the file"),
+    )
+    .key(manager)
+    .hint("correct the manager's id, or export the manager too");
+    problem.column = column.map(str::to_owned);
+    problem
+}
+
+fn self_managed() -> Problem {
+    Problem::of_file(
+        code::MANAGER_SELF,
+        Effect::Warns,
+        "the row names the person as their own manager",
+    )
+    .hint("correct the manager's id, or leave it empty for somebody without a manager")
+}
+
+fn absence_unproven(rows: u32) -> Problem {
+    Problem::of_file(
+        code::ABSENCE_UNPROVEN,
+        Effect::Warns,
+        format!(
+            "{rows} rows could belong to anybody, so nobody who is not in the file is taken as \
+             having left"
+        ),
+    )
+    .hint("correct these rows and export again; people whose row says that they left are handled")
+}
+
+fn too_many_set_aside(set_aside: u32, rows: u32, allowed: u32) -> Problem {
+    Problem::of_file(
+        code::TOO_MANY_SET_ASIDE,
+        Effect::Holds,
+        format!("{set_aside} of {rows} rows were set aside, {allowed} are allowed"),
+    )
+    .hint(
+        "correct the rows that this report names and drop the new file; or let IT apply the \
+         rest as it is",
+    )
+}
+
+fn nobody() -> Problem {
+    Problem::of_file(
+        code::HEADER_ONLY,
+        Effect::Holds,
+        "every row of the file is blank",
+    )
+    .hint("the export found nobody; check its filter, export again and drop the new file")
+}
+
+/// Files are smaller than 4 GiB, so this never saturates.
+fn offset32(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
