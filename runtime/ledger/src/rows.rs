@@ -26,7 +26,7 @@ impl PersonRows {
         let mut rows = PersonRows {
             due: Vec::new(),
             timer: person.wake_at.map(|at| keys::timer(at, key)),
-            links: Vec::new(),
+            links: Self::links_of(person),
         };
         for (target, account) in &person.accounts {
             match account.turns() {
@@ -40,9 +40,16 @@ impl PersonRows {
                         .map(|(urgency, at)| keys::due(target, Lane::Ready(urgency), at, key)),
                 ),
             }
-            rows.links.extend(link(target, account));
         }
         rows
+    }
+
+    /// The keys of the accounts at apps that are a person's.
+    pub(crate) fn links_of(person: &Person) -> Vec<Vec<u8>> {
+        let accounts = person.accounts.iter();
+        accounts
+            .filter_map(|(target, account)| link(target, account))
+            .collect()
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use muster_core::fact::PersonPlanned;
 use muster_core::id::{OperationId, PersonId, TargetName};
 use muster_core::operation::Change;
-use muster_core::person::{Account, Person};
+use muster_core::person::Person;
 use redb::{ReadableTable, Table};
 
 use super::Fold;
@@ -40,6 +40,8 @@ pub(crate) struct People {
 struct Touched {
     /// The rows that the tables still hold.
     rows: PersonRows,
+    /// The accounts at apps that are the person's by now.
+    links: Vec<Vec<u8>>,
     /// None: there is no such person.
     person: Option<Person>,
     is_changed: bool,
@@ -110,14 +112,11 @@ impl Fold<'_> {
     /// Takes in what a plan says of a person.
     pub(super) fn person_planned(&mut self, planned: &PersonPlanned) -> Result<bool, Error> {
         let key = keys::person(&planned.person);
-        let touched = self.touch(&key)?;
-        let Some(after) = Person::planned(touched.person.take(), planned) else {
-            return Ok(false);
-        };
-        touched.person = Some(after);
-        touched.is_changed = true;
-        self.write_when_full()?;
-        Ok(true)
+        let before = self.touch(&key)?.person.clone();
+        match Person::planned(before, planned) {
+            Some(after) => self.put(key, after).map(|()| true),
+            None => Ok(false),
+        }
     }
 
     /// The same, where the caller has read the person already. Nothing is kept aside: a million of
@@ -135,6 +134,7 @@ impl Fold<'_> {
             return self.person_planned(planned);
         }
         let rows_before = before.as_ref().map(|person| PersonRows::of(person, &key));
+        let rows_before = rows_before.unwrap_or_default();
         if let Some(person) = &before {
             codec::encode(&mut self.people.compared, &v1::Person::of(person));
             self.people.tallies.count(person, -1);
@@ -143,22 +143,22 @@ impl Fold<'_> {
         let Some(after) = Person::planned(before, planned) else {
             return Ok(false);
         };
+        let rows = PersonRows::of(&after, &key);
+        self.relink(&key, &rows_before.links, &rows.links, &after)?;
         codec::encode(&mut self.people.buffer, &v1::Person::of(&after));
-        let stored = {
+        let is_current = {
             let row = self.people.buffer.as_slice();
             let inserted = self.tables.people.insert(key.as_slice(), row);
-            let old = inserted.step("write a person")?;
-            match old {
+            match inserted.step("write a person")? {
                 Some(old) => was_known && old.value() == self.people.compared.as_slice(),
                 None => !was_known,
             }
         };
-        if !stored {
+        if !is_current {
             return Err(outdated(&planned.person));
         }
         self.people.tallies.count(&after, 1);
-        let rows = PersonRows::of(&after, &key);
-        self.people.follow(&rows_before.unwrap_or_default(), &rows);
+        self.people.follow(&rows_before, &rows);
         if self.people.is_full() {
             self.write_rows()?;
         }
@@ -169,65 +169,66 @@ impl Fold<'_> {
     pub(super) fn operation_changed(
         &mut self,
         id: &PersonId,
-        at: &Place<'_>,
+        place: &Place<'_>,
         change: &Change,
-        now: Timestamp,
+        at: Timestamp,
     ) -> Result<bool, Error> {
         let key = keys::person(id);
         let touched = self.touch(&key)?;
-        if !touched.has(at) {
+        if !touched.has(place) {
             return Ok(false);
         }
-        let Some(person) = &mut touched.person else {
+        // A copy, so that a refused account leaves the person as it was.
+        let Some(mut after) = touched.person.clone() else {
             return Ok(false);
         };
-        if may_link(change) {
-            let mut after = person.clone();
-            after.changed(at.target, at.operation, change, now);
-            let before = person.accounts.get(at.target).cloned();
-            self.relink(&key, at.target, before.as_ref(), &after)?;
-            let touched = self.touch(&key)?;
-            touched.person = Some(after);
-            touched.is_changed = true;
-        } else {
-            person.changed(at.target, at.operation, change, now);
-            touched.is_changed = true;
+        if !after.changed(place.target, place.operation, change, at) {
+            return Ok(false);
         }
-        self.write_when_full()?;
-        Ok(true)
+        self.put(key, after).map(|()| true)
     }
 
-    /// Gives the account at the app to this person, unless somebody else has it.
+    /// Keeps a person aside as it is now.
+    fn put(&mut self, key: Vec<u8>, after: Person) -> Result<(), Error> {
+        let links = PersonRows::links_of(&after);
+        let before = std::mem::take(&mut self.touch(&key)?.links);
+        let linked = self.relink(&key, &before, &links, &after);
+        let touched = self.touch(&key)?;
+        match linked {
+            Ok(()) => {
+                touched.links = links;
+                touched.person = Some(after);
+                touched.is_changed = true;
+                self.write_when_full()
+            }
+            Err(error) => {
+                touched.links = before;
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives the accounts at apps to this person, unless somebody else has one of them.
     fn relink(
         &mut self,
         key: &[u8],
-        target: &TargetName,
-        before: Option<&Account>,
-        after: &Person,
+        before: &[Vec<u8>],
+        after: &[Vec<u8>],
+        person: &Person,
     ) -> Result<(), Error> {
-        let after_account = after.accounts.get(target);
-        let link_before = before.and_then(|account| link(target, account));
-        let link_after = after_account.and_then(|account| link(target, account));
-        if link_before == link_after {
-            return Ok(());
+        for link in after.iter().filter(|link| !before.contains(link)) {
+            if let Some(holder) = self.holder(link)?
+                && holder != person.id
+            {
+                return Err(linked_twice(link, holder, person));
+            }
         }
-        let object = after_account.and_then(|account| account.object.as_ref());
-        if let (Some(link), Some(object)) = (&link_after, object)
-            && let Some(holder) = self.holder(link)?
-            && holder != after.id
-        {
-            return Err(Error::LinkedTwice {
-                target: target.clone(),
-                object: Box::new(object.clone()),
-                holder,
-                person: after.id.clone(),
-            });
+        for link in before.iter().filter(|link| !after.contains(link)) {
+            self.people.links.insert(link.clone(), None);
         }
-        if let Some(link) = link_before {
-            self.people.links.insert(link, None);
-        }
-        if let Some(link) = link_after {
-            self.people.links.insert(link, Some(key.to_owned()));
+        for link in after.iter().filter(|link| !before.contains(link)) {
+            let holder = Some(key.to_owned());
+            self.people.links.insert(link.clone(), holder);
         }
         Ok(())
     }
@@ -236,11 +237,13 @@ impl Fold<'_> {
         if !self.people.touched.contains_key(key) {
             let person = lookup::person(&self.tables.people, key)?;
             let rows = person.as_ref().map(|person| PersonRows::of(person, key));
+            let rows = rows.unwrap_or_default();
             if let Some(person) = &person {
                 self.people.tallies.count(person, -1);
             }
             let touched = Touched {
-                rows: rows.unwrap_or_default(),
+                links: rows.links.clone(),
+                rows,
                 person,
                 is_changed: false,
             };
@@ -345,15 +348,18 @@ impl Touched {
     }
 }
 
-/// Whether a change can say which account at the app is the person's.
-fn may_link(change: &Change) -> bool {
-    match change {
-        Change::Found { .. }
-        | Change::Answered { .. }
-        | Change::Completed(_)
-        | Change::LeftPending { .. }
-        | Change::Halted { .. } => true,
-        Change::Dispatched { .. } | Change::Lost { .. } | Change::Deferred { .. } => false,
+fn linked_twice(key: &[u8], holder: PersonId, person: &Person) -> Error {
+    let mut accounts = person.accounts.iter();
+    let account = accounts
+        .find(|(target, account)| link(target, account).is_some_and(|own| own.as_slice() == key));
+    match account.and_then(|(target, account)| Some((target, account.object.as_ref()?))) {
+        Some((target, object)) => Error::LinkedTwice {
+            target: target.clone(),
+            object: Box::new(object.clone()),
+            holder,
+            person: person.id.clone(),
+        },
+        None => Error::Spoiled,
     }
 }
 
