@@ -82,6 +82,28 @@ impl Reader {
         People::new(&self.rows(PEOPLE)?, &[], None)
     }
 
+    /// Everybody after a person, feed by feed, for reading page by page; everybody where none is named.
+    pub fn everybody_after(&self, after: Option<&PersonId>) -> Result<People, Error> {
+        let mut from = after.map(keys::person).unwrap_or_default();
+        if after.is_some() {
+            from.push(0);
+        }
+        People::new(&self.rows(PEOPLE)?, &from, None)
+    }
+
+    /// How many people a feed describes. Walks their keys.
+    pub fn people_count_of(&self, feed: &FeedName) -> Result<u64, Error> {
+        let (from, beyond) = keys::under(feed.as_str());
+        let table = self.rows(PEOPLE)?;
+        let range = table.range(from.as_slice()..beyond.as_slice()).step("count people")?;
+        let mut count = 0;
+        for row in range {
+            row.step("count people")?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
     /// Everybody who has, had or is to have an account at a target.
     pub fn people_at(
         &self,
