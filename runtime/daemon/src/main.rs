@@ -1,3 +1,23 @@
-//! The binary `muster`.
+//! The binary `muster`: takes what the process was started with, and hands it to the command line.
 
-fn main() {}
+use std::io::{self, BufWriter, IsTerminal as _};
+use std::process::ExitCode;
+
+use muster::cli::{self, printer};
+use muster::config::Environment;
+use muster::local::ThisProcess;
+
+fn main() -> ExitCode {
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let environment = Environment::new(variables);
+    let is_plain = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let looks = printer::Looks {
+        color: io::stdout().is_terminal() && !is_plain,
+        progress: io::stderr().is_terminal(),
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut err = io::stderr();
+    let mut printer = printer::Printer::new(&mut out, &mut err, looks);
+    ExitCode::from(cli::run(std::env::args_os(), &environment, &ThisProcess, &mut printer))
+}

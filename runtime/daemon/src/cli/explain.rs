@@ -37,6 +37,16 @@ pub(super) fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
     Ok(Answer::Yes)
 }
 
+/// The title of a code's page; the code itself where it has none.
+pub(crate) fn title_of(code: &str) -> String {
+    let page = PAGES.iter().find(|(known, _)| *known == code);
+    let line = page.map_or(code, |(_, page)| title(page));
+    line.trim_start_matches(code)
+        .trim_start_matches(':')
+        .trim()
+        .to_owned()
+}
+
 fn title(page: &str) -> &str {
     page.lines()
         .next()

@@ -39,6 +39,7 @@ use crate::error::Fault;
 use crate::server::ProgressSink;
 
 pub use error::CliError;
+pub(crate) use explain::title_of;
 pub use pages::PAGES;
 pub use printer::{Looks, Printer};
 

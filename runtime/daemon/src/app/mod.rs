@@ -1,0 +1,193 @@
+//! The daemon put together: what all of its parts share, and the parts that answer questions.
+
+pub mod engine;
+pub mod present;
+pub(crate) mod queries;
+pub mod serve;
+pub mod why;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use muster_core::connector::EntitlementKey;
+use muster_core::fact::Fact;
+use muster_core::finding::Finding;
+use muster_core::guard::Limits;
+use muster_core::id::{Digest, FeedName, TargetName};
+use muster_core::plan::{Catalogue, Targets};
+use muster_core::policy::Policy;
+use muster_ledger::{Committer, Ledger};
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::config::{Config, Environment};
+use crate::driver::Activity;
+use crate::planning::{Summary, World};
+use crate::plugins::Library;
+use crate::targets::Connected;
+use present::Titles;
+
+/// The daemon.
+pub struct App {
+    /// What is configured.
+    pub config: Config,
+    /// Where secrets may be.
+    pub environment: Environment,
+    /// The clock.
+    pub clock: Clock,
+    /// When the daemon started.
+    pub started_at: Timestamp,
+    /// The ledger, to read and for plans.
+    pub ledger: Ledger,
+    /// The ledger, for everything small.
+    pub committer: Committer,
+    /// The policy that decides.
+    pub policy: Policy,
+    /// The plugins.
+    pub library: Library,
+    /// The connected apps.
+    pub targets: BTreeMap<TargetName, Arc<Connected>>,
+    /// What the drivers have done.
+    pub activity: BTreeMap<TargetName, Arc<Activity>>,
+    /// What the planner knows of the targets.
+    pub known: ArcSwap<Known>,
+    /// Rung, per target, when there may be something to do.
+    pub wakes: BTreeMap<TargetName, Arc<Notify>>,
+    /// A change of the policy that waits for a person.
+    pub policy_hold: Mutex<Option<PolicyHold>>,
+    /// What stands in the way of a feed.
+    pub feed_trouble: Mutex<BTreeMap<FeedName, String>>,
+    /// Whether the daemon is ready to take work.
+    pub ready: std::sync::atomic::AtomicBool,
+    /// Plans are made one after the other.
+    pub planning: tokio::sync::Mutex<()>,
+    /// Rung when somebody's next date may have come nearer.
+    pub dates: Notify,
+}
+
+/// What was last read of the targets.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// For the planner.
+    pub targets: Targets,
+    /// For people.
+    pub titles: Titles,
+}
+
+/// A change of the policy that takes too much from too many to go on by itself.
+#[derive(Clone, Debug)]
+pub struct PolicyHold {
+    /// What it would do.
+    pub summary: Summary,
+    /// Since when it waits.
+    pub since: Timestamp,
+}
+
+impl App {
+    /// What the planner decides by, now.
+    pub fn world<'a>(&'a self, known: &'a Known) -> World<'a> {
+        World {
+            policy: &self.policy,
+            targets: &known.targets,
+            now: self.clock.now(),
+        }
+    }
+
+    /// What is too much at once; the people's limits are those of a feed, where there is one.
+    pub fn limits(&self, feed: Option<&FeedName>) -> Limits {
+        let guard = feed
+            .and_then(|feed| self.config.feeds.get(feed))
+            .map(|feed| feed.guard);
+        let strictest = || self.config.feeds.values().next().map(|feed| feed.guard);
+        let mut limits = Limits::default();
+        if let Some(guard) = guard.or_else(strictest) {
+            limits.leavers = guard.leavers;
+            limits.leavers_max = guard.leavers_max;
+            limits.movers = guard.movers;
+            limits.updates = guard.updates;
+        }
+        limits.removals_at = self
+            .config
+            .targets
+            .iter()
+            .map(|(name, target)| (name.clone(), target.limits.removals))
+            .collect();
+        limits
+    }
+
+    /// Reads again from the ledger and the connectors what the planner knows of the targets.
+    pub fn refresh_known(&self) -> Result<(), muster_ledger::Error> {
+        let reader = self.ledger.read()?;
+        let mut known = Known::default();
+        for (name, target) in &self.targets {
+            if let Some(catalogue) = reader.catalogue(name)? {
+                let titles: BTreeMap<EntitlementKey, String> = catalogue
+                    .entitlements
+                    .iter()
+                    .map(|entitlement| {
+                        (
+                            EntitlementKey::of(&entitlement.object),
+                            entitlement.title.clone(),
+                        )
+                    })
+                    .collect();
+                known.titles.insert(name.clone(), titles);
+                known
+                    .targets
+                    .catalogues
+                    .insert(name.clone(), Catalogue::new(&catalogue.entitlements));
+            }
+            if let Some(descriptor) = target.descriptor() {
+                known.targets.descriptors.insert(name.clone(), descriptor);
+            }
+        }
+        self.known.store(Arc::new(known));
+        Ok(())
+    }
+
+    /// Wakes every driver.
+    pub fn wake_all(&self) {
+        self.wakes.values().for_each(|wake| wake.notify_one());
+        self.dates.notify_one();
+    }
+
+    /// Records findings; failing to is only logged, because what they are about goes on.
+    pub async fn say(&self, facts: Vec<Fact>) {
+        if facts.is_empty() {
+            return;
+        }
+        if let Err(error) = self.committer.record(self.clock.now(), facts).await {
+            tracing::error!(%error, "could not record a finding");
+        }
+    }
+
+    /// Opens a finding.
+    pub async fn open_finding(&self, finding: Finding) {
+        tracing::warn!(code = %finding.code, subject = finding.subject, text = finding.text, "finding opened");
+        self.say(vec![Fact::FindingOpened(finding)]).await;
+    }
+
+    /// Says what stands in the way of a feed; none where nothing does.
+    pub fn set_feed_trouble(&self, feed: &FeedName, trouble: Option<String>) {
+        let mut troubles = self
+            .feed_trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match trouble {
+            Some(text) => drop(troubles.insert(feed.clone(), text)),
+            None => drop(troubles.remove(feed)),
+        }
+    }
+
+    /// The change of the policy that waits, if its plan has this digest.
+    pub fn policy_hold_of(&self, digest: Digest) -> Option<PolicyHold> {
+        let hold = self
+            .policy_hold
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        hold.filter(|hold| hold.summary.digest == Some(digest))
+    }
+}

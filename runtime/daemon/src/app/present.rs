@@ -1,0 +1,349 @@
+//! From what the ledger knows to what the API answers. Pure: nothing is read here.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use muster_core::connector::{AttributeChange, EntitlementKey};
+use muster_core::fact::{Counts, Kind, PersonPlanned};
+use muster_core::finding::Finding;
+use muster_core::id::TargetName;
+use muster_core::identity::{Identity, Value};
+use muster_core::operation::{self, Action, Operation, Step, Urgency};
+use muster_core::person::{Account, Grant, Justification, Person};
+use muster_core::policy::Policy;
+use serde_json::json;
+
+use crate::api::v1;
+
+/// Titles of entitlements by target: what policies and people call them.
+pub type Titles = BTreeMap<TargetName, BTreeMap<EntitlementKey, String>>;
+
+/// An instant as the API writes it.
+pub fn instant(at: Timestamp) -> String {
+    at.to_string()
+}
+
+/// `kind:title`, or the id where no title is known.
+pub fn entitlement(titles: &Titles, target: &TargetName, key: &EntitlementKey) -> String {
+    let title = titles.get(target).and_then(|titles| titles.get(key));
+    format!("{}:{}", key.kind, title.unwrap_or(&key.id))
+}
+
+/// A finding; `since` where it is kept.
+pub fn finding(finding: &Finding, since: Option<Timestamp>) -> v1::Finding {
+    v1::Finding {
+        code: finding.code.to_string(),
+        severity: finding.severity.as_str().to_owned(),
+        subject: finding.subject.clone(),
+        text: finding.text.clone(),
+        hint: finding.hint.clone(),
+        since: since.map(instant),
+    }
+}
+
+/// An attribute's value.
+pub fn value(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Empty => json!(""),
+        Value::Text(text) => json!(text),
+        Value::Boolean(yes) => json!(yes),
+        Value::Integer(number) => json!(number),
+        Value::Day(day) => json!(day.to_string()),
+        Value::List(items) => json!(items),
+    }
+}
+
+/// A count of people and operations.
+pub fn counts(counts: &Counts) -> v1::Counts {
+    v1::Counts {
+        people: counts
+            .people
+            .iter()
+            .map(|(kind, count)| (kind.as_str().to_owned(), *count))
+            .collect(),
+        operations: counts
+            .operations
+            .iter()
+            .map(|(target, verbs)| (target.to_string(), verbs.clone()))
+            .collect(),
+    }
+}
+
+/// A person in a listing.
+pub fn person_row(person: &Person) -> v1::PersonRow {
+    let state = |account: &Account| account.state.map_or("-", |state| state.as_str()).to_owned();
+    let open: usize = person
+        .accounts
+        .values()
+        .map(|account| account.operations.len())
+        .sum();
+    v1::PersonRow {
+        person: person.id.to_string(),
+        name: person.identity.display_name(),
+        phase: person.phase.as_str().to_owned(),
+        accounts: person
+            .accounts
+            .iter()
+            .map(|(target, account)| (target.to_string(), state(account)))
+            .collect(),
+        operations_open: u32::try_from(open).unwrap_or(u32::MAX),
+    }
+}
+
+/// Everything about a person.
+pub fn person(person: &Person, policy: &Policy, titles: &Titles, now: Timestamp) -> v1::Person {
+    let held = policy.explain(&person.id, &person.identity, person.phase);
+    let is_here = person.phase != muster_core::identity::Phase::Ended;
+    let roles = held
+        .iter()
+        .filter(|(_, holds)| is_here && matches!(holds, Ok(true)));
+    v1::Person {
+        person: person.id.to_string(),
+        name: person.identity.display_name(),
+        phase: person.phase.as_str().to_owned(),
+        is_present: person.is_present,
+        starts_at: person.identity.employment.starts_at.map(instant),
+        ends_at: person.identity.employment.ends_at.map(instant),
+        wake_at: person.wake_at.map(instant),
+        attributes: person
+            .identity
+            .attributes
+            .iter()
+            .map(|(name, held)| (name.clone(), value(held)))
+            .collect(),
+        roles: roles.map(|(role, _)| role.name.to_string()).collect(),
+        plan: person.plan.0,
+        accounts: person
+            .accounts
+            .keys()
+            .filter_map(|target| account(person, target, titles, now))
+            .collect(),
+    }
+}
+
+/// A person's account at a target; none where the ledger knows of none.
+pub fn account(
+    person: &Person,
+    target: &TargetName,
+    titles: &Titles,
+    now: Timestamp,
+) -> Option<v1::Account> {
+    let account = person.accounts.get(target)?;
+    Some(v1::Account {
+        person: person.id.to_string(),
+        name: person.identity.display_name(),
+        target: target.to_string(),
+        id: account.object.as_ref().map(|object| object.id.clone()),
+        state: account.state.map(|state| state.as_str().to_owned()),
+        delete_at: account.delete_at.map(instant),
+        grants: account
+            .grants
+            .iter()
+            .map(|(key, held)| grant(titles, target, key, held))
+            .collect(),
+        operations: operations(person, target, titles, now),
+    })
+}
+
+/// How far a grant has come.
+pub fn grant_state(grant: &Grant) -> &'static str {
+    match (grant.justifications.is_empty(), grant.since) {
+        (true, _) => "being-taken",
+        (false, None) => "being-given",
+        (false, Some(_)) => "held",
+    }
+}
+
+fn grant(titles: &Titles, target: &TargetName, key: &EntitlementKey, grant: &Grant) -> v1::Grant {
+    v1::Grant {
+        entitlement: entitlement(titles, target, key),
+        id: key.id.clone(),
+        state: grant_state(grant).to_owned(),
+        since: grant.since.map(instant),
+        reasons: grant.justifications.iter().map(reason).collect(),
+        plan: grant.plan.map(|plan| plan.0),
+    }
+}
+
+fn reason(justification: &Justification) -> v1::Reason {
+    match justification {
+        Justification::Role { role, policy } => v1::Reason {
+            kind: "role".to_owned(),
+            role: Some(role.to_string()),
+            policy: Some(policy.to_string()),
+            by: None,
+        },
+        Justification::Adoption { by } => v1::Reason {
+            kind: "adoption".to_owned(),
+            role: None,
+            policy: None,
+            by: Some(by.clone()),
+        },
+    }
+}
+
+/// The operations of an account that have not ended, in order.
+pub fn operations(
+    person: &Person,
+    target: &TargetName,
+    titles: &Titles,
+    now: Timestamp,
+) -> Vec<v1::Operation> {
+    let operations = person
+        .accounts
+        .get(target)
+        .into_iter()
+        .flat_map(|account| &account.operations);
+    operations
+        .map(|open| operation(person, target, open, titles, now))
+        .collect()
+}
+
+/// One operation that has not ended.
+pub fn operation(
+    person: &Person,
+    target: &TargetName,
+    open: &Operation,
+    titles: &Titles,
+    now: Timestamp,
+) -> v1::Operation {
+    use operation::State;
+    let next_at = match operation::step(&open.state, now) {
+        Step::WaitUntil(at) => Some(instant(at)),
+        Step::Send(_) | Step::Observe | Step::Verify | Step::Poll | Step::Busy | Step::Halted => {
+            None
+        }
+    };
+    let (problem, text) = match &open.state {
+        State::Waiting { problem, .. } | State::Halted { problem, .. } => {
+            (Some(problem.name().to_owned()), Some(problem.text()))
+        }
+        State::Unknown { text, .. } => (Some("outcome-unknown".to_owned()), Some(text.clone())),
+        State::Queued
+        | State::InFlight { .. }
+        | State::Pending { .. }
+        | State::Verifying { .. } => (None, None),
+    };
+    v1::Operation {
+        id: open.id.to_string(),
+        person: person.id.to_string(),
+        target: target.to_string(),
+        verb: open.action.verb().to_owned(),
+        object: object(titles, target, &open.action),
+        urgency: urgency(open.urgency).to_owned(),
+        state: open.state.name().to_owned(),
+        attempt: open.state.attempt(),
+        next_at,
+        reason: open.reason.clone(),
+        problem,
+        text,
+    }
+}
+
+/// The word for an urgency.
+pub fn urgency(urgency: Urgency) -> &'static str {
+    match urgency {
+        Urgency::Leaver => "leaver",
+        Urgency::Mover => "mover",
+        Urgency::Joiner => "joiner",
+        Urgency::Routine => "routine",
+    }
+}
+
+/// What an action is done with; empty where the account itself is meant.
+fn object(titles: &Titles, target: &TargetName, action: &Action) -> String {
+    match action {
+        Action::EnsureGranted(key) | Action::EnsureRevoked(key) => entitlement(titles, target, key),
+        Action::TransferOwned(heir) => heir.to_string(),
+        Action::EnsureAccount(spec) => {
+            let names: Vec<&str> = spec
+                .attributes
+                .iter()
+                .map(|(name, change)| match change {
+                    AttributeChange::Set(_) | AttributeChange::Clear => name.as_str(),
+                })
+                .collect();
+            names.join(", ")
+        }
+        Action::EnsureState(_)
+        | Action::EndSessions
+        | Action::RevokeCredentials
+        | Action::EnsureAbsent => String::new(),
+    }
+}
+
+/// What a plan would do for a person.
+pub fn person_preview(
+    planned: &PersonPlanned,
+    before: Option<&Person>,
+    titles: &Titles,
+) -> v1::PersonPreview {
+    let identity = planned
+        .identity
+        .as_ref()
+        .or(before.map(|person| &person.identity));
+    let operations = planned.accounts.iter().flat_map(|(target, account)| {
+        account
+            .operations
+            .iter()
+            .map(move |operation| v1::OperationPreview {
+                target: target.to_string(),
+                verb: operation.action.verb().to_owned(),
+                object: object(titles, target, &operation.action),
+                reason: operation.reason.clone(),
+            })
+    });
+    v1::PersonPreview {
+        person: planned.person.to_string(),
+        name: identity.map(Identity::display_name).unwrap_or_default(),
+        kind: planned.kind.as_str().to_owned(),
+        changed: changed(planned, before),
+        effective_at: planned.wake_at.map(instant),
+        operations: operations.collect(),
+    }
+}
+
+/// What HR changed, attribute by attribute; only for somebody who was known.
+fn changed(planned: &PersonPlanned, before: Option<&Person>) -> Vec<String> {
+    let (Some(after), Some(before)) = (&planned.identity, before) else {
+        return match planned.kind {
+            Kind::Leaver if !planned.is_present => vec!["no longer in the file".to_owned()],
+            _ => Vec::new(),
+        };
+    };
+    let old = &before.identity.attributes;
+    let names: std::collections::BTreeSet<&String> =
+        old.keys().chain(after.attributes.keys()).collect();
+    let shown = |value: Option<&Value>| value.map_or("(not said)".to_owned(), text);
+    let mut lines: Vec<String> = names
+        .into_iter()
+        .filter(|name| old.get(*name) != after.attributes.get(*name))
+        .map(|name| {
+            format!(
+                "{name}: {} -> {}",
+                shown(old.get(name)),
+                shown(after.attributes.get(name))
+            )
+        })
+        .collect();
+    if before.phase != planned.phase {
+        lines.push(format!(
+            "{} -> {}",
+            before.phase.as_str(),
+            planned.phase.as_str()
+        ));
+    }
+    lines
+}
+
+/// A value as people read it.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Empty => "(empty)".to_owned(),
+        Value::Text(text) => text.clone(),
+        Value::Boolean(yes) => yes.to_string(),
+        Value::Integer(number) => number.to_string(),
+        Value::Day(day) => day.to_string(),
+        Value::List(items) => items.join(", "),
+    }
+}

@@ -1,0 +1,584 @@
+//! Questions that the ledger answers. Each reads one snapshot, so that an answer belongs together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use muster_core::fact::Cause;
+use muster_core::finding::Severity;
+use muster_core::id::{OperationId, PersonId, PlanId, TargetName};
+use muster_core::operation::State;
+use muster_core::person::Person;
+use muster_ledger::{Reader, kept};
+
+use super::{App, present, why};
+use crate::api::v1;
+use crate::error::{API_NOT_HALTED, Fault, FaultKind};
+use crate::server::engine::{
+    AccountFilter, FindingFilter, ListPage, OperationFilter, PersonFilter, ProgressSink,
+};
+
+/// The ledger's failure as an answer.
+pub(crate) fn broken(error: &muster_ledger::Error) -> Fault {
+    Fault::new(FaultKind::Broken, error.code(), crate::error::chain(error))
+        .hint(format!("`muster explain {}` says what to do", error.code()))
+}
+
+fn read(app: &App) -> Result<Reader, Fault> {
+    app.ledger.read().map_err(|error| broken(&error))
+}
+
+impl App {
+    /// The daemon on one page.
+    pub(super) fn status_now(&self) -> Result<v1::Status, Fault> {
+        let reader = read(self)?;
+        let counts = reader.counts().map_err(|error| broken(&error))?;
+        let mut operations: BTreeMap<String, u64> = BTreeMap::new();
+        for (state, count) in counts.operations.values().flatten() {
+            *operations.entry((*state).to_owned()).or_default() += count;
+        }
+        let mut findings: BTreeMap<String, u64> = BTreeMap::new();
+        for kept in reader.findings().map_err(|error| broken(&error))? {
+            let kept = kept.map_err(|error| broken(&error))?;
+            *findings
+                .entry(kept.finding.severity.as_str().to_owned())
+                .or_default() += 1;
+        }
+        Ok(v1::Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: present::instant(self.started_at),
+            now: present::instant(self.clock.now()),
+            config: self.config.file.display().to_string(),
+            policy: self.policy.version().to_string(),
+            journal_entries: counts.entries,
+            feeds: self.feed_statuses(&reader)?,
+            targets: self
+                .targets
+                .keys()
+                .map(|name| self.target_status(name, &counts))
+                .collect(),
+            people: counts
+                .people
+                .iter()
+                .map(|(phase, count)| (phase.as_str().to_owned(), *count))
+                .collect(),
+            operations,
+            findings,
+            held: self.held_now(&reader)?,
+        })
+    }
+
+    fn feed_statuses(&self, reader: &Reader) -> Result<Vec<v1::FeedStatus>, Fault> {
+        let troubles = self
+            .feed_trouble
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone();
+        let mut statuses = Vec::new();
+        for (name, feed) in &self.config.feeds {
+            let kept = reader
+                .feed(name)
+                .map_err(|error| broken(&error))?
+                .unwrap_or_default();
+            let people = if self.config.feeds.len() == 1 {
+                reader.people_count()
+            } else {
+                reader.people_count_of(name)
+            };
+            let people = people.map_err(|error| broken(&error))?;
+            statuses.push(v1::FeedStatus {
+                name: name.to_string(),
+                folder: feed.folder.display().to_string(),
+                kind: feed.kind.as_str().to_owned(),
+                has_hook: feed.hook.is_some(),
+                people,
+                last_file: last_file(&kept),
+                trouble: troubles.get(name).cloned(),
+            });
+        }
+        Ok(statuses)
+    }
+
+    fn target_status(&self, name: &TargetName, counts: &kept::Counts) -> v1::TargetStatus {
+        let target = self.targets.get(name);
+        let trouble = target.and_then(|target| target.trouble());
+        let is_usable = target.is_some_and(|target| target.is_usable());
+        let of_target = counts.operations.get(name);
+        let open: u64 = of_target.into_iter().flat_map(BTreeMap::values).sum();
+        let accounts = counts.accounts.get(name).into_iter().flatten();
+        let kept =
+            accounts.filter(|(state, _)| **state != muster_core::connector::AccountState::Deleted);
+        let answered = self.activity.get(name).map_or(0, |activity| {
+            activity
+                .answered_at_ms
+                .load(std::sync::atomic::Ordering::Relaxed)
+        });
+        let answered = i64::try_from(answered).ok().filter(|ms| *ms > 0);
+        v1::TargetStatus {
+            name: name.to_string(),
+            plugin: target
+                .map(|target| target.config().plugin.clone())
+                .unwrap_or_default(),
+            plugin_version: target
+                .and_then(|target| target.descriptor())
+                .map(|descriptor| descriptor.version),
+            state: match (is_usable, &trouble) {
+                (true, None) => "ready",
+                (true, Some(_)) => "degraded",
+                (false, Some(_)) => "unusable",
+                (false, None) => "starting",
+            }
+            .to_owned(),
+            trouble: trouble.map(|trouble| format!("{} ({})", trouble.text, trouble.code)),
+            accounts: kept.map(|(_, count)| count).sum(),
+            operations_open: open,
+            operations_halted: of_target
+                .and_then(|states| states.get("halted"))
+                .copied()
+                .unwrap_or(0),
+            last_answer_at: answered
+                .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+                .map(present::instant),
+        }
+    }
+
+    /// The files, and the change of the policy, that wait for a person.
+    pub(super) fn held_now(&self, reader: &Reader) -> Result<Vec<v1::Held>, Fault> {
+        let mut held = Vec::new();
+        for name in self.config.feeds.keys() {
+            let kept = reader.feed(name).map_err(|error| broken(&error))?;
+            let Some(file) = kept.and_then(|kept| kept.held) else {
+                continue;
+            };
+            let reasons = file.reasons.iter().map(|code| v1::Finding {
+                code: code.to_string(),
+                severity: Severity::Error.as_str().to_owned(),
+                subject: format!("feed {name}"),
+                text: crate::cli::title_of(code.as_str()),
+                hint: String::new(),
+                since: Some(present::instant(file.at)),
+            });
+            held.push(v1::Held {
+                feed: name.to_string(),
+                file: file.file.name.clone(),
+                file_digest: file.file.digest.to_string(),
+                plan_digest: file.plan_digest.map(|digest| digest.to_string()),
+                since: present::instant(file.at),
+                reasons: reasons.collect(),
+                counts: v1::Counts::default(),
+            });
+        }
+        let policy = self
+            .policy_hold
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone();
+        if let Some(hold) = policy {
+            held.push(v1::Held {
+                feed: String::new(),
+                file: "the policy".to_owned(),
+                file_digest: String::new(),
+                plan_digest: hold.summary.digest.map(|digest| digest.to_string()),
+                since: present::instant(hold.since),
+                reasons: hold
+                    .summary
+                    .exceeded
+                    .iter()
+                    .map(|finding| present::finding(finding, None))
+                    .collect(),
+                counts: present::counts(&hold.summary.counts),
+            });
+        }
+        Ok(held)
+    }
+
+    pub(super) fn people_now(
+        &self,
+        filter: &PersonFilter,
+        page: &ListPage,
+    ) -> Result<v1::Page<v1::PersonRow>, Fault> {
+        let reader = read(self)?;
+        let wanted = filter.text.as_ref().map(|text| text.to_lowercase());
+        let fits = |person: &Person| {
+            let by_text = wanted.as_ref().is_none_or(|text| {
+                person.id.to_string().to_lowercase().contains(text)
+                    || person.identity.display_name().to_lowercase().contains(text)
+            });
+            by_text
+                && filter
+                    .phase
+                    .as_deref()
+                    .is_none_or(|phase| phase == person.phase.as_str())
+        };
+        self.page_of_people(&reader, page, |person, items: &mut Vec<v1::PersonRow>| {
+            if fits(person) {
+                items.push(present::person_row(person));
+            }
+        })
+    }
+
+    pub(super) fn accounts_now(
+        &self,
+        filter: &AccountFilter,
+        page: &ListPage,
+    ) -> Result<v1::Page<v1::Account>, Fault> {
+        let reader = read(self)?;
+        let (known, now) = (self.known.load_full(), self.clock.now());
+        self.page_of_people(&reader, page, |person, items: &mut Vec<v1::Account>| {
+            for target in person.accounts.keys() {
+                if filter
+                    .target
+                    .as_ref()
+                    .is_some_and(|wanted| wanted != target)
+                {
+                    continue;
+                }
+                let account = present::account(person, target, &known.titles, now);
+                let by_state = |account: &v1::Account| {
+                    filter
+                        .state
+                        .as_ref()
+                        .is_none_or(|state| account.state.as_ref() == Some(state))
+                };
+                items.extend(account.filter(by_state));
+            }
+        })
+    }
+
+    pub(super) fn operations_now(
+        &self,
+        filter: &OperationFilter,
+        page: &ListPage,
+    ) -> Result<v1::Page<v1::Operation>, Fault> {
+        let reader = read(self)?;
+        let (known, now) = (self.known.load_full(), self.clock.now());
+        let collect = |person: &Person, items: &mut Vec<v1::Operation>| {
+            for target in person.accounts.keys() {
+                if filter
+                    .target
+                    .as_ref()
+                    .is_some_and(|wanted| wanted != target)
+                {
+                    continue;
+                }
+                let open = present::operations(person, target, &known.titles, now);
+                let by_state = |open: &v1::Operation| {
+                    filter
+                        .state
+                        .as_ref()
+                        .is_none_or(|state| open.state == *state)
+                };
+                items.extend(open.into_iter().filter(by_state));
+            }
+        };
+        if let Some(id) = &filter.person {
+            let mut items = Vec::new();
+            if let Some(person) = reader.person(id).map_err(|error| broken(&error))? {
+                collect(&person, &mut items);
+            }
+            return Ok(v1::Page { items, next: None });
+        }
+        self.page_of_people(&reader, page, collect)
+    }
+
+    /// Walks everybody from the cursor on until the page is full. The cursor is the last person, so a
+    /// page may have a few items more than its limit: one person's items are never parted.
+    #[expect(
+        clippy::unused_self,
+        reason = "reads as a question to the daemon, like its neighbours"
+    )]
+    fn page_of_people<T>(
+        &self,
+        reader: &Reader,
+        page: &ListPage,
+        mut collect: impl FnMut(&Person, &mut Vec<T>),
+    ) -> Result<v1::Page<T>, Fault> {
+        let after = page
+            .cursor
+            .as_deref()
+            .map(PersonId::parse)
+            .transpose()
+            .map_err(|error| {
+                Fault::new(
+                    FaultKind::Refused,
+                    crate::error::API_UNUSABLE,
+                    format!("the cursor is unusable: {error}"),
+                )
+            })?;
+        let mut items = Vec::new();
+        let people = reader
+            .everybody_after(after.as_ref())
+            .map_err(|error| broken(&error))?;
+        for person in people {
+            let person = person.map_err(|error| broken(&error))?;
+            collect(&person, &mut items);
+            if items.len() >= page.limit {
+                return Ok(v1::Page {
+                    items,
+                    next: Some(person.id.to_string()),
+                });
+            }
+        }
+        Ok(v1::Page { items, next: None })
+    }
+
+    pub(super) fn person_now(&self, id: &PersonId) -> Result<v1::Person, Fault> {
+        let person = self.find(id)?;
+        let known = self.known.load_full();
+        Ok(present::person(
+            &person,
+            &self.policy,
+            &known.titles,
+            self.clock.now(),
+        ))
+    }
+
+    fn find(&self, id: &PersonId) -> Result<Person, Fault> {
+        read(self)?
+            .person(id)
+            .map_err(|error| broken(&error))?
+            .ok_or_else(|| {
+                Fault::not_found("person", &id.to_string()).hint("`muster people` lists everybody")
+            })
+    }
+
+    pub(super) fn people_with_key_now(&self, key: &str) -> Result<Vec<PersonId>, Fault> {
+        let people = read(self)?
+            .find_people(key)
+            .map_err(|error| broken(&error))?;
+        Ok(people.into_iter().map(|person| person.id).collect())
+    }
+
+    pub(super) fn findings_now(
+        &self,
+        filter: &FindingFilter,
+        page: &ListPage,
+    ) -> Result<v1::Page<v1::Finding>, Fault> {
+        let reader = read(self)?;
+        let mut found = Vec::new();
+        for kept in reader.findings().map_err(|error| broken(&error))? {
+            let kept = kept.map_err(|error| broken(&error))?;
+            let finding = &kept.finding;
+            let fits = filter
+                .code
+                .as_ref()
+                .is_none_or(|code| finding.code.as_str() == code)
+                && filter
+                    .severity
+                    .as_ref()
+                    .is_none_or(|severity| finding.severity.as_str() == severity);
+            if fits {
+                found.push(kept);
+            }
+        }
+        found.sort_by(|a, b| {
+            let key =
+                |kept: &kept::Finding| (std::cmp::Reverse(kept.finding.severity), kept.first_at);
+            key(a).cmp(&key(b))
+        });
+        let from: usize = page
+            .cursor
+            .as_deref()
+            .and_then(|cursor| cursor.parse().ok())
+            .unwrap_or(0);
+        let until = from.saturating_add(page.limit);
+        let next = (until < found.len()).then(|| until.to_string());
+        let items = found.into_iter().skip(from).take(page.limit);
+        Ok(v1::Page {
+            items: items
+                .map(|kept| present::finding(&kept.finding, Some(kept.first_at)))
+                .collect(),
+            next,
+        })
+    }
+
+    pub(super) fn why_now(
+        &self,
+        id: &PersonId,
+        target: Option<&TargetName>,
+    ) -> Result<v1::Why, Fault> {
+        let person = self.find(id)?;
+        if let Some(target) = target
+            && !self.targets.contains_key(target)
+            && !person.accounts.contains_key(target)
+        {
+            return Err(Fault::not_found("target", target.as_str())
+                .hint("`muster status` lists the targets"));
+        }
+        let reader = read(self)?;
+        let known = self.known.load_full();
+        let source = |plan: PlanId| source_of(&reader, plan);
+        let asked = why::Known {
+            person: &person,
+            policy: &self.policy,
+            titles: &known.titles,
+            now: self.clock.now(),
+            source: &source,
+        };
+        Ok(why::why(&asked, target))
+    }
+
+    /// Where an operation stands: whose it is, and at which target.
+    pub(super) fn locate(&self, id: OperationId) -> Result<(PersonId, TargetName), Fault> {
+        let reader = read(self)?;
+        for person in reader.everybody().map_err(|error| broken(&error))? {
+            let person = person.map_err(|error| broken(&error))?;
+            for (target, account) in &person.accounts {
+                if let Some(operation) = account
+                    .operations
+                    .iter()
+                    .find(|operation| operation.id == id)
+                {
+                    return match operation.state {
+                        State::Waiting { .. } | State::Halted { .. } => {
+                            Ok((person.id.clone(), target.clone()))
+                        }
+                        _ => Err(Fault::new(
+                            FaultKind::Conflict,
+                            API_NOT_HALTED,
+                            format!(
+                                "operation {id} is {} and goes on by itself",
+                                operation.state.name()
+                            ),
+                        )),
+                    };
+                }
+            }
+        }
+        Err(Fault::not_found("open operation", &id.to_string())
+            .hint("`muster operations` lists those that are open"))
+    }
+
+    /// How a plan stands.
+    pub(super) fn plan_status(&self, id: PlanId) -> Result<v1::PlanStatus, Fault> {
+        let reader = read(self)?;
+        let kept = reader.plan(id).map_err(|error| broken(&error))?;
+        let kept = kept.ok_or_else(|| Fault::not_found("plan", &id.to_string()))?;
+        let total = u64::from(kept.plan.counts.operations_total());
+        let (mut open, mut waiting, mut halted) = (0_u64, 0_u64, 0_u64);
+        for target in kept.plan.counts.operations.keys() {
+            for person in reader.people_at(target).map_err(|error| broken(&error))? {
+                let person = person.map_err(|error| broken(&error))?;
+                let of_plan = person
+                    .accounts
+                    .get(target)
+                    .into_iter()
+                    .flat_map(|account| &account.operations);
+                for operation in of_plan.filter(|operation| operation.id.plan == id) {
+                    open += 1;
+                    match operation.state {
+                        State::Halted { .. } => halted += 1,
+                        State::Waiting { .. } | State::Pending { .. } => waiting += 1,
+                        State::Queued
+                        | State::InFlight { .. }
+                        | State::Unknown { .. }
+                        | State::Verifying { .. } => {}
+                    }
+                }
+            }
+        }
+        Ok(v1::PlanStatus {
+            plan: id.0,
+            cause: cause(&kept.plan.cause),
+            made_at: present::instant(kept.at),
+            operations: total,
+            done: total.saturating_sub(open),
+            waiting,
+            halted,
+        })
+    }
+
+    pub(super) fn check_now(&self, progress: &ProgressSink) -> Result<v1::LedgerCheck, Fault> {
+        let told = |at: muster_ledger::check::Progress| {
+            progress.report("checking the journal", at.done, at.total)
+        };
+        let report =
+            muster_ledger::check::check(&self.ledger, told).map_err(|error| broken(&error))?;
+        Ok(ledger_check(&report))
+    }
+}
+
+/// A ledger check as it is answered.
+pub(crate) fn ledger_check(report: &muster_ledger::check::Report) -> v1::LedgerCheck {
+    let listed: BTreeSet<String> = report
+        .differences
+        .iter()
+        .map(|difference| {
+            format!(
+                "{} {}: {}",
+                difference.table, difference.key, difference.what
+            )
+        })
+        .collect();
+    v1::LedgerCheck {
+        is_clean: report.is_clean(),
+        journal_entries: report.entries,
+        people: report.people,
+        format: 1,
+        differences: listed.into_iter().collect(),
+    }
+}
+
+/// What led to a plan, in words.
+fn cause(cause: &Cause) -> String {
+    match cause {
+        Cause::File { feed, name, .. } => format!("file {name} of feed {feed}"),
+        Cause::Policy => "a change of the policy or of what the targets can give".to_owned(),
+        Cause::Date => "a date that was reached".to_owned(),
+        Cause::Operator(name) => format!("order of {name}"),
+    }
+}
+
+/// The file that a plan came from; none for plans that no file asked for.
+fn source_of(reader: &Reader, plan: PlanId) -> Option<v1::Source> {
+    let kept = reader.plan(plan).ok().flatten()?;
+    let Cause::File { feed, name, digest } = &kept.plan.cause else {
+        return Some(v1::Source {
+            feed: String::new(),
+            file: cause(&kept.plan.cause),
+            digest: String::new(),
+            row: None,
+            plan: plan.0,
+            at: present::instant(kept.at),
+        });
+    };
+    Some(v1::Source {
+        feed: feed.to_string(),
+        file: name.clone(),
+        digest: digest.to_string(),
+        row: None,
+        plan: plan.0,
+        at: present::instant(kept.at),
+    })
+}
+
+/// The last file of a feed, whatever became of it.
+fn last_file(kept: &kept::Feed) -> Option<v1::FileSeen> {
+    let seen = |file: &muster_core::fact::FeedFile,
+                result: &str,
+                at: Timestamp,
+                plan: Option<PlanId>| v1::FileSeen {
+        name: file.name.clone(),
+        digest: file.digest.to_string(),
+        rows: file.content.row_count,
+        result: result.to_owned(),
+        at: present::instant(at),
+        plan: plan.map(|plan| plan.0),
+    };
+    let accepted = kept
+        .accepted
+        .as_ref()
+        .map(|kept| (kept.at, seen(&kept.file, "accepted", kept.at, kept.plan)));
+    let held = kept
+        .held
+        .as_ref()
+        .map(|kept| (kept.at, seen(&kept.file, "held", kept.at, None)));
+    let rejected = kept
+        .rejected
+        .as_ref()
+        .map(|kept| (kept.at, seen(&kept.file, "rejected", kept.at, None)));
+    [accepted, held, rejected]
+        .into_iter()
+        .flatten()
+        .max_by_key(|(at, _)| *at)
+        .map(|(_, seen)| seen)
+}

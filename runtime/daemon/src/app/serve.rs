@@ -1,0 +1,284 @@
+//! `muster serve`: opens everything, runs until told to stop, and closes in the right order.
+//!
+//! Start: ledger, plugins, what the targets can give, a plan for everybody (the policy may have
+//! changed while nobody ran), then doors, drivers, dates and feeds. Stop: doors and feeds first, so
+//! that nothing new begins; the drivers wait for the calls that are out; the ledger last.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use muster_core::fact::Fact;
+use muster_core::finding::Finding;
+use muster_core::id::TargetName;
+use muster_core::operation::RetryPolicy;
+use muster_core::policy::Policy;
+use muster_host::{Host, HostOptions};
+use muster_ledger::{Committer, Ledger, committer};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+use super::engine::Daemon;
+use super::{App, Known};
+use crate::clock::Clock;
+use crate::config::{Config, Environment};
+use crate::driver::{Activity, Driver};
+use crate::error::{API_BROKEN, Coded, Fault, FaultKind, chain};
+use crate::feeds::{self, Feed};
+use crate::plugins::{Library, REFUSED};
+use crate::server::listen::Doors;
+use crate::targets::Connected;
+use crate::{reconcile, replan};
+
+/// How long the first plan waits for targets to say what they can give.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the calls that are out may take at a stop; afterwards they are looked at at the next
+/// start.
+const LAST_CALLS: Duration = Duration::from_secs(30);
+
+/// Runs the daemon until SIGTERM, SIGINT or `stop`.
+pub async fn serve(config: Config, environment: Environment, clock: Clock) -> Result<(), Fault> {
+    let (stopper, stop) = watch::channel(false);
+    let signals = tokio::spawn(async move {
+        wait_for_signal().await;
+        tracing::info!("stopping");
+        stopper.send_replace(true);
+        // Keeps the channel open: a closed one would end the loops at once.
+        stopper.closed().await;
+    });
+    let served = run(config, environment, clock, stop).await;
+    signals.abort();
+    served
+}
+
+/// Runs the daemon until `stop` turns true.
+pub async fn run(
+    config: Config,
+    environment: Environment,
+    clock: Clock,
+    stop: watch::Receiver<bool>,
+) -> Result<(), Fault> {
+    let doors = Doors::open(config.daemon.listen, &config.daemon.socket()).await;
+    let doors = doors.map_err(|error| {
+        Fault::new(FaultKind::Broken, error.code(), chain(&error)).hint(error.hint())
+    })?;
+    let app = Arc::new(assemble(config, environment, clock)?);
+    let said = app.library.look().await;
+    say(&app, said);
+    app.refresh_known().map_err(|error| broken(&error))?;
+    let mut tasks: JoinSet<()> = JoinSet::new();
+    let engine: Arc<dyn crate::server::engine::Engine> = Arc::new(Daemon(Arc::clone(&app)));
+    if let Some(address) = doors.address() {
+        tracing::info!(%address, "listening");
+    }
+    let file_bytes_max = app.config.daemon.file_bytes_max;
+    let door_stop = stop.clone();
+    tasks.spawn(async move { doors.serve(engine, file_bytes_max, door_stop).await });
+    reconcile::first(&app, PATIENCE).await;
+    app.refresh_known().map_err(|error| broken(&error))?;
+    if let Err(error) = replan::everybody(&app).await {
+        return Err(Fault::new(FaultKind::Broken, API_BROKEN, chain(&error))
+            .hint("`muster ledger check` looks for damage"));
+    }
+    let mut drivers = start(&app, &stop, &mut tasks)?;
+    app.ready.store(true, Ordering::Release);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), policy = %app.policy.version(), "ready");
+    stopped(stop).await;
+    app.ready.store(false, Ordering::Release);
+    while tasks.join_next().await.is_some() {}
+    let last_calls = async { while drivers.join_next().await.is_some() {} };
+    if tokio::time::timeout(LAST_CALLS, last_calls).await.is_err() {
+        tracing::warn!("some calls are still out; they are looked at at the next start");
+    }
+    app.committer.stop();
+    Ok(())
+}
+
+fn broken(error: &muster_ledger::Error) -> Fault {
+    let hint = format!("`muster explain {}` says what to do", error.code());
+    Fault::new(FaultKind::Broken, error.code(), chain(error)).hint(hint)
+}
+
+fn assemble(config: Config, environment: Environment, clock: Clock) -> Result<App, Fault> {
+    for folder in [&config.daemon.data, &config.daemon.plugins] {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Fault::new(
+                FaultKind::Broken,
+                API_BROKEN,
+                format!("could not make the folder {}: {error}", folder.display()),
+            )
+            .hint("make it, or name another one in muster.toml")
+        })?;
+    }
+    let ledger = Ledger::open(&config.daemon.ledger(), &muster_ledger::Options::default())
+        .map_err(|error| broken(&error))?;
+    let committer = Committer::start(ledger.clone(), committer::Options::default())
+        .map_err(|error| broken(&error))?;
+    let policy = Policy::compile(config.policy.clone()).map_err(|findings| {
+        let first = findings.into_iter().next();
+        first.map_or_else(
+            || Fault::new(FaultKind::Refused, API_BROKEN, "the policy cannot be used"),
+            |finding| Fault::new(FaultKind::Refused, finding.code, finding.text).hint(finding.hint),
+        )
+    })?;
+    let options = HostOptions {
+        cache: Some(config.daemon.plugin_cache()),
+        clock: clock.for_host(),
+        ..HostOptions::default()
+    };
+    let host = Host::new(options).map_err(|error| {
+        Fault::new(
+            FaultKind::Broken,
+            muster_core::finding::Code::new(error.code()),
+            chain(&error),
+        )
+        .hint(error.hint())
+    })?;
+    let targets: BTreeMap<TargetName, Arc<Connected>> = config
+        .targets
+        .iter()
+        .map(|(name, target)| (name.clone(), Arc::new(Connected::new(target.clone()))))
+        .collect();
+    let connected: Vec<Arc<Connected>> = targets.values().cloned().collect();
+    let library = Library::new(
+        host,
+        &config.daemon.plugins,
+        clock.clone(),
+        environment.clone(),
+        &connected,
+    );
+    Ok(App {
+        started_at: clock.now(),
+        activity: targets
+            .keys()
+            .map(|name| (name.clone(), Arc::default()))
+            .collect(),
+        wakes: targets
+            .keys()
+            .map(|name| (name.clone(), Arc::new(Notify::new())))
+            .collect(),
+        config,
+        environment,
+        clock,
+        ledger,
+        committer,
+        policy,
+        library,
+        targets,
+        known: ArcSwap::from_pointee(Known::default()),
+        policy_hold: Mutex::default(),
+        feed_trouble: Mutex::default(),
+        ready: AtomicBool::new(false),
+        planning: tokio::sync::Mutex::new(()),
+        dates: Notify::new(),
+    })
+}
+
+/// Starts what runs beside each other. The drivers end last, so they are kept apart.
+fn start(
+    app: &Arc<App>,
+    stop: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) -> Result<JoinSet<()>, Fault> {
+    let mut drivers = JoinSet::new();
+    for (name, target) in &app.targets {
+        let driver = Driver {
+            ledger: app.ledger.clone(),
+            committer: app.committer.clone(),
+            clock: app.clock.clone(),
+            target: Arc::clone(target),
+            retry: RetryPolicy {
+                attempts_max: target.config().limits.attempts_max,
+                ..RetryPolicy::default()
+            },
+            wake: app.wakes.get(name).cloned().unwrap_or_default(),
+            activity: app
+                .activity
+                .get(name)
+                .cloned()
+                .unwrap_or_else(|| Arc::new(Activity::default())),
+        };
+        drivers.spawn(driver.run(stop.clone()));
+        tasks.spawn(reconcile::run(
+            Arc::clone(app),
+            Arc::clone(target),
+            stop.clone(),
+        ));
+    }
+    for (name, config) in &app.config.feeds {
+        let feed = Feed::new(config, app.config.daemon.file_bytes_max).map_err(|errors| {
+            let text = errors.first().map(ToString::to_string).unwrap_or_default();
+            Fault::new(
+                FaultKind::Refused,
+                API_BROKEN,
+                format!("the mapping of feed `{name}` cannot be used: {text}"),
+            )
+        })?;
+        tasks.spawn(feeds::run(Arc::clone(app), feed, stop.clone()));
+    }
+    tasks.spawn(replan::dates(Arc::clone(app), stop.clone()));
+    let (watched, plugin_stop) = (Arc::clone(app), stop.clone());
+    tasks.spawn(async move {
+        let told = Arc::clone(&watched);
+        watched
+            .library
+            .watch(plugin_stop, move |said| say(&told, said))
+            .await;
+    });
+    Ok(drivers)
+}
+
+/// Keeps what the library said as findings, and lets the planner know of new descriptors.
+fn say(app: &Arc<App>, said: Vec<(String, Option<Finding>)>) {
+    let serves = said.iter().any(|(_, finding)| finding.is_none());
+    let facts: Vec<Fact> = said
+        .into_iter()
+        .map(|(name, finding)| match finding {
+            Some(finding) => {
+                tracing::error!(plugin = name, reason = finding.text, "plugin refused");
+                Fact::FindingOpened(finding)
+            }
+            None => Fact::FindingClosed {
+                code: REFUSED,
+                subject: format!("plugin {name}"),
+            },
+        })
+        .collect();
+    if serves && let Err(error) = app.refresh_known() {
+        tracing::error!(%error, "could not read what the targets can give");
+    }
+    let app = Arc::clone(app);
+    tokio::spawn(async move {
+        app.say(facts).await;
+        app.wake_all();
+    });
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        if stop.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        tracing::error!(
+            "signals cannot be waited for; stop the daemon with SIGKILL, nothing is lost"
+        );
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

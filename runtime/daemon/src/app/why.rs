@@ -1,0 +1,257 @@
+//! The answer to `why`: what a person has at each target and because of what, what not and why not.
+//! Pure: the caller brings the person, the policy and where plans came from.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use muster_core::connector::{AccountState, EntitlementKey};
+use muster_core::id::{PlanId, TargetName};
+use muster_core::identity::{Phase, Value};
+use muster_core::operation::State;
+use muster_core::person::{Account, Grant, Justification, Person};
+use muster_core::policy::{Policy, Role};
+
+use crate::api::v1;
+use crate::app::present::{self, Titles};
+
+/// What the answer is made from.
+pub struct Known<'a> {
+    /// The person.
+    pub person: &'a Person,
+    /// The policy that decides now.
+    pub policy: &'a Policy,
+    /// What entitlements are called.
+    pub titles: &'a Titles,
+    /// The daemon's clock.
+    pub now: Timestamp,
+    /// Where a plan came from.
+    pub source: &'a dyn Fn(PlanId) -> Option<v1::Source>,
+}
+
+/// Answers for one target, or for every one that the policy or the ledger knows of.
+pub fn why(known: &Known<'_>, target: Option<&TargetName>) -> v1::Why {
+    let person = known.person;
+    let all = person.accounts.keys().chain(known.policy.targets().keys());
+    let names: std::collections::BTreeSet<&TargetName> = all
+        .filter(|name| target.is_none_or(|wanted| wanted == *name))
+        .collect();
+    v1::Why {
+        person: person.id.to_string(),
+        name: person.identity.display_name(),
+        phase: person.phase.as_str().to_owned(),
+        phase_because: phase_because(person),
+        policy: known.policy.version().to_string(),
+        source: (known.source)(person.plan),
+        targets: names
+            .into_iter()
+            .map(|name| at_target(known, name))
+            .collect(),
+    }
+}
+
+fn phase_because(person: &Person) -> String {
+    let employment = &person.identity.employment;
+    let date = |at: Option<Timestamp>| at.map_or("no date".to_owned(), |at| at.to_string());
+    match person.phase {
+        Phase::Prehire => format!("the first day begins at {}", date(employment.starts_at)),
+        Phase::Active | Phase::Leave => match employment.ends_at {
+            Some(end) => format!("employed; the last day ends at {end}"),
+            None => "employed; HR names no last day".to_owned(),
+        },
+        Phase::Ended if !person.is_present => {
+            "the last complete file no longer has this person".to_owned()
+        }
+        Phase::Ended => match employment.ends_at {
+            Some(end) => format!("the last day ended at {end}"),
+            None => "HR says that the employment has ended".to_owned(),
+        },
+    }
+}
+
+fn at_target(known: &Known<'_>, target: &TargetName) -> v1::WhyTarget {
+    let person = known.person;
+    let none = Account::default();
+    let account = person.accounts.get(target).unwrap_or(&none);
+    let roles = known
+        .policy
+        .explain(&person.id, &person.identity, person.phase);
+    let is_here = person.phase != Phase::Ended;
+    let mut has = Vec::new();
+    let mut has_not = Vec::new();
+    let mut for_account = Vec::new();
+    for (role, holds) in roles
+        .iter()
+        .filter(|(role, _)| role.access.contains_key(target))
+    {
+        if is_here && matches!(holds, Ok(true)) {
+            for_account.push(because(known, role));
+        } else {
+            has_not.push(why_not(known, target, role, is_here));
+        }
+    }
+    if account.is_wanted || account.exists() {
+        has.push(v1::WhyGrant {
+            entitlement: "account".to_owned(),
+            state: account_state(account).to_owned(),
+            since: None,
+            because: for_account,
+            source: (known.source)(person.plan),
+        });
+    }
+    has.extend(
+        account
+            .grants
+            .iter()
+            .map(|(key, grant)| why_grant(known, target, key, grant)),
+    );
+    v1::WhyTarget {
+        target: target.to_string(),
+        account: account.object.as_ref().map(|object| object.id.clone()),
+        state: account.state.map(|state| state.as_str().to_owned()),
+        summary: summary(account),
+        has,
+        has_not,
+        pending: present::operations(person, target, known.titles, known.now),
+    }
+}
+
+fn account_state(account: &Account) -> &'static str {
+    match (account.is_wanted, account.exists()) {
+        (true, true) => "held",
+        (true, false) => "being-given",
+        (false, _) => "being-taken",
+    }
+}
+
+fn summary(account: &Account) -> String {
+    let halted = account
+        .operations
+        .iter()
+        .filter(|open| matches!(open.state, State::Halted { .. }))
+        .count();
+    let open = account.operations.len();
+    let state = match (account.exists(), account.is_wanted, account.state) {
+        (false, true, _) => "no account yet; one is to be made".to_owned(),
+        (false, false, Some(AccountState::Deleted)) => "the account was deleted".to_owned(),
+        (false, false, _) => "no account, and none is to be had".to_owned(),
+        (true, true, state) => format!(
+            "has the account ({})",
+            state.map_or("-", AccountState::as_str)
+        ),
+        (true, false, state) => {
+            format!(
+                "is to have the account no longer ({})",
+                state.map_or("-", AccountState::as_str)
+            )
+        }
+    };
+    let deletion = account
+        .delete_at
+        .map_or(String::new(), |at| format!("; to be deleted at {at}"));
+    match (open, halted) {
+        (0, _) => format!("{state}{deletion}"),
+        (open, 0) => format!("{state}{deletion}; {open} operations still to do"),
+        (open, halted) => {
+            format!("{state}{deletion}; {open} operations still to do, {halted} need a person")
+        }
+    }
+}
+
+fn why_grant(
+    known: &Known<'_>,
+    target: &TargetName,
+    key: &EntitlementKey,
+    grant: &Grant,
+) -> v1::WhyGrant {
+    let reasons = grant
+        .justifications
+        .iter()
+        .map(|justification| match justification {
+            Justification::Role { role, policy } => {
+                let found = known
+                    .policy
+                    .roles()
+                    .iter()
+                    .find(|candidate| candidate.name == *role);
+                let mut reason = found.map_or_else(
+                    || v1::Because {
+                        role: Some(role.to_string()),
+                        description: "the policy no longer has this role".to_owned(),
+                        rule: None,
+                        policy: None,
+                        values: BTreeMap::new(),
+                    },
+                    |role| because(known, role),
+                );
+                reason.policy = Some(policy.to_string());
+                reason
+            }
+            Justification::Adoption { by } => v1::Because {
+                role: None,
+                description: format!("kept by {by} when the account was taken over"),
+                rule: None,
+                policy: None,
+                values: BTreeMap::new(),
+            },
+        });
+    v1::WhyGrant {
+        entitlement: present::entitlement(known.titles, target, key),
+        state: present::grant_state(grant).to_owned(),
+        since: grant.since.map(present::instant),
+        because: reasons.collect(),
+        source: grant.plan.and_then(known.source),
+    }
+}
+
+fn because(known: &Known<'_>, role: &Role) -> v1::Because {
+    v1::Because {
+        role: Some(role.name.to_string()),
+        description: role.description.clone(),
+        rule: Some(role.when.source().to_owned()),
+        policy: Some(known.policy.version().to_string()),
+        values: values(known, role),
+    }
+}
+
+fn why_not(known: &Known<'_>, target: &TargetName, role: &Role, is_here: bool) -> v1::WhyNot {
+    let person = known.person;
+    let failed = if is_here {
+        known
+            .policy
+            .missing(role, &person.id, &person.identity, person.phase)
+    } else {
+        vec!["the employment has ended, so no role applies".to_owned()]
+    };
+    let gives = role
+        .access
+        .get(target)
+        .into_iter()
+        .flatten()
+        .map(ToString::to_string);
+    v1::WhyNot {
+        role: role.name.to_string(),
+        description: role.description.clone(),
+        gives: gives.collect(),
+        rule: role.when.source().to_owned(),
+        failed,
+        values: values(known, role),
+    }
+}
+
+/// The values that a rule looks at; `null` where HR says nothing.
+fn values(known: &Known<'_>, role: &Role) -> BTreeMap<String, serde_json::Value> {
+    let person = known.person;
+    let value = |name: &str| match name {
+        "key" => Some(Value::Text(person.id.key.to_string())),
+        "feed" => Some(Value::Text(person.id.feed.to_string())),
+        "phase" => Some(Value::Text(person.phase.as_str().to_owned())),
+        name => person.identity.attributes.get(name).cloned(),
+    };
+    let shown =
+        |name: &str| value(name).map_or(serde_json::Value::Null, |held| present::value(&held));
+    role.when
+        .names()
+        .iter()
+        .map(|name| (name.clone(), shown(name)))
+        .collect()
+}

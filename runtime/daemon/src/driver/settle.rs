@@ -1,0 +1,201 @@
+//! Records what a step led to, and the findings that go with it.
+
+use muster_core::connector::Problem;
+use muster_core::fact::Fact;
+use muster_core::finding::{Code, Finding, Severity};
+use muster_core::id::{PersonId, TargetName};
+use muster_core::operation::{Change, Event, Operation, RetryPolicy, State, decide};
+use muster_ledger::{Error, Writer};
+
+use super::work::Claim;
+
+/// An operation waits for a person.
+pub(crate) const HALTED: Code = Code::new("OP-001");
+/// What takes access away has not succeeded yet, and is tried again.
+pub(crate) const EXPOSED: Code = Code::new("OP-002");
+/// What gives access has not succeeded after several attempts, and is tried again.
+pub(crate) const DELAYED: Code = Code::new("OP-003");
+/// A target does not accept the credentials, or has not been granted what it needs.
+pub(crate) const REFUSED: Code = Code::new("OP-004");
+/// No seat or quota is left.
+pub(crate) const NO_CAPACITY: Code = Code::new("OP-005");
+/// Something could not be reached and lives until it expires.
+pub(crate) const UNREACHABLE: Code = Code::new("OP-006");
+/// One account at an app would belong to two people.
+pub(crate) const CLAIMED_TWICE: Code = Code::new("OP-007");
+
+/// Attempts after which giving access is late enough to say so.
+const DELAYED_ATTEMPTS: u32 = 3;
+
+/// A step that was taken.
+pub(super) struct Settled<'a> {
+    pub(super) person: &'a PersonId,
+    pub(super) target: &'a TargetName,
+    pub(super) taken: &'a Claim,
+    pub(super) event: &'a Event,
+    pub(super) retry: &'a RetryPolicy,
+}
+
+/// Records what the step led to, and gives it.
+pub(super) fn record(writer: &mut Writer<'_>, settled: &Settled<'_>) -> Result<Change, Error> {
+    let operation = &settled.taken.operation;
+    let change = decide(operation, settled.event.clone(), writer.at(), settled.retry);
+    let fact = |change: Change| Fact::OperationChanged {
+        person: settled.person.clone(),
+        target: settled.target.clone(),
+        operation: operation.id,
+        change,
+    };
+    match writer.record(fact(change.clone())) {
+        Ok(_) => {}
+        // The app's account is another person's. Nobody gets it a second time; a person decides.
+        Err(Error::LinkedTwice { holder, .. }) => {
+            let problem = Problem::Conflict(None);
+            let text = format!("the account that the app gave belongs to {holder} already");
+            writer.record(fact(Change::Halted {
+                problem,
+                account: None,
+            }))?;
+            let finding = Finding::new(CLAIMED_TWICE, Severity::Error, subject(settled), text)
+                .hint("see at the app whose account it is; correct the keys, or the account there");
+            writer.record(Fact::FindingOpened(finding))?;
+            return Ok(change);
+        }
+        Err(error) => return Err(error),
+    }
+    for fact in findings(settled, operation, &change) {
+        writer.record(fact)?;
+    }
+    Ok(change)
+}
+
+fn subject(settled: &Settled<'_>) -> String {
+    format!(
+        "{} at {}, operation {}",
+        settled.person, settled.target, settled.taken.operation.id
+    )
+}
+
+/// The findings that a change opens and closes.
+fn findings(settled: &Settled<'_>, operation: &Operation, change: &Change) -> Vec<Fact> {
+    let subject = subject(settled);
+    let opened = |code: Code, severity: Severity, text: String, hint: &str| {
+        Fact::FindingOpened(Finding::new(code, severity, subject.clone(), text).hint(hint))
+    };
+    let verb = operation.action.verb();
+    let unreached = |text: &String| {
+        let hint = "it ends by itself; where that is too late, end it at the app";
+        opened(
+            UNREACHABLE,
+            Severity::Warning,
+            format!("{verb} could not reach {text}"),
+            hint,
+        )
+    };
+    let attempt = operation.state.attempt();
+    match change {
+        Change::Halted { problem, .. } => {
+            let hint = "put it right at the app or in the policy, then `muster operations retry`";
+            vec![opened(
+                HALTED,
+                Severity::Error,
+                format!("{verb} waits for a person: {}", problem.text()),
+                hint,
+            )]
+        }
+        Change::Deferred { until, problem } => {
+            let text = format!(
+                "{verb}, attempt {attempt}: {}; next attempt at {until}",
+                problem.text()
+            );
+            match of_deferral(problem, operation, attempt) {
+                Some((code, severity, hint)) => vec![opened(code, severity, text, hint)],
+                None => Vec::new(),
+            }
+        }
+        Change::Lost { observe_at, text } if attempt >= DELAYED_ATTEMPTS => {
+            let (code, severity) = if operation.action.is_removal() {
+                (EXPOSED, Severity::Error)
+            } else {
+                (DELAYED, Severity::Warning)
+            };
+            let text = format!(
+                "{verb}, attempt {attempt}: {text}; the app is looked at again at {observe_at}"
+            );
+            vec![opened(
+                code,
+                severity,
+                text,
+                "see whether the app can be reached and answers",
+            )]
+        }
+        Change::Completed(result) => {
+            let mut facts = closed(operation, &subject, attempt);
+            facts.extend(result.unreachable.iter().map(unreached));
+            facts
+        }
+        Change::Answered { result, .. } => result.unreachable.iter().map(unreached).collect(),
+        Change::Lost { .. }
+        | Change::Dispatched { .. }
+        | Change::LeftPending { .. }
+        | Change::Found { .. } => Vec::new(),
+    }
+}
+
+/// Which finding a deferral is worth; none while it is only a matter of a moment.
+fn of_deferral(
+    problem: &Problem,
+    operation: &Operation,
+    attempt: u32,
+) -> Option<(Code, Severity, &'static str)> {
+    match problem {
+        Problem::Unauthenticated(_) | Problem::Forbidden(_) | Problem::Denied(_) => Some((
+            REFUSED,
+            Severity::Error,
+            "correct the target's credentials or permissions; it goes on by itself",
+        )),
+        Problem::NoCapacity(_) => Some((
+            NO_CAPACITY,
+            Severity::Warning,
+            "buy or free a seat; it goes on by itself",
+        )),
+        _ if operation.action.is_removal() && attempt > 1 => Some((
+            EXPOSED,
+            Severity::Error,
+            "access is still open; see whether the app can be reached",
+        )),
+        _ if attempt >= DELAYED_ATTEMPTS => Some((
+            DELAYED,
+            Severity::Warning,
+            "see whether the app can be reached; it goes on by itself",
+        )),
+        _ => None,
+    }
+}
+
+/// Closes what was said of the operation while it did not succeed.
+fn closed(operation: &Operation, subject: &str, attempt: u32) -> Vec<Fact> {
+    // A first attempt that succeeds has left no finding behind, and that is nearly every one.
+    let is_clean = attempt <= 1
+        && matches!(
+            operation.state,
+            State::InFlight { .. } | State::Verifying { .. }
+        );
+    if is_clean {
+        return Vec::new();
+    }
+    [
+        HALTED,
+        EXPOSED,
+        DELAYED,
+        REFUSED,
+        NO_CAPACITY,
+        CLAIMED_TWICE,
+    ]
+    .into_iter()
+    .map(|code| Fact::FindingClosed {
+        code,
+        subject: subject.to_owned(),
+    })
+    .collect()
+}

@@ -1,0 +1,324 @@
+//! The plugins folder: loads what the targets need, and swaps a file that changed while calls go on.
+//!
+//! A new file is read, checked, compiled and asked what it is, and asked of every target whether its
+//! settings and credentials fit, all before anything changes. Then the slot is swapped: the next
+//! call runs on the new version, and calls that are out end on the old one. A file that does not
+//! pass leaves the old version serving, and the reason is kept where people look.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use muster_core::finding::{Code, Finding, Severity};
+use muster_core::id::Digest;
+use muster_host::{Host, LoadError, Plugin, Slot};
+use notify::Watcher as _;
+use tokio::sync::{Notify, watch};
+
+use crate::clock::Clock;
+use crate::config::Environment;
+use crate::targets::{Connected, Trouble};
+
+/// How often the folder is looked at beside its events, which network file systems do not send.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// A plugin file is refused; what served before goes on serving.
+pub const REFUSED: Code = Code::new("PLG-030");
+
+/// The plugins that the targets use.
+pub struct Library {
+    host: Host,
+    folder: PathBuf,
+    clock: Clock,
+    environment: Environment,
+    entries: Mutex<BTreeMap<String, Entry>>,
+    /// Rung after a version went into service.
+    changed: Arc<Notify>,
+}
+
+struct Entry {
+    targets: Vec<Arc<Connected>>,
+    slot: Option<Arc<Slot>>,
+    since: Option<Timestamp>,
+    seen: Option<Stamp>,
+    trouble: Option<Trouble>,
+}
+
+/// What a file looks like from outside; where it is the same, the file is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Stamp {
+    modified: Option<std::time::SystemTime>,
+    bytes: u64,
+    inode: u64,
+}
+
+/// How a plugin stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The file's name without `.wasm`.
+    pub name: String,
+    /// What serves; none where no file ever passed.
+    pub plugin: Option<Arc<Plugin>>,
+    /// Since when it serves.
+    pub since: Option<Timestamp>,
+    /// Names of the targets that use it.
+    pub targets: Vec<String>,
+    /// Why the newest file does not serve.
+    pub trouble: Option<Trouble>,
+}
+
+/// What came of looking at a file.
+enum Looked {
+    Same,
+    Served,
+    Refused(Trouble),
+}
+
+impl Library {
+    /// A library for these targets. Nothing is loaded yet.
+    pub fn new(
+        host: Host,
+        folder: &Path,
+        clock: Clock,
+        environment: Environment,
+        targets: &[Arc<Connected>],
+    ) -> Self {
+        let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
+        for target in targets {
+            let entry = entries
+                .entry(target.config().plugin.clone())
+                .or_insert_with(|| Entry {
+                    targets: Vec::new(),
+                    slot: None,
+                    since: None,
+                    seen: None,
+                    trouble: None,
+                });
+            entry.targets.push(Arc::clone(target));
+        }
+        Self {
+            host,
+            folder: folder.to_owned(),
+            clock,
+            environment,
+            entries: Mutex::new(entries),
+            changed: Arc::new(Notify::new()),
+        }
+    }
+
+    /// The host that runs the plugins.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Rung after a version went into service.
+    pub fn changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.changed)
+    }
+
+    /// How each plugin stands.
+    pub fn standings(&self) -> Vec<Standing> {
+        let entries = self.lock();
+        let standing = |(name, entry): (&String, &Entry)| Standing {
+            name: name.clone(),
+            plugin: entry.slot.as_ref().map(|slot| slot.current()),
+            since: entry.since,
+            targets: entry
+                .targets
+                .iter()
+                .map(|target| target.name().to_string())
+                .collect(),
+            trouble: entry.trouble.clone(),
+        };
+        entries.iter().map(standing).collect()
+    }
+
+    /// Plugin files in the folder that no target uses.
+    pub fn unused(&self) -> Vec<PathBuf> {
+        let entries = self.lock();
+        let Ok(files) = std::fs::read_dir(&self.folder) else {
+            return Vec::new();
+        };
+        let mut unused: Vec<PathBuf> = files
+            .filter_map(|file| Some(file.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|end| end == "wasm"))
+            .filter(|path| {
+                let name = path
+                    .file_stem()
+                    .map(|name| name.to_string_lossy().into_owned());
+                name.is_some_and(|name| !entries.contains_key(&name))
+            })
+            .collect();
+        unused.sort();
+        unused
+    }
+
+    /// Looks at every file that a target needs, and takes what changed. Gives what is to be said.
+    pub async fn look(&self) -> Vec<(String, Option<Finding>)> {
+        let names: Vec<String> = self.lock().keys().cloned().collect();
+        let mut said = Vec::new();
+        for name in names {
+            match self.look_at(&name).await {
+                Looked::Same => {}
+                Looked::Served => {
+                    self.changed.notify_waiters();
+                    said.push((name, None));
+                }
+                Looked::Refused(trouble) => {
+                    let text = format!("{} ({})", trouble.text, trouble.code);
+                    let finding =
+                        Finding::new(REFUSED, Severity::Error, format!("plugin {name}"), text);
+                    said.push((name, Some(finding.hint(trouble.hint))));
+                }
+            }
+        }
+        said
+    }
+
+    async fn look_at(&self, name: &str) -> Looked {
+        let path = self.folder.join(format!("{name}.wasm"));
+        let stamp = stamp(&path);
+        let (known, has_trouble, targets, slot) = {
+            let entries = self.lock();
+            let Some(entry) = entries.get(name) else {
+                return Looked::Same;
+            };
+            (
+                entry.seen,
+                entry.trouble.is_some(),
+                entry.targets.clone(),
+                entry.slot.clone(),
+            )
+        };
+        if stamp.is_some() && stamp == known {
+            return Looked::Same;
+        }
+        // A file that was taken away leaves the loaded version serving.
+        if stamp.is_none() && (known.is_some() || has_trouble) && slot.is_some() {
+            return Looked::Same;
+        }
+        let loaded = self.host.load(&path).await;
+        let taken = loaded
+            .map_err(|error| of_load(&error))
+            .and_then(|plugin| self.take(name, &plugin, &targets, slot.as_ref()));
+        let mut entries = self.lock();
+        let Some(entry) = entries.get_mut(name) else {
+            return Looked::Same;
+        };
+        entry.seen = stamp;
+        match taken {
+            Ok(slot) => {
+                entry.slot = Some(slot);
+                entry.since = Some(self.clock.now());
+                entry.trouble = None;
+                Looked::Served
+            }
+            Err(trouble) => {
+                let is_news = entry.trouble.as_ref() != Some(&trouble);
+                entry.trouble = Some(trouble.clone());
+                if entry.slot.is_none() {
+                    entry
+                        .targets
+                        .iter()
+                        .for_each(|target| target.set_trouble(Some(trouble.clone())));
+                }
+                if is_news {
+                    Looked::Refused(trouble)
+                } else {
+                    Looked::Same
+                }
+            }
+        }
+    }
+
+    /// Puts a loaded plugin into service.
+    fn take(
+        &self,
+        name: &str,
+        plugin: &Arc<Plugin>,
+        targets: &[Arc<Connected>],
+        slot: Option<&Arc<Slot>>,
+    ) -> Result<Arc<Slot>, Trouble> {
+        for target in targets {
+            target.check_fits(plugin)?;
+        }
+        let version = plugin.descriptor().version.as_str();
+        let digest = short(plugin.digest());
+        if let Some(slot) = slot {
+            let old = slot.swap(Arc::clone(plugin));
+            let from = old.descriptor().version.as_str();
+            tracing::info!(plugin = name, from, version, digest, "plugin swapped");
+            return Ok(Arc::clone(slot));
+        }
+        let slot = Arc::new(Slot::new(Arc::clone(plugin)));
+        tracing::info!(plugin = name, version, digest, "plugin loaded");
+        for target in targets {
+            // One target that does not fit is its own trouble; the others are served.
+            if let Err(trouble) = target.connect(&self.host, &slot, &self.environment) {
+                tracing::error!(target_name = %target.name(), code = trouble.code, reason = trouble.text, "target cannot be used");
+            }
+        }
+        Ok(slot)
+    }
+
+    /// Watches the folder until `stop` says so. `say` is told what was refused and what serves.
+    pub async fn watch(
+        &self,
+        mut stop: watch::Receiver<bool>,
+        say: impl Fn(Vec<(String, Option<Finding>)>),
+    ) {
+        let hint = Arc::new(Notify::new());
+        let _watcher = self.watcher(&hint);
+        while !*stop.borrow() {
+            tokio::select! {
+                () = hint.notified() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                changed = stop.changed() => if changed.is_err() { break },
+            }
+            let said = self.look().await;
+            if !said.is_empty() {
+                say(said);
+            }
+        }
+    }
+
+    /// Events of the file system are hints to look; without them the timer does it.
+    fn watcher(&self, hint: &Arc<Notify>) -> Option<notify::RecommendedWatcher> {
+        let ring = Arc::clone(hint);
+        let made = notify::recommended_watcher(move |_event| ring.notify_one());
+        let watched = made.and_then(|mut watcher| {
+            watcher.watch(&self.folder, notify::RecursiveMode::NonRecursive)?;
+            Ok(watcher)
+        });
+        watched
+            .inspect_err(
+                |error| tracing::warn!(%error, "the plugins folder is looked at on a timer only"),
+            )
+            .ok()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The first 12 digits of a digest, as people see it.
+pub fn short(digest: Digest) -> String {
+    digest.to_string().chars().take(12).collect()
+}
+
+fn of_load(error: &LoadError) -> Trouble {
+    Trouble::new(error.code(), &crate::error::chain(error), error.hint())
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = std::fs::metadata(path).ok()?;
+    Some(Stamp {
+        modified: metadata.modified().ok(),
+        bytes: metadata.len(),
+        inode: metadata.ino(),
+    })
+}

@@ -1,0 +1,179 @@
+//! Plans that no file asks for: the policy, the configuration or a catalogue changed, or a date was
+//! reached.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use muster_core::fact::Cause;
+use muster_core::finding::Finding;
+use muster_core::id::Digest;
+use tokio::sync::watch;
+
+use crate::app::{App, PolicyHold};
+use crate::driver;
+use crate::planning::{self, Consent, Failed, Order, Scope, Summary};
+
+/// Most people of one plan that a date leads to; the rest follow in the next one.
+const PEOPLE_PER_DATE_MAX: usize = 10_000;
+
+/// How long the loop of dates sleeps at most, so that a clock that was set is noticed.
+const SLEEP_MAX: Duration = Duration::from_secs(60);
+
+/// Brings everybody to what the policy says now. A plan that takes too much from too many waits.
+pub async fn everybody(app: &Arc<App>) -> Result<Summary, Failed> {
+    let _one_at_a_time = app.planning.lock().await;
+    let summary = make(app, Consent::WithinLimits).await?;
+    let waits = summary.plan.is_none() && !summary.is_empty();
+    let hold = waits.then(|| PolicyHold {
+        summary: summary.clone(),
+        since: app.clock.now(),
+    });
+    if let Some(digest) = summary.digest.filter(|_| waits) {
+        tracing::warn!(
+            digest = crate::plugins::short(digest),
+            "a change of the policy waits for a person"
+        );
+        for finding in held(&summary, digest) {
+            app.open_finding(finding).await;
+        }
+    } else {
+        close_holds(app).await;
+    }
+    *app.policy_hold
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner) = hold;
+    app.wake_all();
+    Ok(summary)
+}
+
+/// Applies the change of the policy that waits, if it is still the one with this digest.
+pub async fn approved(app: &Arc<App>, digest: Digest) -> Result<Summary, Failed> {
+    let _one_at_a_time = app.planning.lock().await;
+    let summary = make(app, Consent::Approved(digest)).await?;
+    if summary.plan.is_some() {
+        *app.policy_hold
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = None;
+        close_holds(app).await;
+        app.wake_all();
+    }
+    Ok(summary)
+}
+
+async fn make(app: &Arc<App>, consent: Consent) -> Result<Summary, Failed> {
+    let planner = Arc::clone(app);
+    let made = tokio::task::spawn_blocking(move || {
+        let known = planner.known.load_full();
+        let limits = planner.limits(None);
+        let order = Order {
+            scope: Scope::Everybody,
+            cause: Cause::Policy,
+            consent,
+            limits: &limits,
+        };
+        planning::make(
+            &planner.ledger,
+            planner.world(&known),
+            order,
+            &mut |_, _| {},
+            &mut |_| Vec::new(),
+        )
+    });
+    made.await
+        .unwrap_or_else(|error| Err(Failed::Row(format!("planning broke off: {error}"))))
+}
+
+fn held(summary: &Summary, digest: Digest) -> Vec<Finding> {
+    let with_digest = |finding: &Finding| {
+        finding.clone().hint(format!(
+            "see `muster apply {0}` for what it would do; with --yes it is applied; or put the policy right",
+            crate::plugins::short(digest)
+        ))
+    };
+    summary.exceeded.iter().map(with_digest).collect()
+}
+
+/// Closes what was said while a change of the policy waited.
+async fn close_holds(app: &App) {
+    use muster_core::fact::Fact;
+    use muster_core::guard::{LEAVERS, MOVERS, REMOVALS, UPDATES};
+    let Ok(reader) = app.ledger.read() else {
+        return;
+    };
+    let mut facts = Vec::new();
+    for code in [LEAVERS, MOVERS, REMOVALS, UPDATES] {
+        if let Ok(Some(_)) = reader.finding(&code, "policy") {
+            facts.push(Fact::FindingClosed {
+                code,
+                subject: "policy".to_owned(),
+            });
+        }
+    }
+    app.say(facts).await;
+}
+
+/// Plans for people whose date has come, until the daemon stops: first days, last days, deletions.
+pub async fn dates(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        let wait = match due(&app).await {
+            Ok(next_at) => next_at.map_or(SLEEP_MAX, |at| {
+                driver::until(at, app.clock.now()).min(SLEEP_MAX)
+            }),
+            Err(error) => {
+                tracing::error!(
+                    error = crate::error::chain(&error),
+                    "could not plan what a date asks for"
+                );
+                Duration::from_secs(5)
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = app.dates.notified() => {}
+            changed = stop.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Plans for everybody whose date has come; gives the next date.
+async fn due(app: &Arc<App>) -> Result<Option<Timestamp>, Failed> {
+    loop {
+        let (now, reader) = (app.clock.now(), app.ledger.read()?);
+        let due = reader.timers_due(now, PEOPLE_PER_DATE_MAX)?;
+        if due.is_empty() {
+            return Ok(reader.next_timer()?);
+        }
+        let people: Vec<_> = due.into_iter().map(|(_, person)| person).collect();
+        tracing::info!(people = people.len(), "dates were reached");
+        let _one_at_a_time = app.planning.lock().await;
+        let planner = Arc::clone(app);
+        let made = tokio::task::spawn_blocking(move || {
+            let known = planner.known.load_full();
+            let limits = planner.limits(None);
+            // HR announced these days, and the files that did were within their limits: a date that
+            // comes is not held, because nobody keeps access after the last day.
+            let order = Order {
+                scope: Scope::People(people),
+                cause: Cause::Date,
+                consent: Consent::Announced,
+                limits: &limits,
+            };
+            planning::make(
+                &planner.ledger,
+                planner.world(&known),
+                order,
+                &mut |_, _| {},
+                &mut |_| Vec::new(),
+            )
+        });
+        let summary = made
+            .await
+            .unwrap_or_else(|error| Err(Failed::Row(format!("planning broke off: {error}"))))?;
+        app.wake_all();
+        if summary.is_empty() {
+            // Nothing moved, so the dates still stand: a rule failed for these people, and a finding says so.
+            return Ok(None);
+        }
+    }
+}

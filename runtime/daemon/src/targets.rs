@@ -1,0 +1,363 @@
+//! A connected app as the rest of the daemon sees it: calls, what it can do, and whether it can be
+//! used just now. A target whose plugin does not load, or whose settings do not fit, is not an error
+//! of the daemon: its operations wait, and the others go on.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use muster_core::connector::{
+    CallContext, Change, Descriptor, Entitlement, EntitlementKey, ObjectRef, Outcome, Problem,
+    RemoteAccount, RemoteCredential, RemoteGrant,
+};
+use muster_core::id::TargetName;
+use muster_core::operation::Action;
+use muster_host::{
+    CallLimits, ClientAuth, ClientCredentials, GrantScope, Host, HostPattern, JwtBearer, Listing,
+    PrivateAccess, PrivateGrant, Scheme, Secret, Slot, Target, TargetOptions,
+};
+use tokio::sync::Notify;
+
+use crate::config;
+
+/// A connected app.
+pub struct Connected {
+    config: config::Target,
+    /// None while there is no plugin that fits.
+    target: ArcSwapOption<Target>,
+    trouble: Mutex<Option<Trouble>>,
+    ready: Notify,
+}
+
+/// Why a target cannot be used, or cannot use the newest plugin.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trouble {
+    /// The code of its page.
+    pub code: String,
+    /// What is wrong, as a sentence without a full stop.
+    pub text: String,
+    /// What to do.
+    pub hint: String,
+}
+
+impl Connected {
+    /// A target that has no plugin yet.
+    pub fn new(config: config::Target) -> Self {
+        Self {
+            config,
+            target: ArcSwapOption::empty(),
+            trouble: Mutex::new(None),
+            ready: Notify::new(),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &TargetName {
+        &self.config.name
+    }
+
+    /// How it is configured.
+    pub fn config(&self) -> &config::Target {
+        &self.config
+    }
+
+    /// How many calls may be out at once.
+    pub fn concurrency(&self) -> usize {
+        self.config.limits.concurrency as usize
+    }
+
+    /// Puts the plugin in a slot to use, with the secrets read now.
+    pub fn connect(
+        &self,
+        host: &Host,
+        slot: &Arc<Slot>,
+        environment: &config::Environment,
+    ) -> Result<(), Trouble> {
+        let made = options(&self.config, environment).and_then(|options| {
+            Target::new(host, Arc::clone(slot), options).map_err(|error| {
+                Trouble::new(error.code(), &crate::error::chain(&error), error.hint())
+            })
+        });
+        match made {
+            Ok(target) => {
+                self.target.store(Some(Arc::new(target)));
+                self.set_trouble(None);
+                self.ready.notify_waiters();
+                Ok(())
+            }
+            Err(trouble) => {
+                self.set_trouble(Some(trouble.clone()));
+                Err(trouble)
+            }
+        }
+    }
+
+    /// Whether a version of the plugin can work with this target's settings and credentials.
+    pub fn check_fits(&self, plugin: &muster_host::Plugin) -> Result<(), Trouble> {
+        match self.target.load().as_ref() {
+            None => Ok(()),
+            Some(target) => target.check_fits(plugin).map_err(|error| {
+                Trouble::new(error.code(), &crate::error::chain(&error), error.hint())
+            }),
+        }
+    }
+
+    /// Says what stands in the way; none where nothing does.
+    pub fn set_trouble(&self, trouble: Option<Trouble>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    /// What stands in the way.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Whether calls can be made.
+    pub fn is_usable(&self) -> bool {
+        self.target.load().is_some()
+    }
+
+    /// Waits until calls can be made again. May not be woken for a target that is usable already.
+    pub async fn became_ready(&self) {
+        self.ready.notified().await;
+    }
+
+    /// What its connector says of itself.
+    pub fn descriptor(&self) -> Option<Descriptor> {
+        self.target
+            .load()
+            .as_ref()
+            .map(|target| target.descriptor())
+    }
+
+    /// How long after an answer an action can be read back.
+    pub fn lag(&self, action: &Action) -> Duration {
+        let Some(target) = self.target.load_full() else {
+            return Duration::ZERO;
+        };
+        let plugin = target.plugin();
+        let descriptor = plugin.descriptor();
+        let lag_ms = match action {
+            Action::EnsureGranted(key) | Action::EnsureRevoked(key) => descriptor
+                .entitlement_kind(&key.kind)
+                .map(|kind| kind.read_after_write_lag_ms),
+            Action::EnsureAccount(_)
+            | Action::EnsureState(_)
+            | Action::EndSessions
+            | Action::RevokeCredentials
+            | Action::TransferOwned(_)
+            | Action::EnsureAbsent => descriptor.people().map(|kind| kind.read_after_write_lag_ms),
+        };
+        Duration::from_millis(u64::from(lag_ms.unwrap_or(0)))
+    }
+
+    /// Brings a change about.
+    pub async fn change(&self, change: &Change, context: &CallContext) -> Result<Outcome, Problem> {
+        self.usable()?.change(change, context).await
+    }
+
+    /// One account.
+    pub async fn read_account(&self, object: &ObjectRef) -> Result<Option<RemoteAccount>, Problem> {
+        self.usable()?.read_account(object).await
+    }
+
+    /// People's accounts that hold one of the keys.
+    pub async fn find_accounts(
+        &self,
+        keys: &[(String, String)],
+    ) -> Result<Vec<RemoteAccount>, Problem> {
+        self.usable()?.find_accounts(None, keys).await
+    }
+
+    /// Grants among which the one of this account and this entitlement has to be, if there is one.
+    pub async fn grants_of(
+        &self,
+        account: &ObjectRef,
+        key: &EntitlementKey,
+    ) -> Result<Listing<RemoteGrant>, Problem> {
+        let target = self.usable()?;
+        let plugin = target.plugin();
+        let by_principal = plugin
+            .descriptor()
+            .entitlement_kind(&key.kind)
+            .is_some_and(|kind| kind.grant_scopes.contains("of-principal"));
+        if by_principal {
+            return target
+                .list_grants(&GrantScope::OfPrincipal(account.clone()))
+                .await;
+        }
+        let mut listing = target
+            .list_grants(&GrantScope::OfEntitlement(key.object(None)))
+            .await?;
+        listing
+            .items
+            .retain(|grant| grant.principal.same_object(account));
+        Ok(listing)
+    }
+
+    /// An account's sessions, tokens and keys.
+    pub async fn credentials_of(
+        &self,
+        account: &ObjectRef,
+    ) -> Result<Listing<RemoteCredential>, Problem> {
+        self.usable()?.list_credentials(Some(account)).await
+    }
+
+    /// Everything that the target can give. Whole only where every kind was read whole.
+    pub async fn entitlements(&self) -> Result<Listing<Entitlement>, Problem> {
+        let target = self.usable()?;
+        let plugin = target.plugin();
+        let mut all = Listing {
+            items: Vec::new(),
+            is_whole: true,
+            why_not: None,
+        };
+        for kind in &plugin.descriptor().entitlement_kinds {
+            let listing = target.list_entitlements(&kind.name).await?;
+            all.items.extend(listing.items);
+            all.is_whole &= listing.is_whole;
+            all.why_not = all.why_not.or(listing.why_not);
+        }
+        Ok(all)
+    }
+
+    /// Everybody's accounts there.
+    pub async fn accounts(&self) -> Result<Listing<RemoteAccount>, Problem> {
+        self.usable()?.list_accounts(None).await
+    }
+
+    /// Tries the target out, changing nothing.
+    pub async fn probe(&self) -> Result<(), Problem> {
+        self.usable()?.probe().await.map(drop)
+    }
+
+    fn usable(&self) -> Result<Arc<Target>, Problem> {
+        self.target
+            .load_full()
+            .ok_or_else(|| Problem::PluginFailed {
+                text: self
+                    .trouble()
+                    .map_or_else(|| "it is not loaded yet".to_owned(), |trouble| trouble.text),
+                sent: false,
+            })
+    }
+}
+
+impl Trouble {
+    /// A trouble with a page.
+    pub fn new(code: &str, text: &str, hint: &str) -> Self {
+        Self {
+            code: code.to_owned(),
+            text: text.to_owned(),
+            hint: hint.to_owned(),
+        }
+    }
+}
+
+/// The target as the host takes it, with the secrets read.
+fn options(
+    config: &config::Target,
+    environment: &config::Environment,
+) -> Result<TargetOptions, Trouble> {
+    let unusable = |text: String, hint: &str| Trouble::new("CFG-020", &text, hint);
+    let mut hosts = Vec::new();
+    for text in &config.hosts {
+        let hint = "a host is written as https://crm.example.com or https://*.example.com";
+        hosts.push(HostPattern::parse(text).map_err(|error| unusable(error.to_string(), hint))?);
+    }
+    let mut private = Vec::new();
+    for text in &config.allow_private {
+        let hint =
+            "write an address such as 10.1.2.3, a network such as 10.0.0.0/8, or a host's name";
+        private.push(
+            text.parse::<PrivateGrant>()
+                .map_err(|error| unusable(error.to_string(), hint))?,
+        );
+    }
+    let mut credentials = BTreeMap::new();
+    for (slot, credential) in &config.secrets {
+        let secret = credential.secret().read(environment).map_err(|error| {
+            Trouble::new(
+                crate::error::Coded::code(&error).as_str(),
+                &crate::error::chain(&error),
+                &crate::error::Coded::hint(&error),
+            )
+        })?;
+        let scheme = scheme(credential, Secret::new(secret.reveal()));
+        credentials.insert(slot.clone(), muster_host::Credential::new(scheme));
+    }
+    let limits = &config.limits;
+    let small = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    Ok(TargetOptions {
+        name: config.name.to_string(),
+        table: Some(format!("[target.{}]", config.name)),
+        settings: config.settings.clone(),
+        hosts,
+        private: PrivateAccess::only(private),
+        credentials,
+        password_slot: None,
+        requests_per_minute: limits.requests_per_minute,
+        limits: CallLimits {
+            memory_bytes: small(limits.memory_bytes_max),
+            time: limits.call_time_max,
+            reply_bytes: small(limits.answer_bytes_max),
+            ..CallLimits::default()
+        },
+        ca_file: None,
+    })
+}
+
+fn scheme(credential: &config::Credential, secret: Secret) -> Scheme {
+    use config::Credential;
+    match credential {
+        Credential::Bearer { .. } => Scheme::Bearer { token: secret },
+        Credential::Basic { user, .. } => Scheme::Basic {
+            username: user.clone(),
+            password: secret,
+        },
+        Credential::Header { header, prefix, .. } => Scheme::Header {
+            name: header.clone(),
+            value: Secret::new(format!("{prefix}{}", secret.expose())),
+        },
+        Credential::OAuth2 {
+            token_url,
+            client_id,
+            in_body,
+            scopes,
+            audience,
+            ..
+        } => Scheme::Oauth2ClientCredentials(ClientCredentials {
+            token_url: token_url.clone(),
+            client_id: client_id.clone(),
+            client_secret: secret,
+            scopes: scopes.clone(),
+            audience: audience.clone(),
+            client_auth: if *in_body {
+                ClientAuth::Form
+            } else {
+                ClientAuth::Basic
+            },
+        }),
+        Credential::JwtBearer {
+            token_url,
+            issuer,
+            subject,
+            audience,
+            scopes,
+            key_id,
+            ..
+        } => Scheme::JwtBearer(JwtBearer {
+            token_url: token_url.clone(),
+            issuer: issuer.clone(),
+            subject: subject.clone(),
+            audience: audience.clone(),
+            scopes: scopes.clone(),
+            private_key: secret,
+            key_id: key_id.clone(),
+        }),
+    }
+}
