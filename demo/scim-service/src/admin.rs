@@ -56,11 +56,9 @@ pub(crate) fn answer(state: &mut State, method: &str, path: &str, body: &[u8]) -
 /// Everything that is kept.
 pub(crate) fn snapshot(store: &Store) -> Value {
     let all = |resource_type| -> Vec<Value> {
-        let views = store.all(resource_type).map(|record| View {
-            store,
-            record,
-            base: "",
-        });
+        let views = store
+            .all(resource_type)
+            .map(|record| View::new(store, record, ""));
         views.map(|view| Value::Object(view.to_json())).collect()
     };
     json!({

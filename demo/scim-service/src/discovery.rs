@@ -131,6 +131,9 @@ fn attribute(attribute: &Attribute) -> Value {
             _ => vec!["external"],
         });
     }
+    if !attribute.canonical.is_empty() {
+        described["canonicalValues"] = json!(attribute.canonical);
+    }
     if attribute.kind == Kind::Complex {
         described["subAttributes"] = attribute.subs.iter().map(self::attribute).collect();
     }

@@ -35,71 +35,53 @@ pub(crate) struct Paging {
     pub(crate) has_cursors: bool,
 }
 
-/// One page of what meets the query.
+/// One page of what meets the query among the resources of some types.
 pub(crate) fn list(
     store: &Store,
-    resource_type: ResourceType,
+    types: &[ResourceType],
     query: &Query,
     paging: Paging,
     base: &str,
 ) -> Result<Value, ScimError> {
-    let filter = match &query.filter {
-        Some(text) => Some(filter::parse(resource_type, text)?),
-        None => None,
-    };
-    let projection = Projection::read(
-        resource_type,
-        query.attributes.as_deref(),
-        query.excluded_attributes.as_deref(),
-    );
+    let mut found = found_in(store, types, query.filter.as_deref(), base)?;
+    if let Some(name) = &query.sort_by {
+        found = sorted(store, found, types, name, query.is_descending)?;
+    }
     let count = match query.count {
         Some(count) if count < 0 => 0,
         Some(count) => usize::try_from(count).unwrap_or(usize::MAX),
         None => paging.page_max,
     };
     let count = count.min(paging.page_max);
-    let found = found(store, resource_type, filter.as_ref(), base);
-    let found = match &query.sort_by {
-        Some(name) => sorted(store, found, resource_type, name, query.is_descending)?,
-        None => found,
-    };
-    let total = found.total(store, resource_type);
     let (page, position) = match &query.cursor {
         Some(cursor) if paging.has_cursors => {
-            let after = read_cursor(cursor)?;
-            let mut page = found.after(store, resource_type, after, count + 1);
-            let next = (page.len() > count).then(|| page.truncate(count));
-            let next = next
-                .and(page.last())
-                .map(|record| cursor_after(record.number));
+            let mut page = found.after(store, read_cursor(cursor)?, count + 1);
+            let has_more = page.len() > count;
+            page.truncate(count);
+            let last = page.last().filter(|_| has_more);
+            let next = last.map(|record| cursor_after(record.number));
             (page, Position::Cursor(next))
         }
         Some(_) => return Err(ScimError::plain(400, "this service offers no cursors")),
         None => {
             let start = query.start_index.unwrap_or(1).max(1);
             let skipped = usize::try_from(start - 1).unwrap_or(usize::MAX);
-            (
-                found.skip(store, resource_type, skipped, count),
-                Position::Index(start),
-            )
+            (found.skip(store, skipped, count), Position::Index(start))
         }
     };
-    let resources: Vec<Value> = page
-        .into_iter()
-        .map(|record| {
-            Value::Object(
-                View {
-                    store,
-                    record,
-                    base,
-                }
-                .projected(&projection),
-            )
-        })
-        .collect();
+    let (attributes, excluded) = (&query.attributes, &query.excluded_attributes);
+    let shown = |record: &Record| {
+        let projection = Projection::read(
+            record.resource_type,
+            attributes.as_deref(),
+            excluded.as_deref(),
+        );
+        Value::Object(View::new(store, record, base).projected(&projection))
+    };
+    let resources: Vec<Value> = page.into_iter().map(shown).collect();
     let mut answer = json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
-        "totalResults": total,
+        "totalResults": found.total(store),
         "itemsPerPage": resources.len(),
     });
     match position {
@@ -119,27 +101,34 @@ enum Position {
 
 /// What meets the filter.
 enum Found {
-    All,
+    /// Everything of a type, which is not copied to be counted.
+    All(ResourceType),
     Numbers(Vec<Number>),
 }
 
 impl Found {
-    fn total(&self, store: &Store, resource_type: ResourceType) -> usize {
+    fn total(&self, store: &Store) -> usize {
         match self {
-            Self::All => store.count(resource_type),
+            Self::All(resource_type) => store.count(*resource_type),
             Self::Numbers(numbers) => numbers.len(),
+        }
+    }
+
+    fn numbers(self, store: &Store) -> Vec<Number> {
+        match self {
+            Self::All(of) => store.all(of).map(|record| record.number).collect(),
+            Self::Numbers(numbers) => numbers,
         }
     }
 
     fn skip<'store>(
         &self,
         store: &'store Store,
-        resource_type: ResourceType,
         skipped: usize,
         count: usize,
     ) -> Vec<&'store Record> {
         match self {
-            Self::All => store.all(resource_type).skip(skipped).take(count).collect(),
+            Self::All(of) => store.all(*of).skip(skipped).take(count).collect(),
             Self::Numbers(numbers) => {
                 let page = numbers.iter().skip(skipped).take(count);
                 page.filter_map(|number| store.by_number(*number)).collect()
@@ -151,12 +140,11 @@ impl Found {
     fn after<'store>(
         &self,
         store: &'store Store,
-        resource_type: ResourceType,
         after: Number,
         count: usize,
     ) -> Vec<&'store Record> {
         match self {
-            Self::All => store.all_after(resource_type, after).take(count).collect(),
+            Self::All(of) => store.all_after(*of, after).take(count).collect(),
             Self::Numbers(numbers) => {
                 let page = numbers.iter().filter(|number| **number > after).take(count);
                 page.filter_map(|number| store.by_number(*number)).collect()
@@ -165,31 +153,64 @@ impl Found {
     }
 }
 
-fn found(store: &Store, resource_type: ResourceType, filter: Option<&Filter>, base: &str) -> Found {
-    let Some(filter) = filter else {
-        return Found::All;
-    };
-    let is_match = |record: &&Record| {
-        matches(
-            &View {
-                store,
-                record,
-                base,
-            },
-            filter,
-        )
-    };
-    Found::Numbers(match store.candidates(resource_type, filter) {
-        Some(candidates) => of_type(store, resource_type, &candidates)
-            .filter(is_match)
-            .map(|record| record.number)
-            .collect(),
+/// What meets the filter in any of the types. A filter may name attributes that only one type has;
+/// it is refused if no type has them.
+fn found_in(
+    store: &Store,
+    types: &[ResourceType],
+    filter: Option<&str>,
+    base: &str,
+) -> Result<Found, ScimError> {
+    if let ([one], None) = (types, filter) {
+        return Ok(Found::All(*one));
+    }
+    let mut numbers = Vec::new();
+    let mut refused = None;
+    let mut is_read = false;
+    for resource_type in types {
+        let parsed = filter
+            .map(|text| filter::parse(*resource_type, text))
+            .transpose();
+        match parsed {
+            Ok(Some(filter)) => {
+                is_read = true;
+                numbers.extend(matching(store, *resource_type, &filter, base));
+            }
+            Ok(None) => {
+                is_read = true;
+                numbers.extend(store.all(*resource_type).map(|record| record.number));
+            }
+            Err(error) => refused = Some(error),
+        }
+    }
+    match refused {
+        Some(error) if !is_read => Err(error),
+        _ => {
+            numbers.sort_unstable();
+            Ok(Found::Numbers(numbers))
+        }
+    }
+}
+
+fn matching(
+    store: &Store,
+    resource_type: ResourceType,
+    filter: &Filter,
+    base: &str,
+) -> Vec<Number> {
+    let is_match = |record: &&Record| matches(&View::new(store, record, base), filter);
+    let number = |record: &Record| record.number;
+    match store.candidates(resource_type, filter) {
+        Some(candidates) => {
+            let records = of_type(store, resource_type, &candidates);
+            records.filter(is_match).map(number).collect()
+        }
         None => store
             .all(resource_type)
             .filter(is_match)
-            .map(|record| record.number)
+            .map(number)
             .collect(),
-    })
+    }
 }
 
 fn of_type<'store>(
@@ -204,48 +225,38 @@ fn of_type<'store>(
 fn sorted(
     store: &Store,
     found: Found,
-    resource_type: ResourceType,
+    types: &[ResourceType],
     sort_by: &str,
     is_descending: bool,
 ) -> Result<Found, ScimError> {
-    let path = schema::resolve(resource_type, sort_by).ok_or_else(|| {
-        ScimError::bad(
-            "invalidPath",
-            format!("there is no attribute {sort_by:?} to sort by"),
-        )
-    })?;
-    let mut keyed: Vec<(Option<String>, Number)> = match found {
-        Found::All => store
-            .all(resource_type)
-            .map(|record| record.number)
-            .collect(),
-        Found::Numbers(numbers) => numbers,
+    if types
+        .iter()
+        .all(|of| schema::resolve(*of, sort_by).is_none())
+    {
+        let detail = format!("there is no attribute {sort_by:?} to sort by");
+        return Err(ScimError::bad("invalidPath", detail));
     }
-    .into_iter()
-    .filter_map(|number| Some((sort_key(store, store.by_number(number)?, path), number)))
-    .collect();
+    let keyed = found.numbers(store).into_iter().filter_map(|number| {
+        let record = store.by_number(number)?;
+        let path = schema::resolve(record.resource_type, sort_by);
+        Some((path.and_then(|path| sort_key(store, record, path)), number))
+    });
+    let mut keyed: Vec<(Option<String>, Number)> = keyed.collect();
     // Resources without the attribute come last when ascending (RFC 7644, section 3.4.2.3).
     keyed.sort_by(|(left, _), (right, _)| {
-        left.is_none()
-            .cmp(&right.is_none())
-            .then_with(|| left.cmp(right))
+        let by_presence = left.is_none().cmp(&right.is_none());
+        by_presence.then_with(|| left.cmp(right))
     });
     if is_descending {
         keyed.reverse();
     }
-    Ok(Found::Numbers(
-        keyed.into_iter().map(|(_, number)| number).collect(),
-    ))
+    let numbers = keyed.into_iter().map(|(_, number)| number).collect();
+    Ok(Found::Numbers(numbers))
 }
 
 fn sort_key(store: &Store, record: &Record, path: Path) -> Option<String> {
-    let value = View {
-        store,
-        record,
-        base: "",
-    }
-    .attribute(path)?
-    .into_owned();
+    let view = View::new(store, record, "");
+    let value = view.attribute(path)?.into_owned();
     let part = path.compared();
     let one = match &value {
         Value::Array(values) => values

@@ -153,7 +153,7 @@ fn spread(
             ));
         }
     };
-    for (name, value) in names {
+    for (name, value) in names.into_iter().filter(|(name, _)| name != "schemas") {
         let path = format!("{}:{name}", extension.schema);
         let place = place(resource_type, &path)?;
         operations.push(Operation { verb, place, value });

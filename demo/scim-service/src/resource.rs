@@ -209,7 +209,8 @@ fn checked_object(
         ));
     };
     let mut parts = Document::new();
-    for (name, value) in sent {
+    // Some clients repeat the schemas inside an extension; no attribute has this name.
+    for (name, value) in sent.iter().filter(|(name, _)| *name != "schemas") {
         let attribute = schema::find(attributes, name).ok_or_else(|| unknown(holder, name))?;
         if let Some(value) = checked_attribute(attribute, value)? {
             parts.insert(attribute.name.to_owned(), value);

@@ -41,6 +41,8 @@ pub(crate) struct Attribute {
     pub(crate) is_always_returned: bool,
     pub(crate) mutability: Mutability,
     pub(crate) subs: &'static [Attribute],
+    /// The values that are meant, where there are only these.
+    pub(crate) canonical: &'static [&'static str],
     pub(crate) description: &'static str,
 }
 
@@ -56,6 +58,7 @@ impl Attribute {
             is_always_returned: false,
             mutability: Mutability::ReadWrite,
             subs: &[],
+            canonical: &[],
             description,
         }
     }
@@ -318,7 +321,10 @@ pub(crate) const GROUP: &[Attribute] = &[
             Attribute::new("$ref", Kind::Reference, "The address of the member.")
                 .with(Mutability::Immutable),
             Attribute::text("display", "The name of the member.").with(Mutability::ReadOnly),
-            Attribute::text("type", "User or Group.").with(Mutability::Immutable),
+            Attribute {
+                canonical: &["User", "Group"],
+                ..Attribute::text("type", "User or Group.").with(Mutability::Immutable)
+            },
         ],
         "The members of the group.",
     ),

@@ -13,6 +13,10 @@ use crate::resource::{Document, ResourceType};
 use crate::store::Store;
 use crate::view::{Projection, View};
 
+/// How many members a group may have to be answered whole after a PATCH; a larger one would be sent
+/// back again for each member that is added, and is answered with 204 instead.
+pub(crate) const MEMBERS_SHOWN_MAX: usize = 100;
+
 /// A request, as far as SCIM cares.
 #[derive(Debug)]
 pub(crate) struct Request<'request> {
@@ -104,6 +108,17 @@ fn route(store: &mut Store, request: &Request, paging: Paging) -> Result<Answer,
             Ok(Answer::ok(schema))
         }
         (_, ["ServiceProviderConfig" | "ResourceTypes" | "Schemas", ..]) => Err(not_allowed()),
+        ("POST", [".search"]) => {
+            let query = search_of(&body_of(request)?)?;
+            let types = &ResourceType::ALL;
+            Ok(Answer::ok(listing::list(
+                store,
+                types,
+                &query,
+                paging,
+                request.base,
+            )?))
+        }
         (_, ["Me" | "Bulk", ..]) => Err(ScimError::plain(
             501,
             format!("this service has no /{}", parts[0]),
@@ -133,7 +148,7 @@ fn resources(
             let query = query_of(request.query)?;
             Ok(Answer::ok(listing::list(
                 store,
-                resource_type,
+                &[resource_type],
                 &query,
                 paging,
                 request.base,
@@ -143,7 +158,7 @@ fn resources(
             let query = search_of(&body_of(request)?)?;
             Ok(Answer::ok(listing::list(
                 store,
-                resource_type,
+                &[resource_type],
                 &query,
                 paging,
                 request.base,
@@ -176,17 +191,14 @@ fn resources(
             check_version(store, request, resource_type, id)?;
             let operations = patch::read(resource_type, &body_of(request)?)?;
             store.patch(resource_type, id, &operations, request.now)?;
-            match resource_type {
-                ResourceType::User => shown(store, request, resource_type, id, 200),
-                // A group of many would be sent back whole for each member that is added.
-                ResourceType::Group => {
-                    let version = store.get(resource_type, id)?.version();
-                    Ok(Answer {
-                        version: Some(version),
-                        ..Answer::empty(204)
-                    })
-                }
+            let record = store.get(resource_type, id)?;
+            if record.members.len() <= MEMBERS_SHOWN_MAX {
+                return shown(store, request, resource_type, id, 200);
             }
+            Ok(Answer {
+                version: Some(record.version()),
+                ..Answer::empty(204)
+            })
         }
         ("DELETE", [id]) => {
             check_version(store, request, resource_type, id)?;
@@ -234,11 +246,7 @@ fn shown(
         query.attributes.as_deref(),
         query.excluded_attributes.as_deref(),
     );
-    let view = View {
-        store,
-        record,
-        base: request.base,
-    };
+    let view = View::new(store, record, request.base);
     Ok(Answer {
         status,
         body: Some(Value::Object(view.projected(&projection))),

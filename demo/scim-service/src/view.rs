@@ -12,13 +12,22 @@ use crate::store::{Number, Record, Store, id_of};
 
 /// A resource in its surroundings.
 pub(crate) struct View<'store> {
-    pub(crate) store: &'store Store,
-    pub(crate) record: &'store Record,
+    store: &'store Store,
+    record: &'store Record,
     /// The address that locations begin with, without a slash at the end.
-    pub(crate) base: &'store str,
+    base: &'store str,
 }
 
-impl View<'_> {
+impl<'store> View<'store> {
+    /// A view of a resource whose location begins with `base`.
+    pub(crate) fn new(store: &'store Store, record: &'store Record, base: &'store str) -> Self {
+        Self {
+            store,
+            record,
+            base,
+        }
+    }
+
     /// Its address.
     pub(crate) fn location(&self) -> String {
         location(self.record, self.base)
@@ -117,11 +126,9 @@ pub(crate) fn member(store: &Store, number: Number, base: &str) -> Value {
     let Some(record) = store.by_number(number) else {
         return json!({"value": id_of(number)});
     };
-    let names = [record.text("displayName"), record.text("userName")];
     json!({
         "value": record.id(),
         "$ref": location(record, base),
-        "display": names.into_iter().find(|name| !name.is_empty()),
         "type": record.resource_type.name(),
     })
 }
