@@ -8,7 +8,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{at, joiner, leaver, person, policy, target};
+use common::{at, joiner, leaver, policy, target};
 use jiff::Timestamp;
 use muster_core::connector::{AccountState, Problem, SideEffect};
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned};

@@ -7,6 +7,8 @@
     reason = "each test file uses its part of this"
 )]
 
+pub(crate) mod every;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};

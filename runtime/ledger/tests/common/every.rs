@@ -1,0 +1,458 @@
+//! Facts in which every case of every type that is stored stands at least once. They need make no
+//! sense together; they have to be read back as they were written.
+
+#![expect(clippy::unwrap_used, reason = "test code")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::date;
+use muster_core::connector::{
+    AccountState, AttributeChange, Entitlement, EntitlementKey, ObjectRef, Problem, RemoteAccount,
+    Scalar, Seats, SideEffect,
+};
+use muster_core::fact::{
+    AccountPlanned, Cause, Content, Counts, Fact, FeedFile, Kind, PersonPlanned, Plan,
+};
+use muster_core::finding::{Code, Finding, Severity};
+use muster_core::id::{Digest, FeedName, PlanId};
+use muster_core::identity::{Employment, Identity, Phase, Status, Value};
+use muster_core::operation::{
+    AccountSeen, AccountSpec, Action, Change, Completion, How, State, Urgency,
+};
+use muster_core::person::Justification;
+use muster_ledger::PlanDigest;
+
+use super::{at, changed, operation, operation_id, person, policy, target};
+
+/// Every fact, in an order in which they can be recorded in one transaction.
+pub(crate) fn facts() -> Vec<Fact> {
+    let people = people();
+    let mut digest = PlanDigest::new();
+    let mut counts = Counts::default();
+    for planned in &people {
+        digest.add(planned);
+        counts.add(planned);
+    }
+    let mut facts: Vec<Fact> = people.into_iter().map(Fact::PersonPlanned).collect();
+    facts.push(Fact::PlanMade(Plan {
+        id: PlanId(1),
+        cause: Cause::File {
+            feed: feed(),
+            name: "people.csv".to_owned(),
+            digest: Digest([7; 32]),
+        },
+        policy: policy(),
+        digest: digest.finish(),
+        counts,
+    }));
+    for (id, cause) in (2..).zip([Cause::Policy, Cause::Date, Cause::Operator("root".to_owned())]) {
+        facts.push(Fact::PlanMade(Plan {
+            id: PlanId(id),
+            cause,
+            policy: policy(),
+            digest: PlanDigest::new().finish(),
+            counts: Counts::default(),
+        }));
+    }
+    facts.extend(changes().into_iter().map(|change| {
+        // Of an operation that is not there any more: recorded, and without effect.
+        changed("p0", "crm", operation_id(PlanId(9), 9), change)
+    }));
+    facts.extend(others());
+    facts
+}
+
+/// The same facts, as they are committed: a plan with its people at once, everything else alone.
+pub(crate) fn commits() -> Vec<Vec<Fact>> {
+    let mut commits = vec![Vec::new()];
+    for fact in facts() {
+        let is_content = matches!(fact, Fact::PersonPlanned(_));
+        if let Some(commit) = commits.last_mut() {
+            commit.push(fact);
+        }
+        if !is_content {
+            commits.push(Vec::new());
+        }
+    }
+    commits.retain(|commit| !commit.is_empty());
+    commits
+}
+
+fn feed() -> FeedName {
+    FeedName::new("hr").unwrap()
+}
+
+fn object() -> ObjectRef {
+    ObjectRef {
+        kind: "user".to_owned(),
+        container: Some("workspace-1".to_owned()),
+        id: "2819c223-7f76-453a-919d-413861904646".to_owned(),
+        revision: Some("W/\"3694e05e9dff590\"".to_owned()),
+        name_hint: Some("Babs Jensen".to_owned()),
+    }
+}
+
+fn bare_object() -> ObjectRef {
+    ObjectRef {
+        kind: "seat".to_owned(),
+        container: None,
+        id: "1".to_owned(),
+        revision: None,
+        name_hint: None,
+    }
+}
+
+fn key(name: &str) -> EntitlementKey {
+    EntitlementKey {
+        kind: "role".to_owned(),
+        container: Some("workspace-1".to_owned()),
+        id: name.to_owned(),
+    }
+}
+
+fn scalars() -> Vec<Scalar> {
+    vec![
+        Scalar::Text("Zoë".to_owned()),
+        Scalar::Boolean(false),
+        Scalar::Number(12.5),
+        Scalar::Day("2026-06-01".to_owned()),
+        Scalar::Instant(at(7)),
+        Scalar::Binary(vec![0, 255, 1]),
+        Scalar::Pointer(object()),
+    ]
+}
+
+fn problems() -> Vec<Problem> {
+    let text = || "in words".to_owned();
+    vec![
+        Problem::Transient {
+            text: text(),
+            after_ms: Some(1_500),
+        },
+        Problem::RateLimited { after_ms: None },
+        Problem::OutcomeUnknown(text()),
+        Problem::CursorExpired,
+        Problem::TokenExpired,
+        Problem::Unauthenticated(text()),
+        Problem::Forbidden(vec!["users:write".to_owned()]),
+        Problem::NotFound(Some(object())),
+        Problem::NotFound(None),
+        Problem::Conflict(Some(bare_object())),
+        Problem::Conflict(None),
+        Problem::Stale,
+        Problem::Invalid(vec![("userName".to_owned(), "is taken".to_owned())]),
+        Problem::NoCapacity(text()),
+        Problem::Guarded("last-owner".to_owned()),
+        Problem::Unsupported(text()),
+        Problem::RemoteDefect(text()),
+        Problem::Denied(text()),
+        Problem::PluginFailed {
+            text: text(),
+            sent: true,
+        },
+    ]
+}
+
+fn states() -> Vec<State> {
+    let mut states = vec![
+        State::Queued,
+        State::InFlight {
+            attempt: 1,
+            since: at(1),
+        },
+        State::Unknown {
+            attempt: 2,
+            observe_at: at(2),
+            looks: 3,
+            text: "connection reset".to_owned(),
+        },
+        State::Pending {
+            attempt: 3,
+            handle: "job-7".to_owned(),
+            poll_at: at(3),
+        },
+    ];
+    states.extend(HOWS.map(|how| State::Verifying {
+        attempt: 4,
+        verify_at: at(4),
+        how,
+    }));
+    for problem in problems() {
+        states.push(State::Waiting {
+            attempt: 5,
+            until: at(5),
+            problem: problem.clone(),
+        });
+        states.push(State::Halted {
+            attempt: 6,
+            since: at(6),
+            problem,
+        });
+    }
+    states
+}
+
+const HOWS: [How; 5] = [
+    How::Done,
+    How::Already,
+    How::Adopted,
+    How::Observed,
+    How::Verified,
+];
+
+const ACCOUNT_STATES: [AccountState; 6] = [
+    AccountState::Active,
+    AccountState::Suspended,
+    AccountState::Locked,
+    AccountState::Invited,
+    AccountState::Deactivated,
+    AccountState::Deleted,
+];
+
+fn actions() -> Vec<Action> {
+    let set = ("emails".to_owned(), AttributeChange::Set(scalars()));
+    let clear = ("nickName".to_owned(), AttributeChange::Clear);
+    let mut actions = vec![
+        Action::EnsureAccount(AccountSpec {
+            match_keys: vec![("employee-id".to_owned(), "00042".to_owned())],
+            may_adopt: true,
+            initial_state: AccountState::Invited,
+            attributes: BTreeMap::from([set, clear]),
+        }),
+        Action::EndSessions,
+        Action::RevokeCredentials,
+        Action::EnsureGranted(key("admin")),
+        Action::EnsureRevoked(super::group("staff")),
+        Action::TransferOwned(person("boss")),
+        Action::EnsureAbsent,
+    ];
+    actions.extend(ACCOUNT_STATES.map(Action::EnsureState));
+    actions
+}
+
+fn completion(how: How, state: AccountState) -> Completion {
+    let account = RemoteAccount {
+        object: object(),
+        state,
+        keys: vec![("email".to_owned(), "babs@example.com".to_owned())],
+        attributes: BTreeMap::from([("all".to_owned(), scalars()), ("none".to_owned(), vec![])]),
+        protected_reason: Some("break-glass".to_owned()),
+    };
+    Completion {
+        how,
+        account: Some(AccountSeen {
+            object: object(),
+            state,
+        }),
+        effects: vec![
+            SideEffect::AccountChanged(account),
+            SideEffect::GrantAdded(key("admin")),
+            SideEffect::GrantRemoved(super::group("staff")),
+            SideEffect::ObjectRemoved(bare_object()),
+            SideEffect::SeatConsumed(bare_object()),
+            SideEffect::SeatReleased(bare_object()),
+        ],
+        unreachable: vec!["refresh tokens until 2026-07-01".to_owned()],
+        evidence: Some("req-1".to_owned()),
+    }
+}
+
+fn changes() -> Vec<Change> {
+    let seen = || AccountSeen {
+        object: bare_object(),
+        state: AccountState::Active,
+    };
+    let mut changes = vec![
+        Change::Dispatched { attempt: u32::MAX },
+        Change::Lost {
+            observe_at: at(1),
+            text: String::new(),
+        },
+        Change::LeftPending {
+            handle: "job-7".to_owned(),
+            poll_at: at(2),
+            account: Some(seen()),
+        },
+        Change::LeftPending {
+            handle: "job-8".to_owned(),
+            poll_at: at(-60_000_000_000),
+            account: None,
+        },
+        Change::Answered {
+            verify_at: jiff::Timestamp::UNIX_EPOCH,
+            result: completion(How::Done, AccountState::Suspended),
+        },
+        Change::Found { account: seen() },
+    ];
+    for (how, state) in HOWS.into_iter().zip(ACCOUNT_STATES) {
+        changes.push(Change::Completed(completion(how, state)));
+    }
+    for problem in problems() {
+        changes.push(Change::Deferred {
+            until: at(9),
+            problem: problem.clone(),
+        });
+        changes.push(Change::Halted {
+            account: Some(seen()),
+            problem,
+        });
+    }
+    changes
+}
+
+fn identity(status: Status) -> Identity {
+    let values = [
+        ("empty", Value::Empty),
+        ("text", Value::Text("Zoë, \"the\" first".to_owned())),
+        ("yes", Value::Boolean(true)),
+        ("small", Value::Integer(-1)),
+        ("large", Value::Integer(i64::MAX)),
+        ("day", Value::Day(date(2026, 2, 28))),
+        ("last-day", Value::Day(date(9999, 12, 31))),
+        ("list", Value::List(vec!["a".to_owned(), String::new()])),
+    ];
+    Identity {
+        attributes: values
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+        employment: Employment {
+            status,
+            starts_at: Some(at(0)),
+            ends_at: Some("9999-12-30T00:00:00Z".parse().unwrap()),
+        },
+    }
+}
+
+/// People whose operations are in every state and bring about everything.
+fn people() -> Vec<PersonPlanned> {
+    let kinds = [
+        (Kind::Joiner, Status::Active, Phase::Prehire),
+        (Kind::Rehire, Status::Leave, Phase::Active),
+        (Kind::Mover, Status::Ended, Phase::Leave),
+        (Kind::Leaver, Status::Active, Phase::Ended),
+        (Kind::Update, Status::Active, Phase::Active),
+    ];
+    let urgencies = [
+        Urgency::Leaver,
+        Urgency::Mover,
+        Urgency::Joiner,
+        Urgency::Routine,
+    ];
+    let reasons = BTreeSet::from([
+        super::justification("staff"),
+        Justification::Adoption {
+            by: "root".to_owned(),
+        },
+    ]);
+    let mut number = 0;
+    let mut people = Vec::new();
+    for (index, (kind, status, phase)) in kinds.into_iter().enumerate() {
+        let mut operations = Vec::new();
+        for (state, action) in states().into_iter().zip(actions().into_iter().cycle()) {
+            number += 1;
+            let urgency = urgencies[operations.len() % urgencies.len()];
+            let mut operation = operation(PlanId(1), number, action, urgency);
+            operation.state = state;
+            operations.push(operation);
+        }
+        let full = AccountPlanned {
+            is_wanted: true,
+            grants: BTreeMap::from([(key("admin"), reasons.clone())]),
+            delete_at: Some(at(99)),
+            operations,
+        };
+        let bare = AccountPlanned {
+            is_wanted: true,
+            ..AccountPlanned::default()
+        };
+        people.push(PersonPlanned {
+            plan: PlanId(1),
+            person: person(&format!("p{index}")),
+            kind,
+            identity: Some(identity(status)),
+            is_present: index % 2 == 0,
+            phase,
+            wake_at: (index > 0).then(|| at(50)),
+            accounts: BTreeMap::from([(target("crm"), full), (target("mail"), bare)]),
+        });
+    }
+    people
+}
+
+fn others() -> Vec<Fact> {
+    let file = |number: u8| FeedFile {
+        feed: feed(),
+        name: format!("people {number}.csv"),
+        digest: Digest([number; 32]),
+        content: Content {
+            header: u128::MAX,
+            rows: u128::from(number),
+            row_count: 1_000,
+        },
+    };
+    let finding = |severity, subject: &str| {
+        let text = "the row was set aside";
+        let finding = Finding::new(Code::new("HR-004"), severity, subject, text);
+        Fact::FindingOpened(finding.hint("mend it in HR"))
+    };
+    let entitlement = Entitlement {
+        object: object(),
+        class: "license-seat".to_owned(),
+        title: "Enterprise".to_owned(),
+        exclusion_group: Some("edition".to_owned()),
+        requires: vec![bare_object()],
+        seats: Some(Seats {
+            sku: "1010020027".to_owned(),
+            purchased: Some(50),
+            consumed: None,
+        }),
+        is_grantable: true,
+        is_revocable: false,
+    };
+    vec![
+        Fact::FileAccepted {
+            file: file(1),
+            plan: Some(PlanId(1)),
+        },
+        Fact::FileHeld {
+            file: file(2),
+            plan_digest: Some(Digest([9; 32])),
+            reasons: vec![Code::new("HR-010"), Code::new("HR-011")],
+        },
+        Fact::HoldEnded {
+            feed: feed(),
+            digest: Digest([2; 32]),
+            by: "root".to_owned(),
+        },
+        Fact::FileHeld {
+            file: file(3),
+            plan_digest: None,
+            reasons: Vec::new(),
+        },
+        Fact::FileRejected {
+            file: file(4),
+            reasons: vec![Code::new("HR-001")],
+        },
+        Fact::DeliveryTaken {
+            feed: feed(),
+            key: "msg_p5jXN8AQM9LWM0D4loKWxJek".to_owned(),
+            digest: Digest([5; 32]),
+        },
+        Fact::CatalogueRead {
+            target: target("crm"),
+            entitlements: vec![entitlement],
+        },
+        Fact::ChangesRead {
+            target: target("crm"),
+            token: "token-1".to_owned(),
+        },
+        finding(Severity::Note, "row 1"),
+        finding(Severity::Warning, "row 2"),
+        finding(Severity::Error, "row 3"),
+        Fact::FindingClosed {
+            code: Code::new("HR-004"),
+            subject: "row 2".to_owned(),
+        },
+    ]
+}
