@@ -44,12 +44,22 @@ impl Delta {
             (Described::AsBefore, Some(person)) => (person.identity.clone(), person.is_present),
             (Described::Absent | Described::AsBefore, None) => return None,
         };
-        let phase = if is_present { identity.employment.phase(now) } else { Phase::Ended };
+        let phase = if is_present {
+            identity.employment.phase(now)
+        } else {
+            Phase::Ended
+        };
         if before.is_none() && phase == Phase::Ended {
             return None;
         }
         let is_changed = before.is_none_or(|person| person.identity != identity);
-        Some(Delta { identity, is_changed, is_present, phase, phase_before: before.map(|person| person.phase) })
+        Some(Delta {
+            identity,
+            is_changed,
+            is_present,
+            phase,
+            phase_before: before.map(|person| person.phase),
+        })
     }
 
     /// The kind of change, where `moves` says whether anything but attributes follows from it.
@@ -59,6 +69,7 @@ impl Delta {
             (Some(Phase::Ended), Phase::Ended) => Kind::Update,
             (Some(_), Phase::Ended) => Kind::Leaver,
             (Some(Phase::Ended), _) => Kind::Rehire,
+            (Some(Phase::Prehire), Phase::Active | Phase::Leave) => Kind::Joiner,
             (Some(_), _) if moves => Kind::Mover,
             (Some(_), _) => Kind::Update,
         }
@@ -71,7 +82,10 @@ pub fn carry_over(identity: &mut Identity, before: Option<&Person>, missing: &BT
     let Some(before) = before else { return };
     for name in missing {
         if let Some(value) = before.identity.attributes.get(name) {
-            identity.attributes.entry(name.clone()).or_insert_with(|| value.clone());
+            identity
+                .attributes
+                .entry(name.clone())
+                .or_insert_with(|| value.clone());
         }
     }
 }

@@ -195,7 +195,7 @@ impl Counts {
 /// How a person changed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Kind {
-    /// Not known before.
+    /// Not known before, or known and the first day has come.
     Joiner,
     /// Known, had left, and is back under the same key.
     Rehire,

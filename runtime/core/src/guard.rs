@@ -57,11 +57,23 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            leavers: Share { percent_max: 10, floor: 5 },
+            leavers: Share {
+                percent_max: 10,
+                floor: 5,
+            },
             leavers_max: 500,
-            movers: Share { percent_max: 30, floor: 10 },
-            updates: Share { percent_max: 60, floor: 20 },
-            removals: Share { percent_max: 20, floor: 5 },
+            movers: Share {
+                percent_max: 30,
+                floor: 10,
+            },
+            updates: Share {
+                percent_max: 60,
+                floor: 20,
+            },
+            removals: Share {
+                percent_max: 20,
+                floor: 5,
+            },
             removals_at: BTreeMap::new(),
         }
     }
@@ -95,18 +107,28 @@ impl Tally {
             Kind::Joiner | Kind::Rehire => {}
         }
         for (target, account) in &planned.accounts {
-            if account.operations.iter().any(|operation| operation.action.is_removal()) {
+            if account
+                .operations
+                .iter()
+                .any(|operation| operation.action.is_removal())
+            {
                 *self.losing.entry(target.clone()).or_default() += 1;
             }
         }
     }
 
     /// Why the plan has to wait; empty where it may go on.
-    pub fn exceeded(&self, subject: &str, population: &Population, limits: &Limits) -> Vec<Finding> {
+    pub fn exceeded(
+        &self,
+        subject: &str,
+        population: &Population,
+        limits: &Limits,
+    ) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut check = |code: Code, what: &str, found: u32, allowed: u32, total: u32| {
             if found > allowed {
-                let text = format!("{found} of {total} {what}; at most {allowed} go without asking");
+                let text =
+                    format!("{found} of {total} {what}; at most {allowed} go without asking");
                 findings.push(Finding::new(code, Severity::Error, subject, text).hint(
                     "look at the preview; if it is right, apply it with `muster apply`; if not, send the right file",
                 ));
@@ -114,13 +136,35 @@ impl Tally {
         };
         let people = population.people;
         let leavers_allowed = limits.leavers.allowed(people).min(limits.leavers_max);
-        check(LEAVERS, "people would leave", self.leavers, leavers_allowed, people);
-        check(MOVERS, "people would change place", self.movers, limits.movers.allowed(people), people);
+        check(
+            LEAVERS,
+            "people would leave",
+            self.leavers,
+            leavers_allowed,
+            people,
+        );
+        check(
+            MOVERS,
+            "people would change place",
+            self.movers,
+            limits.movers.allowed(people),
+            people,
+        );
         let touched = self.updates + self.movers;
-        check(UPDATES, "people would change", touched, limits.updates.allowed(people), people);
+        check(
+            UPDATES,
+            "people would change",
+            touched,
+            limits.updates.allowed(people),
+            people,
+        );
         for (target, losing) in &self.losing {
             let total = population.accounts.get(target).copied().unwrap_or(0);
-            let share = limits.removals_at.get(target).copied().unwrap_or(limits.removals);
+            let share = limits
+                .removals_at
+                .get(target)
+                .copied()
+                .unwrap_or(limits.removals);
             let what = format!("accounts at {target} would lose something");
             check(REMOVALS, &what, *losing, share.allowed(total), total);
         }
@@ -134,10 +178,20 @@ mod tests {
 
     #[track_caller]
     fn check(leavers: u32, people: u32, passes: bool) {
-        let tally = Tally { leavers, ..Tally::default() };
-        let population = Population { people, accounts: BTreeMap::new() };
+        let tally = Tally {
+            leavers,
+            ..Tally::default()
+        };
+        let population = Population {
+            people,
+            accounts: BTreeMap::new(),
+        };
         let findings = tally.exceeded("feed hr", &population, &Limits::default());
-        assert_eq!(findings.is_empty(), passes, "{leavers} of {people}: {findings:?}");
+        assert_eq!(
+            findings.is_empty(),
+            passes,
+            "{leavers} of {people}: {findings:?}"
+        );
     }
 
     #[test]

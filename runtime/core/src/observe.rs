@@ -1,11 +1,14 @@
 //! What to ask an app to carry an operation out, and what to look at to know whether it was done.
 //!
 //! A lost reply and a removal both end here: the app is read again, and what it shows decides. An
-//! answer that is not proven whole never shows that something is gone.
+//! answer that is not proven whole never shows that something is gone, and neither does "not found"
+//! from an app that has not just shown another account: a wrong address finds nothing at all.
+
+use std::collections::BTreeMap;
 
 use crate::connector::{
-    AccountState, AttributeChange, Change, DesiredAccount, EntitlementKey, ObjectRef, Problem, Read, RemoteAccount,
-    RemoteCredential, RemoteGrant,
+    AccountState, AttributeChange, Change, DesiredAccount, EntitlementKey, ObjectRef, Problem,
+    Read, RemoteAccount, RemoteCredential, RemoteGrant, Scalar,
 };
 use crate::operation::{AccountSeen, AccountSpec, Action, Observation};
 use crate::person::Account;
@@ -23,17 +26,20 @@ pub enum Sight {
     Credentials(Vec<RemoteCredential>, bool),
 }
 
-/// The call that carries an action out; none while the account it needs is not known.
-/// `heir` is the account that takes over, for a transfer.
+/// The call that carries an action out; none while something it needs is not known, which
+/// [`missing`] then says. `heir` is the account that takes over, for a transfer.
+///
+/// Whether an account that is there already is taken over is never left to the connector: it is
+/// asked not to, and its `conflict` leads to a look at the account and to [`judge`].
 pub fn call(action: &Action, account: &Account, heir: Option<&ObjectRef>) -> Option<Change> {
-    let object = account.object.clone();
+    let object = account.object.clone().filter(|_| account.exists());
     Some(match action {
         Action::EnsureAccount(spec) => Change::EnsureAccount(DesiredAccount {
-            object: object.filter(|_| account.exists()),
+            attributes: attributes(spec, object.is_some()),
+            object,
             match_keys: spec.match_keys.clone(),
-            may_adopt: spec.may_adopt,
+            may_adopt: false,
             initial_state: spec.initial_state,
-            attributes: spec.attributes.clone(),
         }),
         Action::EnsureState(state) => Change::EnsureState(object?, *state),
         Action::EndSessions => Change::EndSessions(object?),
@@ -45,6 +51,24 @@ pub fn call(action: &Action, account: &Account, heir: Option<&ObjectRef>) -> Opt
     })
 }
 
+/// A new account has nothing that could be cleared.
+fn attributes(spec: &AccountSpec, exists: bool) -> BTreeMap<String, AttributeChange> {
+    let attributes = spec.attributes.iter();
+    let kept = attributes.filter(|(_, change)| exists || **change != AttributeChange::Clear);
+    kept.map(|(name, change)| (name.clone(), change.clone()))
+        .collect()
+}
+
+/// Why there is no [`call`] for an action: to be handed to the operation as the reply.
+pub fn missing(action: &Action, account: &Account) -> Problem {
+    match action {
+        Action::TransferOwned(heir) if account.exists() => {
+            Problem::Guarded(format!("{heir}, who takes over, has no account here"))
+        }
+        _ => Problem::Guarded("the account is not known to be there".to_owned()),
+    }
+}
+
 /// What to read to know whether an action was done; none where nothing can show it.
 pub fn question(action: &Action, account: &Account) -> Option<Read> {
     let object = account.object.clone().filter(|_| account.exists());
@@ -54,10 +78,25 @@ pub fn question(action: &Action, account: &Account) -> Option<Read> {
             None if spec.match_keys.is_empty() => None,
             None => Some(Read::AccountsByKeys(spec.match_keys.clone())),
         },
-        Action::EnsureState(_) | Action::EnsureAbsent => object.map(Read::Account),
+        Action::EnsureState(_) => object.map(Read::Account),
+        // Its state may say already what is to be proven.
+        Action::EnsureAbsent => account.object.clone().map(Read::Account),
         Action::EnsureGranted(_) | Action::EnsureRevoked(_) => object.map(Read::GrantsOf),
         Action::EndSessions | Action::RevokeCredentials => object.map(Read::CredentialsOf),
         Action::TransferOwned(_) => None,
+    }
+}
+
+/// The account is gone: what [`Observation::Absent`] means once it is proven that the right app was
+/// asked, because its own probe succeeded or it showed another account. Everything that was still
+/// to be taken from the account is moot then, and its tombstone stays.
+pub fn gone(account: &Account) -> Observation {
+    match &account.object {
+        Some(object) => Observation::Satisfied(Some(AccountSeen {
+            object: object.clone(),
+            state: AccountState::Deleted,
+        })),
+        None => Observation::Absent,
     }
 }
 
@@ -66,95 +105,164 @@ pub fn judge(action: &Action, sight: Result<Sight, Problem>) -> Observation {
     let sight = match sight {
         Ok(sight) => sight,
         Err(Problem::Unsupported(_)) => return Observation::CannotTell,
+        Err(Problem::NotFound(_)) => return Observation::Absent,
         Err(problem) => return Observation::Failed(problem),
     };
     match (action, sight) {
-        (Action::EnsureAccount(spec), Sight::Account(found)) => account_seen(spec, found),
-        (Action::EnsureAccount(spec), Sight::Accounts(found)) => {
-            let mut agreeing = found.into_iter().filter(|account| agrees(account, &spec.match_keys));
-            match (agreeing.next(), agreeing.next()) {
-                (Some(account), None) => account_seen(spec, Some(account)),
-                // Two that agree in every key are a question for a person; sending again asks it.
-                (Some(_), Some(_)) | (None, _) => Observation::Unsatisfied(None),
-            }
-        }
-        (Action::EnsureState(wanted), Sight::Account(found)) => state_seen(*wanted, found.as_ref()),
+        (Action::EnsureAccount(spec), Sight::Account(found)) => match found {
+            Some(account) => account_seen(spec, &account),
+            None => Observation::Unsatisfied(None),
+        },
+        (Action::EnsureAccount(spec), Sight::Accounts(found)) => accounts_seen(spec, &found),
+        (Action::EnsureState(wanted), Sight::Account(found)) => match found {
+            Some(account) => state_seen(*wanted, &account),
+            None => Observation::Absent,
+        },
         (Action::EnsureAbsent, Sight::Account(found)) => match found {
-            None => Observation::Satisfied(None),
-            Some(account) if account.state == AccountState::Deleted => Observation::Satisfied(None),
+            None => Observation::Absent,
+            // In the app's bin: it knows the account and says that it is gone.
+            Some(account) if account.state == AccountState::Deleted => {
+                Observation::Satisfied(Some(seen(&account)))
+            }
             Some(account) => Observation::Unsatisfied(Some(seen(&account))),
         },
-        (Action::EnsureGranted(key), Sight::Grants(grants, is_whole)) => match holds(&grants, key) {
-            true => Observation::Satisfied(None),
-            false if is_whole => Observation::Unsatisfied(None),
-            false => Observation::CannotTell,
-        },
-        (Action::EnsureRevoked(key), Sight::Grants(grants, is_whole)) => match holds(&grants, key) {
-            true => Observation::Unsatisfied(None),
-            false if is_whole => Observation::Satisfied(None),
-            false => Observation::CannotTell,
-        },
+        (Action::EnsureGranted(key), Sight::Grants(grants, is_whole)) => {
+            told(holds(&grants, key), true, is_whole)
+        }
+        (Action::EnsureRevoked(key), Sight::Grants(grants, is_whole)) => {
+            told(holds(&grants, key), false, is_whole)
+        }
         (Action::EndSessions, Sight::Credentials(credentials, is_whole)) => {
-            ended(credentials.iter().any(|credential| credential.class == "session"), is_whole)
+            let is_session = |credential: &RemoteCredential| credential.class == "session";
+            told(credentials.iter().any(is_session), false, is_whole)
         }
         (Action::RevokeCredentials, Sight::Credentials(credentials, is_whole)) => {
             // A password of a suspended account opens nothing; sessions have their own operation.
-            let lives = |credential: &RemoteCredential| !matches!(credential.class.as_str(), "session" | "password");
-            ended(credentials.iter().any(lives), is_whole)
+            let lives = |credential: &RemoteCredential| {
+                !matches!(credential.class.as_str(), "session" | "password")
+            };
+            told(credentials.iter().any(lives), false, is_whole)
         }
         // Any other pair was not what was asked for.
-        (_, Sight::Account(_) | Sight::Accounts(_) | Sight::Grants(..) | Sight::Credentials(..)) => {
-            Observation::CannotTell
-        }
+        (
+            _,
+            Sight::Account(_) | Sight::Accounts(_) | Sight::Grants(..) | Sight::Credentials(..),
+        ) => Observation::CannotTell,
     }
 }
 
-fn ended(any_alive: bool, is_whole: bool) -> Observation {
-    if any_alive {
-        Observation::Unsatisfied(None)
-    } else if is_whole {
-        Observation::Satisfied(None)
-    } else {
-        Observation::CannotTell
+/// What follows from something being there or not, when a listing that is not whole says nothing
+/// about what it does not show.
+fn told(is_there: bool, is_wanted: bool, is_whole: bool) -> Observation {
+    match (is_there == is_wanted, is_there || is_whole) {
+        (_, false) => Observation::CannotTell,
+        (true, true) => Observation::Satisfied(None),
+        (false, true) => Observation::Unsatisfied(None),
     }
 }
 
 fn seen(account: &RemoteAccount) -> AccountSeen {
-    AccountSeen { object: account.object.clone(), state: account.state }
+    AccountSeen {
+        object: account.object.clone(),
+        state: account.state,
+    }
 }
 
 fn holds(grants: &[RemoteGrant], key: &EntitlementKey) -> bool {
-    grants.iter().any(|grant| grant.is_direct && EntitlementKey::of(&grant.entitlement) == *key)
+    grants
+        .iter()
+        .any(|grant| grant.is_direct && EntitlementKey::of(&grant.entitlement) == *key)
+}
+
+/// An account that was looked for by its keys, because its own key is not known.
+fn accounts_seen(spec: &AccountSpec, found: &[RemoteAccount]) -> Observation {
+    // What lies in the bin is not there.
+    let mut alive = found
+        .iter()
+        .filter(|account| account.state != AccountState::Deleted);
+    let Some(first) = alive.clone().next() else {
+        return Observation::Unsatisfied(None);
+    };
+    let mut agreeing = alive
+        .by_ref()
+        .filter(|account| agrees(account, &spec.match_keys));
+    // Somebody holds a key and not all of them, or several hold all: whose it is, a person says.
+    let (Some(account), None) = (agreeing.next(), agreeing.next()) else {
+        return Observation::Failed(Problem::Conflict(Some(first.object.clone())));
+    };
+    if let Some(reason) = &account.protected_reason {
+        return Observation::Failed(Problem::Guarded(reason.clone()));
+    }
+    // It is the one whose making was not answered, or one that was there before. The second may
+    // only be taken over where the configuration allows it.
+    if !spec.may_adopt && !resembles(account, spec) {
+        return Observation::Failed(Problem::Conflict(Some(account.object.clone())));
+    }
+    account_seen(spec, account)
 }
 
 /// Whether an account holds every one of the keys.
 fn agrees(account: &RemoteAccount, keys: &[(String, String)]) -> bool {
-    !keys.is_empty() && keys.iter().all(|key| account.keys.contains(key))
+    let holds = |(name, value): &(String, String)| {
+        account
+            .keys
+            .iter()
+            .any(|(held, with)| held == name && is_alike(with, value))
+    };
+    !keys.is_empty() && keys.iter().all(holds)
 }
 
-fn account_seen(spec: &AccountSpec, found: Option<RemoteAccount>) -> Observation {
-    let Some(account) = found else {
-        return Observation::Unsatisfied(None);
-    };
+/// Whether an account could have been made from the specification: what both name is alike, and
+/// they have something in common. Apps write some values in their own way, and do not show every
+/// attribute.
+fn resembles(account: &RemoteAccount, spec: &AccountSpec) -> bool {
+    let mut is_alike_in_any = false;
+    for (name, change) in &spec.attributes {
+        if let (AttributeChange::Set(wanted), Some(held)) = (change, account.attributes.get(name)) {
+            let is_held = |value: &Scalar| held.iter().any(|other| is_same_value(value, other));
+            if !wanted.iter().all(is_held) {
+                return false;
+            }
+            is_alike_in_any = true;
+        }
+    }
+    is_alike_in_any || spec.attributes.is_empty()
+}
+
+fn is_same_value(one: &Scalar, other: &Scalar) -> bool {
+    match (one, other) {
+        (Scalar::Text(one), Scalar::Text(other)) => is_alike(one, other),
+        (one, other) => one == other,
+    }
+}
+
+fn is_alike(one: &str, other: &str) -> bool {
+    one == other || one.trim().to_lowercase() == other.trim().to_lowercase()
+}
+
+fn account_seen(spec: &AccountSpec, account: &RemoteAccount) -> Observation {
     let is_as_wanted = spec.attributes.iter().all(|(name, change)| match change {
         AttributeChange::Set(values) => account.attributes.get(name) == Some(values),
         AttributeChange::Clear => account.attributes.get(name).is_none_or(Vec::is_empty),
     });
-    if is_as_wanted {
-        Observation::Satisfied(Some(seen(&account)))
-    } else {
-        Observation::Unsatisfied(Some(seen(&account)))
+    match (account.state, is_as_wanted) {
+        (AccountState::Deleted, _) => Observation::Unsatisfied(None),
+        (_, true) => Observation::Satisfied(Some(seen(account))),
+        (_, false) => Observation::Unsatisfied(Some(seen(account))),
     }
 }
 
-fn state_seen(wanted: AccountState, found: Option<&RemoteAccount>) -> Observation {
-    match found {
-        // Whoever is gone cannot come in.
-        None if !wanted.is_usable() => Observation::Satisfied(None),
-        None => Observation::Unsatisfied(None),
-        Some(account) if account.state == wanted => Observation::Satisfied(Some(seen(account))),
-        Some(account) if !wanted.is_usable() && is_shut(account.state) => Observation::Satisfied(Some(seen(account))),
-        Some(account) => Observation::Unsatisfied(Some(seen(account))),
+fn state_seen(wanted: AccountState, account: &RemoteAccount) -> Observation {
+    let is_as_wanted = if wanted.is_usable() {
+        // An app's own lock is the app's matter.
+        account.state.is_usable() || account.state == AccountState::Locked
+    } else {
+        is_shut(account.state)
+    };
+    if is_as_wanted {
+        Observation::Satisfied(Some(seen(account)))
+    } else {
+        Observation::Unsatisfied(Some(seen(account)))
     }
 }
 

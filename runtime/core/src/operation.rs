@@ -299,7 +299,7 @@ pub enum Observation {
     /// It is not, and this is the account.
     Unsatisfied(Option<AccountSeen>),
     /// The app shows no such account, or does not know it. A wrong address answers so to everything:
-    /// it is believed once [`crate::observe::absence`] has seen another account of the same target.
+    /// [`crate::observe::gone`] takes its place once the app has proven that it is the right one.
     Absent,
     /// The connector cannot show it; sending again is the only way to know.
     CannotTell,
@@ -414,6 +414,22 @@ impl State {
 /// Chooses what an event leads to.
 pub fn decide(operation: &Operation, event: Event, now: Timestamp, retry: &RetryPolicy) -> Change {
     decide::decide(operation, event, now, retry)
+}
+
+/// Another attempt because somebody asks for one: at once, for an operation that waits or was halted.
+/// None for any other, because what is out or unknown has to be looked at before it is tried again.
+pub fn retried_by_hand(operation: &Operation, now: Timestamp) -> Option<Change> {
+    match &operation.state {
+        State::Waiting { problem, .. } | State::Halted { problem, .. } => Some(Change::Deferred {
+            until: now,
+            problem: problem.clone(),
+        }),
+        State::Queued
+        | State::InFlight { .. }
+        | State::Unknown { .. }
+        | State::Pending { .. }
+        | State::Verifying { .. } => None,
+    }
 }
 
 impl Operation {

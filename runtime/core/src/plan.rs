@@ -6,20 +6,21 @@
 //! as wished, nothing is planned), and how it will be once only that is done which cannot be taken
 //! back (from there the new operations lead to the wish).
 
+mod account;
+mod picture;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::connector::{
-    AccountState, AttributeChange, Descriptor, Entitlement, EntitlementKey, RemoteAttributes,
-};
+use crate::connector::{AccountKind, AccountState, Descriptor, Entitlement, EntitlementKey};
 use crate::delta::{Delta, Described};
 use crate::fact::{AccountPlanned, Kind, PersonPlanned};
 use crate::finding::{Code, Finding, Severity};
-use crate::id::{OperationId, PersonId, PersonKey, PlanId, TargetName};
-use crate::operation::{AccountSpec, Action, Operation, State, Urgency, later};
-use crate::person::{Account, Justification, Person};
-use crate::policy::{Adopt, DesiredAccount, EntitlementName, Evaluator, LeaverRules};
+use crate::id::{PersonId, PersonKey, PlanId, TargetName};
+use crate::operation::{Action, Urgency};
+use crate::person::Person;
+use crate::policy::{EntitlementName, Evaluator};
 
 /// An expression has no value for a person.
 pub const RULE_FAILED: Code = Code::new("PLN-001");
@@ -31,6 +32,14 @@ pub const EXCLUSIVE: Code = Code::new("PLN-003");
 pub const NOBODY_TO_TRANSFER_TO: Code = Code::new("PLN-004");
 /// A title stands for several entitlements.
 pub const AMBIGUOUS_ENTITLEMENT: Code = Code::new("PLN-005");
+/// Nothing says which account would be a person's: every key is empty.
+pub const NO_KEY_VALUE: Code = Code::new("PLN-006");
+/// An attribute that is fixed at creation would have to change.
+pub const IMMUTABLE_ATTRIBUTE: Code = Code::new("PLN-007");
+/// Somebody has an account at a target that is no longer configured.
+pub const UNCONFIGURED_TARGET: Code = Code::new("PLN-008");
+/// What a target can give was not read yet.
+pub const UNREAD_CATALOGUE: Code = Code::new("PLN-009");
 
 /// What a target can give, to be found by name.
 #[derive(Clone, Debug, Default)]
@@ -43,25 +52,73 @@ pub struct Catalogue {
 struct Entry {
     key: EntitlementKey,
     exclusion_group: Option<String>,
-    /// How many others have to be held first: those without any go first.
-    requires: usize,
+    /// How many others have to be held first, one standing on the other: those without any go first.
+    depth: u32,
+}
+
+/// How deep requirements are followed: organisation, team, role in the team, and some more.
+const DEPTH_MAX: u32 = 8;
+
+/// How many entitlements have to be held before each of these. A circle ends at [`DEPTH_MAX`].
+fn depths(entitlements: &[Entitlement]) -> BTreeMap<EntitlementKey, u32> {
+    let mut depths: BTreeMap<EntitlementKey, u32> = BTreeMap::new();
+    for _ in 0..DEPTH_MAX {
+        let mut is_settled = true;
+        for entitlement in entitlements.iter().filter(|one| !one.requires.is_empty()) {
+            let below = |object| {
+                depths
+                    .get(&EntitlementKey::of(object))
+                    .copied()
+                    .unwrap_or(0)
+            };
+            let depth = entitlement
+                .requires
+                .iter()
+                .map(below)
+                .max()
+                .map_or(0, |max| max + 1);
+            let known = depths
+                .entry(EntitlementKey::of(&entitlement.object))
+                .or_default();
+            if *known < depth.min(DEPTH_MAX) {
+                *known = depth.min(DEPTH_MAX);
+                is_settled = false;
+            }
+        }
+        if is_settled {
+            break;
+        }
+    }
+    depths
 }
 
 impl Catalogue {
     /// A catalogue of these entitlements.
     pub fn new(entitlements: &[Entitlement]) -> Self {
         let mut catalogue = Catalogue::default();
+        let depths = depths(entitlements);
         for entitlement in entitlements {
             let key = EntitlementKey::of(&entitlement.object);
             let entry = Entry {
                 key: key.clone(),
                 exclusion_group: entitlement.exclusion_group.clone(),
-                requires: entitlement.requires.len(),
+                depth: depths.get(&key).copied().unwrap_or(0),
             };
-            catalogue.by_id.insert((key.kind.clone(), key.id), entry.clone());
-            catalogue.by_title.entry((key.kind, entitlement.title.clone())).or_default().push(entry);
+            catalogue
+                .by_id
+                .insert((key.kind.clone(), key.id), entry.clone());
+            catalogue
+                .by_title
+                .entry((key.kind, entitlement.title.clone()))
+                .or_default()
+                .push(entry);
         }
         catalogue
+    }
+
+    fn depth(&self, key: &EntitlementKey) -> u32 {
+        let entry = self.by_id.get(&(key.kind.clone(), key.id.clone()));
+        entry.map_or(0, |entry| entry.depth)
     }
 
     fn find(&self, name: &EntitlementName) -> Result<&Entry, Code> {
@@ -89,20 +146,25 @@ pub struct Targets {
 
 impl Targets {
     fn can(&self, target: &TargetName, operation: &str) -> bool {
-        self.descriptors.get(target).is_none_or(|descriptor| descriptor.can(operation))
+        self.descriptors
+            .get(target)
+            .is_none_or(|descriptor| descriptor.can(operation))
     }
 
     fn can_suspend(&self, target: &TargetName) -> bool {
-        self.descriptors.get(target).and_then(Descriptor::people).is_none_or(|kind| {
-            kind.operations.contains("ensure-state") && kind.states.contains(&AccountState::Suspended)
+        self.people(target).is_none_or(|kind| {
+            kind.operations.contains("ensure-state")
+                && kind.states.contains(&AccountState::Suspended)
         })
     }
 
     fn keeps_grants(&self, target: &TargetName) -> bool {
-        self.descriptors
-            .get(target)
-            .and_then(Descriptor::people)
+        self.people(target)
             .is_none_or(|kind| kind.reactivation_keeps_grants)
+    }
+
+    fn people(&self, target: &TargetName) -> Option<&AccountKind> {
+        self.descriptors.get(target).and_then(Descriptor::people)
     }
 }
 
@@ -131,8 +193,22 @@ pub struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     /// A planner for the plan with this number. `because` goes into each operation's reason: ids only.
-    pub fn new(evaluator: Evaluator<'a>, targets: &'a Targets, plan: PlanId, now: Timestamp, because: &str) -> Self {
-        Self { evaluator, targets, plan, now, because: because.to_owned(), number: 0, findings: BTreeMap::new() }
+    pub fn new(
+        evaluator: Evaluator<'a>,
+        targets: &'a Targets,
+        plan: PlanId,
+        now: Timestamp,
+        because: &str,
+    ) -> Self {
+        Self {
+            evaluator,
+            targets,
+            plan,
+            now,
+            because: because.to_owned(),
+            number: 0,
+            findings: BTreeMap::new(),
+        }
     }
 
     /// What was remarked on the way, each once.
@@ -141,15 +217,27 @@ impl<'a> Planner<'a> {
     }
 
     /// One person's part of the plan.
-    pub fn person(&mut self, id: &PersonId, before: Option<&Person>, described: Described) -> Verdict {
+    pub fn person(
+        &mut self,
+        id: &PersonId,
+        before: Option<&Person>,
+        described: Described,
+    ) -> Verdict {
         let Some(delta) = Delta::between(before, described, self.now) else {
             return Verdict::Same;
         };
         let desired = match self.evaluator.desired(id, &delta.identity, delta.phase) {
             Ok(desired) => desired,
             Err(failed) => {
-                let finding = Finding::new(RULE_FAILED, Severity::Error, id.to_string(), failed.to_string());
-                return Verdict::Refused(finding.hint("nothing about this person changes until the rule or the row is mended"));
+                let finding = Finding::new(
+                    RULE_FAILED,
+                    Severity::Error,
+                    id.to_string(),
+                    failed.to_string(),
+                );
+                return Verdict::Refused(finding.hint(
+                    "nothing about this person changes until the rule or the row is mended",
+                ));
             }
         };
         let none = BTreeMap::new();
@@ -184,12 +272,12 @@ impl<'a> Planner<'a> {
         if is_same {
             return Verdict::Same;
         }
-        let moves = accounts.values().flat_map(|account| &account.operations).any(|operation| {
-            !matches!(&operation.action, Action::EnsureAccount(_))
-        });
-        let kind = delta.kind(moves);
+        let kind = delta.kind(moves(before, &accounts));
         let reason = format!("{id}: {} by {}", kind.as_str(), self.because);
-        for operation in accounts.values_mut().flat_map(|account| &mut account.operations) {
+        for operation in accounts
+            .values_mut()
+            .flat_map(|account| &mut account.operations)
+        {
             self.number += 1;
             operation.id.number = self.number;
             operation.urgency = urgency(kind, &operation.action);
@@ -214,249 +302,33 @@ impl<'a> Planner<'a> {
         delta: &Delta,
         accounts: &BTreeMap<TargetName, AccountPlanned>,
     ) -> Option<Timestamp> {
-        let employment =
-            delta.is_present.then(|| delta.identity.employment.changes_at(self.now)).flatten();
+        let employment = delta
+            .is_present
+            .then(|| delta.identity.employment.changes_at(self.now))
+            .flatten();
         let untouched = before.into_iter().flat_map(|person| &person.accounts);
         let untouched = untouched.filter(|(target, _)| !accounts.contains_key(*target));
         let deletions = untouched.filter_map(|(_, account)| account.delete_at);
         let deletions = deletions.chain(accounts.values().filter_map(|account| account.delete_at));
         // One that is due has its operation already.
-        employment.into_iter().chain(deletions.filter(|at| *at > self.now)).min()
-    }
-
-    fn account(
-        &mut self,
-        person: &PersonView<'_>,
-        target: &TargetName,
-        want: Option<&DesiredAccount>,
-        have: Option<&Account>,
-    ) -> Option<AccountPlanned> {
-        let rules = self.evaluator.policy().targets().get(target)?;
-        match (want, have) {
-            (Some(want), have) => {
-                let may_adopt = rules.adopt == Adopt::WhenKeysAgree && want.keys.len() >= 2;
-                let empty = Account::default();
-                let have = have.unwrap_or(&empty);
-                let grants = self.justified(target, want, have);
-                self.keep_or_make(target, want, have, Wish { grants, may_adopt })
-            }
-            (None, Some(have)) => self.let_go(person, target, rules.leaver, have),
-            (None, None) => None,
-        }
-    }
-
-    /// What the account should have, each with its reasons.
-    fn justified(
-        &mut self,
-        target: &TargetName,
-        want: &DesiredAccount,
-        have: &Account,
-    ) -> BTreeMap<EntitlementKey, BTreeSet<Justification>> {
-        let mut grants: BTreeMap<EntitlementKey, BTreeSet<Justification>> = BTreeMap::new();
-        let mut groups: BTreeMap<String, EntitlementKey> = BTreeMap::new();
-        let catalogue = self.targets.catalogues.get(target);
-        let policy = self.evaluator.policy().version().clone();
-        for (name, roles) in &want.entitlements {
-            let found = catalogue.map_or(Err(UNKNOWN_ENTITLEMENT), |catalogue| catalogue.find(name));
-            let entry = match found {
-                Ok(entry) => entry,
-                Err(code) => {
-                    // A group that was renamed at the app must not cost anybody their access: what
-                    // these roles gave before stays until the name is mended.
-                    keep_of_roles(&mut grants, have, roles);
-                    self.remark_unresolved(target, name, code);
-                    continue;
-                }
-            };
-            if let Some(group) = &entry.exclusion_group {
-                let other = groups.entry(group.clone()).or_insert_with(|| entry.key.clone());
-                if *other != entry.key {
-                    let text = format!("{name} and another entitlement of the group `{group}` exclude each other");
-                    self.remark(EXCLUSIVE, format!("target {target}"), text, "change the roles so that nobody has both");
-                    keep_of_roles(&mut grants, have, roles);
-                    continue;
-                }
-            }
-            let before = have.grants.get(&entry.key).map(|grant| &grant.justifications);
-            let reasons = grants.entry(entry.key.clone()).or_default();
-            for role in roles {
-                let held = before.into_iter().flatten().find(
-                    |reason| matches!(reason, Justification::Role { role: held, .. } if held == role),
-                );
-                let new = || Justification::Role { role: role.clone(), policy: policy.clone() };
-                reasons.insert(held.cloned().unwrap_or_else(new));
-            }
-        }
-        // What somebody decided to keep stays whatever the roles say.
-        for (key, grant) in &have.grants {
-            for reason in &grant.justifications {
-                if matches!(reason, Justification::Adoption { .. }) {
-                    grants.entry(key.clone()).or_default().insert(reason.clone());
-                }
-            }
-        }
-        grants
-    }
-
-    fn remark_unresolved(&mut self, target: &TargetName, name: &EntitlementName, code: Code) {
-        let text = if code == AMBIGUOUS_ENTITLEMENT {
-            format!("`{name}` stands for several entitlements there")
-        } else {
-            format!("`{name}` is not among what this target can give")
-        };
-        let hint = "see `muster plugin list`; make it at the app, or write its id or title as it is there";
-        self.remark(code, format!("target {target}, {name}"), text, hint);
-    }
-
-    fn remark(&mut self, code: Code, subject: String, text: String, hint: &str) {
-        let finding = Finding::new(code.clone(), Severity::Warning, subject.clone(), text).hint(hint);
-        self.findings.entry((code, subject)).or_insert(finding);
-    }
-
-    /// The account of somebody who is to have it.
-    fn keep_or_make(
-        &mut self,
-        target: &TargetName,
-        want: &DesiredAccount,
-        have: &Account,
-        wish: Wish,
-    ) -> Option<AccountPlanned> {
-        let wanted: BTreeSet<&EntitlementKey> = wish.grants.keys().collect();
-        let goal = Picture::of(have, |_| true);
-        let reasons_are_same = have.grants.iter().filter(|(_, grant)| !grant.justifications.is_empty()).map(
-            |(key, grant)| (key, &grant.justifications),
-        ).eq(&wish.grants);
-        let is_same = have.is_wanted
-            && goal.exists
-            && goal.is_in(want.is_usable)
-            && goal.attributes == want.attributes
-            && goal.granted.iter().eq(wanted.iter().copied())
-            && have.delete_at.is_none()
-            && reasons_are_same;
-        if is_same {
-            return None;
-        }
-        let base = Picture::of(have, Operation::has_begun);
-        let mut actions = Vec::new();
-        for key in base.granted.iter().filter(|key| !wanted.contains(key)) {
-            actions.push(Action::EnsureRevoked(key.clone()));
-        }
-        let initial_state = if want.is_usable { AccountState::Active } else { AccountState::Suspended };
-        let attributes = changes(if base.exists { &base.attributes } else { &EMPTY }, &want.attributes);
-        if !base.exists || !attributes.is_empty() {
-            actions.push(Action::EnsureAccount(AccountSpec {
-                match_keys: want.keys.clone(),
-                may_adopt: wish.may_adopt,
-                initial_state,
-                attributes,
-            }));
-        }
-        let comes_back = base.exists && !base.is_in(want.is_usable);
-        if comes_back {
-            actions.push(Action::EnsureState(initial_state));
-        }
-        let again = !base.exists || (comes_back && want.is_usable && !self.targets.keeps_grants(target));
-        for key in self.in_order(target, &wanted) {
-            if again || !base.granted.contains(key) {
-                actions.push(Action::EnsureGranted(key.clone()));
-            }
-        }
-        Some(self.planned(true, wish.grants, None, actions))
-    }
-
-    /// The account of somebody who is to have it no longer.
-    fn let_go(
-        &mut self,
-        person: &PersonView<'_>,
-        target: &TargetName,
-        rules: LeaverRules,
-        have: &Account,
-    ) -> Option<AccountPlanned> {
-        let goal = Picture::of(have, |_| true);
-        let base = Picture::of(have, Operation::has_begun);
-        if !base.exists {
-            // Nothing was made yet, and what was only queued is dropped.
-            let is_clean = !have.is_wanted && have.operations.iter().all(Operation::has_begun);
-            return (!is_clean).then(|| self.planned(false, BTreeMap::new(), None, Vec::new()));
-        }
-        let delete_at = have.delete_at.or_else(|| rules.delete_after.map(|after| later(self.now, after)));
-        let is_due = delete_at.is_some_and(|at| at <= self.now) && self.targets.can(target, "ensure-absent");
-        let is_same = !have.is_wanted
-            && goal.granted.is_empty()
-            && (!goal.exists || (have.delete_at == delete_at && !is_due));
-        if is_same {
-            return None;
-        }
-        let was_queued = |verb: &str| {
-            have.operations.iter().any(|operation| !operation.has_begun() && operation.action.verb() == verb)
-        };
-        let mut actions = Vec::new();
-        let once = |action: Action, enabled: bool, actions: &mut Vec<Action>| {
-            if enabled && (have.is_wanted || was_queued(action.verb())) {
-                actions.push(action);
-            }
-        };
-        if rules.suspend && base.is_in(true) && self.targets.can_suspend(target) {
-            actions.push(Action::EnsureState(AccountState::Suspended));
-        }
-        once(Action::EndSessions, rules.end_sessions && self.targets.can(target, "end-sessions"), &mut actions);
-        let revoke = rules.revoke_credentials && self.targets.can(target, "revoke-credentials");
-        once(Action::RevokeCredentials, revoke, &mut actions);
-        actions.extend(base.granted.iter().cloned().map(Action::EnsureRevoked));
-        if rules.transfer_to_manager && self.targets.can(target, "transfer-owned") {
-            match person.manager() {
-                Some(manager) => once(Action::TransferOwned(manager), true, &mut actions),
-                None => self.remark(
-                    NOBODY_TO_TRANSFER_TO,
-                    format!("{} at {target}", person.id),
-                    "no manager is known, so what this account owns stays where it is".to_owned(),
-                    "name the manager in the HR file, or hand it on at the app",
-                ),
-            }
-        }
-        if is_due {
-            actions.push(Action::EnsureAbsent);
-        }
-        Some(self.planned(false, BTreeMap::new(), delete_at, actions))
-    }
-
-    /// Entitlements in the order in which they can be given: what others need first.
-    fn in_order<'k>(&self, target: &TargetName, keys: &BTreeSet<&'k EntitlementKey>) -> Vec<&'k EntitlementKey> {
-        let catalogue = self.targets.catalogues.get(target);
-        let requires = |key: &EntitlementKey| {
-            catalogue
-                .and_then(|catalogue| catalogue.by_id.get(&(key.kind.clone(), key.id.clone())))
-                .map_or(0, |entry| entry.requires)
-        };
-        let mut keys: Vec<&EntitlementKey> = keys.iter().copied().collect();
-        keys.sort_by_cached_key(|key| requires(key));
-        keys
-    }
-
-    /// Numbers and urgency are filled in once the person's kind of change is known.
-    fn planned(
-        &self,
-        is_wanted: bool,
-        grants: BTreeMap<EntitlementKey, BTreeSet<Justification>>,
-        delete_at: Option<Timestamp>,
-        actions: Vec<Action>,
-    ) -> AccountPlanned {
-        let operation = |action: Action| Operation {
-            id: OperationId { plan: self.plan, number: 0 },
-            action,
-            urgency: Urgency::Routine,
-            reason: String::new(),
-            state: State::Queued,
-        };
-        AccountPlanned { is_wanted, grants, delete_at, operations: actions.into_iter().map(operation).collect() }
+        employment
+            .into_iter()
+            .chain(deletions.filter(|at| *at > self.now))
+            .min()
     }
 }
 
-static EMPTY: RemoteAttributes = RemoteAttributes::new();
-
-struct Wish {
-    grants: BTreeMap<EntitlementKey, BTreeSet<Justification>>,
-    may_adopt: bool,
+/// Whether anything but attributes follows from a change: an account or a right comes or goes.
+fn moves(before: Option<&Person>, accounts: &BTreeMap<TargetName, AccountPlanned>) -> bool {
+    accounts.iter().any(|(target, planned)| {
+        let had = before.and_then(|person| person.accounts.get(target));
+        let is_attribute = |action: &Action| matches!(action, Action::EnsureAccount(_));
+        had.is_some_and(|account| account.is_wanted) != planned.is_wanted
+            || planned
+                .operations
+                .iter()
+                .any(|operation| !is_attribute(&operation.action))
+    })
 }
 
 struct PersonView<'a> {
@@ -467,7 +339,10 @@ struct PersonView<'a> {
 impl PersonView<'_> {
     fn manager(&self) -> Option<PersonId> {
         let key = PersonKey::new(self.delta.identity.text("manager")?).ok()?;
-        (key != self.id.key).then(|| PersonId { feed: self.id.feed.clone(), key })
+        (key != self.id.key).then(|| PersonId {
+            feed: self.id.feed.clone(),
+            key,
+        })
     }
 }
 
@@ -478,94 +353,5 @@ fn urgency(kind: Kind, action: &Action) -> Urgency {
         Kind::Joiner | Kind::Rehire => Urgency::Joiner,
         Kind::Update if action.is_removal() => Urgency::Mover,
         Kind::Update => Urgency::Routine,
-    }
-}
-
-/// Keeps what these roles gave before.
-fn keep_of_roles(
-    grants: &mut BTreeMap<EntitlementKey, BTreeSet<Justification>>,
-    have: &Account,
-    roles: &BTreeSet<crate::id::RoleName>,
-) {
-    for (key, grant) in &have.grants {
-        for reason in &grant.justifications {
-            if matches!(reason, Justification::Role { role, .. } if roles.contains(role)) {
-                grants.entry(key.clone()).or_default().insert(reason.clone());
-            }
-        }
-    }
-}
-
-/// What has to change for `from` to become `to`.
-fn changes(from: &RemoteAttributes, to: &RemoteAttributes) -> BTreeMap<String, AttributeChange> {
-    let mut changes = BTreeMap::new();
-    for (name, values) in to {
-        if from.get(name) != Some(values) {
-            changes.insert(name.clone(), AttributeChange::Set(values.clone()));
-        }
-    }
-    for name in from.keys().filter(|name| !to.contains_key(*name)) {
-        changes.insert(name.clone(), AttributeChange::Clear);
-    }
-    changes
-}
-
-/// An account as it will be once some of its operations are done.
-struct Picture {
-    exists: bool,
-    state: Option<AccountState>,
-    attributes: RemoteAttributes,
-    granted: BTreeSet<EntitlementKey>,
-}
-
-impl Picture {
-    fn of(account: &Account, include: impl Fn(&Operation) -> bool) -> Picture {
-        let held = account.grants.iter().filter(|(_, grant)| grant.since.is_some());
-        let mut picture = Picture {
-            exists: account.exists(),
-            state: account.state,
-            attributes: account.attributes.clone(),
-            granted: held.map(|(key, _)| key.clone()).collect(),
-        };
-        for operation in account.operations.iter().filter(|operation| include(operation)) {
-            picture.add(&operation.action);
-        }
-        picture
-    }
-
-    fn add(&mut self, action: &Action) {
-        match action {
-            Action::EnsureAccount(spec) => {
-                if !self.exists {
-                    self.state = Some(spec.initial_state);
-                    self.attributes.clear();
-                }
-                self.exists = true;
-                for (name, change) in &spec.attributes {
-                    match change {
-                        AttributeChange::Set(values) => drop(self.attributes.insert(name.clone(), values.clone())),
-                        AttributeChange::Clear => drop(self.attributes.remove(name)),
-                    }
-                }
-            }
-            Action::EnsureState(state) => self.state = Some(*state),
-            Action::EnsureGranted(key) => drop(self.granted.insert(key.clone())),
-            Action::EnsureRevoked(key) => drop(self.granted.remove(key)),
-            Action::EnsureAbsent => {
-                self.exists = false;
-                self.state = Some(AccountState::Deleted);
-                self.attributes.clear();
-                self.granted.clear();
-            }
-            Action::EndSessions | Action::RevokeCredentials | Action::TransferOwned(_) => {}
-        }
-    }
-
-    /// Whether it is usable, or not, as wanted. An app's own lock is the app's matter.
-    fn is_in(&self, usable: bool) -> bool {
-        match self.state {
-            None | Some(AccountState::Locked) => usable,
-            Some(state) => state.is_usable() == usable,
-        }
     }
 }

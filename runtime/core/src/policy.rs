@@ -43,7 +43,10 @@ impl EntitlementName {
     pub fn parse(text: &str) -> Option<Self> {
         let (kind, name) = text.split_once(':')?;
         let (kind, name) = (kind.trim(), name.trim());
-        (!kind.is_empty() && !name.is_empty()).then(|| Self { kind: kind.to_owned(), name: name.to_owned() })
+        (!kind.is_empty() && !name.is_empty()).then(|| Self {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+        })
     }
 }
 
@@ -101,7 +104,10 @@ pub enum Prehire {
 
 /// What happens to the account of somebody who is to have it no longer. Its grants always go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a line of the configuration, and they combine freely")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a line of the configuration, and they combine freely"
+)]
 pub struct LeaverRules {
     /// It is suspended.
     pub suspend: bool,
@@ -184,12 +190,21 @@ pub struct Policy {
 impl Policy {
     /// Compiles a policy, or says everything that is wrong with it.
     pub fn compile(source: PolicySource) -> Result<Policy, Vec<Finding>> {
-        let mut compiler = Compiler { language: Language::default(), known: source.attributes, findings: Vec::new() };
+        let mut compiler = Compiler {
+            language: Language::default(),
+            known: source.attributes,
+            findings: Vec::new(),
+        };
         let mut roles = Vec::with_capacity(source.roles.len());
         let mut seen = BTreeSet::new();
         for role in source.roles {
             if !seen.insert(role.name.clone()) {
-                compiler.report(DOUBLE_ROLE, format!("role {}", role.name), "two roles have this name".to_owned(), "rename one of them");
+                compiler.report(
+                    DOUBLE_ROLE,
+                    format!("role {}", role.name),
+                    "two roles have this name".to_owned(),
+                    "rename one of them",
+                );
             }
             roles.extend(compiler.role(role, &source.targets));
         }
@@ -201,13 +216,27 @@ impl Policy {
         if !compiler.findings.is_empty() {
             return Err(compiler.findings);
         }
-        let rule_names: BTreeSet<String> = roles.iter().flat_map(|role| role.when.names().iter().cloned()).collect();
+        let rule_names: BTreeSet<String> = roles
+            .iter()
+            .flat_map(|role| role.when.names().iter().cloned())
+            .collect();
         let mut names = rule_names.clone();
         for target in targets.values() {
-            let expressions = target.keys.iter().map(|(_, expression)| expression).chain(target.attributes.values());
+            let expressions = target
+                .keys
+                .iter()
+                .map(|(_, expression)| expression)
+                .chain(target.attributes.values());
             names.extend(expressions.flat_map(|expression| expression.names().iter().cloned()));
         }
-        Ok(Policy { version: source.version, language: compiler.language, roles, targets, rule_names, names })
+        Ok(Policy {
+            version: source.version,
+            language: compiler.language,
+            roles,
+            targets,
+            rule_names,
+            names,
+        })
     }
 
     /// Which version this is.
@@ -226,19 +255,37 @@ impl Policy {
     }
 
     /// For each role whether the person has it: for `why` and `why not`.
-    pub fn explain(&self, person: &PersonId, identity: &Identity, phase: Phase) -> Vec<(&Role, Result<bool, Failed>)> {
+    pub fn explain(
+        &self,
+        person: &PersonId,
+        identity: &Identity,
+        phase: Phase,
+    ) -> Vec<(&Role, Result<bool, Failed>)> {
         let scope = Scope::new(&self.language, &self.rule_names, person, identity, phase);
-        self.roles.iter().map(|role| (role, role.when.holds(&scope))).collect()
+        self.roles
+            .iter()
+            .map(|role| (role, role.when.holds(&scope)))
+            .collect()
     }
 }
 
 impl Policy {
     /// The parts of a role's rule that keep a person from having it; empty where the person has it.
-    pub fn missing(&self, role: &Role, person: &PersonId, identity: &Identity, phase: Phase) -> Vec<String> {
+    pub fn missing(
+        &self,
+        role: &Role,
+        person: &PersonId,
+        identity: &Identity,
+        phase: Phase,
+    ) -> Vec<String> {
         let scope = Scope::new(&self.language, &self.rule_names, person, identity, phase);
         let mut missing = Vec::new();
         for part in role.when.conjuncts() {
-            match self.language.compile(part, &self.rule_names).map(|part| part.holds(&scope)) {
+            match self
+                .language
+                .compile(part, &self.rule_names)
+                .map(|part| part.holds(&scope))
+            {
                 Ok(Ok(true)) => {}
                 Ok(Ok(false)) => missing.push(part.to_owned()),
                 Ok(Err(failed)) => missing.push(failed.to_string()),
@@ -258,7 +305,8 @@ struct Compiler {
 
 impl Compiler {
     fn report(&mut self, code: Code, subject: String, text: String, hint: &str) {
-        self.findings.push(Finding::new(code, Severity::Error, subject, text).hint(hint));
+        self.findings
+            .push(Finding::new(code, Severity::Error, subject, text).hint(hint));
     }
 
     fn expression(&mut self, subject: &str, source: &str) -> Option<Expression> {
@@ -266,13 +314,17 @@ impl Compiler {
             Ok(expression) => Some(expression),
             Err(error) => {
                 let hint = match &error {
-                    InvalidExpression::UnknownName { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+                    InvalidExpression::UnknownName {
+                        nearest: Some(nearest),
+                        ..
+                    } => format!("did you mean `{nearest}`?"),
                     InvalidExpression::UnknownName { .. } => {
                         let names: Vec<&str> = self.known.iter().map(String::as_str).collect();
                         format!("the names are: key, feed, phase, {}", names.join(", "))
                     }
                     InvalidExpression::Syntax { .. } | InvalidExpression::TooLong { .. } => {
-                        "an expression looks like: department == \"Sales\" && phase == \"active\"".to_owned()
+                        "an expression looks like: department == \"Sales\" && phase == \"active\""
+                            .to_owned()
                     }
                 };
                 self.report(EXPRESSION, subject.to_owned(), error.to_string(), &hint);
@@ -281,7 +333,11 @@ impl Compiler {
         }
     }
 
-    fn role(&mut self, role: RoleSource, targets: &BTreeMap<TargetName, TargetRules>) -> Option<Role> {
+    fn role(
+        &mut self,
+        role: RoleSource,
+        targets: &BTreeMap<TargetName, TargetRules>,
+    ) -> Option<Role> {
         let subject = format!("role {}", role.name);
         let when = self.expression(&subject, &role.when);
         let mut access = BTreeMap::new();
@@ -289,7 +345,12 @@ impl Compiler {
             if !targets.contains_key(&target) {
                 let known: Vec<&str> = targets.keys().map(TargetName::as_str).collect();
                 let hint = format!("the targets in muster.toml are: {}", known.join(", "));
-                self.report(UNKNOWN_TARGET, subject.clone(), format!("`{target}` is no configured target"), &hint);
+                self.report(
+                    UNKNOWN_TARGET,
+                    subject.clone(),
+                    format!("`{target}` is no configured target"),
+                    &hint,
+                );
             }
             let mut names = BTreeSet::new();
             for text in written {
@@ -305,7 +366,12 @@ impl Compiler {
             }
             access.insert(target, names);
         }
-        Some(Role { name: role.name, description: role.description, when: when?, access })
+        Some(Role {
+            name: role.name,
+            description: role.description,
+            when: when?,
+            access,
+        })
     }
 
     fn target(&mut self, name: &TargetName, rules: &TargetRules) -> Target {
@@ -320,13 +386,25 @@ impl Compiler {
         }
         let mut keys = Vec::new();
         for (key, source) in &rules.keys {
-            keys.extend(self.expression(&subject, source).map(|expression| (key.clone(), expression)));
+            keys.extend(
+                self.expression(&subject, source)
+                    .map(|expression| (key.clone(), expression)),
+            );
         }
         let mut attributes = BTreeMap::new();
         for (attribute, source) in &rules.attributes {
-            attributes.extend(self.expression(&subject, source).map(|expression| (attribute.clone(), expression)));
+            attributes.extend(
+                self.expression(&subject, source)
+                    .map(|expression| (attribute.clone(), expression)),
+            );
         }
-        Target { keys, attributes, adopt: rules.adopt, leaver: rules.leaver, prehire: rules.prehire }
+        Target {
+            keys,
+            attributes,
+            adopt: rules.adopt,
+            leaver: rules.leaver,
+            prehire: rules.prehire,
+        }
     }
 }
 
@@ -356,7 +434,10 @@ pub struct Evaluator<'p> {
 impl<'p> Evaluator<'p> {
     /// An evaluator without memory.
     pub fn new(policy: &'p Policy) -> Self {
-        Self { policy, memo: BTreeMap::new() }
+        Self {
+            policy,
+            memo: BTreeMap::new(),
+        }
     }
 
     /// The policy that it answers from.
@@ -365,7 +446,12 @@ impl<'p> Evaluator<'p> {
     }
 
     /// What the person should have. Somebody who left should have nothing.
-    pub fn desired(&mut self, person: &PersonId, identity: &Identity, phase: Phase) -> Result<Desired, Failed> {
+    pub fn desired(
+        &mut self,
+        person: &PersonId,
+        identity: &Identity,
+        phase: Phase,
+    ) -> Result<Desired, Failed> {
         if phase == Phase::Ended {
             return Ok(Desired::new());
         }
@@ -378,16 +464,24 @@ impl<'p> Evaluator<'p> {
         let scope = Scope::new(&policy.language, &policy.names, person, identity, phase);
         for role in held.iter().filter_map(|index| policy.roles.get(*index)) {
             for (target, names) in &role.access {
-                let Some(rules) = policy.targets.get(target) else { continue };
+                let Some(rules) = policy.targets.get(target) else {
+                    continue;
+                };
                 if phase == Phase::Prehire && rules.prehire == Prehire::Nothing {
                     continue;
                 }
                 if !desired.contains_key(target) {
                     desired.insert(target.clone(), account(rules, &scope, phase)?);
                 }
-                let Some(account) = desired.get_mut(target) else { continue };
+                let Some(account) = desired.get_mut(target) else {
+                    continue;
+                };
                 for name in names {
-                    account.entitlements.entry(name.clone()).or_default().insert(role.name.clone());
+                    account
+                        .entitlements
+                        .entry(name.clone())
+                        .or_default()
+                        .insert(role.name.clone());
                 }
             }
         }
@@ -395,13 +489,29 @@ impl<'p> Evaluator<'p> {
     }
 
     /// The indices of the roles that the person has.
-    fn roles(&mut self, person: &PersonId, identity: &Identity, phase: Phase) -> Result<Rc<[usize]>, Failed> {
-        let inputs: Vec<Value> = self.policy.rule_names.iter().map(|name| input(name, person, identity, phase)).collect();
+    fn roles(
+        &mut self,
+        person: &PersonId,
+        identity: &Identity,
+        phase: Phase,
+    ) -> Result<Rc<[usize]>, Failed> {
+        let inputs: Vec<Value> = self
+            .policy
+            .rule_names
+            .iter()
+            .map(|name| input(name, person, identity, phase))
+            .collect();
         if let Some(roles) = self.memo.get(&inputs) {
             return Ok(Rc::clone(roles));
         }
         let policy = self.policy;
-        let scope = Scope::new(&policy.language, &policy.rule_names, person, identity, phase);
+        let scope = Scope::new(
+            &policy.language,
+            &policy.rule_names,
+            person,
+            identity,
+            phase,
+        );
         let mut roles = Vec::new();
         for (index, role) in policy.roles.iter().enumerate() {
             if role.when.holds(&scope)? {
@@ -423,14 +533,20 @@ fn input(name: &str, person: &PersonId, identity: &Identity, phase: Phase) -> Va
         "key" => Value::Text(person.key.as_str().to_owned()),
         "feed" => Value::Text(person.feed.as_str().to_owned()),
         "phase" => Value::Text(phase.as_str().to_owned()),
-        name => identity.attributes.get(name).cloned().unwrap_or(Value::Empty),
+        name => identity
+            .attributes
+            .get(name)
+            .cloned()
+            .unwrap_or(Value::Empty),
     }
 }
 
 fn account(rules: &Target, scope: &Scope<'_>, phase: Phase) -> Result<DesiredAccount, Failed> {
     let mut keys = Vec::with_capacity(rules.keys.len());
     for (key, expression) in &rules.keys {
-        if let Some(crate::connector::Scalar::Text(text)) = expression.values(scope)?.into_iter().next() {
+        if let Some(crate::connector::Scalar::Text(text)) =
+            expression.values(scope)?.into_iter().next()
+        {
             keys.push((key.clone(), text));
         }
     }
@@ -441,7 +557,12 @@ fn account(rules: &Target, scope: &Scope<'_>, phase: Phase) -> Result<DesiredAcc
             attributes.insert(attribute.clone(), values);
         }
     }
-    Ok(DesiredAccount { is_usable: phase != Phase::Prehire, keys, attributes, entitlements: BTreeMap::new() })
+    Ok(DesiredAccount {
+        is_usable: phase != Phase::Prehire,
+        keys,
+        attributes,
+        entitlements: BTreeMap::new(),
+    })
 }
 
 #[cfg(test)]
@@ -463,13 +584,21 @@ mod tests {
             name: RoleName::new(name).unwrap(),
             description: String::new(),
             when: when.to_owned(),
-            access: [(crm.clone(), access.iter().map(|text| (*text).to_owned()).collect())].into(),
+            access: [(
+                crm.clone(),
+                access.iter().map(|text| (*text).to_owned()).collect(),
+            )]
+            .into(),
         };
         PolicySource {
             version: PolicyVersion::new("v1"),
             attributes: ["department", "title", "email"].map(str::to_owned).into(),
             roles: vec![
-                role("sales", "department == 'Sales'", &["group:Sales", "group:All"]),
+                role(
+                    "sales",
+                    "department == 'Sales'",
+                    &["group:Sales", "group:All"],
+                ),
                 role("everybody", "phase == 'active'", &["group:All"]),
             ],
             targets: [(crm.clone(), rules)].into(),
@@ -479,21 +608,42 @@ mod tests {
     fn person(department: &str) -> (PersonId, Identity) {
         let attributes = [("department", department), ("email", "a@x.example")]
             .map(|(name, value)| (name.to_owned(), Value::Text(value.to_owned())));
-        let employment = Employment { status: Status::Active, starts_at: None, ends_at: None };
-        (PersonId::parse("hr:7").unwrap(), Identity { attributes: attributes.into(), employment })
+        let employment = Employment {
+            status: Status::Active,
+            starts_at: None,
+            ends_at: None,
+        };
+        (
+            PersonId::parse("hr:7").unwrap(),
+            Identity {
+                attributes: attributes.into(),
+                employment,
+            },
+        )
     }
 
     #[test]
     fn an_entitlement_carries_every_role_that_gives_it() {
         let policy = Policy::compile(source()).unwrap();
         let (id, identity) = person("Sales");
-        let desired = Evaluator::new(&policy).desired(&id, &identity, Phase::Active).unwrap();
+        let desired = Evaluator::new(&policy)
+            .desired(&id, &identity, Phase::Active)
+            .unwrap();
         let account = desired.values().next().unwrap();
         assert_eq!(account.keys, [("externalId".to_owned(), "7".to_owned())]);
-        assert_eq!(account.attributes["userName"], [Scalar::Text("a@x.example".to_owned())]);
-        let reasons: Vec<(String, usize)> =
-            account.entitlements.iter().map(|(name, roles)| (name.to_string(), roles.len())).collect();
-        assert_eq!(reasons, [("group:All".to_owned(), 2), ("group:Sales".to_owned(), 1)]);
+        assert_eq!(
+            account.attributes["userName"],
+            [Scalar::Text("a@x.example".to_owned())]
+        );
+        let reasons: Vec<(String, usize)> = account
+            .entitlements
+            .iter()
+            .map(|(name, roles)| (name.to_string(), roles.len()))
+            .collect();
+        assert_eq!(
+            reasons,
+            [("group:All".to_owned(), 2), ("group:Sales".to_owned(), 1)]
+        );
     }
 
     #[test]
@@ -501,8 +651,18 @@ mod tests {
         let policy = Policy::compile(source()).unwrap();
         let (id, identity) = person("Sales");
         let mut evaluator = Evaluator::new(&policy);
-        assert!(evaluator.desired(&id, &identity, Phase::Ended).unwrap().is_empty());
-        assert!(evaluator.desired(&id, &identity, Phase::Prehire).unwrap().is_empty());
+        assert!(
+            evaluator
+                .desired(&id, &identity, Phase::Ended)
+                .unwrap()
+                .is_empty()
+        );
+        assert!(
+            evaluator
+                .desired(&id, &identity, Phase::Prehire)
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]
@@ -510,9 +670,27 @@ mod tests {
         let mut source = source();
         source.roles[0].when = "departmnt == 'Sales'".to_owned();
         source.roles[1].name = source.roles[0].name.clone();
-        source.roles[1].access.insert(TargetName::new("wiki").unwrap(), vec!["Writers".to_owned()]);
-        source.targets.values_mut().for_each(|rules| rules.keys.clear());
-        let codes: Vec<Code> = Policy::compile(source).unwrap_err().into_iter().map(|finding| finding.code).collect();
-        assert_eq!(codes, [EXPRESSION, DOUBLE_ROLE, UNKNOWN_TARGET, ENTITLEMENT_FORM, NO_KEYS]);
+        source.roles[1]
+            .access
+            .insert(TargetName::new("wiki").unwrap(), vec!["Writers".to_owned()]);
+        source
+            .targets
+            .values_mut()
+            .for_each(|rules| rules.keys.clear());
+        let codes: Vec<Code> = Policy::compile(source)
+            .unwrap_err()
+            .into_iter()
+            .map(|finding| finding.code)
+            .collect();
+        assert_eq!(
+            codes,
+            [
+                EXPRESSION,
+                DOUBLE_ROLE,
+                UNKNOWN_TARGET,
+                ENTITLEMENT_FORM,
+                NO_KEYS
+            ]
+        );
     }
 }

@@ -5,10 +5,13 @@
 //! a list is a list of strings. An expression that fails for a person is never taken as "no": the
 //! person is left as they are, and a finding says which expression failed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cel::{Context, Env, Program, extensions};
+use cel::common::types::CelString;
+use cel::common::value::CowVal;
+use cel::context::VariableResolver;
+use cel::{Context, Env, ExecutionError, Program, extensions};
 
 use crate::connector::Scalar;
 use crate::id::PersonId;
@@ -42,7 +45,9 @@ pub enum InvalidExpression {
         nearest: Option<String>,
     },
     /// It is too long to be meant.
-    #[error("an expression of {bytes} bytes is longer than the {EXPRESSION_BYTES_MAX} that are read")]
+    #[error(
+        "an expression of {bytes} bytes is longer than the {EXPRESSION_BYTES_MAX} that are read"
+    )]
     TooLong {
         /// How long it is.
         bytes: usize,
@@ -91,16 +96,29 @@ impl Default for Language {
 
 impl Language {
     /// Compiles an expression; `known` are the attribute names that it may use.
-    pub fn compile(&self, source: &str, known: &BTreeSet<String>) -> Result<Expression, InvalidExpression> {
+    pub fn compile(
+        &self,
+        source: &str,
+        known: &BTreeSet<String>,
+    ) -> Result<Expression, InvalidExpression> {
         if source.len() > EXPRESSION_BYTES_MAX {
-            return Err(InvalidExpression::TooLong { bytes: source.len() });
+            return Err(InvalidExpression::TooLong {
+                bytes: source.len(),
+            });
         }
-        let program = self.0.compile(source).map_err(|error| InvalidExpression::Syntax {
-            source_text: source.to_owned(),
-            reason: one_line(&error.to_string()),
-        })?;
-        let names: BTreeSet<String> =
-            program.references().variables().into_iter().map(str::to_owned).collect();
+        let program = self
+            .0
+            .compile(source)
+            .map_err(|error| InvalidExpression::Syntax {
+                source_text: source.to_owned(),
+                reason: one_line(&error.to_string()),
+            })?;
+        let names: BTreeSet<String> = program
+            .references()
+            .variables()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
         for name in &names {
             if !known.contains(name) && !BUILT_IN.contains(&name.as_str()) {
                 return Err(InvalidExpression::UnknownName {
@@ -110,8 +128,16 @@ impl Language {
                 });
             }
         }
-        let single = names.iter().find(|name| name.as_str() == source.trim()).cloned();
-        Ok(Expression { source: source.to_owned(), program, names, single })
+        let single = names
+            .iter()
+            .find(|name| name.as_str() == source.trim())
+            .cloned();
+        Ok(Expression {
+            source: source.to_owned(),
+            program,
+            names,
+            single,
+        })
     }
 }
 
@@ -122,8 +148,17 @@ fn one_line(text: &str) -> String {
 
 /// The known name that shares the longest beginning, for a hint.
 fn nearest(name: &str, known: &BTreeSet<String>) -> Option<String> {
-    let common = |other: &str| name.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
-    known.iter().max_by_key(|other| common(other)).filter(|other| common(other) >= 2).cloned()
+    let common = |other: &str| {
+        name.bytes()
+            .zip(other.bytes())
+            .take_while(|(a, b)| a == b)
+            .count()
+    };
+    known
+        .iter()
+        .max_by_key(|other| common(other))
+        .filter(|other| common(other) >= 2)
+        .cloned()
 }
 
 impl Expression {
@@ -146,7 +181,10 @@ impl Expression {
     pub fn holds(&self, scope: &Scope<'_>) -> Result<bool, Failed> {
         match self.resolve(scope)? {
             cel::Value::Bool(yes) => Ok(yes),
-            other => Err(self.failed(format!("it gives {}, and a rule has to give true or false", other.type_of()))),
+            other => Err(self.failed(format!(
+                "it gives {}, and a rule has to give true or false",
+                other.type_of()
+            ))),
         }
     }
 
@@ -165,11 +203,17 @@ impl Expression {
             cel::Value::String(text) if text.is_empty() => Vec::new(),
             cel::Value::String(text) => vec![Scalar::Text(text.as_ref().clone())],
             cel::Value::Bool(yes) => vec![Scalar::Boolean(yes)],
-            #[expect(clippy::cast_precision_loss, reason = "the contract's numbers are exact to 2^53, as documented")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "the contract's numbers are exact to 2^53, as documented"
+            )]
             cel::Value::Int(number) => vec![Scalar::Number(number as f64)],
-            #[expect(clippy::cast_precision_loss, reason = "the contract's numbers are exact to 2^53, as documented")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "the contract's numbers are exact to 2^53, as documented"
+            )]
             cel::Value::UInt(number) => vec![Scalar::Number(number as f64)],
-            cel::Value::Float(number) => vec![Scalar::Number(number)],
+            cel::Value::Float(number) if number.is_finite() => vec![Scalar::Number(number)],
             cel::Value::List(items) => {
                 let mut scalars = Vec::with_capacity(items.len());
                 for item in items.iter() {
@@ -177,16 +221,66 @@ impl Expression {
                 }
                 scalars
             }
-            other => return Err(self.failed(format!("it gives {}, which no app can take", other.type_of()))),
+            other => {
+                return Err(self.failed(format!(
+                    "it gives {}, which no app can take",
+                    other.type_of()
+                )));
+            }
         })
     }
 
     fn resolve(&self, scope: &Scope<'_>) -> Result<cel::Value, Failed> {
-        self.program.execute(&scope.context).map_err(|error| self.failed(one_line(&error.to_string())))
+        let mut context = Context::with_env(Arc::clone(&scope.language.0));
+        context.set_variable_resolver(scope);
+        let value = self.program.execute(&context);
+        value.map_err(|error| self.failed(why(&error)))
     }
 
     fn failed(&self, reason: String) -> Failed {
-        Failed { source_text: self.source.clone(), reason }
+        Failed {
+            source_text: self.source.clone(),
+            reason,
+        }
+    }
+}
+
+/// Why an expression failed, without any value: what CEL says itself shows the values involved, and
+/// those are personal.
+fn why(error: &ExecutionError) -> String {
+    let of = |value: &cel::Value| value.type_of();
+    match error {
+        ExecutionError::UnsupportedTargetType { target } => {
+            format!("it does not work on {}", of(target))
+        }
+        ExecutionError::NotSupportedAsMethod { method, target } => {
+            format!("`{method}` does not work on {}", of(target))
+        }
+        ExecutionError::ValuesNotComparable(one, other) => {
+            format!("{} and {} cannot be compared", of(one), of(other))
+        }
+        ExecutionError::UnsupportedBinaryOperator(operator, one, other) => {
+            format!(
+                "`{operator}` does not work on {} and {}",
+                of(one),
+                of(other)
+            )
+        }
+        ExecutionError::Overflow(operator, ..) => format!("`{operator}` gives too large a number"),
+        ExecutionError::FunctionError { function, .. } => {
+            format!("`{function}` cannot use the value that it is given")
+        }
+        ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => {
+            "it divides by zero".to_owned()
+        }
+        ExecutionError::IndexOutOfBounds(_) => "the list has no such item".to_owned(),
+        // These name types and names of functions only.
+        ExecutionError::InvalidArgumentCount { .. }
+        | ExecutionError::UnexpectedType { .. }
+        | ExecutionError::NoSuchOverload(_)
+        | ExecutionError::UndeclaredReference(_)
+        | ExecutionError::MissingArgumentOrTarget => one_line(&error.to_string()),
+        _ => "a value is not what it works with".to_owned(),
     }
 }
 
@@ -219,47 +313,90 @@ fn conjuncts(source: &str) -> Vec<&str> {
     parts
 }
 
-/// What an expression can see of one person.
+/// What an expression can see of one person. Making one costs nothing: a value is only made for CEL
+/// when an expression asks for it.
 pub struct Scope<'v> {
-    context: Context<'v, 'v>,
-    values: BTreeMap<String, Value>,
+    language: &'v Language,
+    names: &'v BTreeSet<String>,
+    person: &'v PersonId,
+    identity: &'v Identity,
+    phase: Phase,
 }
 
 impl std::fmt::Debug for Scope<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Values are personal.
-        f.debug_struct("Scope").field("names", &self.values.keys()).finish_non_exhaustive()
+        f.debug_struct("Scope")
+            .field("names", &self.names)
+            .finish_non_exhaustive()
     }
 }
 
-impl Scope<'_> {
+/// A name's value.
+enum Seen<'v> {
+    Text(&'v str),
+    Value(&'v Value),
+}
+
+impl<'v> Scope<'v> {
     /// A scope with these names; those that the person does not have are empty.
-    pub fn new(language: &Language, names: &BTreeSet<String>, person: &PersonId, identity: &Identity, phase: Phase) -> Self {
-        let mut context = Context::with_env(Arc::clone(&language.0));
-        let mut values = BTreeMap::new();
-        for name in names {
-            let value = match name.as_str() {
-                "key" => Value::Text(person.key.as_str().to_owned()),
-                "feed" => Value::Text(person.feed.as_str().to_owned()),
-                "phase" => Value::Text(phase.as_str().to_owned()),
-                name => identity.attributes.get(name).cloned().unwrap_or(Value::Empty),
-            };
-            context.add_variable_from_value(name.as_str(), cel_value(&value));
-            values.insert(name.clone(), value);
+    pub fn new(
+        language: &'v Language,
+        names: &'v BTreeSet<String>,
+        person: &'v PersonId,
+        identity: &'v Identity,
+        phase: Phase,
+    ) -> Self {
+        Self {
+            language,
+            names,
+            person,
+            identity,
+            phase,
         }
-        Self { context, values }
+    }
+
+    fn seen(&self, name: &str) -> Seen<'v> {
+        match name {
+            "key" => Seen::Text(self.person.key.as_str()),
+            "feed" => Seen::Text(self.person.feed.as_str()),
+            "phase" => Seen::Text(self.phase.as_str()),
+            name => match self.identity.attributes.get(name) {
+                None => Seen::Text(""),
+                Some(Value::Text(text)) => Seen::Text(text),
+                Some(value) => Seen::Value(value),
+            },
+        }
     }
 
     fn scalars(&self, name: &str) -> Vec<Scalar> {
-        match self.values.get(name) {
-            None | Some(Value::Empty) => Vec::new(),
-            Some(Value::Text(text)) if text.is_empty() => Vec::new(),
-            Some(Value::Text(text)) => vec![Scalar::Text(text.clone())],
-            Some(Value::Boolean(yes)) => vec![Scalar::Boolean(*yes)],
-            #[expect(clippy::cast_precision_loss, reason = "the contract's numbers are exact to 2^53, as documented")]
-            Some(Value::Integer(number)) => vec![Scalar::Number(*number as f64)],
-            Some(Value::Day(day)) => vec![Scalar::Text(day.to_string())],
-            Some(Value::List(items)) => items.iter().cloned().map(Scalar::Text).collect(),
+        if !self.names.contains(name) {
+            return Vec::new();
+        }
+        match self.seen(name) {
+            Seen::Text("") | Seen::Value(Value::Empty) => Vec::new(),
+            Seen::Text(text) => vec![Scalar::Text(text.to_owned())],
+            Seen::Value(Value::Text(text)) => vec![Scalar::Text(text.clone())],
+            Seen::Value(Value::Boolean(yes)) => vec![Scalar::Boolean(*yes)],
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "the contract's numbers are exact to 2^53, as documented"
+            )]
+            Seen::Value(Value::Integer(number)) => vec![Scalar::Number(*number as f64)],
+            Seen::Value(Value::Day(day)) => vec![Scalar::Text(day.to_string())],
+            Seen::Value(Value::List(items)) => items.iter().cloned().map(Scalar::Text).collect(),
+        }
+    }
+}
+
+impl VariableResolver for Scope<'_> {
+    fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
+        if !self.names.contains(variable) {
+            return None;
+        }
+        match self.seen(variable) {
+            Seen::Text(text) => Some(CowVal::owned(CelString::from(text))),
+            Seen::Value(value) => cel_value(value).try_into().ok().map(CowVal::Owned),
         }
     }
 }
@@ -271,7 +408,12 @@ fn cel_value(value: &Value) -> cel::Value {
         Value::Boolean(yes) => cel::Value::Bool(*yes),
         Value::Integer(number) => cel::Value::Int(*number),
         Value::Day(day) => cel::Value::from(day.to_string()),
-        Value::List(items) => cel::Value::List(Arc::new(items.iter().map(|item| cel::Value::from(item.as_str())).collect())),
+        Value::List(items) => cel::Value::List(Arc::new(
+            items
+                .iter()
+                .map(|item| cel::Value::from(item.as_str()))
+                .collect(),
+        )),
     }
 }
 
@@ -281,13 +423,35 @@ mod tests {
     use crate::identity::{Employment, Status};
 
     fn person(attributes: &[(&str, Value)]) -> (PersonId, Identity) {
-        let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        let employment = Employment { status: Status::Active, starts_at: None, ends_at: None };
-        (PersonId::parse("hr:7").unwrap(), Identity { attributes, employment })
+        let attributes = attributes
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
+        let employment = Employment {
+            status: Status::Active,
+            starts_at: None,
+            ends_at: None,
+        };
+        (
+            PersonId::parse("hr:7").unwrap(),
+            Identity {
+                attributes,
+                employment,
+            },
+        )
     }
 
     fn known() -> BTreeSet<String> {
-        ["department", "is_manager", "first_name", "last_name", "hired", "skills"].map(str::to_owned).into()
+        [
+            "department",
+            "is_manager",
+            "first_name",
+            "last_name",
+            "hired",
+            "skills",
+        ]
+        .map(str::to_owned)
+        .into()
     }
 
     #[track_caller]
@@ -296,25 +460,69 @@ mod tests {
         let expression = language.compile(source, &known()).unwrap();
         let (id, identity) = person(attributes);
         let scope = Scope::new(&language, expression.names(), &id, &identity, Phase::Active);
-        assert_eq!(expression.values(&scope).map_err(drop), expected, "{source}");
+        assert_eq!(
+            expression.values(&scope).map_err(drop),
+            expected,
+            "{source}"
+        );
     }
 
     #[test]
     fn expressions_see_attributes_with_their_types() {
         let text = |text: &str| Value::Text(text.to_owned());
         let yes = Ok(vec![Scalar::Boolean(true)]);
-        check("department == 'Sales'", &[("department", text("Sales"))], yes.clone());
-        check("department in ['Sales', 'Legal']", &[("department", text("Legal"))], yes.clone());
-        check("is_manager && phase == 'active'", &[("is_manager", Value::Boolean(true))], yes.clone());
-        check("hired >= '2026-01-01'", &[("hired", Value::Day("2026-05-01".parse().unwrap()))], yes.clone());
-        check("'rust' in skills", &[("skills", Value::List(vec!["rust".to_owned()]))], yes.clone());
-        check("department == ''", &[("department", Value::Empty)], yes.clone());
+        check(
+            "department == 'Sales'",
+            &[("department", text("Sales"))],
+            yes.clone(),
+        );
+        check(
+            "department in ['Sales', 'Legal']",
+            &[("department", text("Legal"))],
+            yes.clone(),
+        );
+        check(
+            "is_manager && phase == 'active'",
+            &[("is_manager", Value::Boolean(true))],
+            yes.clone(),
+        );
+        check(
+            "hired >= '2026-01-01'",
+            &[("hired", Value::Day("2026-05-01".parse().unwrap()))],
+            yes.clone(),
+        );
+        check(
+            "'rust' in skills",
+            &[("skills", Value::List(vec!["rust".to_owned()]))],
+            yes.clone(),
+        );
+        check(
+            "department == ''",
+            &[("department", Value::Empty)],
+            yes.clone(),
+        );
         check("department == ''", &[], yes.clone());
-        check("department.matches('^Sal')", &[("department", text("Sales"))], yes);
+        check(
+            "department.matches('^Sal')",
+            &[("department", text("Sales"))],
+            yes,
+        );
         let name = [("first_name", text("Ada")), ("last_name", text("Byron"))];
-        check("first_name + ' ' + last_name", &name, Ok(vec![Scalar::Text("Ada Byron".to_owned())]));
-        check("first_name.lowerAscii()", &name, Ok(vec![Scalar::Text("ada".to_owned())]));
-        check("last_name", &name, Ok(vec![Scalar::Text("Byron".to_owned())]));
+        check(
+            "first_name + ' ' + last_name",
+            &name,
+            Ok(vec![Scalar::Text("Ada Byron".to_owned())]),
+        );
+        check(
+            "first_name.lowerAscii()",
+            &name,
+            Ok(vec![Scalar::Text("ada".to_owned())]),
+        );
+        check(
+            "last_name",
+            &name,
+            Ok(vec![Scalar::Text("Byron".to_owned())]),
+        );
         check("last_name", &[], Ok(vec![]));
         check("key", &[], Ok(vec![Scalar::Text("7".to_owned())]));
     }
@@ -322,7 +530,10 @@ mod tests {
     #[test]
     fn a_rule_is_split_into_the_parts_that_all_have_to_be_true() {
         for (source, parts) in [
-            ("a == 'x && y' && (b || c) && d", vec!["a == 'x && y'", "(b || c)", "d"]),
+            (
+                "a == 'x && y' && (b || c) && d",
+                vec!["a == 'x && y'", "(b || c)", "d"],
+            ),
             ("a && b || c", vec!["a && b || c"]),
             ("a ? b && c : d", vec!["a ? b && c : d"]),
             ("a", vec!["a"]),
@@ -340,14 +551,55 @@ mod tests {
         assert!(expression.holds(&scope).is_err());
         let expression = language.compile("department", &known()).unwrap();
         let scope = Scope::new(&language, expression.names(), &id, &identity, Phase::Active);
-        assert!(expression.holds(&scope).unwrap_err().to_string().contains("true or false"));
+        assert!(
+            expression
+                .holds(&scope)
+                .unwrap_err()
+                .to_string()
+                .contains("true or false")
+        );
+    }
+
+    #[test]
+    fn why_an_expression_failed_is_told_without_a_value() {
+        let language = Language::default();
+        let secret = ("department", Value::Text("Whistleblowers".to_owned()));
+        let skills = Value::List(vec!["Whistleblowing".to_owned()]);
+        let (id, identity) = person(&[secret, ("skills", skills)]);
+        for source in [
+            "int(department) > 3",
+            "department > 3",
+            "department - 1 == 0",
+            "department && true",
+            "skills[7] == ''",
+            "{'a': 1}[department] == 1",
+            "department.year == 1",
+            "skills + 1 == 2",
+            "-department == 1",
+            "duration(department) == duration('1s')",
+        ] {
+            let Ok(expression) = language.compile(source, &known()) else {
+                continue;
+            };
+            let scope = Scope::new(&language, expression.names(), &id, &identity, Phase::Active);
+            let text = expression.holds(&scope).unwrap_err().to_string();
+            assert!(!text.contains("histle"), "{source}: {text}");
+        }
     }
 
     #[test]
     fn a_name_that_no_feed_has_is_refused_with_the_nearest() {
         let language = Language::default();
-        let error = language.compile("departement == 'Sales'", &known()).unwrap_err();
-        assert!(matches!(&error, InvalidExpression::UnknownName { nearest: Some(name), .. } if name == "department"), "{error:?}");
-        assert!(matches!(language.compile("department ==", &known()), Err(InvalidExpression::Syntax { .. })));
+        let error = language
+            .compile("departement == 'Sales'", &known())
+            .unwrap_err();
+        assert!(
+            matches!(&error, InvalidExpression::UnknownName { nearest: Some(name), .. } if name == "department"),
+            "{error:?}"
+        );
+        assert!(matches!(
+            language.compile("department ==", &known()),
+            Err(InvalidExpression::Syntax { .. })
+        ));
     }
 }

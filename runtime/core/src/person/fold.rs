@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{Account, Justification};
-use crate::connector::{AccountState, AttributeChange, EntitlementKey, SideEffect};
+use crate::connector::{AccountState, AttributeChange, EntitlementKey, ObjectRef, SideEffect};
 use crate::fact::AccountPlanned;
 use crate::id::{OperationId, PlanId};
 use crate::operation::{AccountSeen, Action, Change, Completion, Operation, State};
@@ -88,9 +88,13 @@ impl Account {
                 account: Some(account),
                 ..
             } => self.seen(&action, account),
-            Change::Answered { result, .. } => self.happened(&action, result, at),
+            // The state that it shows is believed once it was read back.
+            Change::Answered { result, .. } => self.came_with(&result.effects, at),
             Change::Completed(result) => {
-                self.happened(&action, result, at);
+                if let Some(account) = &result.account {
+                    self.seen(&action, account);
+                }
+                self.came_with(&result.effects, at);
                 self.completed(&action, result, at);
                 if matches!(action, Action::EnsureAccount(_)) && !self.exists() {
                     // Without the app's key of it nothing can be done with the account, so the
@@ -121,29 +125,19 @@ impl Account {
     /// Takes in an account that was shown. Where another one is known, the call was not about it.
     fn seen(&mut self, action: &Action, account: &AccountSeen) {
         let is_new = matches!(action, Action::EnsureAccount(_)) && !self.exists();
-        let is_known = self
-            .object
-            .as_ref()
-            .is_some_and(|object| object.same_object(&account.object));
-        if is_known || is_new {
+        if self.is_own(&account.object) || is_new {
             self.object = Some(account.object.clone());
             self.state = Some(account.state);
         }
     }
 
-    /// Takes in what a call showed and what else it did.
-    fn happened(&mut self, action: &Action, result: &Completion, at: Timestamp) {
-        if let Some(account) = &result.account {
-            self.seen(action, account);
-        }
-        for effect in &result.effects {
+    /// Takes in what else a call did.
+    fn came_with(&mut self, effects: &[SideEffect], at: Timestamp) {
+        for effect in effects {
             match effect {
                 SideEffect::AccountChanged(account) => {
-                    if self
-                        .object
-                        .as_ref()
-                        .is_some_and(|object| object.same_object(&account.object))
-                    {
+                    // That it is gone is for its own operation to find out.
+                    if self.is_own(&account.object) && account.state != AccountState::Deleted {
                         self.state = Some(account.state);
                     }
                 }
@@ -153,24 +147,22 @@ impl Account {
                     }
                 }
                 SideEffect::GrantAdded(key) => {
-                    // Known and nobody's wish: it is shown as such, and a later plan takes it away
-                    // only where the ledger owns it.
+                    // What the ledger does not own is not taken in: no plan would take it away.
                     if let Some(grant) = self.grants.get_mut(key) {
                         grant.since.get_or_insert(at);
                     }
                 }
-                SideEffect::ObjectRemoved(object) => {
-                    if self
-                        .object
-                        .as_ref()
-                        .is_some_and(|own| own.same_object(object))
-                    {
-                        self.state = Some(AccountState::Deleted);
-                    }
-                }
-                SideEffect::SeatConsumed(_) | SideEffect::SeatReleased(_) => {}
+                SideEffect::ObjectRemoved(_)
+                | SideEffect::SeatConsumed(_)
+                | SideEffect::SeatReleased(_) => {}
             }
         }
+    }
+
+    fn is_own(&self, object: &ObjectRef) -> bool {
+        self.object
+            .as_ref()
+            .is_some_and(|own| own.same_object(object))
     }
 
     /// What the ledger believes once an operation has ended well.

@@ -1,0 +1,510 @@
+//! What has to happen at one target for one person: the wish, its reasons, and the operations that
+//! lead there from what cannot be taken back any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::picture::Picture;
+use super::{
+    AMBIGUOUS_ENTITLEMENT, Catalogue, EXCLUSIVE, Entry, IMMUTABLE_ATTRIBUTE, NO_KEY_VALUE,
+    NOBODY_TO_TRANSFER_TO, PersonView, Planner, UNCONFIGURED_TARGET, UNREAD_CATALOGUE,
+};
+use crate::connector::{AccountState, AttributeChange, EntitlementKey, RemoteAttributes};
+use crate::fact::AccountPlanned;
+use crate::finding::{Code, Finding, Severity};
+use crate::id::{OperationId, RoleName, TargetName};
+use crate::operation::{AccountSpec, Action, Operation, State, Urgency, later};
+use crate::person::{Account, Justification};
+use crate::policy::{Adopt, DesiredAccount, EntitlementName, LeaverRules};
+
+/// What an account should have, each with its reasons.
+type Reasons = BTreeMap<EntitlementKey, BTreeSet<Justification>>;
+
+/// An account that somebody is to have.
+struct Wish<'w> {
+    account: &'w DesiredAccount,
+    attributes: RemoteAttributes,
+    grants: Reasons,
+    may_adopt: bool,
+}
+
+impl Planner<'_> {
+    /// One account's part of the plan; none where it is, or is becoming, as it should be.
+    pub(super) fn account(
+        &mut self,
+        person: &PersonView<'_>,
+        target: &TargetName,
+        want: Option<&DesiredAccount>,
+        have: Option<&Account>,
+    ) -> Option<AccountPlanned> {
+        let Some(rules) = self.evaluator.policy().targets().get(target) else {
+            self.remark_unconfigured(person, target, have);
+            return None;
+        };
+        match (want, have) {
+            (Some(want), have) => {
+                let empty = Account::default();
+                let have = have.unwrap_or(&empty);
+                let wish = Wish {
+                    account: want,
+                    attributes: self.settable(person, target, want, have),
+                    grants: self.justified(person, target, want, have),
+                    may_adopt: rules.adopt == Adopt::WhenKeysAgree && want.keys.len() >= 2,
+                };
+                self.keep_or_make(person, target, have, wish)
+            }
+            (None, Some(have)) => self.let_go(person, target, rules.leaver, have),
+            (None, None) => None,
+        }
+    }
+
+    /// The attributes that the account should have, where one that is fixed at creation stays as it
+    /// was made.
+    fn settable(
+        &mut self,
+        person: &PersonView<'_>,
+        target: &TargetName,
+        want: &DesiredAccount,
+        have: &Account,
+    ) -> RemoteAttributes {
+        let mut attributes = want.attributes.clone();
+        let targets = self.targets;
+        let Some(kind) = targets.people(target).filter(|_| have.exists()) else {
+            return attributes;
+        };
+        for name in &kind.immutable_attributes {
+            let (made, wanted) = (have.attributes.get(name), attributes.get(name));
+            if made == wanted {
+                continue;
+            }
+            match made {
+                Some(values) => drop(attributes.insert(name.clone(), values.clone())),
+                None => drop(attributes.remove(name)),
+            }
+            self.remark(
+                IMMUTABLE_ATTRIBUTE,
+                format!("{} at {target}", person.id),
+                format!("`{name}` would have to change, and this app fixes it at creation"),
+                "change it at the app if it can be, or leave it out of the target's attributes",
+            );
+        }
+        attributes
+    }
+
+    /// What the account should have, each with its reasons.
+    fn justified(
+        &mut self,
+        person: &PersonView<'_>,
+        target: &TargetName,
+        want: &DesiredAccount,
+        have: &Account,
+    ) -> Reasons {
+        let targets = self.targets;
+        let catalogue = targets.catalogues.get(target);
+        let mut grants = Reasons::new();
+        let mut found: Vec<(&Entry, &BTreeSet<RoleName>)> = Vec::new();
+        for (name, roles) in &want.entitlements {
+            match find(catalogue, name) {
+                Ok(entry) => found.push((entry, roles)),
+                Err(code) => {
+                    // A group that was renamed at the app must not cost anybody their access: what
+                    // these roles gave before stays until the name is mended.
+                    keep_of_roles(&mut grants, have, roles);
+                    self.remark_unresolved(target, name, &code);
+                }
+            }
+        }
+        let winners = winners(&found, have);
+        let policy = self.evaluator.policy().version().clone();
+        for (entry, roles) in found {
+            if let Some(group) = &entry.exclusion_group
+                && winners.get(group) != Some(&&entry.key)
+            {
+                self.remark_exclusive(person, target, entry, group);
+                continue;
+            }
+            let before = have.grants.get(&entry.key);
+            let reasons = grants.entry(entry.key.clone()).or_default();
+            for role in roles {
+                let held = before
+                    .into_iter()
+                    .flat_map(|grant| &grant.justifications)
+                    .find(|reason| is_of(reason, role));
+                let new = || Justification::Role {
+                    role: role.clone(),
+                    policy: policy.clone(),
+                };
+                reasons.insert(held.cloned().unwrap_or_else(new));
+            }
+        }
+        // What somebody decided to keep stays whatever the roles say.
+        for (key, grant) in &have.grants {
+            for reason in &grant.justifications {
+                if matches!(reason, Justification::Adoption { .. }) {
+                    let reasons = grants.entry(key.clone()).or_default();
+                    reasons.insert(reason.clone());
+                }
+            }
+        }
+        grants
+    }
+
+    /// The account of somebody who is to have it.
+    fn keep_or_make(
+        &mut self,
+        person: &PersonView<'_>,
+        target: &TargetName,
+        have: &Account,
+        wish: Wish<'_>,
+    ) -> Option<AccountPlanned> {
+        if is_as_wished(have, &wish) {
+            return None;
+        }
+        let known = Picture::of(have, |_| false);
+        let base = Picture::of(have, Operation::has_begun);
+        let is_usable = wish.account.is_usable;
+        if !base.exists && wish.account.keys.is_empty() {
+            self.remark(
+                NO_KEY_VALUE,
+                format!("{} at {target}", person.id),
+                "none of the account's keys has a value, so it could not be found again".to_owned(),
+                "fill in the column that the key is made of, or use another key",
+            );
+            return None;
+        }
+        let mut actions = Vec::new();
+        // An account whose deletion has begun still has what it had, if that comes to nothing.
+        let held = if base.exists {
+            &base.granted
+        } else {
+            &known.granted
+        };
+        let lost = held.iter().filter(|key| !wish.grants.contains_key(*key));
+        for key in self.in_order(target, lost.collect()).into_iter().rev() {
+            actions.push(Action::EnsureRevoked(key.clone()));
+        }
+        let initial_state = if is_usable {
+            AccountState::Active
+        } else {
+            AccountState::Suspended
+        };
+        let attributes = attribute_changes(&known, &base, &wish.attributes);
+        if !base.exists || !attributes.is_empty() {
+            actions.push(Action::EnsureAccount(AccountSpec {
+                match_keys: wish.account.keys.clone(),
+                may_adopt: wish.may_adopt,
+                initial_state,
+                attributes,
+            }));
+        }
+        let comes_back = if base.exists {
+            !base.is_in(is_usable)
+        } else {
+            known.exists && !known.is_in(is_usable)
+        };
+        if comes_back {
+            actions.push(Action::EnsureState(initial_state));
+        }
+        let again = !base.exists || (comes_back && is_usable && !self.targets.keeps_grants(target));
+        let wanted = wish.grants.keys();
+        let given = wanted.filter(|key| again || !base.granted.contains(*key));
+        for key in self.in_order(target, given.collect()) {
+            actions.push(Action::EnsureGranted(key.clone()));
+        }
+        Some(self.planned(true, wish.grants, None, actions))
+    }
+
+    /// The account of somebody who is to have it no longer.
+    fn let_go(
+        &mut self,
+        person: &PersonView<'_>,
+        target: &TargetName,
+        rules: LeaverRules,
+        have: &Account,
+    ) -> Option<AccountPlanned> {
+        let goal = Picture::of(have, |_| true);
+        let base = Picture::of(have, Operation::has_begun);
+        if !base.exists {
+            // Nothing was made yet or its deletion has begun, and what was only queued is dropped.
+            let is_clean = !have.is_wanted && have.operations.iter().all(Operation::has_begun);
+            return (!is_clean).then(|| self.planned(false, Reasons::new(), None, Vec::new()));
+        }
+        let grace_ends = || rules.delete_after.map(|after| later(self.now, after));
+        let delete_at = have.delete_at.or_else(grace_ends);
+        let hands_on = rules.transfer_to_manager && self.targets.can(target, "transfer-owned");
+        let is_due = delete_at.is_some_and(|at| at <= self.now)
+            && self.targets.can(target, "ensure-absent")
+            && (!hands_on || self.knows_heir(person, target));
+        let suspends = rules.suspend && self.targets.can_suspend(target);
+        let is_same = !have.is_wanted
+            && goal.granted.is_empty()
+            && !(suspends && goal.is_open())
+            && (!goal.exists || (have.delete_at == delete_at && !is_due));
+        if is_same {
+            return None;
+        }
+        let mut actions = Vec::new();
+        if suspends && base.is_open() {
+            actions.push(Action::EnsureState(AccountState::Suspended));
+        }
+        if rules.end_sessions && self.targets.can(target, "end-sessions") {
+            once(have, Action::EndSessions, &mut actions);
+        }
+        if rules.revoke_credentials && self.targets.can(target, "revoke-credentials") {
+            once(have, Action::RevokeCredentials, &mut actions);
+        }
+        let lost = base.granted.iter().collect();
+        for key in self.in_order(target, lost).into_iter().rev() {
+            actions.push(Action::EnsureRevoked(key.clone()));
+        }
+        if hands_on && self.knows_heir(person, target) {
+            let heir = person.manager().map(Action::TransferOwned);
+            heir.into_iter()
+                .for_each(|action| once(have, action, &mut actions));
+        }
+        if is_due {
+            actions.push(Action::EnsureAbsent);
+        }
+        Some(self.planned(false, Reasons::new(), delete_at, actions))
+    }
+
+    /// Whether somebody is there to take over what a leaver owns. Where nobody is, the account is
+    /// not deleted, because that would destroy it.
+    fn knows_heir(&mut self, person: &PersonView<'_>, target: &TargetName) -> bool {
+        let is_known = person.manager().is_some();
+        if !is_known {
+            self.remark(
+                NOBODY_TO_TRANSFER_TO,
+                format!("{} at {target}", person.id),
+                "no manager is known, so what this account owns stays where it is, and it is not deleted"
+                    .to_owned(),
+                "name the manager in the HR file, or hand it on at the app and delete the account there",
+            );
+        }
+        is_known
+    }
+
+    /// Entitlements in the order in which they can be given: what others need first.
+    fn in_order<'k>(
+        &self,
+        target: &TargetName,
+        mut keys: Vec<&'k EntitlementKey>,
+    ) -> Vec<&'k EntitlementKey> {
+        if let Some(catalogue) = self.targets.catalogues.get(target) {
+            keys.sort_by_cached_key(|key| catalogue.depth(key));
+        }
+        keys
+    }
+
+    /// Numbers and urgency are filled in once the person's kind of change is known.
+    fn planned(
+        &self,
+        is_wanted: bool,
+        grants: BTreeMap<EntitlementKey, BTreeSet<Justification>>,
+        delete_at: Option<Timestamp>,
+        actions: Vec<Action>,
+    ) -> AccountPlanned {
+        let operation = |action: Action| Operation {
+            id: OperationId {
+                plan: self.plan,
+                number: 0,
+            },
+            action,
+            urgency: Urgency::Routine,
+            reason: String::new(),
+            state: State::Queued,
+        };
+        AccountPlanned {
+            is_wanted,
+            grants,
+            delete_at,
+            operations: actions.into_iter().map(operation).collect(),
+        }
+    }
+}
+
+/// What cannot be decided here is said once for each target, not for each person.
+impl Planner<'_> {
+    fn remark_unconfigured(
+        &mut self,
+        person: &PersonView<'_>,
+        target: &TargetName,
+        have: Option<&Account>,
+    ) {
+        let is_open = have.is_some_and(|account| Picture::of(account, |_| false).is_open());
+        if is_open {
+            self.remark(
+                UNCONFIGURED_TARGET,
+                format!("target {target}"),
+                format!(
+                    "{} and perhaps others have accounts here, and it is not configured",
+                    person.id
+                ),
+                "configure it again, or see to the accounts at the app: nothing here will",
+            );
+        }
+    }
+
+    fn remark_unresolved(&mut self, target: &TargetName, name: &EntitlementName, code: &Code) {
+        let (text, hint) = if *code == AMBIGUOUS_ENTITLEMENT {
+            let text = format!("`{name}` stands for several entitlements there");
+            (text, "write its id instead of its title")
+        } else if *code == UNREAD_CATALOGUE {
+            let text = format!("what this target can give was not read yet, `{name}` among it");
+            (
+                text,
+                "it is read as soon as the target answers; until then everybody keeps what they have",
+            )
+        } else {
+            let text = format!("`{name}` is not among what this target can give");
+            (
+                text,
+                "make it at the app, or write its id or title as it is there",
+            )
+        };
+        // One target that was not read is one finding, whatever the roles name.
+        let subject = if *code == UNREAD_CATALOGUE {
+            format!("target {target}")
+        } else {
+            format!("target {target}, {name}")
+        };
+        self.remark(code.clone(), subject, text, hint);
+    }
+
+    fn remark_exclusive(
+        &mut self,
+        person: &PersonView<'_>,
+        target: &TargetName,
+        entry: &Entry,
+        group: &str,
+    ) {
+        self.remark(
+            EXCLUSIVE,
+            format!("target {target}, {group}"),
+            format!(
+                "the roles of {} give {} and another entitlement of `{group}`, of which an account can have one",
+                person.id, entry.key.id
+            ),
+            "change the roles so that nobody has both",
+        );
+    }
+
+    fn remark(&mut self, code: Code, subject: String, text: String, hint: &str) {
+        let finding =
+            || Finding::new(code.clone(), Severity::Warning, subject.clone(), text).hint(hint);
+        if !self.findings.contains_key(&(code.clone(), subject.clone())) {
+            let finding = finding();
+            self.findings.insert((code, subject), finding);
+        }
+    }
+}
+
+/// Whether the account is as wished, or will be once everything that is queued is done.
+fn is_as_wished(have: &Account, wish: &Wish<'_>) -> bool {
+    let goal = Picture::of(have, |_| true);
+    let grants = have.grants.iter();
+    let justified = grants.filter(|(_, grant)| !grant.justifications.is_empty());
+    let reasons = justified.map(|(key, grant)| (key, &grant.justifications));
+    have.is_wanted
+        && goal.exists
+        && goal.is_in(wish.account.is_usable)
+        && goal.attributes == wish.attributes
+        && goal.granted.iter().eq(wish.grants.keys())
+        && have.delete_at.is_none()
+        && reasons.eq(&wish.grants)
+}
+
+/// Plans what is done once for an account that is let go: when it begins, and again where it was
+/// queued and is about to be superseded.
+fn once(have: &Account, action: Action, actions: &mut Vec<Action>) {
+    let is_queued = have
+        .operations
+        .iter()
+        .any(|operation| !operation.has_begun() && operation.action.verb() == action.verb());
+    if have.is_wanted || is_queued {
+        actions.push(action);
+    }
+}
+
+fn find<'c>(catalogue: Option<&'c Catalogue>, name: &EntitlementName) -> Result<&'c Entry, Code> {
+    match catalogue {
+        Some(catalogue) => catalogue.find(name),
+        None => Err(UNREAD_CATALOGUE),
+    }
+}
+
+/// Of each group of entitlements that exclude each other, the one that the account gets: the one it
+/// has, so that a new role costs nobody what they have; else the first.
+fn winners<'c>(
+    found: &[(&'c Entry, &BTreeSet<RoleName>)],
+    have: &Account,
+) -> BTreeMap<&'c String, &'c EntitlementKey> {
+    let mut winners: BTreeMap<&String, &EntitlementKey> = BTreeMap::new();
+    let holds = |key: &EntitlementKey| {
+        let grant = have.grants.get(key);
+        grant.is_some_and(|grant| !grant.justifications.is_empty())
+    };
+    for (entry, _) in found {
+        if let Some(group) = &entry.exclusion_group {
+            let winner = winners.entry(group).or_insert(&entry.key);
+            if !holds(winner) && holds(&entry.key) {
+                *winner = &entry.key;
+            }
+        }
+    }
+    winners
+}
+
+fn is_of(reason: &Justification, name: &RoleName) -> bool {
+    matches!(reason, Justification::Role { role, .. } if role == name)
+}
+
+/// Keeps what these roles gave before.
+fn keep_of_roles(grants: &mut Reasons, have: &Account, roles: &BTreeSet<RoleName>) {
+    for (key, grant) in &have.grants {
+        for reason in &grant.justifications {
+            if roles.iter().any(|role| is_of(reason, role)) {
+                let reasons = grants.entry(key.clone()).or_default();
+                reasons.insert(reason.clone());
+            }
+        }
+    }
+}
+
+/// What has to change for the attributes to become as wished. Where anything has to, it is said
+/// from what is known, too, so that it suffices if what has begun comes to nothing.
+fn attribute_changes(
+    known: &Picture,
+    base: &Picture,
+    to: &RemoteAttributes,
+) -> BTreeMap<String, AttributeChange> {
+    let empty = RemoteAttributes::new();
+    let from = |picture: &Picture| {
+        let attributes = if picture.exists {
+            &picture.attributes
+        } else {
+            &empty
+        };
+        changes(attributes, to)
+    };
+    let mut needed = from(base);
+    if !base.exists || !needed.is_empty() {
+        needed.extend(from(known));
+    }
+    needed
+}
+
+/// What has to change for `from` to become `to`.
+fn changes(from: &RemoteAttributes, to: &RemoteAttributes) -> BTreeMap<String, AttributeChange> {
+    let mut changes = BTreeMap::new();
+    for (name, values) in to {
+        if from.get(name) != Some(values) {
+            changes.insert(name.clone(), AttributeChange::Set(values.clone()));
+        }
+    }
+    for name in from.keys().filter(|name| !to.contains_key(*name)) {
+        changes.insert(name.clone(), AttributeChange::Clear);
+    }
+    changes
+}

@@ -1,0 +1,15 @@
+//! How the core behaves as a whole: people, plans and operations against apps that exist only in
+//! memory, with replies that get lost, apps that refuse, and stops at every moment.
+//!
+//! `scenarios` runs the texts in `tests/scenarios`, which read like prose and are reviewed as such;
+//! `properties` makes up its own histories; `rules` holds what neither can say.
+
+#![expect(clippy::unwrap_used, reason = "test code")]
+
+mod app;
+mod capability;
+mod properties;
+mod rules;
+mod scenarios;
+mod script;
+mod world;
