@@ -189,7 +189,11 @@ fn check_version(version: &str) -> Result<(), Refusal> {
     if track(version) == track(CONTRACT_VERSION) {
         return Ok(());
     }
-    let said = if version.is_empty() { "without a version".to_owned() } else { format!("@{version}") };
+    let said = if version.is_empty() {
+        "without a version".to_owned()
+    } else {
+        format!("@{version}")
+    };
     Err(Refusal::Contract(format!(
         "it was built against muster:connector {said}; this runtime offers {CONTRACT_VERSION} and \
          whatever else begins with 0.1: build it with the SDK of that version"
@@ -201,7 +205,8 @@ fn check_exports(exports: &[String]) -> Result<(), Refusal> {
         .iter()
         .filter_map(|export| {
             let (name, version) = parts(export);
-            name.strip_prefix(CONTRACT).map(|interface| (interface, version))
+            name.strip_prefix(CONTRACT)
+                .map(|interface| (interface, version))
         })
         .collect();
     if offered.is_empty() {
@@ -231,9 +236,13 @@ mod tests {
 
     #[test]
     fn versions_go_together_by_track() {
-        for (version, goes) in
-            [("0.1.0", true), ("0.1.7", true), ("0.2.0", false), ("1.0.0", false), ("0.1.0-rc1", false)]
-        {
+        for (version, goes) in [
+            ("0.1.0", true),
+            ("0.1.7", true),
+            ("0.2.0", false),
+            ("1.0.0", false),
+            ("0.1.0-rc1", false),
+        ] {
             assert_eq!(check_version(version).is_ok(), goes, "{version}");
         }
     }

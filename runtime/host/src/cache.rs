@@ -75,7 +75,9 @@ impl Cache {
     fn write(&self, name: &str, component: &Component) -> io::Result<()> {
         let code = component.serialize().map_err(io::Error::other)?;
         let seal = hmac::sign(&self.key, self.signed(name, &code).as_ref());
-        let unfinished = self.folder.join(format!("{name}.{}.tmp", std::process::id()));
+        let unfinished = self
+            .folder
+            .join(format!("{name}.{}.tmp", std::process::id()));
         let mut file = private(&unfinished)?;
         file.write_all(&code)?;
         file.write_all(seal.as_ref())?;
@@ -115,7 +117,10 @@ impl Cache {
     }
 }
 
-#[expect(unsafe_code, reason = "loading compiled code is unsafe by nature; see the comment inside")]
+#[expect(
+    unsafe_code,
+    reason = "loading compiled code is unsafe by nature; see the comment inside"
+)]
 fn load(engine: &wasmtime::Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: `code` was made by `Component::serialize` of an engine with the same settings. The
     // caller has verified the seal over exactly these bytes, which are in our memory, not in a file
@@ -124,7 +129,12 @@ fn load(engine: &wasmtime::Engine, code: &[u8]) -> wasmtime::Result<Component> {
 }
 
 fn private(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
 }
 
 fn read_or_make_key(path: &Path) -> io::Result<[u8; 32]> {
@@ -134,7 +144,9 @@ fn read_or_make_key(path: &Path) -> io::Result<[u8; 32]> {
         return Ok(key);
     }
     let mut key = [0; 32];
-    SystemRandom::new().fill(&mut key).map_err(|_| io::Error::other("no random numbers"))?;
+    SystemRandom::new()
+        .fill(&mut key)
+        .map_err(|_| io::Error::other("no random numbers"))?;
     let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));
     let mut file = private(&unfinished)?;
     file.write_all(&key)?;

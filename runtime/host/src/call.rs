@@ -32,7 +32,8 @@ use crate::wasi::Wasi;
 const TABLE_ENTRIES_MAX: usize = 100_000;
 
 /// A future of one call, which borrows its store.
-pub(crate) type Calling<'a, R> = std::pin::Pin<Box<dyn Future<Output = wasmtime::Result<R>> + Send + 'a>>;
+pub(crate) type Calling<'a, R> =
+    std::pin::Pin<Box<dyn Future<Output = wasmtime::Result<R>> + Send + 'a>>;
 
 /// To what a call belongs: what it shares scratch space with.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -114,7 +115,11 @@ impl CallState {
             placeholders: Vec::new(),
             requests: Requests::default(),
             remarks: Remarks::default(),
-            memory: Memory { used: 0, limit: limits.memory_bytes, entries: 0 },
+            memory: Memory {
+                used: 0,
+                limit: limits.memory_bytes,
+                entries: 0,
+            },
             seed: None,
             random: None,
             wasi: None,
@@ -138,7 +143,9 @@ impl CallState {
     pub(crate) fn random(&mut self, count: usize) -> wasmtime::Result<Vec<u8>> {
         let seed = self.seed()?;
         let mut bytes = vec![0; count];
-        self.random.get_or_insert_with(|| StdRng::from_seed(seed)).fill_bytes(&mut bytes);
+        self.random
+            .get_or_insert_with(|| StdRng::from_seed(seed))
+            .fill_bytes(&mut bytes);
         Ok(bytes)
     }
 
@@ -155,9 +162,16 @@ impl ResourceLimiter for CallState {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let asked = self.memory.used.saturating_add(desired.saturating_sub(current));
+        let asked = self
+            .memory
+            .used
+            .saturating_add(desired.saturating_sub(current));
         if asked > self.memory.limit {
-            return Err(LimitReached::Memory { asked: asked >> 20, limit: self.memory.limit }.into());
+            return Err(LimitReached::Memory {
+                asked: asked >> 20,
+                limit: self.memory.limit,
+            }
+            .into());
         }
         self.memory.used = asked;
         Ok(true)
@@ -169,9 +183,16 @@ impl ResourceLimiter for CallState {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let asked = self.memory.entries.saturating_add(desired.saturating_sub(current));
+        let asked = self
+            .memory
+            .entries
+            .saturating_add(desired.saturating_sub(current));
         if asked > TABLE_ENTRIES_MAX {
-            return Err(LimitReached::Table { asked, limit: TABLE_ENTRIES_MAX }.into());
+            return Err(LimitReached::Table {
+                asked,
+                limit: TABLE_ENTRIES_MAX,
+            }
+            .into());
         }
         self.memory.entries = asked;
         Ok(true)
@@ -183,7 +204,9 @@ impl WasiView for CallState {
         // Without random numbers the guest gets a fixed seed here; `context.random` reports it.
         let seed = self.seed().unwrap_or_default();
         let now = self.now;
-        self.wasi.get_or_insert_with(|| Box::new(Wasi::new(now, seed))).view()
+        self.wasi
+            .get_or_insert_with(|| Box::new(Wasi::new(now, seed)))
+            .view()
     }
 }
 
@@ -230,7 +253,10 @@ async fn in_fresh_instance<R: Send>(
     let room = Arc::clone(&host.engine.instances).acquire_owned();
     let Ok(Ok(_room)) = tokio::time::timeout_at(deadline, room).await else {
         let text = LimitReached::Room(limits.time).to_string();
-        return Called { result: Err(text), requests: state.requests };
+        return Called {
+            result: Err(text),
+            requests: state.requests,
+        };
     };
     let _running = Running::new(&host.engine.running);
     let lane = state.lane.clone();
@@ -254,5 +280,8 @@ async fn in_fresh_instance<R: Send>(
         Some(words) => failure::cut(&format!("{text}; its last words: {words}")),
         None => text,
     });
-    Called { result, requests: state.requests }
+    Called {
+        result,
+        requests: state.requests,
+    }
 }

@@ -129,12 +129,17 @@ impl Ticker {
                 while !stopped.load(Ordering::Relaxed) {
                     let busy = running.load(Ordering::Relaxed) > 0;
                     std::thread::park_timeout(if busy { TICK } else { TICK_IDLE });
-                    let Some(engine) = engine.upgrade() else { return };
+                    let Some(engine) = engine.upgrade() else {
+                        return;
+                    };
                     engine.increment_epoch();
                 }
             })
             .map_err(|error| EngineError(error.into()))?;
-        Ok(Self { stop, thread: Some(thread) })
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+        })
     }
 }
 
@@ -186,7 +191,9 @@ impl Lane {
 /// `Yield` of wasmtime would not do: it wakes itself at once and lands in a slot of tokio that is
 /// served before timers and sockets, so a few busy guests would stop the whole daemon.
 pub(crate) fn give_way<T: Send>(store: &mut Store<T>, engine: &Engine, cpu: Duration, lane: &Lane) {
-    let ticks_max = u64::try_from(cpu.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX).max(1);
+    let ticks_max = u64::try_from(cpu.as_millis() / TICK.as_millis())
+        .unwrap_or(u64::MAX)
+        .max(1);
     let mut ticks = 0_u64;
     let lanes = Arc::clone(&engine.lanes);
     let lane = lane.clone();
@@ -197,7 +204,10 @@ pub(crate) fn give_way<T: Send>(store: &mut Store<T>, engine: &Engine, cpu: Dura
             return Err(LimitReached::Processor(cpu).into());
         }
         if ticks <= TICKS_BUSY {
-            return Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())));
+            return Ok(UpdateDeadline::YieldCustom(
+                1,
+                Box::pin(tokio::task::yield_now()),
+            ));
         }
         // The permit goes to whoever waited longest; the others of the daemon keep their threads.
         lane.leave();

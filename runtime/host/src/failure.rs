@@ -49,7 +49,10 @@ pub(crate) fn sentence(error: &wasmtime::Error, output_max: usize) -> String {
     }
     let text = format!("{:#}", error.root_cause());
     if text.contains("hostcall fuel") || text.contains("fuel allocated for hostcalls") {
-        return format!("it handed over more than {} KiB at once{place} (PLG-033)", output_max >> 10);
+        return format!(
+            "it handed over more than {} KiB at once{place} (PLG-033)",
+            output_max >> 10
+        );
     }
     cut(&format!("it was stopped: {text}{place} (PLG-030)"))
 }
@@ -66,8 +69,14 @@ fn trap_words(trap: Trap) -> String {
 
 /// Where in the plugin it was, by the name of the innermost function that has one.
 fn place(error: &wasmtime::Error) -> String {
-    let Some(trace) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
-    match trace.frames().iter().find_map(wasmtime::FrameInfo::func_name) {
+    let Some(trace) = error.downcast_ref::<WasmBacktrace>() else {
+        return String::new();
+    };
+    match trace
+        .frames()
+        .iter()
+        .find_map(wasmtime::FrameInfo::func_name)
+    {
         Some(name) => format!(" in `{}`", cut_to(name, 120)),
         None => String::new(),
     }
@@ -75,7 +84,10 @@ fn place(error: &wasmtime::Error) -> String {
 
 /// What the caller is told of a failure of the plugin.
 pub(crate) fn plugin_failed(text: impl fmt::Display, sent: bool) -> Problem {
-    Problem::PluginFailed { text: cut(&text.to_string()), sent }
+    Problem::PluginFailed {
+        text: cut(&text.to_string()),
+        sent,
+    }
 }
 
 /// A text of a guest, cut to what may be kept of it, without control characters.
@@ -85,7 +97,9 @@ pub(crate) fn cut(text: &str) -> String {
 
 pub(crate) fn cut_to(text: &str, bytes_max: usize) -> String {
     let clean = |text: &str| {
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>()
+        text.chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect::<String>()
     };
     if text.len() <= bytes_max {
         return clean(text);

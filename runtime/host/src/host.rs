@@ -45,7 +45,11 @@ pub struct HostOptions {
 
 impl Default for HostOptions {
     fn default() -> Self {
-        Self { cache: None, calls_max: None, clock: Arc::new(Timestamp::now) }
+        Self {
+            cache: None,
+            calls_max: None,
+            clock: Arc::new(Timestamp::now),
+        }
     }
 }
 
@@ -138,7 +142,9 @@ impl Host {
     /// Loads a plugin from its bytes: checks, compiles or takes from the cache, and asks what it is.
     pub async fn load_bytes(&self, bytes: Vec<u8>) -> Result<Arc<Plugin>, LoadError> {
         if bytes.len() as u64 > FILE_BYTES_MAX {
-            return Err(LoadError::TooLarge { bytes_max: FILE_BYTES_MAX });
+            return Err(LoadError::TooLarge {
+                bytes_max: FILE_BYTES_MAX,
+            });
         }
         let inner = Arc::clone(&self.0);
         let prepared = {
@@ -149,7 +155,10 @@ impl Host {
         };
         let (digest, component) = prepared?;
         let pre = crate::plugin::pre_instantiate(&self.0.linker, &component)?;
-        let limits = CallLimits { time: DESCRIBE_TIME, ..CallLimits::default() };
+        let limits = CallLimits {
+            time: DESCRIBE_TIME,
+            ..CallLimits::default()
+        };
         let described = crate::call::describe(&self.0, &pre, Scope::None, &limits).await;
         let description = described.map_err(LoadError::Describe)?;
         Ok(Arc::new(Plugin::new(digest, pre, description)?))
@@ -166,7 +175,11 @@ impl Inner {
             Refusal::Contract(text) => LoadError::Contract(text),
         })?;
         let engine = &self.engine.wasmtime;
-        if let Some(component) = self.cache.as_ref().and_then(|cache| cache.get(engine, digest)) {
+        if let Some(component) = self
+            .cache
+            .as_ref()
+            .and_then(|cache| cache.get(engine, digest))
+        {
             return Ok((digest, component));
         }
         let component = Component::from_binary(engine, bytes)
@@ -181,6 +194,8 @@ impl Inner {
 /// Reads a file whole, but not more than a plugin may have.
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    std::fs::File::open(path)?
+        .take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -43,8 +43,8 @@ pub use listing::{ITEMS_MAX, Listing, PAGE_MAX, PAGES_MAX};
 pub use load_error::LoadError;
 pub use plugin::{ChangeFeed, Details, Plugin, Setting};
 pub use read::{
-    AttributeSpec, CHANGES_MAX, ChangePage, Changed, DELIVERY_BYTES_MAX, GrantScope, MissingPermission,
-    ProbeReport, Rotated, Translation,
+    AttributeSpec, CHANGES_MAX, ChangePage, Changed, DELIVERY_BYTES_MAX, GrantScope,
+    MissingPermission, ProbeReport, Rotated, Translation,
 };
 pub use slot::Slot;
 pub use target::{CallLimits, Target, TargetError, TargetOptions};

@@ -36,7 +36,8 @@ pub struct Listing<T> {
 }
 
 /// A page on its way.
-pub(crate) type Fetching<'a, T> = Pin<Box<dyn Future<Output = Result<Page<T>, Problem>> + Send + 'a>>;
+pub(crate) type Fetching<'a, T> =
+    Pin<Box<dyn Future<Output = Result<Page<T>, Problem>> + Send + 'a>>;
 
 /// Gathers all pages. `fetch` gets the limit and the cursor; `key` says what is the same item.
 pub(crate) async fn gather<'a, T, K: Hash + Eq + Send>(
@@ -65,7 +66,10 @@ async fn one_run<'a, T, K: Hash + Eq + Send>(
 where
     T: Send + 'a,
 {
-    let mut gathered = Gathered { items: Vec::new(), places: HashMap::new() };
+    let mut gathered = Gathered {
+        items: Vec::new(),
+        places: HashMap::new(),
+    };
     let mut doubts = Doubts(None);
     let mut cursors = HashSet::new();
     let mut cursor: Option<String> = None;
@@ -102,10 +106,19 @@ where
     if let Some(total) = total {
         let missing = (total as usize).saturating_sub(gathered.items.len());
         if missing > total as usize / 100 {
-            doubts.add(|| format!("the app says that there are {total}, and {} came", gathered.items.len()));
+            doubts.add(|| {
+                format!(
+                    "the app says that there are {total}, and {} came",
+                    gathered.items.len()
+                )
+            });
         }
     }
-    Ok(Listing { items: gathered.items, is_whole: doubts.0.is_none(), why_not: doubts.0 })
+    Ok(Listing {
+        items: gathered.items,
+        is_whole: doubts.0.is_none(),
+        why_not: doubts.0,
+    })
 }
 
 /// Whether a last page that is exactly full is cut off there: asked for one item less, a connector
@@ -127,7 +140,10 @@ where
 
 fn not_whole(number: usize, skipped: &[(String, String)]) -> String {
     match skipped.first() {
-        Some((id, reason)) => format!("page {number} lacks {} items: {id} ({reason})", skipped.len()),
+        Some((id, reason)) => format!(
+            "page {number} lacks {} items: {id} ({reason})",
+            skipped.len()
+        ),
         None => format!("page {number} is not whole, the connector says"),
     }
 }
@@ -142,7 +158,9 @@ impl<T, K: Hash + Eq> Gathered<T, K> {
     fn add(&mut self, items: Vec<T>, key: fn(&T) -> K) {
         for item in items {
             match self.places.entry(key(&item)) {
-                std::collections::hash_map::Entry::Occupied(place) => self.items[*place.get()] = item,
+                std::collections::hash_map::Entry::Occupied(place) => {
+                    self.items[*place.get()] = item
+                }
                 std::collections::hash_map::Entry::Vacant(place) => {
                     place.insert(self.items.len());
                     self.items.push(item);
@@ -168,7 +186,14 @@ mod tests {
     use super::*;
 
     fn page(items: Vec<u32>, next: Option<&str>, is_last: bool) -> Page<u32> {
-        Page { items, next: next.map(str::to_owned), is_last, is_whole: true, skipped: Vec::new(), total: None }
+        Page {
+            items,
+            next: next.map(str::to_owned),
+            is_last,
+            is_whole: true,
+            skipped: Vec::new(),
+            total: None,
+        }
     }
 
     /// An app with so many items, listed by a connector that turns its pages.
@@ -179,11 +204,18 @@ mod tests {
         page((from..to).collect(), next.as_deref(), next.is_none())
     }
 
-    async fn listing(limit: u32, fetch: impl Fn(u32, Option<&str>) -> Page<u32> + Sync) -> Listing<u32> {
-        gather(limit, |item| *item, |limit, cursor| {
-            let page = fetch(limit, cursor.as_deref());
-            Box::pin(async move { Ok(page) })
-        })
+    async fn listing(
+        limit: u32,
+        fetch: impl Fn(u32, Option<&str>) -> Page<u32> + Sync,
+    ) -> Listing<u32> {
+        gather(
+            limit,
+            |item| *item,
+            |limit, cursor| {
+                let page = fetch(limit, cursor.as_deref());
+                Box::pin(async move { Ok(page) })
+            },
+        )
         .await
         .unwrap()
     }
@@ -215,7 +247,11 @@ mod tests {
     #[tokio::test]
     async fn fewer_items_than_the_app_counts_are_not_whole() {
         for (total, whole) in [(3, true), (4, false), (2, true)] {
-            let listing = listing(5, |_, _| Page { total: Some(total), ..page(vec![1, 2, 3], None, true) }).await;
+            let listing = listing(5, |_, _| Page {
+                total: Some(total),
+                ..page(vec![1, 2, 3], None, true)
+            })
+            .await;
             assert_eq!(listing.is_whole, whole, "{total}");
         }
     }
@@ -232,15 +268,26 @@ mod tests {
 
     #[tokio::test]
     async fn of_an_item_that_comes_twice_the_later_one_counts() {
-        let listing = gather(2, |item: &(u32, u32)| item.0, |_, cursor| {
-            let (items, next) = match cursor {
-                None => (vec![(1, 0), (2, 0)], Some("2".to_owned())),
-                Some(_) => (vec![(2, 7)], None),
-            };
-            let is_last = next.is_none();
-            let page = Page { items, next, is_last, is_whole: true, skipped: Vec::new(), total: None };
-            Box::pin(async move { Ok(page) })
-        })
+        let listing = gather(
+            2,
+            |item: &(u32, u32)| item.0,
+            |_, cursor| {
+                let (items, next) = match cursor {
+                    None => (vec![(1, 0), (2, 0)], Some("2".to_owned())),
+                    Some(_) => (vec![(2, 7)], None),
+                };
+                let is_last = next.is_none();
+                let page = Page {
+                    items,
+                    next,
+                    is_last,
+                    is_whole: true,
+                    skipped: Vec::new(),
+                    total: None,
+                };
+                Box::pin(async move { Ok(page) })
+            },
+        )
         .await
         .unwrap();
         assert_eq!(listing.items, [(1, 0), (2, 7)]);

@@ -58,17 +58,25 @@ impl LoadError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            LoadError::Read { .. } => "check that the file is there and that the daemon's user may read it",
-            LoadError::NotAComponent(_) => "copy the plugin again, or build it with `cargo xtask plugins`",
+            LoadError::Read { .. } => {
+                "check that the file is there and that the daemon's user may read it"
+            }
+            LoadError::NotAComponent(_) => {
+                "copy the plugin again, or build it with `cargo xtask plugins`"
+            }
             LoadError::Import(_) => "ask the plugin's vendor for a build without that import",
             LoadError::Contract(_) => {
                 "use a build of the plugin for contract 0.1, or another version of Muster"
             }
-            LoadError::Compile(_) => "copy the plugin again; if that changes nothing, ask its vendor",
+            LoadError::Compile(_) => {
+                "copy the plugin again; if that changes nothing, ask its vendor"
+            }
             LoadError::Describe(_) | LoadError::Description(_) => {
                 "ask the plugin's vendor: `describe` has to work without settings and network"
             }
-            LoadError::TooLarge { .. } => "build the plugin without debug information, or with a smaller engine",
+            LoadError::TooLarge { .. } => {
+                "build the plugin without debug information, or with a smaller engine"
+            }
         }
     }
 }

@@ -79,9 +79,17 @@ impl Plugin {
             .map(|requirement| semver::VersionReq::parse(requirement))
             .collect::<Result<_, _>>()
             .map_err(|error| {
-                LoadError::Description(format!("`accepts-cursors-from` is no version requirement: {error}"))
+                LoadError::Description(format!(
+                    "`accepts-cursors-from` is no version requirement: {error}"
+                ))
             })?;
-        Ok(Self { digest, pre, descriptor, details, cursors })
+        Ok(Self {
+            digest,
+            pre,
+            descriptor,
+            details,
+            cursors,
+        })
     }
 
     /// The digest of the file.
@@ -105,8 +113,12 @@ impl Plugin {
         if version == self.descriptor.version {
             return true;
         }
-        let Ok(version) = semver::Version::parse(version) else { return false };
-        self.cursors.iter().any(|requirement| requirement.matches(&version))
+        let Ok(version) = semver::Version::parse(version) else {
+            return false;
+        };
+        self.cursors
+            .iter()
+            .any(|requirement| requirement.matches(&version))
     }
 }
 

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use muster_core::connector::{
-    CallContext, Entitlement, ObjectRef, Page, Problem, RemoteAccount, RemoteCredential, RemoteGrant,
+    CallContext, Entitlement, ObjectRef, Page, Problem, RemoteAccount, RemoteCredential,
+    RemoteGrant,
 };
 
 use crate::bindings::exports::muster::connector::{changes, events, grants, meta};
@@ -143,14 +144,21 @@ impl Target {
     /// One account; none if the app has none with this key.
     pub async fn read_account(&self, key: &ObjectRef) -> Result<Option<RemoteAccount>, Problem> {
         let wanted = to_guest::object(key);
-        let (found, requests) =
-            read!(self, self.place(), Scope::None, muster_connector_accounts, call_get_account, &wanted)?;
+        let (found, requests) = read!(
+            self,
+            self.place(),
+            Scope::None,
+            muster_connector_accounts,
+            call_get_account,
+            &wanted
+        )?;
         let sent = requests.has_left();
         let account = checked(found.map(from_guest::account).transpose(), sent)?;
         match account {
-            Some(account) if !is_about(key, &account.object) => {
-                Err(plugin_failed(Garbage::new("it answers with another account than the one asked for"), sent))
-            }
+            Some(account) if !is_about(key, &account.object) => Err(plugin_failed(
+                Garbage::new("it answers with another account than the one asked for"),
+                sent,
+            )),
             account => Ok(account),
         }
     }
@@ -164,21 +172,33 @@ impl Target {
         let place = self.place();
         let kind = account_kind(&place, kind);
         let keys = keys.to_vec();
-        let (found, requests) =
-            read!(self, place, Scope::None, muster_connector_accounts, call_find_accounts, &kind, &keys)?;
+        let (found, requests) = read!(
+            self,
+            place,
+            Scope::None,
+            muster_connector_accounts,
+            call_find_accounts,
+            &kind,
+            &keys
+        )?;
         let found = check::few("accounts found", found, FOUND_MAX)
             .and_then(|found| found.into_iter().map(from_guest::account).collect());
         checked(found, requests.has_left())
     }
 
     /// All accounts of this kind. None for the kind: people's.
-    pub async fn list_accounts(&self, kind: Option<&str>) -> Result<Listing<RemoteAccount>, Problem> {
+    pub async fn list_accounts(
+        &self,
+        kind: Option<&str>,
+    ) -> Result<Listing<RemoteAccount>, Problem> {
         let run = self.run();
         let kind = account_kind(&run.place, kind);
         let page_max = page_max_of_accounts(&run.place, &kind);
-        listing::gather(page_max, |account: &RemoteAccount| key(&account.object), |limit, cursor| {
-            Box::pin(run.accounts_page(kind.clone(), limit, cursor))
-        })
+        listing::gather(
+            page_max,
+            |account: &RemoteAccount| key(&account.object),
+            |limit, cursor| Box::pin(run.accounts_page(kind.clone(), limit, cursor)),
+        )
         .await
     }
 
@@ -186,9 +206,11 @@ impl Target {
     pub async fn list_entitlements(&self, kind: &str) -> Result<Listing<Entitlement>, Problem> {
         let run = self.run();
         let page_max = page_max_of_entitlements(&run.place, Some(kind));
-        listing::gather(page_max, |entitlement: &Entitlement| key(&entitlement.object), |limit, cursor| {
-            Box::pin(run.entitlements_page(kind.to_owned(), limit, cursor))
-        })
+        listing::gather(
+            page_max,
+            |entitlement: &Entitlement| key(&entitlement.object),
+            |limit, cursor| Box::pin(run.entitlements_page(kind.to_owned(), limit, cursor)),
+        )
         .await
     }
 
@@ -202,8 +224,10 @@ impl Target {
         };
         let page_max = page_max_of_entitlements(&run.place, kind);
         let key = |grant: &RemoteGrant| (key(&grant.principal), key(&grant.entitlement));
-        listing::gather(page_max, key, |limit, cursor| Box::pin(run.grants_page(scope.clone(), limit, cursor)))
-            .await
+        listing::gather(page_max, key, |limit, cursor| {
+            Box::pin(run.grants_page(scope.clone(), limit, cursor))
+        })
+        .await
     }
 
     /// The credentials of this owner, or all of them.
@@ -214,17 +238,27 @@ impl Target {
         let run = self.run();
         let kind = account_kind(&run.place, owner.map(|owner| owner.kind.as_str()));
         let page_max = page_max_of_accounts(&run.place, &kind);
-        listing::gather(page_max, |credential: &RemoteCredential| key(&credential.object), |limit, cursor| {
-            Box::pin(run.credentials_page(owner.cloned(), limit, cursor))
-        })
+        listing::gather(
+            page_max,
+            |credential: &RemoteCredential| key(&credential.object),
+            |limit, cursor| Box::pin(run.credentials_page(owner.cloned(), limit, cursor)),
+        )
         .await
     }
 
     /// Tries the target out, changing nothing.
     pub async fn probe(&self) -> Result<ProbeReport, Problem> {
-        let (report, requests) =
-            read!(self, self.place(), Scope::None, muster_connector_meta, call_probe)?;
-        let missing = checked(check::few("missing permissions", report.missing, 1000), requests.has_left())?;
+        let (report, requests) = read!(
+            self,
+            self.place(),
+            Scope::None,
+            muster_connector_meta,
+            call_probe
+        )?;
+        let missing = checked(
+            check::few("missing permissions", report.missing, 1000),
+            requests.has_left(),
+        )?;
         Ok(ProbeReport {
             missing: missing
                 .into_iter()
@@ -243,8 +277,14 @@ impl Target {
     pub async fn discover(&self, kind: Option<&str>) -> Result<Vec<AttributeSpec>, Problem> {
         let place = self.place();
         let kind = account_kind(&place, kind);
-        let (specs, requests) =
-            read!(self, place, Scope::None, muster_connector_meta, call_discover, &kind)?;
+        let (specs, requests) = read!(
+            self,
+            place,
+            Scope::None,
+            muster_connector_meta,
+            call_discover,
+            &kind
+        )?;
         let specs = check::few("attributes", specs, check::ENTRIES_MAX)
             .and_then(|specs| specs.into_iter().map(attribute_spec).collect());
         checked(specs, requests.has_left())
@@ -252,9 +292,19 @@ impl Target {
 
     /// Checks the settings against each other: the fields that do not go together, with the reason.
     pub async fn check_settings(&self) -> Result<Vec<(String, String)>, Problem> {
-        let called = call::run(&self.host, self.place(), Scope::None, move |connector, store| {
-            Box::pin(async move { connector.muster_connector_meta().call_check_settings(store).await })
-        })
+        let called = call::run(
+            &self.host,
+            self.place(),
+            Scope::None,
+            move |connector, store| {
+                Box::pin(async move {
+                    connector
+                        .muster_connector_meta()
+                        .call_check_settings(store)
+                        .await
+                })
+            },
+        )
         .await;
         match called.result {
             Ok(Ok(())) => Ok(Vec::new()),
@@ -265,8 +315,13 @@ impl Target {
 
     /// Where the app's feed of changes stands now.
     pub async fn current_token(&self) -> Result<String, Problem> {
-        let (token, requests) =
-            read!(self, self.place(), Scope::None, muster_connector_changes, call_current_token)?;
+        let (token, requests) = read!(
+            self,
+            self.place(),
+            Scope::None,
+            muster_connector_changes,
+            call_current_token
+        )?;
         checked(check::opaque("a change token", token), requests.has_left())
     }
 
@@ -274,8 +329,15 @@ impl Target {
     pub async fn changes_since(&self, token: &str, limit: u32) -> Result<ChangePage, Problem> {
         let token = token.to_owned();
         let limit = limit.clamp(1, CHANGES_MAX);
-        let (page, requests) =
-            read!(self, self.place(), Scope::None, muster_connector_changes, call_changes_since, &token, limit)?;
+        let (page, requests) = read!(
+            self,
+            self.place(),
+            Scope::None,
+            muster_connector_changes,
+            call_changes_since,
+            &token,
+            limit
+        )?;
         checked(change_page(page, limit), requests.has_left())
     }
 
@@ -286,38 +348,75 @@ impl Target {
         body: Vec<u8>,
     ) -> Result<Translation, Problem> {
         if body.len() > DELIVERY_BYTES_MAX {
-            return Err(Problem::Unsupported("the webhook's body is larger than 1 MiB".to_owned()));
+            return Err(Problem::Unsupported(
+                "the webhook's body is larger than 1 MiB".to_owned(),
+            ));
         }
         let received = (self.site.clock)().to_string();
-        let delivery = events::Delivery { headers, body, received, extra: Vec::new() };
-        let (said, requests) =
-            read!(self, self.place(), Scope::None, muster_connector_events, call_translate, &delivery)?;
+        let delivery = events::Delivery {
+            headers,
+            body,
+            received,
+            extra: Vec::new(),
+        };
+        let (said, requests) = read!(
+            self,
+            self.place(),
+            Scope::None,
+            muster_connector_events,
+            call_translate,
+            &delivery
+        )?;
         let changes = check::few("changes", said.changes, check::ENTRIES_MAX)
             .and_then(|changes| changes.into_iter().map(changed).collect());
-        Ok(Translation { changes: checked(changes, requests.has_left())?, reply: said.reply })
+        Ok(Translation {
+            changes: checked(changes, requests.has_left())?,
+            reply: said.reply,
+        })
     }
 
     /// Has a credential issued anew. Never to be repeated after an unknown outcome.
-    pub async fn rotate_credential(&self, key: &ObjectRef, ctx: &CallContext) -> Result<Rotated, Problem> {
+    pub async fn rotate_credential(
+        &self,
+        key: &ObjectRef,
+        ctx: &CallContext,
+    ) -> Result<Rotated, Problem> {
         let scope = Scope::Operation(ctx.operation);
         let key = to_guest::object(key);
         let ctx = to_guest::context(ctx, self.site.limits.time);
-        let (rotated, requests) =
-            read!(self, self.place(), scope, muster_connector_credentials, call_rotate_credential, &ctx, &key)?;
+        let (rotated, requests) = read!(
+            self,
+            self.place(),
+            scope,
+            muster_connector_credentials,
+            call_rotate_credential,
+            &ctx,
+            &key
+        )?;
         let sent = requests.has_left();
         Ok(Rotated {
             credential: checked(from_guest::credential(rotated.credential), sent)?,
-            handle: checked(check::opaque("the handle of a sealed secret", rotated.sealed), sent)?,
+            handle: checked(
+                check::opaque("the handle of a sealed secret", rotated.sealed),
+                sent,
+            )?,
         })
     }
 
     fn place(&self) -> Place {
-        Place { site: Arc::clone(&self.site), plugin: self.plugin() }
+        Place {
+            site: Arc::clone(&self.site),
+            plugin: self.plugin(),
+        }
     }
 
     /// Begins a listing: one version of the plugin makes all of it.
     fn run(&self) -> Run<'_> {
-        Run { target: self, place: self.place(), scope: self.next_listing() }
+        Run {
+            target: self,
+            place: self.place(),
+            scope: self.next_listing(),
+        }
     }
 }
 
@@ -351,8 +450,14 @@ impl Run<'_> {
         cursor: Option<String>,
     ) -> Result<Page<RemoteAccount>, Problem> {
         page!(
-            self, limit, from_guest::account, muster_connector_accounts, call_list_accounts,
-            &kind, limit, cursor.as_ref()
+            self,
+            limit,
+            from_guest::account,
+            muster_connector_accounts,
+            call_list_accounts,
+            &kind,
+            limit,
+            cursor.as_ref()
         )
     }
 
@@ -363,8 +468,14 @@ impl Run<'_> {
         cursor: Option<String>,
     ) -> Result<Page<Entitlement>, Problem> {
         page!(
-            self, limit, from_guest::entitlement, muster_connector_entitlements, call_list_entitlements,
-            &kind, limit, cursor.as_ref()
+            self,
+            limit,
+            from_guest::entitlement,
+            muster_connector_entitlements,
+            call_list_entitlements,
+            &kind,
+            limit,
+            cursor.as_ref()
         )
     }
 
@@ -376,12 +487,22 @@ impl Run<'_> {
     ) -> Result<Page<RemoteGrant>, Problem> {
         let scope = match scope {
             GrantScope::OfKind(kind) => grants::GrantScope::OfKind(kind),
-            GrantScope::OfEntitlement(object) => grants::GrantScope::OfEntitlement(to_guest::object(&object)),
-            GrantScope::OfPrincipal(object) => grants::GrantScope::OfPrincipal(to_guest::object(&object)),
+            GrantScope::OfEntitlement(object) => {
+                grants::GrantScope::OfEntitlement(to_guest::object(&object))
+            }
+            GrantScope::OfPrincipal(object) => {
+                grants::GrantScope::OfPrincipal(to_guest::object(&object))
+            }
         };
         page!(
-            self, limit, from_guest::grant, muster_connector_grants, call_list_grants,
-            &scope, limit, cursor.as_ref()
+            self,
+            limit,
+            from_guest::grant,
+            muster_connector_grants,
+            call_list_grants,
+            &scope,
+            limit,
+            cursor.as_ref()
         )
     }
 
@@ -393,8 +514,14 @@ impl Run<'_> {
     ) -> Result<Page<RemoteCredential>, Problem> {
         let owner = owner.as_ref().map(to_guest::object);
         page!(
-            self, limit, from_guest::credential, muster_connector_credentials, call_list_credentials,
-            owner.as_ref(), limit, cursor.as_ref()
+            self,
+            limit,
+            from_guest::credential,
+            muster_connector_credentials,
+            call_list_credentials,
+            owner.as_ref(),
+            limit,
+            cursor.as_ref()
         )
     }
 }
@@ -404,19 +531,30 @@ fn checked<T>(answer: Result<T, Garbage>, sent: bool) -> Result<T, Problem> {
 }
 
 fn key(object: &ObjectRef) -> (String, Option<String>, String) {
-    (object.kind.clone(), object.container.clone(), object.id.clone())
+    (
+        object.kind.clone(),
+        object.container.clone(),
+        object.id.clone(),
+    )
 }
 
 fn account_kind(place: &Place, kind: Option<&str>) -> String {
     match kind {
         Some(kind) => kind.to_owned(),
-        None => place.plugin.descriptor().people().map_or_else(String::new, |kind| kind.name.clone()),
+        None => place
+            .plugin
+            .descriptor()
+            .people()
+            .map_or_else(String::new, |kind| kind.name.clone()),
     }
 }
 
 fn page_max_of_accounts(place: &Place, kind: &str) -> u32 {
     let kinds = &place.plugin.descriptor().account_kinds;
-    kinds.iter().find(|known| known.name == kind).map_or(listing::PAGE_MAX, |kind| kind.page_max)
+    kinds
+        .iter()
+        .find(|known| known.name == kind)
+        .map_or(listing::PAGE_MAX, |kind| kind.page_max)
 }
 
 fn page_max_of_entitlements(place: &Place, kind: Option<&str>) -> u32 {
@@ -450,9 +588,18 @@ fn attribute_spec(spec: meta::AttributeSpec) -> Result<AttributeSpec, Garbage> {
 fn change_page(page: changes::ChangePage, limit: u32) -> Result<ChangePage, Garbage> {
     let changes = check::few("changes", page.items, limit as usize)?
         .into_iter()
-        .map(|change| Ok((check::opaque("a change token", change.token)?, changed(change.changed)?)))
+        .map(|change| {
+            Ok((
+                check::opaque("a change token", change.token)?,
+                changed(change.changed)?,
+            ))
+        })
         .collect::<Result<_, Garbage>>()?;
-    Ok(ChangePage { changes, token: check::opaque("a change token", page.token)?, has_more: page.more })
+    Ok(ChangePage {
+        changes,
+        token: check::opaque("a change token", page.token)?,
+        has_more: page.more,
+    })
 }
 
 fn changed(changed: wit::Changed) -> Result<Changed, Garbage> {

@@ -34,10 +34,17 @@ impl Scratch {
         }
         let mut shelves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let others: usize = shelves.by_scope.get(&scope).map_or(0, |shelf| {
-            shelf.iter().filter(|(name, _)| **name != key).map(|(name, value)| name.len() + value.len()).sum()
+            shelf
+                .iter()
+                .filter(|(name, _)| **name != key)
+                .map(|(name, value)| name.len() + value.len())
+                .sum()
         });
         if others + key.len() + value.len() > BYTES_MAX {
-            return Err(format!("more than {} KiB cannot be put aside", BYTES_MAX >> 10));
+            return Err(format!(
+                "more than {} KiB cannot be put aside",
+                BYTES_MAX >> 10
+            ));
         }
         if !shelves.by_scope.contains_key(&scope) {
             if shelves.order.len() == SCOPES_MAX
@@ -47,7 +54,11 @@ impl Scratch {
             }
             shelves.order.push_back(scope);
         }
-        shelves.by_scope.entry(scope).or_default().insert(key, value);
+        shelves
+            .by_scope
+            .entry(scope)
+            .or_default()
+            .insert(key, value);
         Ok(())
     }
 
@@ -67,13 +78,23 @@ mod tests {
     #[test]
     fn what_is_put_aside_belongs_to_its_listing_and_is_bounded() {
         let scratch = Scratch::default();
-        scratch.set(Scope::Listing(1), "k".to_owned(), vec![1]).unwrap();
+        scratch
+            .set(Scope::Listing(1), "k".to_owned(), vec![1])
+            .unwrap();
         assert_eq!(scratch.get(Scope::Listing(1), "k"), Some(vec![1]));
         assert_eq!(scratch.get(Scope::Listing(2), "k"), None);
-        assert!(scratch.set(Scope::Listing(1), "l".to_owned(), vec![0; BYTES_MAX]).is_err());
-        scratch.set(Scope::Listing(1), "k".to_owned(), vec![0; BYTES_MAX - 1]).unwrap();
+        assert!(
+            scratch
+                .set(Scope::Listing(1), "l".to_owned(), vec![0; BYTES_MAX])
+                .is_err()
+        );
+        scratch
+            .set(Scope::Listing(1), "k".to_owned(), vec![0; BYTES_MAX - 1])
+            .unwrap();
         for number in 2..u64::try_from(SCOPES_MAX).unwrap() + 2 {
-            scratch.set(Scope::Listing(number), "k".to_owned(), vec![2]).unwrap();
+            scratch
+                .set(Scope::Listing(number), "k".to_owned(), vec![2])
+                .unwrap();
         }
         assert_eq!(scratch.get(Scope::Listing(1), "k"), None);
         assert!(scratch.set(Scope::None, "k".to_owned(), vec![]).is_err());

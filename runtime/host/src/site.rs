@@ -50,7 +50,10 @@ impl Site {
             .settings
             .iter()
             .filter_map(|setting| {
-                let given = self.settings.get(&setting.key).or(setting.default.as_ref())?;
+                let given = self
+                    .settings
+                    .get(&setting.key)
+                    .or(setting.default.as_ref())?;
                 Some((setting.key.clone(), given.clone()))
             })
             .collect();
@@ -62,9 +65,17 @@ impl Site {
     /// and does not describe counts for the target.
     pub(crate) fn budget(&self, plugin: &Plugin, bucket: Option<&str>) -> Option<(String, u32)> {
         let of_plugin = bucket.and_then(|wanted| {
-            plugin.descriptor().rate_buckets.iter().find(|(name, _)| name == wanted).cloned()
+            plugin
+                .descriptor()
+                .rate_buckets
+                .iter()
+                .find(|(name, _)| name == wanted)
+                .cloned()
         });
-        of_plugin.or_else(|| self.per_minute.map(|per_minute| (BUCKET_OF_TARGET.to_owned(), per_minute)))
+        of_plugin.or_else(|| {
+            self.per_minute
+                .map(|per_minute| (BUCKET_OF_TARGET.to_owned(), per_minute))
+        })
     }
 
     /// Whether requests may go to this server.
@@ -75,16 +86,24 @@ impl Site {
     /// Whether this slot's secret may go to this server.
     pub(crate) fn credential_goes_to(&self, slot: &str, url: &Url) -> bool {
         self.credentials.get(slot).is_some_and(|credential| {
-            credential.hosts.is_empty() || credential.hosts.iter().any(|granted| granted.matches(url))
+            credential.hosts.is_empty()
+                || credential.hosts.iter().any(|granted| granted.matches(url))
         })
     }
 
     /// The refusal of a server, with the line that would grant it.
     pub(crate) fn denied_host(&self, url: &Url) -> String {
         let Some(wanted) = HostPattern::of(url) else {
-            return format!("a plugin may only ask for https and http addresses, not `{}:` (NET-003)", url.scheme());
+            return format!(
+                "a plugin may only ask for https and http addresses, not `{}:` (NET-003)",
+                url.scheme()
+            );
         };
-        let hosts = self.hosts.iter().map(ToString::to_string).chain([wanted.to_string()]);
+        let hosts = self
+            .hosts
+            .iter()
+            .map(ToString::to_string)
+            .chain([wanted.to_string()]);
         format!(
             "{wanted} is not granted to the target `{}` (NET-001); to grant it, write in muster.toml under {}: hosts = {}",
             self.name,
@@ -107,10 +126,10 @@ impl Site {
 
     /// The refusal of a secret slot.
     pub(crate) fn denied_slot(&self, slot: &str, text: &str) -> String {
+        let table = self.table.trim_matches(['[', ']']);
         format!(
-            "{text} (NET-004); the target `{}` has its credentials in muster.toml under {} as \
-             credentials.{slot} = {{ scheme = \"…\", … }}",
-            self.name, self.table
+            "{text} (NET-004); the target `{}` has it in muster.toml under [{table}.secrets.{slot}]",
+            self.name
         )
     }
 }

@@ -16,6 +16,7 @@ use muster_core::connector::{
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use tokio::time::Instant;
 
 use crate::bindings::muster::connector::types as wit;
 use crate::call::{self, Called, Place, Requests, Scope};
@@ -74,7 +75,8 @@ impl Default for CallLimits {
 impl CallLimits {
     /// Most that a plugin may hand over at once: an answer, or a request with its headers.
     pub(crate) fn handover_bytes(&self) -> usize {
-        self.output_bytes.max(self.request_bytes.saturating_add(64 << 10))
+        self.output_bytes
+            .max(self.request_bytes.saturating_add(64 << 10))
     }
 }
 
@@ -84,7 +86,7 @@ pub struct TargetOptions {
     /// Its name.
     pub name: String,
     /// The table of `muster.toml` that it is written in, as messages should name it; none:
-    /// `[targets.NAME]`.
+    /// `[target.NAME]`.
     pub table: Option<String>,
     /// The plugin's settings.
     pub settings: BTreeMap<String, String>,
@@ -181,19 +183,23 @@ pub enum TargetError {
 }
 
 fn known_slots(known: &[String]) -> String {
-    if known.is_empty() { String::new() } else { format!("; it has {}", known.join(", ")) }
+    if known.is_empty() {
+        String::new()
+    } else {
+        format!("; it has {}", known.join(", "))
+    }
 }
 
 impl TargetError {
     /// The code of its page under `docs/errors/`.
     pub fn code(&self) -> &'static str {
         match self {
-            TargetError::UnknownSetting { .. } | TargetError::MissingSetting { .. } | TargetError::Setting { .. } => {
-                "PLG-010"
-            }
-            TargetError::UnknownSlot { .. } | TargetError::MissingSlot { .. } | TargetError::Credential { .. } => {
-                "PLG-011"
-            }
+            TargetError::UnknownSetting { .. }
+            | TargetError::MissingSetting { .. }
+            | TargetError::Setting { .. } => "PLG-010",
+            TargetError::UnknownSlot { .. }
+            | TargetError::MissingSlot { .. }
+            | TargetError::Credential { .. } => "PLG-011",
             TargetError::Certificates { .. } | TargetError::Tls(_) => "NET-007",
             TargetError::Limit { .. } => "PLG-012",
         }
@@ -202,10 +208,14 @@ impl TargetError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            TargetError::UnknownSetting { .. } | TargetError::MissingSetting { .. } | TargetError::Setting { .. } => {
+            TargetError::UnknownSetting { .. }
+            | TargetError::MissingSetting { .. }
+            | TargetError::Setting { .. } => {
                 "`muster plugin inspect` lists the settings of a plugin with examples"
             }
-            TargetError::UnknownSlot { .. } | TargetError::MissingSlot { .. } | TargetError::Credential { .. } => {
+            TargetError::UnknownSlot { .. }
+            | TargetError::MissingSlot { .. }
+            | TargetError::Credential { .. } => {
                 "`muster plugin inspect` lists the secret slots of a plugin and the schemes that each takes"
             }
             TargetError::Certificates { .. } | TargetError::Tls(_) => {
@@ -239,7 +249,9 @@ impl Target {
             }
         }
         let site = Site {
-            table: options.table.unwrap_or_else(|| format!("[targets.{}]", options.name)),
+            table: options
+                .table
+                .unwrap_or_else(|| format!("[target.{}]", options.name)),
             name: options.name,
             settings: options.settings,
             hosts: options.hosts,
@@ -256,8 +268,12 @@ impl Target {
             scratch: crate::scratch::Scratch::default(),
             clock: Arc::clone(&host.0.clock),
         };
-        let target =
-            Self { host: Arc::clone(&host.0), site: Arc::new(site), slot, listings: AtomicU64::new(0) };
+        let target = Self {
+            host: Arc::clone(&host.0),
+            site: Arc::new(site),
+            slot,
+            listings: AtomicU64::new(0),
+        };
         target.check_fits(&target.plugin())?;
         Ok(target)
     }
@@ -304,11 +320,15 @@ impl Target {
             Change::Poll(_) => true,
             _ => false,
         };
-        let place = Place { site: Arc::clone(&self.site), plugin };
+        let place = Place {
+            site: Arc::clone(&self.site),
+            plugin,
+        };
         let called = self.call_change(place, change, ctx).await;
         let (outcome, requests) = self.judge(called)?;
         let sent = requests.has_left();
-        let outcome = from_guest::outcome(outcome, may_adopt).map_err(|garbage| plugin_failed(garbage, sent))?;
+        let outcome = from_guest::outcome(outcome, may_adopt)
+            .map_err(|garbage| plugin_failed(garbage, sent))?;
         check_same_account(change, &outcome).map_err(|garbage| plugin_failed(garbage, sent))?;
         Ok(outcome)
     }
@@ -319,7 +339,11 @@ impl Target {
         change: &Change,
         ctx: &CallContext,
     ) -> Called<Result<wit::Outcome, wit::Problem>> {
-        let kind = place.plugin.descriptor().people().map_or_else(String::new, |kind| kind.name.clone());
+        let kind = place
+            .plugin
+            .descriptor()
+            .people()
+            .map_or_else(String::new, |kind| kind.name.clone());
         let password_slot = self.site.password_slot.clone();
         let scope = Scope::Operation(ctx.operation);
         let ctx = to_guest::context(ctx, self.site.limits.time);
@@ -341,19 +365,40 @@ impl Target {
             }
             Change::EnsureState(account, state) => {
                 let (account, state) = (object(account), to_guest::state(*state));
-                call!(muster_connector_accounts, call_ensure_state, &account, state)
+                call!(
+                    muster_connector_accounts,
+                    call_ensure_state,
+                    &account,
+                    state
+                )
             }
             Change::EnsureAbsent(account) => {
                 let (account, plan) = (object(account), to_guest::leave_plan());
-                call!(muster_connector_accounts, call_ensure_absent, &account, &plan)
+                call!(
+                    muster_connector_accounts,
+                    call_ensure_absent,
+                    &account,
+                    &plan
+                )
             }
             Change::EnsureGranted(principal, entitlement) => {
                 let (principal, entitlement) = (object(principal), object(entitlement));
-                call!(muster_connector_grants, call_ensure_granted, &principal, &entitlement, None)
+                call!(
+                    muster_connector_grants,
+                    call_ensure_granted,
+                    &principal,
+                    &entitlement,
+                    None
+                )
             }
             Change::EnsureRevoked(principal, entitlement) => {
                 let (principal, entitlement) = (object(principal), object(entitlement));
-                call!(muster_connector_grants, call_ensure_revoked, &principal, &entitlement)
+                call!(
+                    muster_connector_grants,
+                    call_ensure_revoked,
+                    &principal,
+                    &entitlement
+                )
             }
             Change::EndSessions(account) => {
                 let account = object(account);
@@ -361,11 +406,21 @@ impl Target {
             }
             Change::RevokeCredentials(account) => {
                 let account = object(account);
-                call!(muster_connector_credentials, call_revoke_credentials, &account, &[])
+                call!(
+                    muster_connector_credentials,
+                    call_revoke_credentials,
+                    &account,
+                    &[]
+                )
             }
             Change::TransferOwned(source, to) => {
                 let (source, to) = (object(source), object(to));
-                call!(muster_connector_ownership, call_transfer_owned, &source, &to)
+                call!(
+                    muster_connector_ownership,
+                    call_transfer_owned,
+                    &source,
+                    &to
+                )
             }
             Change::Poll(handle) => {
                 let handle = handle.clone();
@@ -386,7 +441,9 @@ impl Target {
             Ok(Ok(answer)) => return Ok((answer, requests)),
             Ok(Err(wit::Problem::RateLimited(hint))) => {
                 self.slow_down(&hint);
-                Problem::RateLimited { after_ms: hint.after_ms }
+                Problem::RateLimited {
+                    after_ms: hint.after_ms,
+                }
             }
             Ok(Err(reported)) => problem::from_guest(reported, sent)
                 .unwrap_or_else(|garbage: Garbage| plugin_failed(garbage, sent)),
@@ -396,13 +453,16 @@ impl Target {
     }
 
     fn root_cause(&self, problem: Problem, requests: &Requests) -> Problem {
-        let is_network = |missing: &[String]| missing.iter().any(|name| name.starts_with("network:"));
+        let is_network =
+            |missing: &[String]| missing.iter().any(|name| name.starts_with("network:"));
         let is_open = matches!(problem, Problem::OutcomeUnknown(_));
         match (problem, &requests.denial, &requests.no_credential) {
             (Problem::Forbidden(missing), Some(denial), _) if is_network(&missing) => {
                 Problem::Denied(denial.clone())
             }
-            (_, Some(denial), _) if !requests.has_left() && !is_open => Problem::Denied(denial.clone()),
+            (_, Some(denial), _) if !requests.has_left() && !is_open => {
+                Problem::Denied(denial.clone())
+            }
             (_, None, Some(refused)) if !requests.has_left() && !is_open => {
                 Problem::Unauthenticated(refused.clone())
             }
@@ -411,11 +471,17 @@ impl Target {
     }
 
     fn slow_down(&self, hint: &wit::RetryHint) {
-        let Some(after_ms) = hint.after_ms else { return };
+        let Some(after_ms) = hint.after_ms else {
+            return;
+        };
         let pause = Duration::from_millis(u64::from(after_ms)).min(PAUSE_MAX);
         let plugin = self.plugin();
         let bucket = self.site.budget(&plugin, hint.bucket.as_deref());
-        self.site.rates.pause(bucket.as_ref().map_or(BUCKET_OF_TARGET, |(name, _)| name), pause);
+        self.site.rates.pause(
+            bucket.as_ref().map_or(BUCKET_OF_TARGET, |(name, _)| name),
+            pause,
+            Instant::now(),
+        );
     }
 
     /// A number that no other listing of this target has.
@@ -428,9 +494,8 @@ impl Target {
 /// says that both have to be in the same one: the plugin is not even asked.
 fn check_containers(descriptor: &Descriptor, change: &Change) -> Result<(), Problem> {
     let (principal, entitlement) = match change {
-        Change::EnsureGranted(principal, entitlement) | Change::EnsureRevoked(principal, entitlement) => {
-            (principal, entitlement)
-        }
+        Change::EnsureGranted(principal, entitlement)
+        | Change::EnsureRevoked(principal, entitlement) => (principal, entitlement),
         _ => return Ok(()),
     };
     let rule = descriptor
@@ -443,7 +508,12 @@ fn check_containers(descriptor: &Descriptor, change: &Change) -> Result<(), Prob
     if is_fine {
         return Ok(());
     }
-    let place = |object: &ObjectRef| object.container.clone().unwrap_or_else(|| "no container".to_owned());
+    let place = |object: &ObjectRef| {
+        object
+            .container
+            .clone()
+            .unwrap_or_else(|| "no container".to_owned())
+    };
     Err(Problem::Unsupported(format!(
         "the {} is in `{}` and the {} in `{}`; at this app both have to be in the same one (PLG-035)",
         principal.kind,
@@ -461,9 +531,9 @@ fn check_same_account(change: &Change, outcome: &Outcome) -> Result<(), Garbage>
         _ => None,
     };
     match (asked, &outcome.account) {
-        (Some(asked), Some(account)) if !is_about(asked, &account.object) => {
-            Err(Garbage::new("it answers with another account than the one that was asked for"))
-        }
+        (Some(asked), Some(account)) if !is_about(asked, &account.object) => Err(Garbage::new(
+            "it answers with another account than the one that was asked for",
+        )),
         _ => Ok(()),
     }
 }
@@ -483,7 +553,11 @@ fn check_limits(limits: &CallLimits) -> Result<(), TargetError> {
             reason: "256 MiB are the most",
         });
     }
-    for (name, time) in [("time", limits.time), ("cpu", limits.cpu), ("request-time", limits.request_time)] {
+    for (name, time) in [
+        ("time", limits.time),
+        ("cpu", limits.cpu),
+        ("request-time", limits.request_time),
+    ] {
         if time.is_zero() || time > Duration::from_secs(3600) {
             return Err(TargetError::Limit {
                 name,
@@ -499,7 +573,10 @@ fn check_settings(given: &BTreeMap<String, String>, known: &[Setting]) -> Result
     for key in given.keys() {
         if !known.iter().any(|setting| setting.key == *key) {
             let nearest = nearest(key, known.iter().map(|setting| setting.key.as_str()));
-            return Err(TargetError::UnknownSetting { key: key.clone(), nearest });
+            return Err(TargetError::UnknownSetting {
+                key: key.clone(),
+                nearest,
+            });
         }
     }
     for setting in known {
@@ -519,10 +596,17 @@ fn check_settings(given: &BTreeMap<String, String>, known: &[Setting]) -> Result
 
 fn check_setting(setting: &Setting, value: &str) -> Result<(), TargetError> {
     let refuse = |reason: String| {
-        Err(TargetError::Setting { key: setting.key.clone(), value: value.to_owned(), reason })
+        Err(TargetError::Setting {
+            key: setting.key.clone(),
+            value: value.to_owned(),
+            reason,
+        })
     };
     if !setting.choices.is_empty() && !setting.choices.iter().any(|choice| choice == value) {
-        return refuse(format!("it has to be one of {}", setting.choices.join(", ")));
+        return refuse(format!(
+            "it has to be one of {}",
+            setting.choices.join(", ")
+        ));
     }
     match setting.value_type.as_str() {
         "url" if url::Url::parse(value).is_ok_and(|url| url.has_host()) => Ok(()),
@@ -539,15 +623,29 @@ fn check_setting(setting: &Setting, value: &str) -> Result<(), TargetError> {
 
 fn check_slots(site: &Site, descriptor: &Descriptor) -> Result<(), TargetError> {
     for (slot, credential) in &site.credentials {
-        let Some(wanted) = descriptor.secret_slots.iter().find(|wanted| wanted.name == *slot) else {
-            let known = descriptor.secret_slots.iter().map(|slot| slot.name.clone()).collect();
-            return Err(TargetError::UnknownSlot { slot: slot.clone(), known });
+        let Some(wanted) = descriptor
+            .secret_slots
+            .iter()
+            .find(|wanted| wanted.name == *slot)
+        else {
+            let known = descriptor
+                .secret_slots
+                .iter()
+                .map(|slot| slot.name.clone())
+                .collect();
+            return Err(TargetError::UnknownSlot {
+                slot: slot.clone(),
+                known,
+            });
         };
         let scheme = credential.scheme.name();
         if !wanted.schemes.iter().any(|takes| takes == scheme) {
             return Err(TargetError::Credential {
                 slot: slot.clone(),
-                reason: format!("the app takes {}, not `{scheme}`", wanted.schemes.join(", ")),
+                reason: format!(
+                    "the app takes {}, not `{scheme}`",
+                    wanted.schemes.join(", ")
+                ),
             });
         }
     }
@@ -560,10 +658,12 @@ fn check_slots(site: &Site, descriptor: &Descriptor) -> Result<(), TargetError> 
             slot: slot.name.clone(),
             description: slot.description.clone(),
         }),
-        (None, Some(slot)) if !site.credentials.contains_key(slot) => Err(TargetError::MissingSlot {
-            slot: slot.clone(),
-            description: "the password of new accounts comes from it".to_owned(),
-        }),
+        (None, Some(slot)) if !site.credentials.contains_key(slot) => {
+            Err(TargetError::MissingSlot {
+                slot: slot.clone(),
+                description: "the password of new accounts comes from it".to_owned(),
+            })
+        }
         _ => Ok(()),
     }
 }
@@ -580,14 +680,21 @@ fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<Stri
 /// The certificates that are trusted: the machine's, and those of the target.
 fn roots(host: &Inner, ca_file: Option<&Path>) -> Result<Arc<RootCertStore>, TargetError> {
     let shared = host.roots.get_or_init(|| Arc::new(machine_roots()));
-    let Some(path) = ca_file else { return Ok(Arc::clone(shared)) };
-    let refuse = |reason: String| TargetError::Certificates { path: path.to_owned(), reason };
+    let Some(path) = ca_file else {
+        return Ok(Arc::clone(shared));
+    };
+    let refuse = |reason: String| TargetError::Certificates {
+        path: path.to_owned(),
+        reason,
+    };
     let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
     let mut roots = RootCertStore::clone(shared);
     let mut count = 0_u32;
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|error| refuse(error.to_string()))?;
-        roots.add(certificate).map_err(|error| refuse(error.to_string()))?;
+        roots
+            .add(certificate)
+            .map_err(|error| refuse(error.to_string()))?;
         count += 1;
     }
     if count == 0 {

@@ -40,11 +40,17 @@ impl Wasi {
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false);
-        Self { ctx: builder.build(), table: ResourceTable::new() }
+        Self {
+            ctx: builder.build(),
+            table: ResourceTable::new(),
+        }
     }
 
     pub(crate) fn view(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.ctx, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.ctx,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -62,8 +68,12 @@ struct CallClock {
 
 impl CallClock {
     fn at(now: Timestamp) -> Self {
-        let start = Duration::try_from(now.duration_since(Timestamp::UNIX_EPOCH)).unwrap_or_default();
-        Self { start, readings: AtomicU64::new(0) }
+        let start =
+            Duration::try_from(now.duration_since(Timestamp::UNIX_EPOCH)).unwrap_or_default();
+        Self {
+            start,
+            readings: AtomicU64::new(0),
+        }
     }
 
     fn read(&self) -> Duration {

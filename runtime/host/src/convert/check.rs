@@ -59,9 +59,16 @@ pub(crate) fn opaque(what: &str, text: String) -> Result<String, Garbage> {
 
 /// An instant in RFC 3339, in UTC.
 pub(crate) fn instant(what: &str, text: &str) -> Result<Timestamp, Garbage> {
-    let instant = if text.ends_with('Z') { text.parse().ok() } else { None };
+    let instant = if text.ends_with('Z') {
+        text.parse().ok()
+    } else {
+        None
+    };
     instant.ok_or_else(|| {
-        Garbage::new(format_args!("{what} is `{}`, and no instant in UTC", crate::failure::cut_to(text, 40)))
+        Garbage::new(format_args!(
+            "{what} is `{}`, and no instant in UTC",
+            crate::failure::cut_to(text, 40)
+        ))
     })
 }
 

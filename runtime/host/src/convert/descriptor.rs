@@ -11,11 +11,20 @@ use crate::failure::Garbage;
 use crate::plugin::{ChangeFeed, Details, Setting};
 
 /// Schemes of secret slots that this host knows.
-const SCHEMES: [&str; 7] =
-    ["bearer", "basic", "header", "oauth2-client-credentials", "jwt-bearer", "value", "signing-key"];
+const SCHEMES: [&str; 7] = [
+    "bearer",
+    "basic",
+    "header",
+    "oauth2-client-credentials",
+    "jwt-bearer",
+    "value",
+    "signing-key",
+];
 
 /// A descriptor, checked, with what the core does not need beside it.
-pub(crate) fn from_guest(descriptor: wit::Descriptor) -> Result<(core::Descriptor, Details), Garbage> {
+pub(crate) fn from_guest(
+    descriptor: wit::Descriptor,
+) -> Result<(core::Descriptor, Details), Garbage> {
     let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let name = check::named("the connector's name", descriptor.name)?;
     if !name.bytes().all(is_name) {
@@ -24,7 +33,10 @@ pub(crate) fn from_guest(descriptor: wit::Descriptor) -> Result<(core::Descripto
         )));
     }
     semver::Version::parse(&descriptor.version).map_err(|_| {
-        Garbage::new(format_args!("the connector's version `{}` is not of the form 1.2.3", descriptor.version))
+        Garbage::new(format_args!(
+            "the connector's version `{}` is not of the form 1.2.3",
+            descriptor.version
+        ))
     })?;
     let account_kinds = check::few("kinds of account", descriptor.account_kinds, 100)?;
     let entitlement_kinds = check::few("kinds of entitlement", descriptor.entitlement_kinds, 100)?;
@@ -56,8 +68,14 @@ pub(crate) fn from_guest(descriptor: wit::Descriptor) -> Result<(core::Descripto
         contract: check::named("the contract's version", descriptor.contract)?,
         app: check::named("the app's name", descriptor.app)?,
         capabilities: names("capabilities", descriptor.capabilities)?,
-        account_kinds: account_kinds.into_iter().map(account_kind).collect::<Result<_, _>>()?,
-        entitlement_kinds: entitlement_kinds.into_iter().map(entitlement_kind).collect::<Result<_, _>>()?,
+        account_kinds: account_kinds
+            .into_iter()
+            .map(account_kind)
+            .collect::<Result<_, _>>()?,
+        entitlement_kinds: entitlement_kinds
+            .into_iter()
+            .map(entitlement_kind)
+            .collect::<Result<_, _>>()?,
         hosts: check::few("hosts", descriptor.hosts, 200)?,
         secret_slots: check::few("secret slots", descriptor.secret_slots, 100)?
             .into_iter()
@@ -66,13 +84,31 @@ pub(crate) fn from_guest(descriptor: wit::Descriptor) -> Result<(core::Descripto
         settings: settings.collect(),
         rate_buckets: check::few("rate buckets", descriptor.rate_buckets, 100)?
             .into_iter()
-            .map(|bucket| Ok((check::named("a rate bucket", bucket.name)?, bucket.per_minute.max(1))))
+            .map(|bucket| {
+                Ok((
+                    check::named("a rate bucket", bucket.name)?,
+                    bucket.per_minute.max(1),
+                ))
+            })
             .collect::<Result<_, Garbage>>()?,
-        accepts_cursors_from: check::few("accepted versions", descriptor.accepts_cursors_from, 100)?,
+        accepts_cursors_from: check::few(
+            "accepted versions",
+            descriptor.accepts_cursors_from,
+            100,
+        )?,
     };
-    once("kind of account", core.account_kinds.iter().map(|kind| &kind.name))?;
-    once("kind of entitlement", core.entitlement_kinds.iter().map(|kind| &kind.name))?;
-    once("secret slot", core.secret_slots.iter().map(|slot| &slot.name))?;
+    once(
+        "kind of account",
+        core.account_kinds.iter().map(|kind| &kind.name),
+    )?;
+    once(
+        "kind of entitlement",
+        core.entitlement_kinds.iter().map(|kind| &kind.name),
+    )?;
+    once(
+        "secret slot",
+        core.secret_slots.iter().map(|slot| &slot.name),
+    )?;
     once("setting", core.settings.iter().map(|setting| &setting.key))?;
     Ok((core, details))
 }
@@ -85,7 +121,9 @@ fn once<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> Result<(), G
     let mut seen = BTreeSet::new();
     for name in names {
         if !seen.insert(name) {
-            return Err(Garbage::new(format_args!("the {what} `{name}` is there twice")));
+            return Err(Garbage::new(format_args!(
+                "the {what} `{name}` is there twice"
+            )));
         }
     }
     Ok(())
@@ -97,7 +135,11 @@ fn account_kind(kind: wit::AccountKind) -> Result<core::AccountKind, Garbage> {
         operations: names("operations", kind.operations)?,
         states: kind.states.into_iter().map(state).collect(),
         match_keys: check::few("match keys", kind.match_keys, 100)?,
-        immutable_attributes: check::few("immutable attributes", kind.immutable_attributes, ENTRIES_MAX)?,
+        immutable_attributes: check::few(
+            "immutable attributes",
+            kind.immutable_attributes,
+            ENTRIES_MAX,
+        )?,
         read_after_write_lag_ms: kind.read_after_write_lag_ms,
         is_id_reused: kind.id_reused_after_delete,
         reactivation_keeps_grants: kind.reactivation_keeps_grants,
@@ -123,16 +165,28 @@ fn entitlement_kind(kind: wit::EntitlementKind) -> Result<core::EntitlementKind,
 
 fn secret_slot(slot: wit::SecretSlot) -> Result<core::SecretSlot, Garbage> {
     let name = check::named("a secret slot", slot.name)?;
-    if !slot.schemes.iter().any(|scheme| SCHEMES.contains(&scheme.as_str())) {
+    if !slot
+        .schemes
+        .iter()
+        .any(|scheme| SCHEMES.contains(&scheme.as_str()))
+    {
         return Err(Garbage::new(format_args!(
             "the secret slot `{name}` takes {}, and this host knows {}",
-            if slot.schemes.is_empty() { "no scheme".to_owned() } else { slot.schemes.join(", ") },
+            if slot.schemes.is_empty() {
+                "no scheme".to_owned()
+            } else {
+                slot.schemes.join(", ")
+            },
             SCHEMES.join(", ")
         )));
     }
     Ok(core::SecretSlot {
         name,
-        description: check::bounded("the description of a slot", slot.description, 4 * ID_BYTES_MAX)?,
+        description: check::bounded(
+            "the description of a slot",
+            slot.description,
+            4 * ID_BYTES_MAX,
+        )?,
         schemes: slot.schemes,
         is_required: slot.required,
     })
@@ -142,7 +196,11 @@ fn setting(setting: wit::Setting) -> Result<Setting, Garbage> {
     Ok(Setting {
         key: check::named("the key of a setting", setting.key)?,
         title: check::bounded("the title of a setting", setting.title, ID_BYTES_MAX)?,
-        description: check::bounded("the description of a setting", setting.description, 4 * ID_BYTES_MAX)?,
+        description: check::bounded(
+            "the description of a setting",
+            setting.description,
+            4 * ID_BYTES_MAX,
+        )?,
         value_type: setting.value_type,
         is_required: setting.required,
         default: setting.default_value,

@@ -9,20 +9,28 @@ use crate::failure::{Garbage, cut};
 /// A reference to an object.
 pub(crate) fn object(object: wit::ObjectRef) -> Result<core::ObjectRef, Garbage> {
     let optional = |what: &str, text: Option<String>| {
-        text.map(|text| check::bounded(what, text, ID_BYTES_MAX)).transpose()
+        text.map(|text| check::bounded(what, text, ID_BYTES_MAX))
+            .transpose()
     };
     Ok(core::ObjectRef {
         kind: check::named("the kind of an object", object.kind)?,
         // "In an empty container" and "in none" must not be two keys of one object.
-        container: optional("a container", object.container)?.filter(|container| !container.is_empty()),
+        container: optional("a container", object.container)?
+            .filter(|container| !container.is_empty()),
         id: check::named("the id of an object", object.id)?,
         revision: optional("a revision", object.revision)?,
         name_hint: optional("a name", object.name_hint)?,
     })
 }
 
-pub(crate) fn objects(what: &str, objects: Vec<wit::ObjectRef>) -> Result<Vec<core::ObjectRef>, Garbage> {
-    check::few(what, objects, ENTRIES_MAX)?.into_iter().map(object).collect()
+pub(crate) fn objects(
+    what: &str,
+    objects: Vec<wit::ObjectRef>,
+) -> Result<Vec<core::ObjectRef>, Garbage> {
+    check::few(what, objects, ENTRIES_MAX)?
+        .into_iter()
+        .map(object)
+        .collect()
 }
 
 /// A state of an account.
@@ -43,7 +51,9 @@ fn scalar(name: &str, value: wit::Scalar) -> Result<core::Scalar, Garbage> {
         wit::Scalar::Boolean(value) => core::Scalar::Boolean(value),
         wit::Scalar::Number(value) if value.is_finite() => core::Scalar::Number(value),
         wit::Scalar::Number(value) => {
-            return Err(Garbage::new(format_args!("{name} is {value}, and no number")));
+            return Err(Garbage::new(format_args!(
+                "{name} is {value}, and no number"
+            )));
         }
         wit::Scalar::Instant(text) => core::Scalar::Instant(check::instant(name, &text)?),
         wit::Scalar::Day(text) => core::Scalar::Day(check::day(name, text)?),
@@ -61,11 +71,16 @@ fn attributes(list: Vec<wit::Attribute>) -> Result<core::RemoteAttributes, Garba
     for attribute in list {
         let name = check::named("the name of an attribute", attribute.name)?;
         if !names.insert(name.clone()) {
-            return Err(Garbage::new(format_args!("the attribute `{name}` is there twice")));
+            return Err(Garbage::new(format_args!(
+                "the attribute `{name}` is there twice"
+            )));
         }
         let values = check::few("values of an attribute", attribute.values, ENTRIES_MAX)?;
         let label = format!("a value of `{name}`");
-        let values = values.into_iter().map(|value| scalar(&label, value)).collect::<Result<_, _>>()?;
+        let values = values
+            .into_iter()
+            .map(|value| scalar(&label, value))
+            .collect::<Result<_, _>>()?;
         match attribute.completeness {
             wit::Completeness::Whole => {
                 attributes.insert(name, values);
@@ -81,7 +96,9 @@ pub(crate) fn account(account: wit::Account) -> Result<core::RemoteAccount, Garb
     let keys = check::few("keys", account.correlation_keys, ENTRIES_MAX)?;
     for (name, value) in &keys {
         if name.is_empty() || value.is_empty() || name.len() + value.len() > ID_BYTES_MAX {
-            return Err(Garbage::new("a key to find an account by is empty or too long"));
+            return Err(Garbage::new(
+                "a key to find an account by is empty or too long",
+            ));
         }
     }
     Ok(core::RemoteAccount {
@@ -104,7 +121,9 @@ fn seats(seats: wit::SeatFacts) -> Result<core::Seats, Garbage> {
 /// What an entitlement can be; any other word counts as `permission`.
 fn class(category: String) -> String {
     match category.as_str() {
-        "membership" | "role" | "permission" | "license-seat" | "ownership" | "app-access" => category,
+        "membership" | "role" | "permission" | "license-seat" | "ownership" | "app-access" => {
+            category
+        }
         _ => "permission".to_owned(),
     }
 }
@@ -159,7 +178,10 @@ pub(crate) fn page<T, U>(
             items.len()
         )));
     }
-    let next = end.next.map(|next| check::opaque("a cursor", next)).transpose()?;
+    let next = end
+        .next
+        .map(|next| check::opaque("a cursor", next))
+        .transpose()?;
     if end.last && next.is_some() {
         return Err(Garbage::new("a page is the last one and names a next one"));
     }
@@ -184,11 +206,15 @@ pub(crate) fn outcome(outcome: wit::Outcome, may_adopt: bool) -> Result<core::Ou
         wit::OutcomeKind::Already => core::OutcomeKind::Already,
         wit::OutcomeKind::Adopted if may_adopt => core::OutcomeKind::Adopted,
         wit::OutcomeKind::Adopted => {
-            return Err(Garbage::new("it took an account over, which it was not allowed to"));
+            return Err(Garbage::new(
+                "it took an account over, which it was not allowed to",
+            ));
         }
         wit::OutcomeKind::Pending => {
             let Some(handle) = outcome.poll else {
-                return Err(Garbage::new("it is pending, and there is no handle to ask with"));
+                return Err(Garbage::new(
+                    "it is pending, and there is no handle to ask with",
+                ));
             };
             core::OutcomeKind::Pending {
                 handle: check::opaque("a poll handle", handle)?,
@@ -198,16 +224,22 @@ pub(crate) fn outcome(outcome: wit::Outcome, may_adopt: bool) -> Result<core::Ou
         wit::OutcomeKind::NeedsHuman => {
             let instructions = outcome.instructions.unwrap_or_default();
             if instructions.trim().is_empty() {
-                return Err(Garbage::new("a person has to do something, and it does not say what"));
+                return Err(Garbage::new(
+                    "a person has to do something, and it does not say what",
+                ));
             }
-            core::OutcomeKind::NeedsHuman { instructions: cut(&instructions) }
+            core::OutcomeKind::NeedsHuman {
+                instructions: cut(&instructions),
+            }
         }
     };
     let mut effects = Vec::new();
     let mut unreachable = Vec::new();
     for effect in check::few("side effects", outcome.effects, ENTRIES_MAX)? {
         match effect {
-            wit::SideEffect::CredentialsUnreached(unreached) => unreachable.push(still_good(&unreached)),
+            wit::SideEffect::CredentialsUnreached(unreached) => {
+                unreachable.push(still_good(&unreached))
+            }
             other => effects.extend(side_effect(other)?),
         }
     }
@@ -226,10 +258,14 @@ fn side_effect(effect: wit::SideEffect) -> Result<Option<core::SideEffect>, Garb
         Ok(core::EntitlementKey::of(&object(grant.entitlement)?))
     };
     Ok(Some(match effect {
-        wit::SideEffect::AccountChanged(changed) => core::SideEffect::AccountChanged(account(changed)?),
+        wit::SideEffect::AccountChanged(changed) => {
+            core::SideEffect::AccountChanged(account(changed)?)
+        }
         wit::SideEffect::GrantAdded(grant) => core::SideEffect::GrantAdded(key(grant)?),
         wit::SideEffect::GrantRemoved(grant) => core::SideEffect::GrantRemoved(key(grant)?),
-        wit::SideEffect::ObjectRemoved(removed) => core::SideEffect::ObjectRemoved(object(removed)?),
+        wit::SideEffect::ObjectRemoved(removed) => {
+            core::SideEffect::ObjectRemoved(object(removed)?)
+        }
         wit::SideEffect::SeatConsumed(seat) => core::SideEffect::SeatConsumed(object(seat)?),
         wit::SideEffect::SeatReleased(seat) => core::SideEffect::SeatReleased(object(seat)?),
         wit::SideEffect::CredentialEnded(_)
@@ -240,10 +276,15 @@ fn side_effect(effect: wit::SideEffect) -> Result<Option<core::SideEffect>, Garb
 
 /// Credentials that still work, as a sentence.
 fn still_good(unreached: &wit::UnreachedCredentials) -> String {
-    let count = unreached.count.map_or_else(String::new, |count| format!("{count} "));
+    let count = unreached
+        .count
+        .map_or_else(String::new, |count| format!("{count} "));
     let until = match &unreached.until {
         Some(until) => format!(" until {until}"),
         None => String::new(),
     };
-    cut(&format!("{count}{}{until}: {}", unreached.category, unreached.reason))
+    cut(&format!(
+        "{count}{}{until}: {}",
+        unreached.category, unreached.reason
+    ))
 }

@@ -9,10 +9,13 @@ use crate::failure::{Garbage, cut};
 /// A problem that a plugin reports. `sent`: a request had left.
 pub(crate) fn from_guest(problem: wit::Problem, sent: bool) -> Result<core::Problem, Garbage> {
     Ok(match problem {
-        wit::Problem::Transient(hint) => {
-            core::Problem::Transient { text: cut(&hint.message), after_ms: hint.after_ms }
-        }
-        wit::Problem::RateLimited(hint) => core::Problem::RateLimited { after_ms: hint.after_ms },
+        wit::Problem::Transient(hint) => core::Problem::Transient {
+            text: cut(&hint.message),
+            after_ms: hint.after_ms,
+        },
+        wit::Problem::RateLimited(hint) => core::Problem::RateLimited {
+            after_ms: hint.after_ms,
+        },
         wit::Problem::OutcomeUnknown(text) => core::Problem::OutcomeUnknown(cut(&text)),
         wit::Problem::CursorExpired => core::Problem::CursorExpired,
         wit::Problem::TokenExpired => core::Problem::TokenExpired,
@@ -26,7 +29,10 @@ pub(crate) fn from_guest(problem: wit::Problem, sent: bool) -> Result<core::Prob
         wit::Problem::Guarded(refusal) => core::Problem::Guarded(guard(&refusal)),
         wit::Problem::Unsupported(text) => core::Problem::Unsupported(cut(&text)),
         wit::Problem::RemoteDefect(text) => core::Problem::RemoteDefect(cut(&text)),
-        wit::Problem::PluginDefect(text) => core::Problem::PluginFailed { text: cut(&text), sent },
+        wit::Problem::PluginDefect(text) => core::Problem::PluginFailed {
+            text: cut(&text),
+            sent,
+        },
     })
 }
 
@@ -34,7 +40,12 @@ fn lacks(missing: wit::MissingPermissions) -> Vec<String> {
     if missing.missing.is_empty() && !missing.message.is_empty() {
         return vec![format!("a permission: {}", cut(&missing.message))];
     }
-    missing.missing.iter().take(100).map(|permission| cut(permission)).collect()
+    missing
+        .missing
+        .iter()
+        .take(100)
+        .map(|permission| cut(permission))
+        .collect()
 }
 
 /// Fields with what is wrong with them.
@@ -44,18 +55,32 @@ pub(crate) fn fields(faults: Vec<wit::FieldFault>) -> Vec<(String, String)> {
         (rule, "") => cut(rule),
         (rule, message) => cut(&format!("{rule}: {message}")),
     };
-    let mut fields: Vec<(String, String)> =
-        faults.iter().take(100).map(|fault| (cut(&fault.field), words(fault))).collect();
+    let mut fields: Vec<(String, String)> = faults
+        .iter()
+        .take(100)
+        .map(|fault| (cut(&fault.field), words(fault)))
+        .collect();
     if fields.is_empty() {
-        fields.push(("?".to_owned(), "the app did not say which value it refuses".to_owned()));
+        fields.push((
+            "?".to_owned(),
+            "the app did not say which value it refuses".to_owned(),
+        ));
     }
     fields
 }
 
 fn capacity(seats: Option<wit::SeatFacts>) -> String {
-    let Some(seats) = seats else { return "the app did not say of what".to_owned() };
-    let number = |count: Option<u32>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
-    cut(&format!("{} ({} of {} in use)", seats.sku, number(seats.consumed), number(seats.purchased)))
+    let Some(seats) = seats else {
+        return "the app did not say of what".to_owned();
+    };
+    let number =
+        |count: Option<u32>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
+    cut(&format!(
+        "{} ({} of {} in use)",
+        seats.sku,
+        number(seats.consumed),
+        number(seats.purchased)
+    ))
 }
 
 fn guard(refusal: &wit::GuardRefusal) -> String {

@@ -83,7 +83,13 @@ pub(crate) fn desired(
 
 /// What becomes of what a removed account leaves: nothing that was not asked for.
 pub(crate) fn leave_plan() -> LeavePlan {
-    LeavePlan { transfer_to: None, keep_data: false, legal_hold: false, purge: false, extra: Vec::new() }
+    LeavePlan {
+        transfer_to: None,
+        keep_data: false,
+        legal_hold: false,
+        purge: false,
+        extra: Vec::new(),
+    }
 }
 
 /// What every change is told.

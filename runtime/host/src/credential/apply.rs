@@ -30,7 +30,11 @@ pub(crate) struct Applied {
 }
 
 /// Puts the slot's credential into the headers.
-pub(crate) async fn apply(site: &Site, slot: &str, headers: &mut HeaderMap) -> Result<Applied, NoCredential> {
+pub(crate) async fn apply(
+    site: &Site,
+    slot: &str,
+    headers: &mut HeaderMap,
+) -> Result<Applied, NoCredential> {
     put(site, slot, headers, None).await
 }
 
@@ -52,7 +56,9 @@ async fn put(
     unusable: Option<&Secret>,
 ) -> Result<Applied, NoCredential> {
     let Some(credential) = site.credentials.get(slot) else {
-        return Err(NoCredential::Denied(format!("no credential is configured for the slot `{slot}`")));
+        return Err(NoCredential::Denied(format!(
+            "no credential is configured for the slot `{slot}`"
+        )));
     };
     let mut token = None;
     let (header, value) = match &credential.scheme {
@@ -79,8 +85,11 @@ async fn put(
             )));
         }
     };
-    let mut value = HeaderValue::try_from(value)
-        .map_err(|_| NoCredential::Refused(format!("the credential of `{slot}` cannot stand in a header")))?;
+    let mut value = HeaderValue::try_from(value).map_err(|_| {
+        NoCredential::Refused(format!(
+            "the credential of `{slot}` cannot stand in a header"
+        ))
+    })?;
     value.set_sensitive(true);
     headers.insert(header.clone(), value);
     Ok(Applied { header, token })

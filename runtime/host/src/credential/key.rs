@@ -1,10 +1,10 @@
 //! Keys that sign: HMAC for webhooks, RSA for claims, and whatever else the contract names.
 
+use ring::hmac;
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
-use ring::hmac;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 
@@ -30,13 +30,23 @@ pub(crate) fn rsa(pem: &str) -> Result<RsaKeyPair, &'static str> {
 pub(crate) fn rs256(pem: &str, data: &[u8]) -> Result<Vec<u8>, &'static str> {
     let key = rsa(pem)?;
     let mut signature = vec![0; key.public().modulus_len()];
-    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), data, &mut signature).map_err(|_| FAILED)?;
+    key.sign(
+        &RSA_PKCS1_SHA256,
+        &SystemRandom::new(),
+        data,
+        &mut signature,
+    )
+    .map_err(|_| FAILED)?;
     Ok(signature)
 }
 
 /// Signs as the contract's `secrets.sign` says.
 pub(crate) fn sign(key: &str, algorithm: &str, data: &[u8]) -> Result<Vec<u8>, String> {
-    let mac = |algorithm| hmac::sign(&hmac::Key::new(algorithm, key.as_bytes()), data).as_ref().to_vec();
+    let mac = |algorithm| {
+        hmac::sign(&hmac::Key::new(algorithm, key.as_bytes()), data)
+            .as_ref()
+            .to_vec()
+    };
     match algorithm {
         "hmac-sha256" => Ok(mac(hmac::HMAC_SHA256)),
         "hmac-sha1" => Ok(mac(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY)),
@@ -56,8 +66,11 @@ pub(crate) fn sign(key: &str, algorithm: &str, data: &[u8]) -> Result<Vec<u8>, S
 fn es256(pem: &str, data: &[u8]) -> Result<Vec<u8>, &'static str> {
     let random = SystemRandom::new();
     let der = pkcs8(pem).ok_or(NOT_EC)?;
-    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der, &random).map_err(|_| NOT_EC)?;
-    pair.sign(&random, data).map(|signature| signature.as_ref().to_vec()).map_err(|_| FAILED)
+    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der, &random)
+        .map_err(|_| NOT_EC)?;
+    pair.sign(&random, data)
+        .map(|signature| signature.as_ref().to_vec())
+        .map_err(|_| FAILED)
 }
 
 fn pkcs8(pem: &str) -> Option<Vec<u8>> {
@@ -76,7 +89,10 @@ mod tests {
         // RFC 4231, test case 2.
         let signature = sign("Jefe", "hmac-sha256", b"what do ya want for nothing?").unwrap();
         let hex: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+        assert_eq!(
+            hex,
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
     }
 
     #[test]

@@ -121,7 +121,10 @@ pub struct JwtBearer {
 impl Credential {
     /// A credential that is good for every server of its target.
     pub fn new(scheme: Scheme) -> Self {
-        Self { scheme, hosts: Vec::new() }
+        Self {
+            scheme,
+            hosts: Vec::new(),
+        }
     }
 
     /// A Google service account from its key file, acting for an administrator.
@@ -146,7 +149,9 @@ impl Credential {
             column: error.column(),
         })?;
         Ok(Self::new(Scheme::JwtBearer(JwtBearer {
-            token_url: file.token_uri.unwrap_or_else(|| "https://oauth2.googleapis.com/token".to_owned()),
+            token_url: file
+                .token_uri
+                .unwrap_or_else(|| "https://oauth2.googleapis.com/token".to_owned()),
             issuer: file.client_email,
             subject,
             audience: None,
@@ -188,9 +193,18 @@ impl Scheme {
         match self {
             Scheme::Bearer { token } => vec![token.expose().to_owned()],
             Scheme::Basic { username, password } => {
-                vec![password.expose().to_owned(), format!("{username}:{}", password.expose())]
+                vec![
+                    password.expose().to_owned(),
+                    format!("{username}:{}", password.expose()),
+                ]
             }
-            Scheme::Header { value, .. } | Scheme::Value { value } => vec![value.expose().to_owned()],
+            Scheme::Header { value, .. } => {
+                // `SSWS abc`: an app may show the key without the word before it.
+                let value = value.expose();
+                let key = value.rsplit_once(' ').map_or(value, |(_, key)| key);
+                vec![value.to_owned(), key.to_owned()]
+            }
+            Scheme::Value { value } => vec![value.expose().to_owned()],
             Scheme::Oauth2ClientCredentials(client) => vec![
                 client.client_secret.expose().to_owned(),
                 format!("{}:{}", client.client_id, client.client_secret.expose()),
@@ -204,21 +218,27 @@ impl Scheme {
     /// Whether it can be used at all: header names, lengths and private keys are looked at now, not
     /// at the first request.
     pub(crate) fn check(&self, slot: &str) -> Result<(), TargetError> {
-        let refuse = |reason: String| TargetError::Credential { slot: slot.to_owned(), reason };
+        let refuse = |reason: String| TargetError::Credential {
+            slot: slot.to_owned(),
+            reason,
+        };
         match self {
             Scheme::Header { name, value } => {
-                http::HeaderName::try_from(name).map_err(|_| refuse(format!("`{name}` is no header name")))?;
+                http::HeaderName::try_from(name)
+                    .map_err(|_| refuse(format!("`{name}` is no header name")))?;
                 check_header_value(value).map_err(refuse)
             }
             Scheme::Bearer { token } => check_header_value(token).map_err(refuse),
             Scheme::JwtBearer(jwt) => {
                 check_url(&jwt.token_url).map_err(refuse)?;
-                key::rsa(jwt.private_key.expose()).map(drop).map_err(|reason| refuse(reason.to_owned()))
+                key::rsa(jwt.private_key.expose())
+                    .map(drop)
+                    .map_err(|reason| refuse(reason.to_owned()))
             }
             Scheme::Oauth2ClientCredentials(client) => check_url(&client.token_url).map_err(refuse),
-            Scheme::Generated { length } if !(16..=128).contains(length) => {
-                Err(refuse("a generated password has 16 to 128 characters".to_owned()))
-            }
+            Scheme::Generated { length } if !(16..=128).contains(length) => Err(refuse(
+                "a generated password has 16 to 128 characters".to_owned(),
+            )),
             Scheme::Basic { .. }
             | Scheme::Value { .. }
             | Scheme::Generated { .. }
@@ -262,8 +282,15 @@ impl Placeholder {
             }
         };
         let half = random.len().min(16);
-        let word: String = random[..half].iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { word: format!("mstr{word}"), slot: slot.to_owned(), value })
+        let word: String = random[..half]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Ok(Self {
+            word: format!("mstr{word}"),
+            slot: slot.to_owned(),
+            value,
+        })
     }
 }
 
@@ -274,8 +301,11 @@ pub(crate) const PLACEHOLDER_RANDOM: usize = 16 + 128;
 /// rules ask for. 64 signs: each byte gives six bits of it.
 fn password(random: &[u8], length: usize) -> Secret {
     const SIGNS: &[u8; 64] = b"abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789-_.!*+#";
-    let mut text: String =
-        random[16..].iter().take(length.saturating_sub(4)).map(|byte| char::from(SIGNS[usize::from(byte & 63)])).collect();
+    let mut text: String = random[16..]
+        .iter()
+        .take(length.saturating_sub(4))
+        .map(|byte| char::from(SIGNS[usize::from(byte & 63)]))
+        .collect();
     text.push_str("aA2-");
     Secret::new(text)
 }
@@ -286,19 +316,30 @@ mod tests {
 
     #[test]
     fn a_generated_password_meets_usual_rules() {
-        let random: Vec<u8> = (0..PLACEHOLDER_RANDOM).map(|n| u8::try_from(n % 256).unwrap()).collect();
+        let random: Vec<u8> = (0..PLACEHOLDER_RANDOM)
+            .map(|n| u8::try_from(n % 256).unwrap())
+            .collect();
         let text = password(&random, 32);
         let text = text.expose();
         assert_eq!(text.len(), 32);
-        assert!(text.chars().any(|c| c.is_ascii_lowercase()) && text.chars().any(|c| c.is_ascii_digit()));
-        assert!(text.chars().any(|c| c.is_ascii_uppercase()) && text.chars().any(|c| !c.is_alphanumeric()));
+        assert!(
+            text.chars().any(|c| c.is_ascii_lowercase())
+                && text.chars().any(|c| c.is_ascii_digit())
+        );
+        assert!(
+            text.chars().any(|c| c.is_ascii_uppercase())
+                && text.chars().any(|c| !c.is_alphanumeric())
+        );
     }
 
     #[test]
     fn a_secret_does_not_show() {
-        let credential = Credential::new(Scheme::Bearer { token: Secret::new("canary-7f3a") });
+        let credential = Credential::new(Scheme::Bearer {
+            token: Secret::new("canary-7f3a"),
+        });
         assert!(!format!("{credential:?}").contains("canary"));
-        let error = Credential::google_service_account("canary-7f3a", None, Vec::new()).unwrap_err();
+        let error =
+            Credential::google_service_account("canary-7f3a", None, Vec::new()).unwrap_err();
         assert!(!error.to_string().contains("canary"));
     }
 }

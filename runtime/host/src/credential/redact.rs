@@ -32,7 +32,8 @@ impl Redactor {
     pub(crate) fn know(&mut self, secret: &str) {
         self.fixed.extend(forms(secret));
         // The longest first, so that a form within another one does not leave the rest standing.
-        self.fixed.sort_by_key(|finder| std::cmp::Reverse(finder.needle().len()));
+        self.fixed
+            .sort_by_key(|finder| std::cmp::Reverse(finder.needle().len()));
     }
 
     /// Adds a secret that was issued while running.
@@ -54,7 +55,12 @@ impl Redactor {
         for finder in &self.fixed {
             bytes = without(bytes, finder);
         }
-        for finder in self.fresh.read().unwrap_or_else(PoisonError::into_inner).iter() {
+        for finder in self
+            .fresh
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+        {
             bytes = without(bytes, finder);
         }
         bytes
@@ -85,11 +91,16 @@ fn forms(secret: &str) -> Vec<Finder<'static>> {
     ];
     forms.sort();
     forms.dedup();
-    forms.iter().map(|form| Finder::new(form.as_bytes()).into_owned()).collect()
+    forms
+        .iter()
+        .map(|form| Finder::new(form.as_bytes()).into_owned())
+        .collect()
 }
 
 fn without(bytes: Vec<u8>, finder: &Finder<'static>) -> Vec<u8> {
-    let Some(first) = finder.find(&bytes) else { return bytes };
+    let Some(first) = finder.find(&bytes) else {
+        return bytes;
+    };
     let mut clean = Vec::with_capacity(bytes.len());
     let mut rest = &bytes[..];
     let mut at = Some(first);
@@ -119,7 +130,10 @@ mod tests {
             &format!("Basic {}", STANDARD.encode("s3cr\"et/+ word")),
         ] {
             let clean = redactor.text(text.to_owned());
-            assert!(clean.contains("[redacted]") && !clean.contains("s3cr"), "{text} became {clean}");
+            assert!(
+                clean.contains("[redacted]") && !clean.contains("s3cr"),
+                "{text} became {clean}"
+            );
         }
     }
 

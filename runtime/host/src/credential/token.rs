@@ -65,7 +65,9 @@ impl Tokens {
         unusable: Option<&Secret>,
     ) -> Result<Secret, NoCredential> {
         let Some(place) = self.0.get(slot) else {
-            return Err(NoCredential::Refused(format!("the slot `{slot}` holds no credential")));
+            return Err(NoCredential::Refused(format!(
+                "the slot `{slot}` holds no credential"
+            )));
         };
         let mut kept = place.lock().await;
         if let Some(token) = kept.as_ref()
@@ -97,14 +99,24 @@ async fn fetch(site: &Site, scheme: &Scheme) -> Result<Token, NoCredential> {
         let text = format!("the token server {token_url} would be asked without TLS");
         return Err(NoCredential::Refused(text));
     }
-    let allowed = Allowance { time: TIME, reply_bytes: REPLY_BYTES_MAX };
+    let allowed = Allowance {
+        time: TIME,
+        reply_bytes: REPLY_BYTES_MAX,
+    };
     let host = url.host_str().unwrap_or_default();
-    match site.client.exchange(request, allowed, &Departures::default()).await {
+    match site
+        .client
+        .exchange(request, allowed, &Departures::default())
+        .await
+    {
         Ok(reply) => read(site, host, &reply),
-        Err(Fault::Private { text, .. }) => Err(NoCredential::Private { host: host.to_owned(), text }),
-        Err(Fault::NotSent(text) | Fault::SentNoReply(text) | Fault::TooLarge(text)) => {
-            Err(NoCredential::Unreachable(format!("the token server {host} gave no token: {text}")))
-        }
+        Err(Fault::Private { text, .. }) => Err(NoCredential::Private {
+            host: host.to_owned(),
+            text,
+        }),
+        Err(Fault::NotSent(text) | Fault::SentNoReply(text) | Fault::TooLarge(text)) => Err(
+            NoCredential::Unreachable(format!("the token server {host} gave no token: {text}")),
+        ),
     }
 }
 
@@ -130,7 +142,11 @@ fn client_request(client: &ClientCredentials) -> Result<Request<Bytes>, NoCreden
         ClientAuth::Basic => {
             // RFC 6749 section 2.3.1: both are form-encoded before they become user and password.
             let part = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-            let pair = format!("{}:{}", part(&client.client_id), part(client.client_secret.expose()));
+            let pair = format!(
+                "{}:{}",
+                part(&client.client_id),
+                part(client.client_secret.expose())
+            );
             Some(format!("Basic {}", STANDARD.encode(pair)))
         }
     };
@@ -138,15 +154,20 @@ fn client_request(client: &ClientCredentials) -> Result<Request<Bytes>, NoCreden
 }
 
 fn jwt_request(site: &Site, jwt: &JwtBearer) -> Result<Request<Bytes>, NoCredential> {
-    let claim = jwt::claim(jwt, (site.clock)())
-        .map_err(|reason| NoCredential::Refused(format!("the claim could not be signed: {reason}")))?;
+    let claim = jwt::claim(jwt, (site.clock)()).map_err(|reason| {
+        NoCredential::Refused(format!("the claim could not be signed: {reason}"))
+    })?;
     let mut form = Serializer::new(String::new());
     form.append_pair("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
     form.append_pair("assertion", &claim);
     post(&jwt.token_url, form.finish(), None)
 }
 
-fn post(url: &str, form: String, authorization: Option<String>) -> Result<Request<Bytes>, NoCredential> {
+fn post(
+    url: &str,
+    form: String,
+    authorization: Option<String>,
+) -> Result<Request<Bytes>, NoCredential> {
     let mut request = Request::post(url)
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(ACCEPT, "application/json")
@@ -168,7 +189,10 @@ fn read(site: &Site, host: &str, reply: &Reply) -> Result<Token, NoCredential> {
         return Err(NoCredential::Unreachable(text));
     }
     let Some(issued) = issued else {
-        let text = format!("the token server {host} answered {} and not with a token", reply.status.as_u16());
+        let text = format!(
+            "the token server {host} answered {} and not with a token",
+            reply.status.as_u16()
+        );
         return Err(NoCredential::Refused(text));
     };
     if let (true, Some(value)) = (reply.status.is_success(), issued.access_token) {
@@ -177,11 +201,19 @@ fn read(site: &Site, host: &str, reply: &Reply) -> Result<Token, NoCredential> {
             Some(serde_json::Value::String(seconds)) => seconds.parse().ok(),
             _ => None,
         };
-        let life = life.map_or(LIFE_BY_DEFAULT, Duration::from_secs).min(Duration::from_secs(86_400));
+        let life = life
+            .map_or(LIFE_BY_DEFAULT, Duration::from_secs)
+            .min(Duration::from_secs(86_400));
         let margin = MARGIN.min(life / 2);
-        return Ok(Token { value: Secret::new(value), good_until: Instant::now() + (life - margin) });
+        return Ok(Token {
+            value: Secret::new(value),
+            good_until: Instant::now() + (life - margin),
+        });
     }
-    let said = issued.error_description.or(issued.error.map(|error| error.to_string())).unwrap_or_default();
+    let said = issued
+        .error_description
+        .or(issued.error.map(|error| error.to_string()))
+        .unwrap_or_default();
     let said = site.redactor.text(cut_to(&said, 300));
     Err(NoCredential::Refused(format!(
         "the token server {host} refused with {}: {said}",

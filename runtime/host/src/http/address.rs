@@ -57,7 +57,9 @@ impl PrivateAccess {
         let is_metadata = is_metadata(address);
         let granted = self.0.iter().any(|grant| match grant {
             PrivateGrant::Address(granted) => plain(*granted) == address,
-            PrivateGrant::Network(network, bits) => !is_metadata && within(address, *network, *bits),
+            PrivateGrant::Network(network, bits) => {
+                !is_metadata && within(address, *network, *bits)
+            }
             PrivateGrant::Name(granted) => !is_metadata && granted.eq_ignore_ascii_case(name),
             PrivateGrant::Everything => !is_metadata,
         });
@@ -77,7 +79,11 @@ impl FromStr for PrivateGrant {
             let network: IpAddr = network.parse().map_err(|_| refuse())?;
             let bits: u8 = bits.parse().map_err(|_| refuse())?;
             let bits_max = if network.is_ipv4() { 32 } else { 128 };
-            return if bits <= bits_max { Ok(Self::Network(network, bits)) } else { Err(refuse()) };
+            return if bits <= bits_max {
+                Ok(Self::Network(network, bits))
+            } else {
+                Err(refuse())
+            };
         }
         match url::Host::parse(text) {
             Ok(url::Host::Domain(name)) if !text.contains(':') => Ok(Self::Name(name)),
@@ -100,7 +106,9 @@ impl fmt::Display for PrivateGrant {
 /// The IPv4 address that an IPv6 one stands for, where it does: the kernel or a gateway on the way
 /// would connect to that one.
 fn plain(address: IpAddr) -> IpAddr {
-    let IpAddr::V6(v6) = address else { return address };
+    let IpAddr::V6(v6) = address else {
+        return address;
+    };
     let s = v6.segments();
     let v4 = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
@@ -164,7 +172,11 @@ fn is_metadata(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => matches!(
             v4.octets(),
-            [169, 254, 169, 253 | 254] | [169, 254, 170, 2] | [100, 100, 100, 200] | [168, 63, 129, 16] | [192, 0, 0, 192]
+            [169, 254, 169, 253 | 254]
+                | [169, 254, 170, 2]
+                | [100, 100, 100, 200]
+                | [168, 63, 129, 16]
+                | [192, 0, 0, 192]
         ),
         IpAddr::V6(v6) => matches!(
             v6.segments(),
@@ -196,10 +208,30 @@ mod tests {
     fn nothing_inside_is_reached_unless_granted() {
         let nothing = PrivateAccess::nothing();
         for address in [
-            "127.0.0.1", "127.9.9.9", "0.0.0.0", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1",
-            "169.254.1.1", "169.254.169.254", "100.64.0.1", "168.63.129.16", "224.0.0.1", "255.255.255.255",
-            "::1", "::", "fd00::1", "fe80::1", "ff02::1", "fd00:ec2::254", "::ffff:127.0.0.1",
-            "::ffff:10.0.0.1", "64:ff9b::127.0.0.1", "2002:7f00:1::", "::127.0.0.1",
+            "127.0.0.1",
+            "127.9.9.9",
+            "0.0.0.0",
+            "10.1.2.3",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "169.254.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "168.63.129.16",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "::",
+            "fd00::1",
+            "fe80::1",
+            "ff02::1",
+            "fd00:ec2::254",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::127.0.0.1",
+            "2002:7f00:1::",
+            "::127.0.0.1",
         ] {
             check(&nothing, address, false);
         }
@@ -230,12 +262,23 @@ mod tests {
         ] {
             check(&access, "169.254.169.254", false);
         }
-        check(&PrivateAccess::only(vec!["169.254.169.254".parse().unwrap()]), "169.254.169.254", true);
+        check(
+            &PrivateAccess::only(vec!["169.254.169.254".parse().unwrap()]),
+            "169.254.169.254",
+            true,
+        );
     }
 
     #[test]
     fn what_names_nothing_is_refused() {
-        for text in ["", "10.0.0.0/33", "10.0.0/8", "a b", "http://a.example", "a.example:80"] {
+        for text in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0/8",
+            "a b",
+            "http://a.example",
+            "a.example:80",
+        ] {
             assert!(text.parse::<PrivateGrant>().is_err(), "{text:?}");
         }
     }

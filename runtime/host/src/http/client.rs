@@ -56,7 +56,10 @@ impl Body for Watched {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 
@@ -99,7 +102,10 @@ pub(crate) struct Allowance {
 }
 
 impl Client {
-    pub(crate) fn new(access: Arc<PrivateAccess>, roots: Arc<rustls::RootCertStore>) -> Result<Self, rustls::Error> {
+    pub(crate) fn new(
+        access: Arc<PrivateAccess>,
+        roots: Arc<rustls::RootCertStore>,
+    ) -> Result<Self, rustls::Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
@@ -125,7 +131,10 @@ impl Client {
         let deadline = tokio::time::Instant::now() + allowed.time;
         let before = departures.count();
         let has_left = || departures.count() != before;
-        let request = request.map(|body| Watched { body: Full::new(body), departures: departures.clone() });
+        let request = request.map(|body| Watched {
+            body: Full::new(body),
+            departures: departures.clone(),
+        });
         let late = |what: &str| format!("{what} within {} ms", allowed.time.as_millis());
         let response = match tokio::time::timeout_at(deadline, self.0.request(request)).await {
             Ok(Ok(response)) => response,
@@ -138,15 +147,25 @@ impl Client {
         let body = match tokio::time::timeout_at(deadline, reading).await {
             Ok(Ok(body)) => body.to_bytes(),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                let text = format!("the reply is larger than {} KiB (NET-005)", allowed.reply_bytes >> 10);
+                let text = format!(
+                    "the reply is larger than {} KiB (NET-005)",
+                    allowed.reply_bytes >> 10
+                );
                 return Err(Fault::TooLarge(text));
             }
             Ok(Err(error)) => {
-                return Err(Fault::SentNoReply(format!("the reply broke off: {}", chain(&*error))));
+                return Err(Fault::SentNoReply(format!(
+                    "the reply broke off: {}",
+                    chain(&*error)
+                )));
             }
             Err(_) => return Err(Fault::SentNoReply(late("the reply was not whole"))),
         };
-        Ok(Reply { status: head.status, headers: head.headers, body })
+        Ok(Reply {
+            status: head.status,
+            headers: head.headers,
+            body,
+        })
     }
 }
 
@@ -155,14 +174,20 @@ fn fault(error: &legacy::Error, has_left: bool) -> Fault {
     let mut cause: Option<&(dyn StdError + 'static)> = error.source();
     while let Some(inner) = cause {
         if let Some(ConnectError::Private { host, .. }) = inner.downcast_ref::<ConnectError>() {
-            return Fault::Private { host: host.clone(), text: inner.to_string() };
+            return Fault::Private {
+                host: host.clone(),
+                text: inner.to_string(),
+            };
         }
         cause = inner.source();
     }
     if error.is_connect() || !has_left {
         return Fault::NotSent(chain(error.source().unwrap_or(error)));
     }
-    Fault::SentNoReply(format!("the connection failed: {}", chain(error.source().unwrap_or(error))))
+    Fault::SentNoReply(format!(
+        "the connection failed: {}",
+        chain(error.source().unwrap_or(error))
+    ))
 }
 
 /// An error with its causes, in one line.

@@ -23,7 +23,11 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 pub(crate) enum ConnectError {
     /// The name leads inside, and that is not granted.
     #[error("{host} is {address}, which is {what}")]
-    Private { host: String, address: IpAddr, what: &'static str },
+    Private {
+        host: String,
+        address: IpAddr,
+        what: &'static str,
+    },
     /// The name leads nowhere.
     #[error("the name {host} could not be looked up")]
     Name {
@@ -79,14 +83,26 @@ impl Service<Uri> for CheckedConnector {
 }
 
 async fn connect(access: Arc<PrivateAccess>, uri: Uri) -> Result<TokioIo<TcpStream>, ConnectError> {
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let host = uri
+        .host()
+        .unwrap_or_default()
+        .trim_matches(['[', ']'])
+        .to_owned();
+    let usual = if uri.scheme_str() == Some("https") {
+        443
+    } else {
+        80
+    };
     let port = uri.port_u16().unwrap_or(usual);
     let addresses = look_up(&host, port).await?;
     let mut refused = None;
     for address in addresses {
         if let Some(what) = access.refusal(&host, address.ip()) {
-            refused.get_or_insert(ConnectError::Private { host: host.clone(), address: address.ip(), what });
+            refused.get_or_insert(ConnectError::Private {
+                host: host.clone(),
+                address: address.ip(),
+                what,
+            });
             continue;
         }
         match tokio::time::timeout(CONNECT_TIME, TcpStream::connect(address)).await {
@@ -110,6 +126,9 @@ async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError>
     }
     match tokio::net::lookup_host((host, port)).await {
         Ok(addresses) => Ok(addresses.collect()),
-        Err(source) => Err(ConnectError::Name { host: host.to_owned(), source }),
+        Err(source) => Err(ConnectError::Name {
+            host: host.to_owned(),
+            source,
+        }),
     }
 }

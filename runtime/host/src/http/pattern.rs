@@ -39,7 +39,10 @@ impl HostPattern {
     /// Reads `[scheme://]host[:port]`; without a scheme it is `https`, without a port the scheme's.
     /// The host may be `*.example.com`: every name below it, and not `example.com` itself.
     pub fn parse(text: &str) -> Result<Self, InvalidHostPattern> {
-        let refuse = |reason| InvalidHostPattern { text: text.to_owned(), reason };
+        let refuse = |reason| InvalidHostPattern {
+            text: text.to_owned(),
+            reason,
+        };
         let (is_tls, authority) = match text.split_once("://") {
             None => (true, text),
             Some(("https", rest)) => (true, rest),
@@ -55,7 +58,9 @@ impl HostPattern {
         let suffix = authority.strip_prefix("*.");
         let plain = suffix.unwrap_or(authority);
         if plain.is_empty() || plain.contains('*') {
-            return Err(refuse("a star may only stand for the names below a domain: `*.example.com`"));
+            return Err(refuse(
+                "a star may only stand for the names below a domain: `*.example.com`",
+            ));
         }
         let scheme = if is_tls { "https" } else { "http" };
         let url = Url::parse(&format!("{scheme}://{plain}/"))
@@ -65,7 +70,9 @@ impl HostPattern {
         };
         let host = match (suffix, host) {
             (None, host) => Hosts::One(host.to_string()),
-            (Some(_), Host::Domain(domain)) if domain.contains('.') => Hosts::Under(domain.to_owned()),
+            (Some(_), Host::Domain(domain)) if domain.contains('.') => {
+                Hosts::Under(domain.to_owned())
+            }
             (Some(_), Host::Domain(_)) => {
                 return Err(refuse("a whole top-level domain cannot be granted"));
             }
@@ -97,18 +104,30 @@ impl HostPattern {
             "http" => false,
             _ => return None,
         };
-        Some(Self { is_tls, host: Hosts::One(host.to_string()), port })
+        Some(Self {
+            is_tls,
+            host: Hosts::One(host.to_string()),
+            port,
+        })
     }
 }
 
 impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, usual) = if self.is_tls { ("https", 443) } else { ("http", 80) };
+        let (scheme, usual) = if self.is_tls {
+            ("https", 443)
+        } else {
+            ("http", 80)
+        };
         match &self.host {
             Hosts::One(host) => write!(f, "{scheme}://{host}")?,
             Hosts::Under(domain) => write!(f, "{scheme}://*.{domain}")?,
         }
-        if self.port == usual { Ok(()) } else { write!(f, ":{}", self.port) }
+        if self.port == usual {
+            Ok(())
+        } else {
+            write!(f, ":{}", self.port)
+        }
     }
 }
 
@@ -132,12 +151,20 @@ mod tests {
 
     #[test]
     fn a_server_is_granted_by_scheme_host_and_port() {
-        check("api.example.com", "https://api.example.com/v1/users?x=1", true);
+        check(
+            "api.example.com",
+            "https://api.example.com/v1/users?x=1",
+            true,
+        );
         check("api.example.com", "https://API.Example.COM/", true);
         check("API.example.com", "https://api.example.com:443/", true);
         check("api.example.com", "http://api.example.com/", false);
         check("api.example.com", "https://api.example.com:8443/", false);
-        check("api.example.com:8443", "https://api.example.com:8443/", true);
+        check(
+            "api.example.com:8443",
+            "https://api.example.com:8443/",
+            true,
+        );
         check("http://127.0.0.1:8080", "http://127.0.0.1:8080/x", true);
         check("http://[::1]:8080", "http://[0:0:0:0:0:0:0:1]:8080/x", true);
     }
@@ -145,12 +172,24 @@ mod tests {
     #[test]
     fn a_lookalike_is_not_granted() {
         check("http://127.0.0.1", "http://127.0.0.1.evil.com/", false);
-        check("api.example.com", "https://api.example.com@evil.com/", false);
+        check(
+            "api.example.com",
+            "https://api.example.com@evil.com/",
+            false,
+        );
         check("api.example.com", "https://evil.com/api.example.com", false);
-        check("api.example.com", "https://api.example.com.evil.com/", false);
+        check(
+            "api.example.com",
+            "https://api.example.com.evil.com/",
+            false,
+        );
         check("api.example.com", "https://api.example.com./", false);
         check("api.example.com", "https://xapi.example.com/", false);
-        check("api.example.com", "https://api.example.com\\@evil.com/", true);
+        check(
+            "api.example.com",
+            "https://api.example.com\\@evil.com/",
+            true,
+        );
         check("http://127.0.0.1", "http://[::ffff:127.0.0.1]/", false);
         check("http://127.0.0.1", "http://0x7f.1/", true);
     }
@@ -168,8 +207,19 @@ mod tests {
     #[test]
     fn what_is_no_server_is_refused() {
         for text in [
-            "", "*", "*.", "*.com", "*foo.com", "a.*.com", "https://", "ftp://a.example",
-            "https://a.example/path", "user@a.example", "a.example:port", "*.127.0.0.1", "a b.example",
+            "",
+            "*",
+            "*.",
+            "*.com",
+            "*foo.com",
+            "a.*.com",
+            "https://",
+            "ftp://a.example",
+            "https://a.example/path",
+            "user@a.example",
+            "a.example:port",
+            "*.127.0.0.1",
+            "a b.example",
         ] {
             assert!(HostPattern::parse(text).is_err(), "{text:?}");
         }
@@ -177,7 +227,12 @@ mod tests {
 
     #[test]
     fn a_pattern_is_written_as_it_can_be_read() {
-        for text in ["https://a.example", "http://a.example:81", "https://*.a.example:8443", "http://[::1]"] {
+        for text in [
+            "https://a.example",
+            "http://a.example:81",
+            "https://*.a.example:8443",
+            "http://[::1]",
+        ] {
             assert_eq!(HostPattern::parse(text).unwrap().to_string(), text);
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use tokio::time::Instant;
 use url::Url;
 
 use super::client::{Allowance, Departures, Fault, Reply};
@@ -22,8 +23,14 @@ const HEADERS_MAX: usize = 100;
 const HEADER_BYTES_MAX: usize = 32 << 10;
 
 /// Methods that a plugin may use.
-const METHODS: [Method; 6] =
-    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+const METHODS: [Method; 6] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+];
 
 /// Headers that are the host's.
 const FORBIDDEN_HEADERS: [&str; 12] = [
@@ -107,10 +114,17 @@ impl Sender<'_> {
     pub(crate) async fn send(&self, outgoing: Outgoing) -> Result<Incoming, Refusal> {
         let ready = self.prepare(&outgoing)?;
         let limits = &self.site.limits;
-        let time = outgoing.timeout.unwrap_or(limits.request_time).min(limits.request_time).min(self.remaining);
-        let started = tokio::time::Instant::now();
+        let time = outgoing
+            .timeout
+            .unwrap_or(limits.request_time)
+            .min(limits.request_time)
+            .min(self.remaining);
+        let started = Instant::now();
         self.pace(outgoing.bucket.as_deref()).await?;
-        let left = || time.max(Duration::from_millis(1)).saturating_sub(started.elapsed() / 2);
+        let left = || {
+            time.max(Duration::from_millis(1))
+                .saturating_sub(started.elapsed() / 2)
+        };
         let mut headers = ready.headers.clone();
         let applied = match &outgoing.credential {
             None => None,
@@ -130,22 +144,34 @@ impl Sender<'_> {
         self.incoming(reply, &outgoing.seal)
     }
 
-    async fn exchange(&self, ready: &Ready, headers: HeaderMap, time: Duration) -> Result<Reply, Refusal> {
+    async fn exchange(
+        &self,
+        ready: &Ready,
+        headers: HeaderMap,
+        time: Duration,
+    ) -> Result<Reply, Refusal> {
         let mut request = Request::new(ready.body.clone());
         *request.method_mut() = ready.method.clone();
-        *request.uri_mut() = ready
-            .url
-            .as_str()
-            .parse()
-            .map_err(|_| Refusal::Denied("the address of the request cannot be read (NET-003)".to_owned()))?;
+        *request.uri_mut() = ready.url.as_str().parse().map_err(|_| {
+            Refusal::Denied("the address of the request cannot be read (NET-003)".to_owned())
+        })?;
         *request.headers_mut() = headers;
-        let allowed = Allowance { time, reply_bytes: self.site.limits.reply_bytes };
-        self.site.client.exchange(request, allowed, self.departures).await.map_err(|fault| match fault {
-            Fault::Private { host, text } => Refusal::Denied(self.site.denied_private(&host, &text)),
-            Fault::NotSent(text) => Refusal::NotSent(self.site.redactor.text(text)),
-            Fault::SentNoReply(text) => Refusal::SentNoReply(self.site.redactor.text(text)),
-            Fault::TooLarge(text) => Refusal::TooLarge(text),
-        })
+        let allowed = Allowance {
+            time,
+            reply_bytes: self.site.limits.reply_bytes,
+        };
+        self.site
+            .client
+            .exchange(request, allowed, self.departures)
+            .await
+            .map_err(|fault| match fault {
+                Fault::Private { host, text } => {
+                    Refusal::Denied(self.site.denied_private(&host, &text))
+                }
+                Fault::NotSent(text) => Refusal::NotSent(self.site.redactor.text(text)),
+                Fault::SentNoReply(text) => Refusal::SentNoReply(self.site.redactor.text(text)),
+                Fault::TooLarge(text) => Refusal::TooLarge(text),
+            })
     }
 
     fn prepare(&self, outgoing: &Outgoing) -> Result<Ready, Refusal> {
@@ -153,14 +179,26 @@ impl Sender<'_> {
         let method = METHODS
             .into_iter()
             .find(|method| method.as_str() == outgoing.method)
-            .ok_or_else(|| denied(format!("`{}` is no method that a plugin may use", short(&outgoing.method))))?;
+            .ok_or_else(|| {
+                denied(format!(
+                    "`{}` is no method that a plugin may use",
+                    short(&outgoing.method)
+                ))
+            })?;
         if outgoing.url.len() > URL_BYTES_MAX {
-            return Err(denied("the address of the request is longer than 8 KiB".to_owned()));
+            return Err(denied(
+                "the address of the request is longer than 8 KiB".to_owned(),
+            ));
         }
-        let mut url = Url::parse(&outgoing.url)
-            .map_err(|error| denied(format!("the address of the request cannot be read: {error}")))?;
+        let mut url = Url::parse(&outgoing.url).map_err(|error| {
+            denied(format!(
+                "the address of the request cannot be read: {error}"
+            ))
+        })?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(denied("a user name in an address is not permitted: use a credential".to_owned()));
+            return Err(denied(
+                "a user name in an address is not permitted: use a credential".to_owned(),
+            ));
         }
         url.set_fragment(None);
         if !self.site.grants(&url) {
@@ -169,19 +207,33 @@ impl Sender<'_> {
         let mut headers = self.headers(outgoing)?;
         let body = outgoing.body.clone().unwrap_or_default();
         if body.len() > self.site.limits.request_bytes {
-            let text = format!("the body is larger than {} KiB (NET-005)", self.site.limits.request_bytes >> 10);
+            let text = format!(
+                "the body is larger than {} KiB (NET-005)",
+                self.site.limits.request_bytes >> 10
+            );
             return Err(Refusal::Denied(text));
         }
         let body = self.put_secrets_in(&url, &mut headers, body)?;
         headers.entry(USER_AGENT).or_insert(AGENT);
-        Ok(Ready { method, url, headers, body: Bytes::from(body) })
+        Ok(Ready {
+            method,
+            url,
+            headers,
+            body: Bytes::from(body),
+        })
     }
 
     fn headers(&self, outgoing: &Outgoing) -> Result<HeaderMap, Refusal> {
         let denied = |text: String| Refusal::Denied(format!("{text} (NET-003)"));
-        let size: usize = outgoing.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let size: usize = outgoing
+            .headers
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
         if outgoing.headers.len() > HEADERS_MAX || size > HEADER_BYTES_MAX {
-            return Err(denied("there are more than 100 headers, or more than 32 KiB of them".to_owned()));
+            return Err(denied(
+                "there are more than 100 headers, or more than 32 KiB of them".to_owned(),
+            ));
         }
         let mut headers = HeaderMap::with_capacity(outgoing.headers.len() + 2);
         for (name, value) in &outgoing.headers {
@@ -198,7 +250,12 @@ impl Sender<'_> {
     }
 
     /// Replaces placeholders in headers and body, if the secrets may go to this server.
-    fn put_secrets_in(&self, url: &Url, headers: &mut HeaderMap, body: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+    fn put_secrets_in(
+        &self,
+        url: &Url,
+        headers: &mut HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Vec<u8>, Refusal> {
         if self.placeholders.is_empty() {
             return Ok(body);
         }
@@ -210,7 +267,10 @@ impl Sender<'_> {
             self.check_secrets_go(url, &used)?;
             let bytes = substitute::put_in(value.as_bytes().to_vec(), &used, Writing::Plain);
             let mut secret = HeaderValue::from_bytes(&bytes).map_err(|_| {
-                Refusal::Denied("a secret cannot stand in a header: is there a line break in it? (NET-004)".to_owned())
+                Refusal::Denied(
+                    "a secret cannot stand in a header: is there a line break in it? (NET-004)"
+                        .to_owned(),
+                )
             })?;
             secret.set_sensitive(true);
             *value = secret;
@@ -220,14 +280,18 @@ impl Sender<'_> {
             return Ok(body);
         }
         self.check_secrets_go(url, &used)?;
-        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
         Ok(substitute::put_in(body, &used, Writing::of(content_type)))
     }
 
     fn check_secrets_go(&self, url: &Url, used: &[&Placeholder]) -> Result<(), Refusal> {
         for placeholder in used {
             if !self.site.credential_goes_to(&placeholder.slot, url) {
-                return Err(Refusal::Denied(self.denied_elsewhere(&placeholder.slot, url)));
+                return Err(Refusal::Denied(
+                    self.denied_elsewhere(&placeholder.slot, url),
+                ));
             }
         }
         Ok(())
@@ -235,14 +299,15 @@ impl Sender<'_> {
 
     fn denied_elsewhere(&self, slot: &str, url: &Url) -> String {
         let host = url.host_str().unwrap_or_default();
-        self.site.denied_slot(slot, &format!("the secret in `{slot}` is not for {host}"))
+        self.site
+            .denied_slot(slot, &format!("the secret in `{slot}` is not for {host}"))
     }
 
     async fn pace(&self, bucket: Option<&str>) -> Result<(), Refusal> {
         let wait_max = self.remaining / 2;
         let budget = self.site.budget(self.plugin, bucket);
         let name = budget.as_ref().map_or(BUCKET_OF_TARGET, |(name, _)| name);
-        if let Some(pause) = self.site.rates.paused(name) {
+        if let Some(pause) = self.site.rates.paused(name, Instant::now()) {
             if pause > wait_max {
                 return Err(Refusal::BudgetSpent(format!(
                     "the app asked to be left alone for {} s more (NET-006)",
@@ -251,9 +316,15 @@ impl Sender<'_> {
             }
             tokio::time::sleep(pause).await;
         }
-        let Some((bucket, per_minute)) = budget else { return Ok(()) };
+        let Some((bucket, per_minute)) = budget else {
+            return Ok(());
+        };
         // Half of what is left of the call: the request and what follows it need time, too.
-        match self.site.rates.take(&bucket, per_minute, wait_max) {
+        match self
+            .site
+            .rates
+            .take(&bucket, per_minute, wait_max, Instant::now())
+        {
             Some(wait) if wait.is_zero() => Ok(()),
             Some(wait) => {
                 tokio::time::sleep(wait).await;
@@ -265,14 +336,20 @@ impl Sender<'_> {
         }
     }
 
-    async fn apply(&self, slot: &str, headers: &mut HeaderMap, ready: &Ready) -> Result<Applied, Refusal> {
+    async fn apply(
+        &self,
+        slot: &str,
+        headers: &mut HeaderMap,
+        ready: &Ready,
+    ) -> Result<Applied, Refusal> {
         let is_known = self.site.credentials.contains_key(slot);
         if is_known && !self.site.credential_goes_to(slot, &ready.url) {
             return Err(Refusal::Denied(self.denied_elsewhere(slot, &ready.url)));
         }
         let before = headers.clone();
-        let applied =
-            credential::apply(self.site, slot, headers).await.map_err(|why| self.no_credential(slot, why))?;
+        let applied = credential::apply(self.site, slot, headers)
+            .await
+            .map_err(|why| self.no_credential(slot, why))?;
         if before.contains_key(&applied.header) {
             return Err(Refusal::Denied(format!(
                 "the header `{}` is the credential's; the plugin must not set it (NET-003)",
@@ -286,8 +363,12 @@ impl Sender<'_> {
         match why {
             NoCredential::Refused(text) => Refusal::NoCredential(format!("{text} (NET-008)")),
             NoCredential::Unreachable(text) => Refusal::NotSent(text),
-            NoCredential::Private { host, text } => Refusal::Denied(self.site.denied_private(&host, &text)),
-            NoCredential::Denied(text) => Refusal::Denied(self.site.denied_slot(&short(slot), &text)),
+            NoCredential::Private { host, text } => {
+                Refusal::Denied(self.site.denied_private(&host, &text))
+            }
+            NoCredential::Denied(text) => {
+                Refusal::Denied(self.site.denied_slot(&short(slot), &text))
+            }
         }
     }
 
@@ -302,16 +383,29 @@ impl Sender<'_> {
                 (name.as_str().to_owned(), redactor.text(value))
             })
             .collect();
-        Ok(Incoming { status: reply.status.as_u16(), headers, body: redactor.bytes(body) })
+        Ok(Incoming {
+            status: reply.status.as_u16(),
+            headers,
+            body: redactor.bytes(body),
+        })
     }
 
     /// Takes secrets that the app has issued out of its reply.
-    fn sealed(&self, status: StatusCode, body: Vec<u8>, seal: &[String]) -> Result<Vec<u8>, Refusal> {
+    fn sealed(
+        &self,
+        status: StatusCode,
+        body: Vec<u8>,
+        seal: &[String],
+    ) -> Result<Vec<u8>, Refusal> {
         if seal.is_empty() {
             return Ok(body);
         }
         let missing = |text: String| {
-            if status.is_success() { Err(Refusal::SentNoReply(text)) } else { Ok(()) }
+            if status.is_success() {
+                Err(Refusal::SentNoReply(text))
+            } else {
+                Ok(())
+            }
         };
         let Ok(mut json) = serde_json::from_slice::<serde_json::Value>(&body) else {
             missing("the reply is no JSON, and a secret was to be taken out of it".to_owned())?;
@@ -324,7 +418,10 @@ impl Sender<'_> {
                     self.site.redactor.learn(&secret);
                     self.site.sealed.keep(handle.clone(), Secret::new(secret));
                 }
-                _ => missing(format!("the reply has no text at `{}` to seal", short(pointer)))?,
+                _ => missing(format!(
+                    "the reply has no text at `{}` to seal",
+                    short(pointer)
+                ))?,
             }
         }
         Ok(json.to_string().into_bytes())

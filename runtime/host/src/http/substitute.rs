@@ -16,7 +16,12 @@ pub(crate) enum Writing {
 impl Writing {
     /// The writing of a body with this content type.
     pub(crate) fn of(content_type: Option<&str>) -> Self {
-        let kind = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        let kind = content_type
+            .unwrap_or_default()
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim();
         let kind = kind.to_ascii_lowercase();
         if kind == "application/json" || kind.ends_with("+json") {
             Writing::Json
@@ -37,11 +42,18 @@ pub(crate) fn used<'a>(bytes: &[u8], placeholders: &'a [Placeholder]) -> Vec<&'a
 }
 
 /// The bytes with each of these placeholders replaced by its secret.
-pub(crate) fn put_in(mut bytes: Vec<u8>, placeholders: &[&Placeholder], writing: Writing) -> Vec<u8> {
+pub(crate) fn put_in(
+    mut bytes: Vec<u8>,
+    placeholders: &[&Placeholder],
+    writing: Writing,
+) -> Vec<u8> {
     for placeholder in placeholders {
         let value = placeholder.value.expose();
         let value = match writing {
-            Writing::Json => serde_json::Value::from(value).to_string().trim_matches('"').to_owned(),
+            Writing::Json => serde_json::Value::from(value)
+                .to_string()
+                .trim_matches('"')
+                .to_owned(),
             Writing::Form => byte_serialize(value.as_bytes()).collect(),
             Writing::Plain => value.to_owned(),
         };
@@ -69,14 +81,23 @@ mod tests {
 
     #[test]
     fn a_secret_is_escaped_as_the_body_needs_it() {
-        let placeholder =
-            Placeholder { word: "mstr01".to_owned(), slot: "p".to_owned(), value: Secret::new("a\"b&\\c") };
+        let placeholder = Placeholder {
+            word: "mstr01".to_owned(),
+            slot: "p".to_owned(),
+            value: Secret::new("a\"b&\\c"),
+        };
         let with = |writing| {
             let body = put_in(b"<mstr01>".to_vec(), &[&placeholder], writing);
             String::from_utf8(body).unwrap()
         };
-        assert_eq!(with(Writing::of(Some("application/scim+json; charset=utf-8"))), r#"<a\"b&\\c>"#);
-        assert_eq!(with(Writing::of(Some("application/x-www-form-urlencoded"))), "<a%22b%26%5Cc>");
+        assert_eq!(
+            with(Writing::of(Some("application/scim+json; charset=utf-8"))),
+            r#"<a\"b&\\c>"#
+        );
+        assert_eq!(
+            with(Writing::of(Some("application/x-www-form-urlencoded"))),
+            "<a%22b%26%5Cc>"
+        );
         assert_eq!(with(Writing::of(None)), "<a\"b&\\c>");
     }
 }

@@ -18,7 +18,11 @@ const KEY_BYTES_MAX: usize = 256;
 
 impl Host for CallState {
     fn settings(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
-        Ok(self.place.as_ref().map(|place| place.site.settings(&place.plugin)).unwrap_or_default())
+        Ok(self
+            .place
+            .as_ref()
+            .map(|place| place.site.settings(&place.plugin))
+            .unwrap_or_default())
     }
 
     fn now(&mut self) -> wasmtime::Result<String> {
@@ -71,7 +75,10 @@ impl Host for CallState {
     }
 
     fn scratch_get(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
-        Ok(self.place.as_ref().and_then(|place| place.site.scratch.get(self.scope, &key)))
+        Ok(self
+            .place
+            .as_ref()
+            .and_then(|place| place.site.scratch.get(self.scope, &key)))
     }
 
     fn scratch_set(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), String>> {

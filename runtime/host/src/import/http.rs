@@ -20,11 +20,14 @@ impl Host for CallState {
         self.requests.count += 1;
         let requests_max = place.site.limits.requests;
         if self.requests.count > requests_max {
-            let text = format!("a call may make {requests_max} requests, and this was one more (NET-006)");
+            let text =
+                format!("a call may make {requests_max} requests, and this was one more (NET-006)");
             return Ok(Err(HttpFault::BudgetSpent(text)));
         }
         if request.seal.len() > SEALS_MAX {
-            let text = format!("a request may seal {SEALS_MAX} secrets, and this one asks for more (NET-003)");
+            let text = format!(
+                "a request may seal {SEALS_MAX} secrets, and this one asks for more (NET-003)"
+            );
             return Ok(Err(self.fault(Refusal::Denied(text))));
         }
         let mut handles = Vec::with_capacity(request.seal.len());
@@ -43,9 +46,16 @@ impl Host for CallState {
         };
         let sent = sender.send(outgoing(request)).await;
         Ok(match sent {
-            Ok(Incoming { status, headers, body }) => {
-                Ok(Response { status, headers, body, extra: Vec::new() })
-            }
+            Ok(Incoming {
+                status,
+                headers,
+                body,
+            }) => Ok(Response {
+                status,
+                headers,
+                body,
+                extra: Vec::new(),
+            }),
             Err(refusal) => Err(self.fault(refusal)),
         })
     }
@@ -80,7 +90,9 @@ fn outgoing(request: Request) -> Outgoing {
         body: request.body,
         credential: request.credential,
         bucket: request.bucket,
-        timeout: request.timeout_ms.map(|ms| Duration::from_millis(u64::from(ms))),
+        timeout: request
+            .timeout_ms
+            .map(|ms| Duration::from_millis(u64::from(ms))),
         seal: request.seal,
     }
 }

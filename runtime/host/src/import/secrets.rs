@@ -13,12 +13,16 @@ const SIGNED_BYTES_MAX: usize = 8 << 20;
 
 impl Host for CallState {
     fn placeholder(&mut self, slot: String) -> wasmtime::Result<Result<String, String>> {
-        let Some(place) = self.place.clone() else { return Ok(Err(no_target())) };
+        let Some(place) = self.place.clone() else {
+            return Ok(Err(no_target()));
+        };
         let Some(credential) = place.site.credentials.get(&slot) else {
             return Ok(Err(self.no_slot(&slot)));
         };
         if self.placeholders.len() == PLACEHOLDERS_MAX {
-            return Ok(Err(format!("a call can have {PLACEHOLDERS_MAX} placeholders")));
+            return Ok(Err(format!(
+                "a call can have {PLACEHOLDERS_MAX} placeholders"
+            )));
         }
         let random = self.random(PLACEHOLDER_RANDOM)?;
         let made = Placeholder::new(&slot, credential, &random);
@@ -37,7 +41,9 @@ impl Host for CallState {
         algorithm: String,
         data: Vec<u8>,
     ) -> wasmtime::Result<Result<Vec<u8>, String>> {
-        let Some(place) = self.place.clone() else { return Ok(Err(no_target())) };
+        let Some(place) = self.place.clone() else {
+            return Ok(Err(no_target()));
+        };
         let Some(credential) = place.site.credentials.get(&slot) else {
             return Ok(Err(self.no_slot(&slot)));
         };
@@ -48,7 +54,10 @@ impl Host for CallState {
             )));
         };
         if data.len() > SIGNED_BYTES_MAX {
-            return Ok(Err(format!("more than {} MiB cannot be signed", SIGNED_BYTES_MAX >> 20)));
+            return Ok(Err(format!(
+                "more than {} MiB cannot be signed",
+                SIGNED_BYTES_MAX >> 20
+            )));
         }
         Ok(credential::sign(key.expose(), &algorithm, &data))
     }
@@ -56,9 +65,14 @@ impl Host for CallState {
 
 impl CallState {
     fn no_slot(&mut self, slot: &str) -> String {
-        let Some(place) = &self.place else { return no_target() };
+        let Some(place) = &self.place else {
+            return no_target();
+        };
         let slot = cut_to(slot, 100);
-        let text = place.site.denied_slot(&slot, &format!("no credential is configured for the slot `{slot}`"));
+        let text = place.site.denied_slot(
+            &slot,
+            &format!("no credential is configured for the slot `{slot}`"),
+        );
         self.requests.denial = Some(text.clone());
         text
     }
