@@ -83,7 +83,7 @@ fn import(ledger: &Ledger, people: u32) -> Duration {
         writer.finish_plan(Cause::Date, policy(), counts)
     });
     made.unwrap();
-    started.elapsed() - taken
+    started.elapsed().saturating_sub(taken)
 }
 
 /// Writes every row of the ledger to a fresh file, one table after the other, in one transaction.

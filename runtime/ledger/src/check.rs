@@ -85,7 +85,7 @@ pub fn check_file(
     options: &Options,
     progress: impl FnMut(Progress),
 ) -> Result<Report, Error> {
-    let ledger = Ledger::open_verified(path, options)?;
+    let ledger = Ledger::open_verified(path, *options)?;
     check(&ledger, progress)
 }
 
@@ -126,7 +126,7 @@ impl Scratch {
         let Some(path) = ledger.file() else {
             let backend = redb::backends::InMemoryBackend::new();
             return Ok(Scratch {
-                database: create::on_backend(backend, &options)?,
+                database: create::on_backend(backend, options)?,
                 _file: None,
             });
         };
@@ -135,7 +135,7 @@ impl Scratch {
         let file = ScratchFile(path.with_file_name(name));
         drop(std::fs::remove_file(&file.0));
         Ok(Scratch {
-            database: create::scratch(&file.0, &options)?,
+            database: create::scratch(&file.0, options)?,
             _file: Some(file),
         })
     }

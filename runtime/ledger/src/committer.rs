@@ -181,7 +181,7 @@ trait Job: Send {
 
 struct Work<T, E, F, A> {
     at: Timestamp,
-    work: F,
+    call: F,
     result: Option<Result<T, E>>,
     on_end: A,
 }
@@ -196,7 +196,7 @@ where
     fn boxed(at: Timestamp, work: F, on_end: A) -> Box<dyn Job> {
         Box::new(Work {
             at,
-            work,
+            call: work,
             result: None,
             on_end,
         })
@@ -216,7 +216,7 @@ where
 
     fn run(&mut self, writer: &mut Writer<'_>) -> Ran {
         let ran = catch_unwind(AssertUnwindSafe(|| {
-            let value = (self.work)(writer)?;
+            let value = (self.call)(writer)?;
             writer.end_work()?;
             Ok(value)
         }));

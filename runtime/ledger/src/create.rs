@@ -15,26 +15,26 @@ use crate::error::{Error, StoreResult};
 use crate::ledger::Options;
 use crate::tables::{Log, Meta, Tables};
 
-pub(crate) fn open_or_create(path: &Path, options: &Options) -> Result<Database, Error> {
+pub(crate) fn open_or_create(path: &Path, options: Options) -> Result<Database, Error> {
     if !exists(path)? {
         create(path, options)?;
     }
     open_existing(path, options)
 }
 
-pub(crate) fn open_existing(path: &Path, options: &Options) -> Result<Database, Error> {
+pub(crate) fn open_existing(path: &Path, options: Options) -> Result<Database, Error> {
     open_with(&builder(options), path)
 }
 
 /// Opens a file after every checksum in it was verified.
-pub(crate) fn open_verified(path: &Path, options: &Options) -> Result<Database, Error> {
+pub(crate) fn open_verified(path: &Path, options: Options) -> Result<Database, Error> {
     let mut builder = builder(options);
     builder.set_check_integrity_on_open(true);
     open_with(&builder, path)
 }
 
 /// A file for tables that are thrown away again.
-pub(crate) fn scratch(path: &Path, options: &Options) -> Result<Database, Error> {
+pub(crate) fn scratch(path: &Path, options: Options) -> Result<Database, Error> {
     let database = builder(options).create(path);
     let database = database.map_err(|error| named(path, error))?;
     lay_out(&database)?;
@@ -59,7 +59,7 @@ fn open_with(builder: &Builder, path: &Path) -> Result<Database, Error> {
 
 pub(crate) fn on_backend(
     backend: impl StorageBackend,
-    options: &Options,
+    options: Options,
 ) -> Result<Database, Error> {
     let place = Path::new("(memory)");
     let database = builder(options).create_with_backend(backend);
@@ -69,7 +69,7 @@ pub(crate) fn on_backend(
     Ok(database)
 }
 
-fn builder(options: &Options) -> Builder {
+fn builder(options: Options) -> Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(options.cache_bytes);
     builder
@@ -160,7 +160,7 @@ fn temporary(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn create(path: &Path, options: &Options) -> Result<(), Error> {
+fn create(path: &Path, options: Options) -> Result<(), Error> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

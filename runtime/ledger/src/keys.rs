@@ -172,9 +172,8 @@ pub(crate) fn link(target: &TargetName, object: &ObjectRef) -> Vec<u8> {
     };
     put(&object.kind);
     put(&object.id);
-    match &object.container {
-        Some(container) => put(container),
-        None => {}
+    if let Some(container) = &object.container {
+        put(container);
     }
     key
 }

@@ -37,26 +37,28 @@ pub struct Ledger {
 
 impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ledger").field("path", &self.path).finish()
+        f.debug_struct("Ledger")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 
 impl Ledger {
     /// Opens the ledger at `path`, and makes it where there is none.
     pub fn open(path: &Path, options: &Options) -> Result<Self, Error> {
-        let database = create::open_or_create(path, options)?;
+        let database = create::open_or_create(path, *options)?;
         Ok(Self::of(database, Some(path)))
     }
 
     /// Opens the ledger at `path`, which has to exist.
     pub fn open_existing(path: &Path, options: &Options) -> Result<Self, Error> {
-        let database = create::open_existing(path, options)?;
+        let database = create::open_existing(path, *options)?;
         Ok(Self::of(database, Some(path)))
     }
 
     /// A ledger on another kind of storage: in memory, or one that tests cut the power of.
     pub fn on_backend(backend: impl StorageBackend, options: &Options) -> Result<Self, Error> {
-        let database = create::on_backend(backend, options)?;
+        let database = create::on_backend(backend, *options)?;
         Ok(Self::of(database, None))
     }
 
@@ -66,7 +68,7 @@ impl Ledger {
     }
 
     /// Opens the ledger at `path` after every checksum in it was verified.
-    pub(crate) fn open_verified(path: &Path, options: &Options) -> Result<Self, Error> {
+    pub(crate) fn open_verified(path: &Path, options: Options) -> Result<Self, Error> {
         let database = create::open_verified(path, options)?;
         Ok(Self::of(database, Some(path)))
     }

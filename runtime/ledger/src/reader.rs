@@ -95,7 +95,9 @@ impl Reader {
     pub fn people_count_of(&self, feed: &FeedName) -> Result<u64, Error> {
         let (from, beyond) = keys::under(feed.as_str());
         let table = self.rows(PEOPLE)?;
-        let range = table.range(from.as_slice()..beyond.as_slice()).step("count people")?;
+        let range = table
+            .range(from.as_slice()..beyond.as_slice())
+            .step("count people")?;
         let mut count = 0;
         for row in range {
             row.step("count people")?;

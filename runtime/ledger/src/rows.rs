@@ -140,7 +140,7 @@ impl Tallies {
         self.phases[phase_index(person.phase)] += by;
         for (target, account) in &person.accounts {
             if !self.targets.contains_key(target) {
-                drop(self.targets.insert(target.clone(), TargetTally::default()));
+                self.targets.insert(target.clone(), TargetTally::default());
             }
             let Some(tally) = self.targets.get_mut(target) else {
                 continue;

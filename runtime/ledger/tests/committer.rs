@@ -107,7 +107,9 @@ fn what_waits_becomes_one_commit_in_the_order_of_its_coming() {
     for future in futures {
         wait(future).unwrap();
     }
-    let expected: Vec<String> = (0..50).map(|number| format!("number {number:06}")).collect();
+    let expected: Vec<String> = (0..50)
+        .map(|number| format!("number {number:06}"))
+        .collect();
     assert_eq!(subjects(&ledger), expected);
     let reader = ledger.read().unwrap();
     let entries: Vec<_> = reader.journal(..).unwrap().map(Result::unwrap).collect();
@@ -140,7 +142,11 @@ fn an_error_in_one_submission_leaves_the_others() {
     let mut first = Box::pin(first);
     let mut panicking = Box::pin(committer.submit(at(4), move |writer| {
         writer.record(note(4))?;
-        assert_eq!(counted.fetch_add(1, Ordering::Relaxed), u32::MAX, "on purpose");
+        assert_eq!(
+            counted.fetch_add(1, Ordering::Relaxed),
+            u32::MAX,
+            "on purpose"
+        );
         Ok::<(), Error>(())
     }));
     let mut ctx = Context::from_waker(Waker::noop());
@@ -156,7 +162,10 @@ fn an_error_in_one_submission_leaves_the_others() {
     assert!(matches!(stopped, Error::Stopped { .. }), "{stopped}");
     let results: Vec<_> = futures.into_iter().map(wait).collect();
     assert!(results[0].is_ok() && results[2].is_ok(), "{results:?}");
-    assert!(matches!(results[1], Err(Error::LinkedTwice { .. })), "{results:?}");
+    assert!(
+        matches!(results[1], Err(Error::LinkedTwice { .. })),
+        "{results:?}"
+    );
     assert_eq!(subjects(&ledger), ["number 000001", "number 000003"]);
     assert_eq!(runs.load(Ordering::Relaxed), 1);
     assert!(check(&ledger, |_| {}).unwrap().is_clean());

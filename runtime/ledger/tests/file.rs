@@ -1,7 +1,7 @@
 //! The file: every released version opens, damage and tampering are named, and what cannot be used
 //! says what to do.
 
-#![expect(clippy::unwrap_used, reason = "test code")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
 mod common;
 
@@ -167,7 +167,11 @@ fn a_ledger_that_is_to_exist_is_not_made() {
 #[test]
 fn what_is_no_ledger_is_refused_and_left_alone() {
     let (_folder, path) = folder();
-    for garbage in [b"id;name\n1;Alice\n".repeat(1_000), vec![0; 8_192], Vec::new()] {
+    for garbage in [
+        b"id;name\n1;Alice\n".repeat(1_000),
+        vec![0; 8_192],
+        Vec::new(),
+    ] {
         std::fs::write(&path, &garbage).unwrap();
         let error = open(&path).unwrap_err();
         assert_eq!(error.code().as_str(), "LED-002", "{error:?}");
@@ -209,7 +213,12 @@ fn a_newer_file_and_newer_records_are_named_as_such() {
     drop((entries, ledger));
     tamper(&path, |txn| {
         let mut meta = txn.open_table(META).unwrap();
-        let mut row = meta.get(b"journal".as_slice()).unwrap().unwrap().value().to_vec();
+        let mut row = meta
+            .get(b"journal".as_slice())
+            .unwrap()
+            .unwrap()
+            .value()
+            .to_vec();
         row[0] = 2;
         meta.insert(b"journal".as_slice(), row.as_slice()).unwrap();
     });
@@ -225,7 +234,10 @@ fn flipped_bits_are_found_by_the_check_of_the_file() {
     let places: Vec<usize> = (0..whole.len() - needle.len())
         .filter(|at| whole[*at..].starts_with(needle))
         .collect();
-    assert!(places.len() >= 2, "once in the journal and once in the table");
+    assert!(
+        places.len() >= 2,
+        "once in the journal and once in the table"
+    );
     for place in places {
         let mut damaged = whole.clone();
         damaged[place] ^= 1;
@@ -244,8 +256,15 @@ fn a_changed_table_is_found_and_named_by_table_and_row() {
     written(&path);
     tamper(&path, |txn| {
         let mut people = txn.open_table(PEOPLE).unwrap();
-        let row = people.get(b"hr\0alice".as_slice()).unwrap().unwrap().value().to_vec();
-        people.insert(b"hr\0bob".as_slice(), row.as_slice()).unwrap();
+        let row = people
+            .get(b"hr\0alice".as_slice())
+            .unwrap()
+            .unwrap()
+            .value()
+            .to_vec();
+        people
+            .insert(b"hr\0bob".as_slice(), row.as_slice())
+            .unwrap();
         let mut due = txn.open_table(DUE).unwrap();
         let mut key = due.last().unwrap().unwrap().0.value().to_vec();
         due.remove(key.as_slice()).unwrap();
@@ -260,7 +279,10 @@ fn a_changed_table_is_found_and_named_by_table_and_row() {
         .collect();
     assert_eq!(report.code().as_str(), "LED-005");
     assert_eq!(found.len(), 3, "{found:?}");
-    assert_eq!(found[0], ("people", "hr bob", "is not what the journal says"));
+    assert_eq!(
+        found[0],
+        ("people", "hr bob", "is not what the journal says")
+    );
     assert_eq!((found[1].0, found[1].2), ("due", "is missing"));
     assert!(found[1].1.starts_with("hr:bob at crm"), "{found:?}");
     assert_eq!(found[2].2, "is there and follows from nothing");
@@ -283,8 +305,16 @@ fn a_changed_journal_is_found_even_where_the_tables_were_changed_with_it() {
         let row = rename(journal.get(1).unwrap().unwrap().value());
         journal.insert(1, row.as_slice()).unwrap();
         let mut people = txn.open_table(PEOPLE).unwrap();
-        let row = rename(people.get(b"hr\0alice".as_slice()).unwrap().unwrap().value());
-        people.insert(b"hr\0alice".as_slice(), row.as_slice()).unwrap();
+        let row = rename(
+            people
+                .get(b"hr\0alice".as_slice())
+                .unwrap()
+                .unwrap()
+                .value(),
+        );
+        people
+            .insert(b"hr\0alice".as_slice(), row.as_slice())
+            .unwrap();
     });
     let report = checked(&path);
     assert!(!report.is_clean());

@@ -45,7 +45,10 @@ impl Model {
         let holder = people.find(|person| {
             person.accounts.get(name).is_some_and(|account| {
                 account.state != Some(AccountState::Deleted)
-                    && account.object.as_ref().is_some_and(|object| object.id == id)
+                    && account
+                        .object
+                        .as_ref()
+                        .is_some_and(|object| object.id == id)
             })
         });
         holder.map(|person| &person.id)
@@ -237,7 +240,7 @@ fn plan(writer: &mut Writer<'_>, model: &mut Model, dice: Dice) -> Result<(), Er
             continue;
         }
         let key = format!("p{index}");
-        let targets = &TARGETS[..1 + usize::from(two >> index) % 2];
+        let targets = &TARGETS[..=usize::from(two >> index) % 2];
         let planned = if (three >> index) & 1 == 0 {
             joiner(id, &key, targets, number)
         } else {
@@ -306,7 +309,10 @@ fn compare(reader: &Reader, model: &Model) {
         .unwrap()
         .map(|kept| kept.unwrap().finding)
         .collect();
-    assert_eq!(findings, model.findings.values().cloned().collect::<Vec<_>>());
+    assert_eq!(
+        findings,
+        model.findings.values().cloned().collect::<Vec<_>>()
+    );
     let feed = FeedName::new("hr").unwrap();
     for (key, digest) in &model.deliveries {
         let kept = reader.delivery(&feed, key).unwrap().unwrap();

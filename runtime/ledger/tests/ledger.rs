@@ -1,7 +1,5 @@
 //! What is written can be read, in the order in which the driver and people need it.
 
-#![expect(clippy::unwrap_used, reason = "test code")]
-
 mod common;
 
 use common::{

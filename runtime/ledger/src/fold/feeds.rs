@@ -1,6 +1,6 @@
 //! What facts about feeds do to the tables: files accepted, held and rejected, and hook deliveries.
 
-use muster_core::id::FeedName;
+use muster_core::id::{Digest, FeedName};
 use redb::{ReadableTable, ReadableTableMetadata};
 
 use super::Fold;
@@ -13,8 +13,40 @@ use crate::{kept, keys, lookup};
 pub const DELIVERIES_MAX: u64 = 100_000;
 
 impl Fold<'_> {
+    pub(super) fn file_accepted(&mut self, accepted: kept::AcceptedFile) -> Result<bool, Error> {
+        let name = accepted.file.feed.clone();
+        self.feed(&name, |feed| {
+            feed.accepted = Some(accepted);
+            true
+        })
+    }
+
+    pub(super) fn file_held(&mut self, held: kept::HeldFile) -> Result<bool, Error> {
+        let name = held.file.feed.clone();
+        self.feed(&name, |feed| {
+            feed.held = Some(held);
+            true
+        })
+    }
+
+    pub(super) fn file_rejected(&mut self, rejected: kept::RejectedFile) -> Result<bool, Error> {
+        let name = rejected.file.feed.clone();
+        self.feed(&name, |feed| {
+            feed.rejected = Some(rejected);
+            true
+        })
+    }
+
+    /// Another file may be held by now: the hold of that one goes on.
+    pub(super) fn hold_ended(&mut self, name: &FeedName, digest: &Digest) -> Result<bool, Error> {
+        self.feed(name, |feed| {
+            let held = feed.held.take_if(|held| held.file.digest == *digest);
+            held.is_some()
+        })
+    }
+
     /// Changes what is kept of a feed. Gives what `change` gives: whether anything was changed.
-    pub(super) fn feed(
+    fn feed(
         &mut self,
         name: &FeedName,
         change: impl FnOnce(&mut kept::Feed) -> bool,

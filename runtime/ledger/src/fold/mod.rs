@@ -71,48 +71,27 @@ impl<'txn> Fold<'txn> {
                 };
                 self.operation_changed(person, &place, change, at)
             }
-            Fact::FileAccepted { file, plan } => {
-                let accepted = kept::AcceptedFile {
-                    file: file.clone(),
-                    plan: *plan,
-                    at,
-                };
-                self.feed(&file.feed, |feed| {
-                    feed.accepted = Some(accepted);
-                    true
-                })
-            }
+            Fact::FileAccepted { file, plan } => self.file_accepted(kept::AcceptedFile {
+                file: file.clone(),
+                plan: *plan,
+                at,
+            }),
             Fact::FileHeld {
                 file,
                 plan_digest,
                 reasons,
-            } => {
-                let held = kept::HeldFile {
-                    file: file.clone(),
-                    plan_digest: *plan_digest,
-                    reasons: reasons.clone(),
-                    at,
-                };
-                self.feed(&file.feed, |feed| {
-                    feed.held = Some(held);
-                    true
-                })
-            }
-            Fact::FileRejected { file, reasons } => {
-                let rejected = kept::RejectedFile {
-                    file: file.clone(),
-                    reasons: reasons.clone(),
-                    at,
-                };
-                self.feed(&file.feed, |feed| {
-                    feed.rejected = Some(rejected);
-                    true
-                })
-            }
-            Fact::HoldEnded { feed, digest, .. } => self.feed(feed, |feed| {
-                let held = feed.held.take_if(|held| held.file.digest == *digest);
-                held.is_some()
+            } => self.file_held(kept::HeldFile {
+                file: file.clone(),
+                plan_digest: *plan_digest,
+                reasons: reasons.clone(),
+                at,
             }),
+            Fact::FileRejected { file, reasons } => self.file_rejected(kept::RejectedFile {
+                file: file.clone(),
+                reasons: reasons.clone(),
+                at,
+            }),
+            Fact::HoldEnded { feed, digest, .. } => self.hold_ended(feed, digest),
             Fact::DeliveryTaken { feed, key, digest } => {
                 let delivery = kept::Delivery {
                     digest: *digest,

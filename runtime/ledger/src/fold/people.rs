@@ -114,7 +114,7 @@ impl Fold<'_> {
         let key = keys::person(&planned.person);
         let before = self.touch(&key)?.person.clone();
         match Person::planned(before, planned) {
-            Some(after) => self.put(key, after).map(|()| true),
+            Some(after) => self.put(&key, after).map(|()| true),
             None => Ok(false),
         }
     }
@@ -185,15 +185,15 @@ impl Fold<'_> {
         if !after.changed(place.target, place.operation, change, at) {
             return Ok(false);
         }
-        self.put(key, after).map(|()| true)
+        self.put(&key, after).map(|()| true)
     }
 
     /// Keeps a person aside as it is now.
-    fn put(&mut self, key: Vec<u8>, after: Person) -> Result<(), Error> {
+    fn put(&mut self, key: &[u8], after: Person) -> Result<(), Error> {
         let links = PersonRows::links_of(&after);
-        let before = std::mem::take(&mut self.touch(&key)?.links);
-        let linked = self.relink(&key, &before, &links, &after);
-        let touched = self.touch(&key)?;
+        let before = std::mem::take(&mut self.touch(key)?.links);
+        let linked = self.relink(key, &before, &links, &after);
+        let touched = self.touch(key)?;
         match linked {
             Ok(()) => {
                 touched.links = links;

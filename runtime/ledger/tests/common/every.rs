@@ -45,7 +45,11 @@ pub(crate) fn facts() -> Vec<Fact> {
         digest: digest.finish(),
         counts,
     }));
-    for (id, cause) in (2..).zip([Cause::Policy, Cause::Date, Cause::Operator("root".to_owned())]) {
+    for (id, cause) in (2..).zip([
+        Cause::Policy,
+        Cause::Date,
+        Cause::Operator("root".to_owned()),
+    ]) {
         facts.push(Fact::PlanMade(Plan {
             id: PlanId(id),
             cause,
@@ -396,21 +400,15 @@ fn others() -> Vec<Fact> {
         let finding = Finding::new(Code::new("HR-004"), severity, subject, text);
         Fact::FindingOpened(finding.hint("mend it in HR"))
     };
-    let entitlement = Entitlement {
-        object: object(),
-        class: "license-seat".to_owned(),
-        title: "Enterprise".to_owned(),
-        exclusion_group: Some("edition".to_owned()),
-        requires: vec![bare_object()],
-        seats: Some(Seats {
-            sku: "1010020027".to_owned(),
-            purchased: Some(50),
-            consumed: None,
-        }),
-        is_grantable: true,
-        is_revocable: false,
-    };
-    vec![
+    let mut facts = targets_facts();
+    facts.extend([
+        finding(Severity::Note, "row 1"),
+        finding(Severity::Warning, "row 2"),
+        finding(Severity::Error, "row 3"),
+        Fact::FindingClosed {
+            code: Code::new("HR-004"),
+            subject: "row 2".to_owned(),
+        },
         Fact::FileAccepted {
             file: file(1),
             plan: Some(PlanId(1)),
@@ -439,6 +437,26 @@ fn others() -> Vec<Fact> {
             key: "msg_p5jXN8AQM9LWM0D4loKWxJek".to_owned(),
             digest: Digest([5; 32]),
         },
+    ]);
+    facts
+}
+
+fn targets_facts() -> Vec<Fact> {
+    let entitlement = Entitlement {
+        object: object(),
+        class: "license-seat".to_owned(),
+        title: "Enterprise".to_owned(),
+        exclusion_group: Some("edition".to_owned()),
+        requires: vec![bare_object()],
+        seats: Some(Seats {
+            sku: "1010020027".to_owned(),
+            purchased: Some(50),
+            consumed: None,
+        }),
+        is_grantable: true,
+        is_revocable: false,
+    };
+    vec![
         Fact::CatalogueRead {
             target: target("crm"),
             entitlements: vec![entitlement],
@@ -446,13 +464,6 @@ fn others() -> Vec<Fact> {
         Fact::ChangesRead {
             target: target("crm"),
             token: "token-1".to_owned(),
-        },
-        finding(Severity::Note, "row 1"),
-        finding(Severity::Warning, "row 2"),
-        finding(Severity::Error, "row 3"),
-        Fact::FindingClosed {
-            code: Code::new("HR-004"),
-            subject: "row 2".to_owned(),
         },
     ]
 }

@@ -2,7 +2,7 @@
 //! opens, holds exactly the commits up to some point, none that was acknowledged is missing, and the
 //! tables are what the journal says.
 
-#![expect(clippy::unwrap_used, reason = "test code")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -37,7 +37,14 @@ fn write(disk: &Disk, ledger: &Ledger, seconds: i64, work: impl FnOnce(&mut Writ
 
 fn people(id: PlanId, from: u32, count: u32) -> Vec<PersonPlanned> {
     (from..from + count)
-        .map(|number| joiner(id, &format!("p{number:04}"), &["crm", "mail"], number * 4 + 1))
+        .map(|number| {
+            joiner(
+                id,
+                &format!("p{number:04}"),
+                &["crm", "mail"],
+                number * 4 + 1,
+            )
+        })
         .collect()
 }
 
@@ -201,12 +208,14 @@ fn a_cut_while_the_file_is_made_does_not_block_the_next_start() {
 #[test]
 fn f8_a_change_token_never_moves_without_the_rows_it_covers() {
     const PAGES: i64 = 12;
-    let row = |page: i64| Finding::new(
-        Code::new("DRI-001"),
-        Severity::Warning,
-        format!("hr:{page} at crm"),
-        "somebody changed the account at the app",
-    );
+    let row = |page: i64| {
+        Finding::new(
+            Code::new("DRI-001"),
+            Severity::Warning,
+            format!("hr:{page} at crm"),
+            "somebody changed the account at the app",
+        )
+    };
     let disk = Disk::default();
     let whole = run(&disk, |disk, ledger| {
         for page in 1..=PAGES {

@@ -54,7 +54,10 @@ impl Disk {
         let mut random = Random(seed);
         let mut durable: Vec<u8> = Vec::new();
         let mut acknowledged = 0;
-        for (sync, window) in events.split(|event| matches!(event, Event::Sync)).enumerate() {
+        for (sync, window) in events
+            .split(|event| matches!(event, Event::Sync))
+            .enumerate()
+        {
             let told = window
                 .iter()
                 .filter(|event| matches!(event, Event::Acknowledged));
@@ -123,7 +126,7 @@ fn apply(image: &mut Vec<u8>, event: &Event, loss: Loss) {
         (Event::Write(offset, bytes), loss) => {
             for (index, sector) in bytes.chunks(SECTOR).enumerate() {
                 let is_lost = match loss {
-                    Loss::Sectors(lost) => lost >> (index % 64) & 1 == 1,
+                    Loss::Sectors(mask) => mask >> (index % 64) & 1 == 1,
                     Loss::Nothing | Loss::Everything => false,
                 };
                 let from = usize::try_from(*offset).unwrap() + index * SECTOR;
