@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::value::{Fault, Said, checked};
+use super::value::{Fault, Said, checked, is_plain, trimmed};
 use super::{
     Code, Column, DayColumn, MANAGER, Mapping, Problem, StatusReader, code, day, zone_by_name,
 };
-use crate::id::PersonKey;
+use crate::id::{KEY_BYTES_MAX, PersonKey};
 use crate::identity::{Attributes, Employment, Identity, Status};
 
 /// Longest piece of a cell that a problem quotes, in characters.
@@ -117,7 +117,11 @@ impl Bound {
                     .to_owned(),
             });
         }
-        let key = cells[self.key.index].as_ref().trim();
+        let key = trimmed(cells[self.key.index].as_ref());
+        // The plain case of what `PersonKey::new` checks, without taking a copy.
+        if !key.is_empty() && key.len() <= KEY_BYTES_MAX && is_plain(key) {
+            return Ok(key);
+        }
         match PersonKey::new(key) {
             Ok(_) => Ok(key),
             Err(invalid) => Err(Problem {
@@ -133,7 +137,7 @@ impl Bound {
     /// The manager's id as written in a row; none where the cell or the column is empty or missing.
     pub fn manager<'a, S: AsRef<str>>(&self, cells: &'a [S]) -> Option<&'a str> {
         let cell = cells.get(self.manager.as_ref()?.index)?;
-        let text = cell.as_ref().trim();
+        let text = trimmed(cell.as_ref());
         (!text.is_empty()).then_some(text)
     }
 
@@ -149,7 +153,9 @@ impl Bound {
     pub fn check<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<(), Problem> {
         self.key(cells, row)?;
         self.each_attribute(cells, row, |_, _| ())?;
-        self.employment(cells, row).map(drop)
+        self.status(cells, row)?;
+        self.days(cells, row)?;
+        self.zone(cells, row).map(drop)
     }
 
     /// Reads a row, which has the number `row` in the file.
@@ -166,14 +172,13 @@ impl Bound {
             // `Bound::key` has just made one of it.
             return Err(self.problem(code::KEY_UNUSABLE, row, &self.key, String::new()));
         };
-        let mut attributes = Attributes::new();
+        let mut attributes = Vec::with_capacity(self.attributes.len() + 1);
         self.each_attribute(cells, row, |name, said| {
-            attributes.insert(name.to_owned(), said.value());
+            attributes.push((name.to_owned(), said.value()));
         })?;
-        let employment = self.employment(cells, row)?;
         let identity = Identity {
-            attributes,
-            employment,
+            employment: self.employment(cells, row)?,
+            attributes: Attributes::from_iter(attributes),
         };
         Ok((key, identity))
     }
@@ -206,6 +211,17 @@ impl Bound {
 
     fn employment<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<Employment, Problem> {
         let status = self.status(cells, row)?;
+        let days = self.days(cells, row)?;
+        let zone = self.zone(cells, row)?;
+        let (starts_at, ends_at) = self.instants(&days, zone.as_ref(), row)?;
+        Ok(Employment {
+            status,
+            starts_at,
+            ends_at,
+        })
+    }
+
+    fn days<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<Days, Problem> {
         let days = Days {
             start: self.day(cells, row, self.start.as_ref(), self.mapping.start.as_ref())?,
             end: self.day(cells, row, self.end.as_ref(), self.mapping.end.as_ref())?,
@@ -219,13 +235,12 @@ impl Bound {
                 ..self.problem(code::END_BEFORE_START, row, place, text)
             });
         }
-        let zone = self.zone(cells, row)?;
-        let (starts_at, ends_at) = self.instants(&days, zone.as_ref(), row)?;
-        Ok(Employment {
-            status,
-            starts_at,
-            ends_at,
-        })
+        if let (Some(start), Some(place)) = (days.start, &self.start)
+            && start.year() >= day::OPEN_END_YEAR
+        {
+            return Err(self.fault(Fault::NotADay, row, place));
+        }
+        Ok(days)
     }
 
     fn status<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<Status, Problem> {

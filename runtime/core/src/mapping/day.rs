@@ -13,7 +13,7 @@ use super::{FORMATS_MAX, InvalidMapping};
 const YEARS: std::ops::RangeInclusive<i16> = 1800..=9999;
 
 /// Systems that need a last day write one in this year to say that there is none.
-const OPEN_END_YEAR: i16 = 9999;
+pub(super) const OPEN_END_YEAR: i16 = 9999;
 
 const DAY_MS: i64 = 86_400_000;
 

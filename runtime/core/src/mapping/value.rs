@@ -31,11 +31,15 @@ impl<T: Clone> Table<T> {
     }
 
     pub(super) fn get(&self, text: &str) -> Option<&T> {
-        let find = |text: &str| {
-            let hit = self.0.iter().find(|(known, _)| known == text);
-            hit.map(|(_, value)| value)
-        };
-        find(text).or_else(|| find(&fold(text)))
+        // Nearly every value is plain and short, and a feed has a million of them: compare without
+        // building a lower-case copy, and build one only where letters beyond ASCII may differ.
+        let plain = self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(text));
+        if plain.is_some() || text.is_ascii() {
+            return plain.map(|(_, value)| value);
+        }
+        let folded = fold(text);
+        let hit = self.0.iter().find(|(known, _)| *known == folded);
+        hit.map(|(_, value)| value)
     }
 }
 
@@ -194,12 +198,11 @@ impl Fault {
 /// The text of a cell without surrounding white space, if nothing is wrong with it. Line breaks and
 /// tabs may stand in a text, such as an address.
 pub(super) fn checked(cell: &str) -> Result<&str, Fault> {
-    let text = cell.trim();
+    let text = trimmed(cell);
     if text.len() > CELL_BYTES_MAX {
         return Err(Fault::TooLong);
     }
-    let is_plain = |byte: u8| (0x20..0x7f).contains(&byte);
-    if text.bytes().all(is_plain) {
+    if is_plain(text) {
         return Ok(text);
     }
     let is_break = |char: char| matches!(char, '\n' | '\r' | '\t');
@@ -210,6 +213,21 @@ pub(super) fn checked(cell: &str) -> Result<&str, Fault> {
         return Err(Fault::Control);
     }
     Ok(text)
+}
+
+/// The text without white space around it. Most cells have none, which two bytes show.
+pub(super) fn trimmed(cell: &str) -> &str {
+    match cell.as_bytes() {
+        [] => cell,
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => cell,
+        _ => cell.trim(),
+    }
+}
+
+/// Whether a text is printable ASCII. Without an early exit it is done many bytes at a time.
+pub(super) fn is_plain(text: &str) -> bool {
+    let odd = |byte: u8| u8::from(!(0x20..0x7f).contains(&byte));
+    text.bytes().fold(0, |found, byte| found | odd(byte)) == 0
 }
 
 fn with_plain_line_breaks(text: &str) -> String {

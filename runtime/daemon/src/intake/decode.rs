@@ -26,7 +26,7 @@ const MAGIC: [(&[u8], &str); 6] = [
 /// a word.
 #[derive(Debug)]
 pub(super) struct Text {
-    pub(super) text: String,
+    pub(super) content: String,
     pub(super) starts_at: usize,
     pub(super) note: Option<Problem>,
 }
@@ -34,12 +34,12 @@ pub(super) struct Text {
 /// What came of a file's bytes, which are kept where the text is not made of them.
 #[derive(Debug)]
 pub(super) struct Decoded {
-    pub(super) text: Result<Text, Problem>,
+    pub(super) text: Result<Text, Box<Problem>>,
     pub(super) raw: Option<Vec<u8>>,
 }
 
 impl Decoded {
-    fn of_bytes(text: Result<Text, Problem>, raw: Vec<u8>) -> Self {
+    fn of_bytes(text: Result<Text, Box<Problem>>, raw: Vec<u8>) -> Self {
         Self {
             text,
             raw: Some(raw),
@@ -51,7 +51,7 @@ impl Decoded {
             return Self::of_bytes(Err(has_nul()), text.into_bytes());
         }
         let text = Text {
-            text,
+            content: text,
             starts_at,
             note: None,
         };
@@ -92,7 +92,7 @@ pub(super) fn decode(bytes: Vec<u8>, configured: Option<&'static Encoding>) -> D
     }
 }
 
-fn not_csv(bytes: &[u8]) -> Option<Problem> {
+fn not_csv(bytes: &[u8]) -> Option<Box<Problem>> {
     let start = bytes.strip_prefix(UTF8_BOM).unwrap_or(bytes);
     let magic = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic));
     let what = match magic {
@@ -104,14 +104,10 @@ fn not_csv(bytes: &[u8]) -> Option<Problem> {
             _ => return None,
         },
     };
-    Some(
-        Problem::of_file(
-            code::NOT_CSV,
-            Effect::Rejects,
-            format!("the file is {what}, not CSV"),
-        )
-        .hint("open it and save it as CSV (in Excel: \"CSV UTF-8\"), and drop that file"),
-    )
+    let text = format!("the file is {what}, not CSV");
+    let hint = "open it and save it as CSV (in Excel: \"CSV UTF-8\"), and drop that file";
+    let problem = Problem::of_file(code::NOT_CSV, Effect::Rejects, text);
+    Some(Box::new(problem.hint(hint)))
 }
 
 /// Bytes that are not UTF-8, with where it shows.
@@ -122,7 +118,7 @@ struct NotUtf8 {
 }
 
 impl NotUtf8 {
-    fn problem(&self) -> Problem {
+    fn problem(&self) -> Box<Problem> {
         if self.is_cut {
             cut("the file ends in the middle of a character")
         } else {
@@ -146,7 +142,7 @@ fn utf8(bytes: Vec<u8>) -> Result<String, NotUtf8> {
 }
 
 /// Reads as Windows-1252 what is no UTF-8, where nothing speaks against it.
-fn fallback(error: &NotUtf8) -> Result<Text, Problem> {
+fn fallback(error: &NotUtf8) -> Result<Text, Box<Problem>> {
     if error.bytes.contains(&0) {
         return Err(has_nul());
     }
@@ -183,7 +179,7 @@ fn has_utf8_character(error: &NotUtf8) -> bool {
         .any(|chunk| !chunk.valid().is_ascii())
 }
 
-fn other(bytes: &[u8], encoding: &'static Encoding) -> Result<Text, Problem> {
+fn other(bytes: &[u8], encoding: &'static Encoding) -> Result<Text, Box<Problem>> {
     let is_utf16 = encoding == UTF_16LE || encoding == UTF_16BE;
     if is_utf16 && (bytes.len() % 2 == 1 || ends_in_half_a_pair(bytes, encoding)) {
         return Err(cut("the file ends in the middle of a character"));
@@ -196,7 +192,7 @@ fn other(bytes: &[u8], encoding: &'static Encoding) -> Result<Text, Problem> {
         return Err(has_nul());
     }
     Ok(Text {
-        text: text.into_owned(),
+        content: text.into_owned(),
         starts_at: 0,
         note: None,
     })
@@ -211,16 +207,17 @@ fn ends_in_half_a_pair(bytes: &[u8], encoding: &'static Encoding) -> bool {
     (0xd8..0xdc).contains(high)
 }
 
-fn cut(text: &str) -> Problem {
-    Problem::of_file(code::CUT, Effect::Rejects, text)
-        .hint("the file is not whole; export it again and drop the new file")
+fn cut(text: &str) -> Box<Problem> {
+    let problem = Problem::of_file(code::CUT, Effect::Rejects, text);
+    Box::new(problem.hint("the file is not whole; export it again and drop the new file"))
 }
 
-fn unreadable(text: impl Into<String>) -> Problem {
-    Problem::of_file(code::ENCODING, Effect::Rejects, text)
-        .hint("export as UTF-8, or ask IT to set `encoding` in the feed's `csv` section")
+fn unreadable(text: impl Into<String>) -> Box<Problem> {
+    let problem = Problem::of_file(code::ENCODING, Effect::Rejects, text);
+    let hint = "export as UTF-8, or ask IT to set `encoding` in the feed's `csv` section";
+    Box::new(problem.hint(hint))
 }
 
-fn has_nul() -> Problem {
+fn has_nul() -> Box<Problem> {
     unreadable("the file has zero bytes in it, as UTF-16 without a byte order mark has")
 }

@@ -122,7 +122,10 @@ pub fn open(bytes: Vec<u8>, options: &IntakeOptions) -> Opened {
     let mut text = match text {
         Ok(text) => text,
         Err(problem) => {
-            return Opened::refused(content::sha256(raw.as_deref().unwrap_or_default()), problem);
+            return Opened::refused(
+                content::sha256(raw.as_deref().unwrap_or_default()),
+                *problem,
+            );
         }
     };
     opened.problems.extend(text.note.take());
@@ -132,9 +135,9 @@ pub fn open(bytes: Vec<u8>, options: &IntakeOptions) -> Opened {
     match surveyed {
         Ok(surveyed) => {
             opened.content = surveyed.survey.content;
-            opened.sheet = conclude(text.text, surveyed, options, &mut opened.problems);
+            opened.sheet = conclude(text.content, surveyed, options, &mut opened.problems);
         }
-        Err(problem) => opened.problems.push(problem),
+        Err(problem) => opened.problems.push(*problem),
     }
     opened
 }
@@ -168,7 +171,7 @@ fn with_digest<T>(
     digest: &mut Digest,
     work: impl FnOnce() -> T,
 ) -> T {
-    let bytes = raw.unwrap_or(text.text.as_bytes());
+    let bytes = raw.unwrap_or(text.content.as_bytes());
     if bytes.len() < PARALLEL_BYTES_MIN {
         *digest = content::sha256(bytes);
         return work();
@@ -187,9 +190,13 @@ struct Surveyed {
     body: (usize, u32),
 }
 
-fn survey(text: &Text, options: &IntakeOptions) -> Result<Surveyed, Problem> {
-    let content = &text.text[text.starts_at..];
-    let first_line = content.trim_start().lines().next().ok_or_else(empty)?;
+fn survey(text: &Text, options: &IntakeOptions) -> Result<Surveyed, Box<Problem>> {
+    let content = &text.content[text.starts_at..];
+    let first_line = content
+        .trim_start()
+        .lines()
+        .next()
+        .ok_or_else(|| Box::new(empty()))?;
     // Excel's own way to say what stands between cells: a line `sep=;` above the header.
     let named = first_line
         .strip_prefix("sep=")
@@ -197,26 +204,27 @@ fn survey(text: &Text, options: &IntakeOptions) -> Result<Surveyed, Problem> {
     let [delimiter] = named
         .or(options.delimiter.map(|byte| [byte]))
         .unwrap_or_else(|| [find_delimiter(content)]);
-    let mut rows = Rows::new(&text.text, text.starts_at, 1, delimiter);
+    let mut rows = Rows::new(&text.content, text.starts_at, 1, delimiter);
     if named.is_some() {
         rows.next();
     }
-    let header_span = rows.next().ok_or_else(empty)?;
+    let header_span = rows.next().ok_or_else(|| Box::new(empty()))?;
     if header_span.ending == Ending::OpenQuote {
-        return Err(cut("the file ends inside the quotes of its header"));
+        return Err(Box::new(cut(
+            "the file ends inside the quotes of its header",
+        )));
     }
-    let header_row = &text.text[header_span.start..header_span.end];
+    let header_row = &text.content[header_span.start..header_span.end];
     let header = cells_of(header_row, delimiter);
     let columns_max = usize::try_from(options.columns_max).unwrap_or(usize::MAX);
     if header.len() > columns_max {
-        return Err(bound(format!(
-            "the header has {} columns, {columns_max} are allowed",
-            header.len()
-        )));
+        let columns = header.len();
+        let text = format!("the header has {columns} columns, {columns_max} are allowed");
+        return Err(Box::new(bound(text)));
     }
     let header = header.into_iter().map(Cow::into_owned).collect();
     let body = rows.position();
-    let survey = content::survey(&text.text, header_row, rows, options.rows_max);
+    let survey = content::survey(&text.content, header_row, rows, options.rows_max);
     Ok(Surveyed {
         survey,
         delimiter,

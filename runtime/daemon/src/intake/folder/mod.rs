@@ -28,12 +28,12 @@ use tokio::time::{Instant, sleep_until};
 use super::options::IntakeOptions;
 use super::problem::{Effect, Problem};
 use super::{Opened, code, content, open, sheet};
-use place::Places;
+use place::{Place, Places};
 use settle::{Decision, Hint, Look, Settling, Stamp, Waits};
 use watch::Watch;
 
 /// A file that waits longer than this for its end is worth a word.
-const UNSETTLED_AFTER: Duration = Duration::from_secs(600);
+const UNSETTLED_AFTER: Duration = Duration::from_mins(10);
 
 /// How a drop folder is watched.
 #[derive(Clone, Debug)]
@@ -197,7 +197,7 @@ impl Folder {
             self.scan_at = Duration::ZERO;
         }
         for (name, hint) in hints.names {
-            if settle::is_final_name(&name) && !self.places.is_own(&name) {
+            if settle::is_final_name(&name) && !Place::is_name(&name) {
                 self.settling.hint(&name, hint, at);
             }
         }
@@ -214,7 +214,7 @@ impl Folder {
                 self.delivered.retain(|name, _| names.contains(name));
                 self.remarked.retain(|name, _| names.contains(name));
                 for name in names {
-                    if settle::is_final_name(&name) && !self.places.is_own(&name) {
+                    if settle::is_final_name(&name) && !Place::is_name(&name) {
                         self.settling.hint(&name, Hint::Found, at);
                     }
                 }

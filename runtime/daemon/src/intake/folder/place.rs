@@ -40,6 +40,11 @@ impl Place {
         }
     }
 
+    /// Whether a name in the drop folder is that of a subfolder.
+    pub(super) fn is_name(name: &OsStr) -> bool {
+        Place::ALL.iter().any(|place| name == place.as_str())
+    }
+
     /// All of them.
     pub const ALL: [Place; 3] = [Place::Processed, Place::Rejected, Place::Held];
 }
@@ -94,10 +99,6 @@ impl Places {
     /// A subfolder.
     pub fn path(&self, place: Place) -> PathBuf {
         self.root.join(place.as_str())
-    }
-
-    pub(super) fn is_own(&self, name: &OsStr) -> bool {
-        Place::ALL.iter().any(|place| name == place.as_str())
     }
 
     /// Moves a file that was done with from the drop folder to a place, under its name with the time

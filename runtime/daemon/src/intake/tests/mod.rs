@@ -157,3 +157,8 @@ fn small() -> Mapping {
 fn read_small(text: &str) -> Outcome {
     Outcome::of(text.as_bytes(), &small(), &IntakeOptions::default())
 }
+
+/// Rows made from numbers.
+fn rows(ids: std::ops::Range<u32>, row: impl Fn(u32) -> String) -> String {
+    ids.map(row).collect()
+}

@@ -118,7 +118,7 @@ fn what_changes_and_why_it_waits_are_said_first() {
 
 #[test]
 fn a_long_list_ends_with_how_many_more_there_are() {
-    let rows: String = (0..500).map(|id| format!("{id},Ada,?,\n")).collect();
+    let rows: String = super::rows(0..500, |id| format!("{id},Ada,?,\n"));
     let outcome = read_small(&format!("id,name,status,last day\n{rows}"));
     let text = report(&outcome, None, &[]).text();
     assert!(text.contains("    ... and 200 more"), "{text}");

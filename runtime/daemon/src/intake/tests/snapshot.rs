@@ -128,8 +128,8 @@ fn cells_that_cannot_be_taken_set_their_row_aside() {
 #[test]
 fn a_file_with_too_many_rows_set_aside_is_held() {
     let rows = |good: u32, bad: u32| {
-        let good: String = (0..good).map(|id| format!("{id},Ada,active,\n")).collect();
-        let bad: String = (0..bad).map(|id| format!("b{id},Ada,perhaps,\n")).collect();
+        let good: String = super::rows(0..good, |id| format!("{id},Ada,active,\n"));
+        let bad: String = super::rows(0..bad, |id| format!("b{id},Ada,perhaps,\n"));
         read_small(&format!("{HEADER}{good}{bad}"))
     };
     for (good, bad, verdict) in [
@@ -184,7 +184,7 @@ fn keys_with_quotes_in_them_are_keys_like_others() {
 
 #[test]
 fn what_is_listed_is_bounded_and_what_is_counted_is_exact() {
-    let rows: String = (0..3_000).map(|id| format!("{id},Ada,?,\n")).collect();
+    let rows: String = super::rows(0..3_000, |id| format!("{id},Ada,?,\n"));
     let outcome = read_small(&format!("{HEADER}{rows}"));
     assert_eq!(outcome.count(&code::VALUE_UNKNOWN), 3_000);
     assert_eq!(outcome.rows(&code::VALUE_UNKNOWN), 3_000);
