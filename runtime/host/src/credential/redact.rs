@@ -79,11 +79,14 @@ fn forms(secret: &str) -> Vec<Finder<'static>> {
     if secret.len() < SECRET_BYTES_MIN {
         return Vec::new();
     }
-    let json = serde_json::Value::from(secret).to_string();
+    // In JSON, and in JSON within JSON: an error report that quotes the request.
+    let json = escaped(secret);
+    let quoted = escaped(&json);
     let address: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let mut forms = vec![
         secret.to_owned(),
-        json.trim_matches('"').to_owned(),
+        json,
+        quoted,
         address.replace('+', "%20"),
         address,
         STANDARD.encode(secret).trim_end_matches('=').to_owned(),
@@ -95,6 +98,12 @@ fn forms(secret: &str) -> Vec<Finder<'static>> {
         .iter()
         .map(|form| Finder::new(form.as_bytes()).into_owned())
         .collect()
+}
+
+/// A text as it stands between the quotes of JSON.
+pub(crate) fn escaped(text: &str) -> String {
+    let json = serde_json::Value::from(text).to_string();
+    json[1..json.len() - 1].to_owned()
 }
 
 fn without(bytes: Vec<u8>, finder: &Finder<'static>) -> Vec<u8> {
@@ -125,6 +134,7 @@ mod tests {
         for text in [
             "x s3cr\"et/+ word y",
             r#"{"echo":"s3cr\"et/+ word"}"#,
+            r#"{"echo":"{\"body\":\"s3cr\\\"et/+ word\"}"}"#,
             "?token=s3cr%22et%2F%2B+word&",
             "?token=s3cr%22et%2F%2B%20word&",
             &format!("Basic {}", STANDARD.encode("s3cr\"et/+ word")),

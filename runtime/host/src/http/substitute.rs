@@ -4,6 +4,7 @@
 use url::form_urlencoded::byte_serialize;
 
 use crate::credential::Placeholder;
+use crate::credential::redact::escaped;
 
 /// How a body is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

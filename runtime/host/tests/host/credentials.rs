@@ -22,11 +22,16 @@ const CANARY: &str = "canary-5c1e/77+Q\"x";
 
 fn with(app: &App, slot: &str, scheme: Scheme) -> TargetOptions {
     let credentials = BTreeMap::from([(slot.to_owned(), Credential::new(scheme))]);
-    TargetOptions { credentials, ..on(app) }
+    TargetOptions {
+        credentials,
+        ..on(app)
+    }
 }
 
 fn bearer(token: &str) -> Scheme {
-    Scheme::Bearer { token: Secret::new(token) }
+    Scheme::Bearer {
+        token: Secret::new(token),
+    }
 }
 
 fn ask(app: &App) -> Value {
@@ -50,14 +55,20 @@ async fn app_with_tokens(good_from: u32) -> App {
     App::start(move |asked| {
         if asked.path == "/token" {
             let number = issued.fetch_add(1, Ordering::Relaxed);
-            return json_answer(200, &json!({ "access_token": format!("issued-token-{number}"), "expires_in": 3600 }));
+            return json_answer(
+                200,
+                &json!({ "access_token": format!("issued-token-{number}"), "expires_in": 3600 }),
+            );
         }
         let number: Option<u32> = asked
             .header("authorization")
             .and_then(|value| value.strip_prefix("Bearer issued-token-"))
             .and_then(|number| number.parse().ok());
         let is_good = number.is_some_and(|number| number >= good_from);
-        json_answer(if is_good { 200 } else { 401 }, &json!({ "seen": asked.header("authorization") }))
+        json_answer(
+            if is_good { 200 } else { 401 },
+            &json!({ "seen": asked.header("authorization") }),
+        )
     })
     .await
 }
@@ -68,12 +79,18 @@ async fn bearer_basic_and_header_are_put_in_as_they_should_be() {
     for (scheme, header, value) in [
         (bearer(CANARY), "authorization", format!("Bearer {CANARY}")),
         (
-            Scheme::Basic { username: "muster".to_owned(), password: Secret::new(CANARY) },
+            Scheme::Basic {
+                username: "muster".to_owned(),
+                password: Secret::new(CANARY),
+            },
             "authorization",
             format!("Basic {}", STANDARD.encode(format!("muster:{CANARY}"))),
         ),
         (
-            Scheme::Header { name: "X-Api-Key".to_owned(), value: Secret::new(CANARY) },
+            Scheme::Header {
+                name: "X-Api-Key".to_owned(),
+                value: Secret::new(CANARY),
+            },
             "x-api-key",
             CANARY.to_owned(),
         ),
@@ -85,8 +102,14 @@ async fn bearer_basic_and_header_are_put_in_as_they_should_be() {
         assert_eq!(shown["status"], 200);
         // The app echoed all headers, and the guest does not see the value.
         let body = shown["body"].as_str().unwrap();
-        assert!(body.contains("[redacted]") && !body.contains("canary"), "{body}");
-        assert!(!body.contains(&STANDARD.encode(format!("muster:{CANARY}"))), "{body}");
+        assert!(
+            body.contains("[redacted]") && !body.contains("canary"),
+            "{body}"
+        );
+        assert!(
+            !body.contains(&STANDARD.encode(format!("muster:{CANARY}"))),
+            "{body}"
+        );
     }
 }
 
@@ -98,7 +121,10 @@ async fn a_guest_cannot_set_the_header_of_the_credential() {
     let mut what = ask(&app);
     what["headers"] = json!({ "Authorization": "Bearer mine" });
     let shown = tell(&target, what).await.unwrap();
-    assert!(shown["denied"].as_str().unwrap().contains("NET-003"), "{shown}");
+    assert!(
+        shown["denied"].as_str().unwrap().contains("NET-003"),
+        "{shown}"
+    );
     assert!(app.asked().is_empty());
 }
 
@@ -118,19 +144,32 @@ async fn client_credentials_fetch_one_token_and_keep_it() {
             assert_eq!(call.await.unwrap(), 200);
         }
         let asked = app.asked();
-        let tokens: Vec<&Asked> = asked.iter().filter(|asked| asked.path == "/token").collect();
+        let tokens: Vec<&Asked> = asked
+            .iter()
+            .filter(|asked| asked.path == "/token")
+            .collect();
         assert_eq!(tokens.len(), 1);
         let token = tokens[0];
-        assert_eq!(token.field("grant_type").as_deref(), Some("client_credentials"));
+        assert_eq!(
+            token.field("grant_type").as_deref(),
+            Some("client_credentials")
+        );
         assert_eq!(token.field("scope").as_deref(), Some("read write"));
-        assert_eq!(token.field("audience").as_deref(), Some("https://api.example.com"));
+        assert_eq!(
+            token.field("audience").as_deref(),
+            Some("https://api.example.com")
+        );
         match client_auth {
             ClientAuth::Form => {
                 assert_eq!(token.field("client_id").as_deref(), Some("muster & co"));
                 assert_eq!(token.field("client_secret").as_deref(), Some(CANARY));
             }
             ClientAuth::Basic => {
-                let pair = token.header("authorization").unwrap().strip_prefix("Basic ").unwrap();
+                let pair = token
+                    .header("authorization")
+                    .unwrap()
+                    .strip_prefix("Basic ")
+                    .unwrap();
                 let pair = String::from_utf8(STANDARD.decode(pair).unwrap()).unwrap();
                 assert_eq!(pair, "muster+%26+co:canary-5c1e%2F77%2BQ%22x");
             }
@@ -152,7 +191,8 @@ async fn a_refused_token_is_renewed_once() {
 
     // No token is ever good: the guest sees the 401 after one more try.
     let app = app_with_tokens(u32::MAX).await;
-    let target = crate::support::target(&host, with(&app, "api", client(&app, ClientAuth::Basic))).await;
+    let target =
+        crate::support::target(&host, with(&app, "api", client(&app, ClientAuth::Basic))).await;
     assert_eq!(tell(&target, ask(&app)).await.unwrap()["status"], 401);
     assert_eq!(app.asked().len(), 4);
 }
@@ -161,22 +201,36 @@ async fn a_refused_token_is_renewed_once() {
 async fn a_token_server_that_refuses_is_a_matter_for_it_and_shows_no_secret() {
     let host = host();
     let app = App::start(|asked| {
-        let said = format!("unknown secret {}", asked.field("client_secret").unwrap_or_default());
-        json_answer(401, &json!({ "error": "invalid_client", "error_description": said }))
+        let said = format!(
+            "unknown secret {}",
+            asked.field("client_secret").unwrap_or_default()
+        );
+        json_answer(
+            401,
+            &json!({ "error": "invalid_client", "error_description": said }),
+        )
     })
     .await;
     let target = target(&host, with(&app, "api", client(&app, ClientAuth::Form))).await;
     let what = json!({ "url": app.url("/v1/users"), "credential": "api" });
     let problem = crate::support::change(&target, what, 1).await.unwrap_err();
-    let Problem::Unauthenticated(text) = &problem else { panic!("{problem:?}") };
-    assert!(text.contains("NET-008") && text.contains("[redacted]") && !text.contains("canary"), "{text}");
+    let Problem::Unauthenticated(text) = &problem else {
+        panic!("{problem:?}")
+    };
+    assert!(
+        text.contains("NET-008") && text.contains("[redacted]") && !text.contains("canary"),
+        "{text}"
+    );
 }
 
 /// A key that was made for these tests and opens nothing.
 fn throwaway_key() -> String {
     let der = include_bytes!("../data/throwaway-rsa.pk8");
     let kind = "PRIVATE KEY";
-    format!("-----BEGIN {kind}-----\n{}\n-----END {kind}-----\n", STANDARD.encode(der))
+    format!(
+        "-----BEGIN {kind}-----\n{}\n-----END {kind}-----\n",
+        STANDARD.encode(der)
+    )
 }
 
 #[tokio::test]
@@ -201,13 +255,21 @@ async fn a_jwt_bearer_claim_is_signed_and_says_what_it_should() {
     );
     let claim = asked[0].field("assertion").unwrap();
     let parts: Vec<&str> = claim.split('.').collect();
-    let json = |part: &str| serde_json::from_slice::<Value>(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
-    assert_eq!(json(parts[0]), json!({ "alg": "RS256", "typ": "JWT", "kid": "k1" }));
+    let json = |part: &str| {
+        serde_json::from_slice::<Value>(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+    };
+    assert_eq!(
+        json(parts[0]),
+        json!({ "alg": "RS256", "typ": "JWT", "kid": "k1" })
+    );
     let claims = json(parts[1]);
     assert_eq!(claims["iss"], "muster@project.iam.gserviceaccount.com");
     assert_eq!(claims["sub"], "admin@example.com");
     assert_eq!(claims["aud"], app.url("/token"));
-    assert_eq!(claims["scope"], "https://www.googleapis.com/auth/admin.directory.user");
+    assert_eq!(
+        claims["scope"],
+        "https://www.googleapis.com/auth/admin.directory.user"
+    );
     let issued = claims["iat"].as_i64().unwrap();
     assert_eq!(claims["exp"].as_i64().unwrap() - issued, 3600);
     assert!((issued - jiff::Timestamp::now().as_second()).abs() < 60);
@@ -216,14 +278,25 @@ async fn a_jwt_bearer_claim_is_signed_and_says_what_it_should() {
         include_bytes!("../data/throwaway-rsa.pub"),
     );
     let signed = format!("{}.{}", parts[0], parts[1]);
-    public.verify(signed.as_bytes(), &URL_SAFE_NO_PAD.decode(parts[2]).unwrap()).unwrap();
+    public
+        .verify(
+            signed.as_bytes(),
+            &URL_SAFE_NO_PAD.decode(parts[2]).unwrap(),
+        )
+        .unwrap();
 }
 
 #[tokio::test]
 async fn a_placeholder_becomes_the_secret_on_the_way_out_only() {
     let host = host();
     let app = App::echo().await;
-    let options = with(&app, "password", Scheme::Value { value: Secret::new(CANARY) });
+    let options = with(
+        &app,
+        "password",
+        Scheme::Value {
+            value: Secret::new(CANARY),
+        },
+    );
     let target = target(&host, options).await;
     let what = json!({
         "do": "send-placeholder", "slot": "password", "method": "POST", "url": app.url("/"),
@@ -241,7 +314,9 @@ async fn a_generated_password_goes_to_the_app_and_to_nobody_else() {
     let app = App::echo().await;
     let mut options = with(&app, "password", Scheme::Generated { length: 24 });
     options.password_slot = Some("password".to_owned());
-    options.settings.insert("base.url".to_owned(), app.url("/users"));
+    options
+        .settings
+        .insert("base.url".to_owned(), app.url("/users"));
     let target = target(&host, options).await;
     let desired = DesiredAccount {
         object: None,
@@ -251,14 +326,22 @@ async fn a_generated_password_goes_to_the_app_and_to_nobody_else() {
         attributes: BTreeMap::new(),
     };
     for number in 1..=2 {
-        target.change(&Change::EnsureAccount(desired.clone()), &context(number)).await.unwrap();
+        target
+            .change(&Change::EnsureAccount(desired.clone()), &context(number))
+            .await
+            .unwrap();
     }
     let passwords: Vec<Value> = app
         .asked()
         .iter()
         .map(|asked| serde_json::from_str::<Value>(&asked.body).unwrap()["password"].clone())
         .collect();
-    assert!(passwords.iter().all(|password| password.as_str().unwrap().len() == 24), "{passwords:?}");
+    assert!(
+        passwords
+            .iter()
+            .all(|password| password.as_str().unwrap().len() == 24),
+        "{passwords:?}"
+    );
     assert_ne!(passwords[0], passwords[1]);
     assert_eq!(app.asked()[1].header("idempotency-key"), Some("1-2"));
 }
@@ -268,21 +351,34 @@ async fn a_secret_goes_only_to_the_servers_that_it_is_for() {
     let host = host();
     let (app, other) = (App::echo().await, App::echo().await);
     let mut options = with(&app, "api", bearer(CANARY));
-    options.hosts.push(HostPattern::parse(&other.base()).unwrap());
-    options.credentials.get_mut("api").unwrap().hosts = vec![HostPattern::parse(&app.base()).unwrap()];
+    options
+        .hosts
+        .push(HostPattern::parse(&other.base()).unwrap());
+    options.credentials.get_mut("api").unwrap().hosts =
+        vec![HostPattern::parse(&app.base()).unwrap()];
     let target = target(&host, options).await;
     assert_eq!(tell(&target, ask(&app)).await.unwrap()["status"], 200);
     let shown = tell(&target, ask(&other)).await.unwrap();
-    assert!(shown["denied"].as_str().unwrap().contains("NET-004"), "{shown}");
+    assert!(
+        shown["denied"].as_str().unwrap().contains("NET-004"),
+        "{shown}"
+    );
     assert!(other.asked().is_empty());
 }
 
 #[tokio::test]
 async fn an_issued_secret_is_sealed_before_the_guest_sees_it() {
     let host = host();
-    let app = App::start(|_| json_answer(201, &json!({ "id": "k1", "key": { "value": CANARY }, "again": CANARY }))).await;
+    let app = App::start(|_| {
+        json_answer(
+            201,
+            &json!({ "id": "k1", "key": { "value": CANARY }, "again": CANARY }),
+        )
+    })
+    .await;
     let target = target(&host, on(&app)).await;
-    let what = json!({ "do": "send", "method": "POST", "url": app.url("/keys"), "seal": "/key/value" });
+    let what =
+        json!({ "do": "send", "method": "POST", "url": app.url("/keys"), "seal": "/key/value" });
     let shown = tell(&target, what.clone()).await.unwrap();
     let body: Value = serde_json::from_str(shown["body"].as_str().unwrap()).unwrap();
     assert_eq!(body["again"], "[redacted]");
@@ -299,13 +395,32 @@ async fn an_issued_secret_is_sealed_before_the_guest_sees_it() {
 async fn a_guest_signs_without_the_key() {
     let host = host();
     let app = App::echo().await;
-    let target = target(&host, with(&app, "hook", Scheme::SigningKey { key: Secret::new("Jefe-longer") })).await;
+    let target = target(
+        &host,
+        with(
+            &app,
+            "hook",
+            Scheme::SigningKey {
+                key: Secret::new("Jefe-longer"),
+            },
+        ),
+    )
+    .await;
     let what = json!({ "do": "sign", "slot": "hook", "algorithm": "hmac-sha256", "data": "hello" });
     let shown = tell(&target, what).await.unwrap();
-    let expected = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"Jefe-longer"), b"hello");
+    let expected = ring::hmac::sign(
+        &ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"Jefe-longer"),
+        b"hello",
+    );
     assert_eq!(shown["bytes"], json!(expected.as_ref()));
-    let unknown = json!({ "do": "sign", "slot": "nobody", "algorithm": "hmac-sha256", "data": "hello" });
-    assert!(tell(&target, unknown).await.unwrap()["error"].as_str().unwrap().contains("NET-004"));
+    let unknown =
+        json!({ "do": "sign", "slot": "nobody", "algorithm": "hmac-sha256", "data": "hello" });
+    assert!(
+        tell(&target, unknown).await.unwrap()["error"]
+            .as_str()
+            .unwrap()
+            .contains("NET-004")
+    );
 }
 
 /// Collects what is logged.
@@ -344,11 +459,17 @@ async fn the_canary_is_in_no_reply_log_or_error() {
     let target = target(&host, with(&app, "api", bearer(plain))).await;
     let mut seen = vec![tell(&target, ask(&app)).await.unwrap().to_string()];
     // The app hands the value to the guest in an error page, and the guest logs what it has.
-    let shown = tell(&target, json!({ "do": "log", "text": format!("I saw {plain}") })).await.unwrap();
+    let shown = tell(
+        &target,
+        json!({ "do": "log", "text": format!("I saw {plain}") }),
+    )
+    .await
+    .unwrap();
     seen.push(shown.to_string());
     let (text, _) = failed(tell(&target, json!({ "do": "panic" })).await.unwrap_err());
     seen.push(text);
-    let elsewhere = json!({ "do": "send", "url": "https://elsewhere.example/", "credential": "api" });
+    let elsewhere =
+        json!({ "do": "send", "url": "https://elsewhere.example/", "credential": "api" });
     seen.push(tell(&target, elsewhere).await.unwrap().to_string());
     drop(guard);
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
@@ -357,7 +478,12 @@ async fn the_canary_is_in_no_reply_log_or_error() {
     for text in seen {
         assert!(!text.contains("canary"), "{text}");
     }
-    assert!(app.asked()[0].header("authorization").unwrap().contains(plain));
+    assert!(
+        app.asked()[0]
+            .header("authorization")
+            .unwrap()
+            .contains(plain)
+    );
 }
 
 #[tokio::test]
@@ -367,7 +493,9 @@ async fn a_target_says_at_once_what_is_missing_or_wrong() {
     let plugin = host.load(guest("puppet")).await.unwrap();
     let refused = |options: TargetOptions| {
         let slot = Arc::new(muster_host::Slot::new(Arc::clone(&plugin)));
-        let error = Target::new(&host, slot, options).err().expect("it should be refused");
+        let error = Target::new(&host, slot, options)
+            .err()
+            .expect("it should be refused");
         assert!(!error.to_string().contains("canary"), "{error}");
         (error.code(), error.to_string())
     };
@@ -376,7 +504,10 @@ async fn a_target_says_at_once_what_is_missing_or_wrong() {
         ..on(&app)
     };
     let (code, text) = refused(setting("color", "red"));
-    assert!(code == "PLG-010" && text.contains("did you mean `colour`?"), "{text}");
+    assert!(
+        code == "PLG-010" && text.contains("did you mean `colour`?"),
+        "{text}"
+    );
     let (code, text) = refused(setting("base.url", "nowhere"));
     assert!(code == "PLG-010" && text.contains("address"), "{text}");
     let (code, text) = refused(with(&app, "pai", bearer(CANARY)));
@@ -385,12 +516,29 @@ async fn a_target_says_at_once_what_is_missing_or_wrong() {
     assert!(code == "PLG-011" && text.contains("takes value"), "{text}");
     let (code, _) = refused(with(&app, "api", bearer("canary\nline")));
     assert_eq!(code, "PLG-011");
-    let missing = TargetOptions { ca_file: Some("/nowhere/ca.pem".into()), ..on(&app) };
+    let missing = TargetOptions {
+        ca_file: Some("/nowhere/ca.pem".into()),
+        ..on(&app)
+    };
     assert_eq!(refused(missing).0, "NET-007");
-    let too_much = muster_host::CallLimits { memory_bytes: 1 << 40, ..muster_host::CallLimits::default() };
-    assert_eq!(refused(TargetOptions { limits: too_much, ..on(&app) }).0, "PLG-012");
+    let too_much = muster_host::CallLimits {
+        memory_bytes: 1 << 40,
+        ..muster_host::CallLimits::default()
+    };
+    assert_eq!(
+        refused(TargetOptions {
+            limits: too_much,
+            ..on(&app)
+        })
+        .0,
+        "PLG-012"
+    );
     assert!(matches!(
-        Target::new(&host, Arc::new(muster_host::Slot::new(plugin)), setting("colour", "red")),
+        Target::new(
+            &host,
+            Arc::new(muster_host::Slot::new(plugin)),
+            setting("colour", "red")
+        ),
         Ok(_) | Err(TargetError::Limit { .. })
     ));
 }

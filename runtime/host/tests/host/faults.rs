@@ -1,14 +1,26 @@
 //! A guest that fails is a clear text about one call, and nothing else.
 use std::time::{Duration, Instant};
 
+use crate::support::{App, change, failed, host, lonely, on, target, tell};
 use muster_host::{CallLimits, TargetOptions};
 use serde_json::json;
-use crate::support::{App, change, failed, host, lonely, on, target, tell};
 
 /// A target whose guests are stopped soon.
 async fn strict(host: &muster_host::Host) -> muster_host::Target {
-    let limits = CallLimits { cpu: Duration::from_millis(200), time: Duration::from_secs(20), ..CallLimits::default() };
-    target(host, TargetOptions { name: "strict".to_owned(), limits, ..TargetOptions::default() }).await
+    let limits = CallLimits {
+        cpu: Duration::from_millis(200),
+        time: Duration::from_secs(20),
+        ..CallLimits::default()
+    };
+    target(
+        host,
+        TargetOptions {
+            name: "strict".to_owned(),
+            limits,
+            ..TargetOptions::default()
+        },
+    )
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -24,8 +36,12 @@ async fn every_bad_deed_is_a_clear_text_and_the_next_call_is_fine() {
     ] {
         let (text, sent) = failed(tell(&target, json!({ "do": deed })).await.unwrap_err());
         // An overflow of the guest's own stack looks like an access outside of its memory.
-        let is_said = text.contains(says) || (deed == "stack" && text.contains("outside of its memory"));
-        assert!(is_said && text.contains("PLG-03") && !sent, "{deed}: {text}");
+        let is_said =
+            text.contains(says) || (deed == "stack" && text.contains("outside of its memory"));
+        assert!(
+            is_said && text.contains("PLG-03") && !sent,
+            "{deed}: {text}"
+        );
         tell(&target, json!({ "do": "nothing" })).await.unwrap();
     }
 }
@@ -43,8 +59,15 @@ async fn an_answer_that_breaks_the_contract_is_refused_whole() {
         ("large", "16384 KiB"),
         ("many", "PLG-03"),
     ] {
-        let (text, _) = failed(tell(&target, json!({ "do": "lie", "how": how })).await.unwrap_err());
-        assert!(text.contains(says) && text.contains("PLG-03"), "{how}: {text}");
+        let (text, _) = failed(
+            tell(&target, json!({ "do": "lie", "how": how }))
+                .await
+                .unwrap_err(),
+        );
+        assert!(
+            text.contains(says) && text.contains("PLG-03"),
+            "{how}: {text}"
+        );
     }
 }
 
@@ -64,8 +87,20 @@ async fn a_second_target_goes_on_while_guests_of_the_first_loop() {
     };
     let alone = pace(100).await;
 
-    let limits = CallLimits { cpu: Duration::from_secs(30), time: Duration::from_secs(30), ..CallLimits::default() };
-    let busy = target(&host, TargetOptions { name: "busy".to_owned(), limits, ..TargetOptions::default() }).await;
+    let limits = CallLimits {
+        cpu: Duration::from_secs(30),
+        time: Duration::from_secs(30),
+        ..CallLimits::default()
+    };
+    let busy = target(
+        &host,
+        TargetOptions {
+            name: "busy".to_owned(),
+            limits,
+            ..TargetOptions::default()
+        },
+    )
+    .await;
     let busy = std::sync::Arc::new(busy);
     let loops: Vec<_> = (0..4)
         .map(|_| {
@@ -74,24 +109,35 @@ async fn a_second_target_goes_on_while_guests_of_the_first_loop() {
         })
         .collect();
     let beside = pace(100).await;
-    assert!(loops.iter().all(|looping| !looping.is_finished()), "the guests should still be looping");
+    assert!(
+        loops.iter().all(|looping| !looping.is_finished()),
+        "the guests should still be looping"
+    );
     for looping in loops {
         looping.abort();
     }
     // The pace itself is the machine's; starving would be a matter of seconds a call.
     println!("alone {alone:?} a call, beside four looping guests {beside:?}");
-    assert!(beside < Duration::from_millis(60).max(alone * 10), "alone {alone:?}, beside {beside:?}");
+    assert!(
+        beside < Duration::from_millis(60).max(alone * 10),
+        "alone {alone:?}, beside {beside:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_guest_that_waits_too_long_is_ended() {
     let host = host();
     let app = App::start(|_| panic!("the app breaks off")).await;
-    let limits = CallLimits { time: Duration::from_millis(300), ..CallLimits::default() };
+    let limits = CallLimits {
+        time: Duration::from_millis(300),
+        ..CallLimits::default()
+    };
     let slow = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", slow.local_addr().unwrap());
     let mut options = TargetOptions { limits, ..on(&app) };
-    options.hosts.push(url.trim_end_matches('/').parse().unwrap());
+    options
+        .hosts
+        .push(url.trim_end_matches('/').parse().unwrap());
     let target = target(&host, options).await;
     let began = Instant::now();
     let shown = tell(&target, json!({ "do": "send", "url": url })).await;
@@ -101,7 +147,10 @@ async fn a_guest_that_waits_too_long_is_ended() {
         Ok(shown) => assert!(shown["no-reply"].is_string(), "{shown}"),
         Err(problem) => {
             let (text, sent) = failed(problem);
-            assert!(text.contains("did not answer within 300 ms") && sent, "{text}");
+            assert!(
+                text.contains("did not answer within 300 ms") && sent,
+                "{text}"
+            );
         }
     }
 }
@@ -117,14 +166,22 @@ async fn a_guest_that_fails_after_its_request_left_says_so() {
     assert_eq!(app.asked().len(), 1);
     let nowhere = json!({ "method": "POST", "url": "https://elsewhere.example/", "then": "panic" });
     let problem = change(&target, nowhere, 2).await.unwrap_err();
-    assert!(matches!(&problem, muster_core::connector::Problem::Denied(text) if text.contains("NET-001")), "{problem:?}");
+    assert!(
+        matches!(&problem, muster_core::connector::Problem::Denied(text) if text.contains("NET-001")),
+        "{problem:?}"
+    );
 }
 
 #[tokio::test]
 async fn remarks_are_bounded_and_do_not_stop_a_call() {
     let host = host();
     let target = lonely(&host).await;
-    tell(&target, json!({ "do": "log", "times": 1000, "text": "x".repeat(1000) })).await.unwrap();
+    tell(
+        &target,
+        json!({ "do": "log", "times": 1000, "text": "x".repeat(1000) }),
+    )
+    .await
+    .unwrap();
 }
 
 #[tokio::test]

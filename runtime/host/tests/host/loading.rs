@@ -14,8 +14,9 @@ fn renamed(from: &str, to: &str) -> Vec<u8> {
     let mut component = bytes("puppet");
     let mut at = 0;
     let mut count = 0;
-    while let Some(found) =
-        component[at..].windows(from.len()).position(|window| window == from.as_bytes())
+    while let Some(found) = component[at..]
+        .windows(from.len())
+        .position(|window| window == from.as_bytes())
     {
         at += found;
         component[at..at + to.len()].copy_from_slice(to.as_bytes());
@@ -43,19 +44,36 @@ async fn what_is_no_plugin_is_refused_with_a_sentence() {
     assert!(error.to_string().contains("not a connector"), "{error}");
     let error = host().load("/nowhere/at/all.wasm").await.unwrap_err();
     assert_eq!(error.code(), "PLG-001");
-    let error = refused(vec![0; usize::try_from(muster_host::FILE_BYTES_MAX).unwrap() + 1]).await;
+    let error = refused(vec![
+        0;
+        usize::try_from(muster_host::FILE_BYTES_MAX).unwrap()
+            + 1
+    ])
+    .await;
     assert_eq!(error.code(), "PLG-008");
 }
 
 #[tokio::test]
 async fn an_unknown_import_is_named() {
-    let component = renamed("muster:connector/secrets@0.1.0", "evil-corp:devices/files-x@0.1.0".get(..30).unwrap());
+    let component = renamed(
+        "muster:connector/secrets@0.1.0",
+        "evil-corp:devices/files-x@0.1.0".get(..30).unwrap(),
+    );
     let error = refused(component).await;
     assert_eq!(error.code(), "PLG-003");
-    assert!(error.to_string().contains("evil-corp:devices/files-x@0.1."), "{error}");
-    let component = renamed("muster:connector/secrets@0.1.0", "wasi:http/outgoing-http@0.2.10");
+    assert!(
+        error.to_string().contains("evil-corp:devices/files-x@0.1."),
+        "{error}"
+    );
+    let component = renamed(
+        "muster:connector/secrets@0.1.0",
+        "wasi:http/outgoing-http@0.2.10",
+    );
     let error = refused(component).await;
-    assert!(error.to_string().contains("muster:connector/http"), "{error}");
+    assert!(
+        error.to_string().contains("muster:connector/http"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -63,25 +81,42 @@ async fn another_contract_is_refused_by_what_was_built_against_what() {
     let error = refused(renamed("@0.1.0", "@0.2.0")).await;
     assert_eq!(error.code(), "PLG-004");
     let text = error.to_string();
-    assert!(text.contains("@0.2.0") && text.contains("offers 0.1.0"), "{text}");
-    let error = refused(renamed("muster:connector/secrets@0.1.0", "muster:connector/vaultsx@0.1.0")).await;
+    assert!(
+        text.contains("@0.2.0") && text.contains("offers 0.1.0"),
+        "{text}"
+    );
+    let error = refused(renamed(
+        "muster:connector/secrets@0.1.0",
+        "muster:connector/vaultsx@0.1.0",
+    ))
+    .await;
     assert!(error.to_string().contains("vaultsx"), "{error}");
 }
 
 #[tokio::test]
 async fn a_later_version_of_the_same_track_loads() {
-    host().load_bytes(renamed("@0.1.0", "@0.1.9")).await.unwrap();
+    host()
+        .load_bytes(renamed("@0.1.0", "@0.1.9"))
+        .await
+        .unwrap();
 }
 
 fn host_with(cache: &Path) -> Host {
-    Host::new(HostOptions { cache: Some(cache.to_owned()), ..HostOptions::default() }).unwrap()
+    Host::new(HostOptions {
+        cache: Some(cache.to_owned()),
+        ..HostOptions::default()
+    })
+    .unwrap()
 }
 
 fn entries(cache: &Path) -> Vec<std::path::PathBuf> {
     let mut entries: Vec<_> = fs::read_dir(cache)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "cwasm"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "cwasm")
+        })
         .collect();
     entries.sort();
     entries
@@ -106,9 +141,20 @@ async fn a_forged_cache_file_is_not_used() {
     let middle = changed.len() / 2;
     changed[middle] ^= 1;
     let host = host_with(&cache);
-    host.load_bytes(crate::support::another_version(bytes("puppet"), 9)).await.unwrap();
-    let other = entries(&cache).into_iter().find(|path| *path != entry).unwrap();
-    for forged in [foreign, changed, good[..good.len() - 1].to_vec(), b"x".to_vec(), fs::read(other).unwrap()] {
+    host.load_bytes(crate::support::another_version(bytes("puppet"), 9))
+        .await
+        .unwrap();
+    let other = entries(&cache)
+        .into_iter()
+        .find(|path| *path != entry)
+        .unwrap();
+    for forged in [
+        foreign,
+        changed,
+        good[..good.len() - 1].to_vec(),
+        b"x".to_vec(),
+        fs::read(other).unwrap(),
+    ] {
         fs::write(&entry, &forged).unwrap();
         let loaded = host_with(&cache).load(guest("puppet")).await.unwrap();
         assert_eq!(loaded.digest(), plugin.digest());
@@ -140,7 +186,10 @@ async fn a_cache_that_cannot_be_used_is_said_when_the_host_is_set_up() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "x").unwrap();
-    let Err(error) = Host::new(HostOptions { cache: Some(file), ..HostOptions::default() }) else {
+    let Err(error) = Host::new(HostOptions {
+        cache: Some(file),
+        ..HostOptions::default()
+    }) else {
         panic!("a file is no folder");
     };
     assert_eq!(error.code(), "PLG-021");

@@ -14,11 +14,21 @@ use crate::support::{App, change, host, json_answer, lonely, on, target, tell};
 async fn a_server_that_is_not_granted_is_denied_with_the_line_that_would_grant_it() {
     let host = host();
     let target = lonely(&host).await;
-    let shown =
-        tell(&target, json!({ "do": "send", "url": "https://api.example.com/v1/x" })).await.unwrap();
+    let shown = tell(
+        &target,
+        json!({ "do": "send", "url": "https://api.example.com/v1/x" }),
+    )
+    .await
+    .unwrap();
     let text = shown["denied"].as_str().unwrap();
-    assert!(text.contains("NET-001") && text.contains("[target.lonely]"), "{text}");
-    assert!(text.contains(r#"hosts = ["https://api.example.com"]"#), "{text}");
+    assert!(
+        text.contains("NET-001") && text.contains("[target.lonely]"),
+        "{text}"
+    );
+    assert!(
+        text.contains(r#"hosts = ["https://api.example.com"]"#),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -27,7 +37,9 @@ async fn a_lookalike_of_a_granted_server_is_denied() {
     let app = App::echo().await;
     let target = target(&host, on(&app)).await;
     let port = app.port();
-    let good = tell(&target, json!({ "do": "send", "url": app.url("/") })).await.unwrap();
+    let good = tell(&target, json!({ "do": "send", "url": app.url("/") }))
+        .await
+        .unwrap();
     assert_eq!(good["status"], 200);
     for url in [
         format!("http://127.0.0.1.evil.com:{port}/"),
@@ -41,7 +53,9 @@ async fn a_lookalike_of_a_granted_server_is_denied() {
         "file:///etc/passwd".to_owned(),
         "not an address".to_owned(),
     ] {
-        let shown = tell(&target, json!({ "do": "send", "url": url })).await.unwrap();
+        let shown = tell(&target, json!({ "do": "send", "url": url }))
+            .await
+            .unwrap();
         assert!(shown["denied"].is_string(), "{url}: {shown}");
     }
     assert_eq!(app.asked().len(), 1);
@@ -59,13 +73,30 @@ async fn an_address_inside_is_refused_even_under_a_granted_name() {
             ..on(&app)
         };
         let target = target(&host, options).await;
-        let shown =
-            tell(&target, json!({ "do": "send", "url": format!("{granted}/") })).await.unwrap();
-        let text = shown["denied"].as_str().unwrap_or_else(|| panic!("{server}: {shown}"));
-        assert!(text.contains("NET-002") && text.contains("this machine itself"), "{text}");
-        assert!(text.contains(&format!("allow_private = [\"{server}\"]")), "{text}");
-        let problem = change(&target, json!({ "url": format!("{granted}/") }), 1).await.unwrap_err();
-        assert!(matches!(&problem, Problem::Denied(text) if text.contains("NET-002")), "{problem:?}");
+        let shown = tell(
+            &target,
+            json!({ "do": "send", "url": format!("{granted}/") }),
+        )
+        .await
+        .unwrap();
+        let text = shown["denied"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{server}: {shown}"));
+        assert!(
+            text.contains("NET-002") && text.contains("this machine itself"),
+            "{text}"
+        );
+        assert!(
+            text.contains(&format!("allow_private = [\"{server}\"]")),
+            "{text}"
+        );
+        let problem = change(&target, json!({ "url": format!("{granted}/") }), 1)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(&problem, Problem::Denied(text) if text.contains("NET-002")),
+            "{problem:?}"
+        );
     }
     assert!(app.asked().is_empty());
 }
@@ -81,7 +112,12 @@ async fn a_name_that_leads_inside_is_reached_when_it_was_granted() {
         ..on(&app)
     };
     let target = target(&host, options).await;
-    let shown = tell(&target, json!({ "do": "send", "url": format!("{granted}/") })).await.unwrap();
+    let shown = tell(
+        &target,
+        json!({ "do": "send", "url": format!("{granted}/") }),
+    )
+    .await
+    .unwrap();
     assert_eq!(shown["status"], 200);
 }
 
@@ -99,7 +135,9 @@ async fn a_redirect_is_not_followed() {
     })
     .await;
     let target = target(&host, on(&app)).await;
-    let shown = tell(&target, json!({ "do": "send", "url": app.url("/") })).await.unwrap();
+    let shown = tell(&target, json!({ "do": "send", "url": app.url("/") }))
+        .await
+        .unwrap();
     assert_eq!(shown["status"], 302);
     assert!(elsewhere.asked().is_empty());
 }
@@ -109,10 +147,19 @@ async fn headers_of_the_host_and_odd_methods_are_refused() {
     let host = host();
     let app = App::echo().await;
     let target = target(&host, on(&app)).await;
-    for header in ["Host", "content-length", "Transfer-Encoding", "connection", "bad header"] {
+    for header in [
+        "Host",
+        "content-length",
+        "Transfer-Encoding",
+        "connection",
+        "bad header",
+    ] {
         let what = json!({ "do": "send", "url": app.url("/"), "headers": { header: "x" } });
         let shown = tell(&target, what).await.unwrap();
-        assert!(shown["denied"].as_str().unwrap().contains("NET-003"), "{header}: {shown}");
+        assert!(
+            shown["denied"].as_str().unwrap().contains("NET-003"),
+            "{header}: {shown}"
+        );
     }
     for method in ["CONNECT", "TRACE", "get", ""] {
         let what = json!({ "do": "send", "url": app.url("/"), "method": method });
@@ -132,13 +179,28 @@ async fn bodies_are_bounded_both_ways() {
         _ => json_answer(200, &json!({})),
     })
     .await;
-    let limits = CallLimits { request_bytes: 1000, reply_bytes: 2048, ..CallLimits::default() };
+    let limits = CallLimits {
+        request_bytes: 1000,
+        reply_bytes: 2048,
+        ..CallLimits::default()
+    };
     let target = target(&host, TargetOptions { limits, ..on(&app) }).await;
-    let large = tell(&target, json!({ "do": "send", "url": app.url("/large") })).await.unwrap();
-    assert!(large["too-large"].as_str().unwrap().contains("NET-005"), "{large}");
-    let ask = |bytes: u32| json!({ "do": "send", "method": "POST", "url": app.url("/"), "bytes": bytes });
+    let large = tell(&target, json!({ "do": "send", "url": app.url("/large") }))
+        .await
+        .unwrap();
+    assert!(
+        large["too-large"].as_str().unwrap().contains("NET-005"),
+        "{large}"
+    );
+    let ask =
+        |bytes: u32| json!({ "do": "send", "method": "POST", "url": app.url("/"), "bytes": bytes });
     assert_eq!(tell(&target, ask(1000)).await.unwrap()["status"], 200);
-    assert!(tell(&target, ask(1001)).await.unwrap()["denied"].as_str().unwrap().contains("NET-005"));
+    assert!(
+        tell(&target, ask(1001)).await.unwrap()["denied"]
+            .as_str()
+            .unwrap()
+            .contains("NET-005")
+    );
     assert_eq!(app.asked().len(), 2);
 }
 
@@ -146,15 +208,28 @@ async fn bodies_are_bounded_both_ways() {
 async fn a_call_has_a_number_of_requests_and_a_bucket_has_a_budget() {
     let host = host();
     let app = App::echo().await;
-    let limits = CallLimits { requests: 3, time: Duration::from_secs(5), ..CallLimits::default() };
+    let limits = CallLimits {
+        requests: 3,
+        time: Duration::from_secs(5),
+        ..CallLimits::default()
+    };
     let target = target(&host, TargetOptions { limits, ..on(&app) }).await;
     let often = json!({ "do": "send-often", "times": 4, "url": app.url("/") });
     let shown = tell(&target, often).await.unwrap();
-    assert!(shown["spent"].as_str().unwrap().contains("NET-006"), "{shown}");
+    assert!(
+        shown["spent"].as_str().unwrap().contains("NET-006"),
+        "{shown}"
+    );
     assert_eq!(app.asked().len(), 3);
     let slow = json!({ "do": "send-often", "times": 2, "url": app.url("/"), "bucket": "slow" });
     let shown = tell(&target, slow).await.unwrap();
-    assert!(shown["spent"].as_str().unwrap().contains("1 requests a minute"), "{shown}");
+    assert!(
+        shown["spent"]
+            .as_str()
+            .unwrap()
+            .contains("1 requests a minute"),
+        "{shown}"
+    );
     assert_eq!(app.asked().len(), 4);
 }
 
@@ -177,14 +252,30 @@ async fn not_sent_and_sent_without_a_reply_are_told_apart() {
     });
     let mut options = on(&app);
     for address in [nobody, takes] {
-        options.hosts.push(HostPattern::parse(&format!("http://{address}")).unwrap());
+        options
+            .hosts
+            .push(HostPattern::parse(&format!("http://{address}")).unwrap());
     }
     let target = target(&host, options).await;
-    let problem =
-        change(&target, json!({ "method": "POST", "url": format!("http://{nobody}/") }), 1).await;
-    assert!(matches!(&problem, Err(Problem::Transient { .. })), "{problem:?}");
-    let problem =
-        change(&target, json!({ "method": "POST", "url": format!("http://{takes}/") }), 2).await;
-    assert!(matches!(&problem, Err(Problem::OutcomeUnknown(_))), "{problem:?}");
+    let problem = change(
+        &target,
+        json!({ "method": "POST", "url": format!("http://{nobody}/") }),
+        1,
+    )
+    .await;
+    assert!(
+        matches!(&problem, Err(Problem::Transient { .. })),
+        "{problem:?}"
+    );
+    let problem = change(
+        &target,
+        json!({ "method": "POST", "url": format!("http://{takes}/") }),
+        2,
+    )
+    .await;
+    assert!(
+        matches!(&problem, Err(Problem::OutcomeUnknown(_))),
+        "{problem:?}"
+    );
     taking.abort();
 }

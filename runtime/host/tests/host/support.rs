@@ -11,19 +11,30 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use muster_core::connector::{AccountState, CallContext, Change, ObjectRef, Outcome, Problem, Scalar};
+use muster_core::connector::{
+    AccountState, CallContext, Change, ObjectRef, Outcome, Problem, Scalar,
+};
 use muster_core::id::{OperationId, PlanId};
-use muster_host::{Host, HostOptions, HostPattern, Plugin, PrivateAccess, Slot, Target, TargetOptions};
+use muster_host::{
+    Host, HostOptions, HostPattern, Plugin, PrivateAccess, Slot, Target, TargetOptions,
+};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 /// The file of a guest of the tests.
 pub(crate) fn guest(name: &str) -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    #[expect(clippy::disallowed_methods, reason = "where the plugins are is the environment's to say")]
-    let plugins = std::env::var("MUSTER_PLUGINS_DIR").map_or(workspace.join("target/plugins"), PathBuf::from);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "where the plugins are is the environment's to say"
+    )]
+    let plugins =
+        std::env::var("MUSTER_PLUGINS_DIR").map_or(workspace.join("target/plugins"), PathBuf::from);
     let path = plugins.join("test").join(format!("{name}.wasm"));
-    assert!(path.exists(), "there is no {name}.wasm: run `cargo xtask plugins` first");
+    assert!(
+        path.exists(),
+        "there is no {name}.wasm: run `cargo xtask plugins` first"
+    );
     path
 }
 
@@ -35,7 +46,11 @@ pub(crate) fn bytes(name: &str) -> Vec<u8> {
 /// A host that keeps compiled guests between the tests.
 pub(crate) fn host() -> Host {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
-    Host::new(HostOptions { cache: Some(cache), ..HostOptions::default() }).unwrap()
+    Host::new(HostOptions {
+        cache: Some(cache),
+        ..HostOptions::default()
+    })
+    .unwrap()
 }
 
 /// The same component with another digest: a custom section more, which means nothing.
@@ -62,12 +77,22 @@ pub(crate) async fn target(host: &Host, options: TargetOptions) -> Target {
 
 /// A target with the puppet that may reach nothing.
 pub(crate) async fn lonely(host: &Host) -> Target {
-    target(host, TargetOptions { name: "lonely".to_owned(), ..TargetOptions::default() }).await
+    target(
+        host,
+        TargetOptions {
+            name: "lonely".to_owned(),
+            ..TargetOptions::default()
+        },
+    )
+    .await
 }
 
 /// Has the puppet do something, and gives what it shows.
 pub(crate) async fn tell(target: &Target, what: Value) -> Result<Value, Problem> {
-    let account = target.read_account(&object(&what)).await?.expect("the puppet always answers");
+    let account = target
+        .read_account(&object(&what))
+        .await?
+        .expect("the puppet always answers");
     let shown = match account.attributes.get("shown").map(Vec::as_slice) {
         Some([Scalar::Text(text)]) => text.clone(),
         _ => "null".to_owned(),
@@ -94,8 +119,15 @@ pub(crate) fn object(what: &Value) -> ObjectRef {
 
 /// The context of an operation.
 pub(crate) fn context(number: u32) -> CallContext {
-    let operation = OperationId { plan: PlanId(1), number };
-    CallContext { operation, attempt: 1, reason: "a test".to_owned() }
+    let operation = OperationId {
+        plan: PlanId(1),
+        number,
+    };
+    CallContext {
+        operation,
+        attempt: 1,
+        reason: "a test".to_owned(),
+    }
 }
 
 /// The text of a failed plugin.
@@ -117,7 +149,10 @@ pub(crate) struct Asked {
 
 impl Asked {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// A field of a form.
@@ -159,19 +194,30 @@ impl App {
                         }
                     });
                     // A client that goes away in the middle is part of some tests.
-                    drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+                    drop(
+                        hyper::server::conn::http1::Builder::new()
+                            .serve_connection(TokioIo::new(stream), service)
+                            .await,
+                    );
                 });
             }
         });
-        Self { address, asked, accepting }
+        Self {
+            address,
+            asked,
+            accepting,
+        }
     }
 
     /// An app that says who asked it.
     pub(crate) async fn echo() -> Self {
         Self::start(|asked| {
-            json_answer(200, &json!({
-                "path": asked.path, "headers": asked.headers, "body": asked.body,
-            }))
+            json_answer(
+                200,
+                &json!({
+                    "path": asked.path, "headers": asked.headers, "body": asked.body,
+                }),
+            )
         })
         .await
     }
@@ -202,7 +248,11 @@ impl Drop for App {
 
 async fn asked_of(request: http::Request<Incoming>) -> Asked {
     let (head, body) = request.into_parts();
-    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let body = body
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
     Asked {
         method: head.method.to_string(),
         path: head.uri.to_string(),

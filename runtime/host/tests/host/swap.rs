@@ -14,14 +14,21 @@ async fn two_hundred_swaps_fail_and_double_nothing() {
     let host = host();
     let app = App::echo().await;
     let old = host.load_bytes(bytes("puppet")).await.unwrap();
-    let new = host.load_bytes(another_version(bytes("puppet"), 2)).await.unwrap();
+    let new = host
+        .load_bytes(another_version(bytes("puppet"), 2))
+        .await
+        .unwrap();
     assert_ne!(old.digest(), new.digest());
     let slot = Arc::new(Slot::new(Arc::clone(&old)));
     let target = Arc::new(Target::new(&host, Arc::clone(&slot), on(&app)).unwrap());
-    let (stop, numbers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(1)));
+    let (stop, numbers) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicU32::new(1)),
+    );
     let workers: Vec<_> = (0..4)
         .map(|_| {
-            let (target, stop, numbers) = (Arc::clone(&target), Arc::clone(&stop), Arc::clone(&numbers));
+            let (target, stop, numbers) =
+                (Arc::clone(&target), Arc::clone(&stop), Arc::clone(&numbers));
             let url = app.url("/change");
             tokio::spawn(async move {
                 let mut done = 0_u32;
@@ -57,7 +64,9 @@ async fn two_hundred_swaps_fail_and_double_nothing() {
     }
     let mut times = BTreeMap::<String, u32>::new();
     for asked in app.asked() {
-        *times.entry(asked.header("x-operation").unwrap().to_owned()).or_default() += 1;
+        *times
+            .entry(asked.header("x-operation").unwrap().to_owned())
+            .or_default() += 1;
     }
     assert!(done >= 200);
     assert_eq!(u32::try_from(times.len()).unwrap(), done);
@@ -72,10 +81,15 @@ async fn a_file_that_does_not_load_leaves_the_old_version_serving() {
     let slot = Arc::new(Slot::new(Arc::clone(&old)));
     let target = Target::new(&host, Arc::clone(&slot), on(&app)).unwrap();
     let half = bytes("puppet");
-    let error = host.load_bytes(half[..half.len() / 2].to_vec()).await.unwrap_err();
+    let error = host
+        .load_bytes(half[..half.len() / 2].to_vec())
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), "PLG-002", "{error}");
     assert_eq!(slot.current().digest(), old.digest());
-    change(&target, json!({ "method": "POST", "url": app.url("/") }), 1).await.unwrap();
+    change(&target, json!({ "method": "POST", "url": app.url("/") }), 1)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -89,22 +103,35 @@ async fn a_call_in_flight_keeps_its_version() {
     let app = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut bytes = [0; 1024];
-        tokio::io::AsyncReadExt::read(&mut stream, &mut bytes).await.unwrap();
-        arrived.send(()).await.unwrap();
-        opened.notified().await;
-        tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        tokio::io::AsyncReadExt::read(&mut stream, &mut bytes)
             .await
             .unwrap();
+        arrived.send(()).await.unwrap();
+        opened.notified().await;
+        tokio::io::AsyncWriteExt::write_all(
+            &mut stream,
+            b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+        )
+        .await
+        .unwrap();
     });
     let old = host.load_bytes(bytes("puppet")).await.unwrap();
-    let new = host.load_bytes(another_version(bytes("puppet"), 2)).await.unwrap();
+    let new = host
+        .load_bytes(another_version(bytes("puppet"), 2))
+        .await
+        .unwrap();
     let slot = Arc::new(Slot::new(Arc::clone(&old)));
     let echo = App::echo().await;
     let mut options = on(&echo);
-    options.hosts.push(url.trim_end_matches('/').parse().unwrap());
+    options
+        .hosts
+        .push(url.trim_end_matches('/').parse().unwrap());
     let target = Arc::new(Target::new(&host, Arc::clone(&slot), options).unwrap());
     let calling = Arc::clone(&target);
-    let call = tokio::spawn(async move { change(&calling, json!({ "method": "POST", "url": url }), 1).await });
+    let call =
+        tokio::spawn(
+            async move { change(&calling, json!({ "method": "POST", "url": url }), 1).await },
+        );
     has_arrived.recv().await.unwrap();
     drop(slot.swap(new));
     // The old version is held by the call, and by this test.

@@ -30,18 +30,30 @@ impl Connector for Puppet {
             EntitlementKind::new("group", "Group", EntitlementCategory::Membership)
                 .containers(ContainerRule::MustMatch),
         );
-        descriptor.settings.push(Setting::with_default("colour", "text", "blue", "A colour."));
-        descriptor.settings.push(Setting::optional("base.url", "url", "An address."));
+        descriptor
+            .settings
+            .push(Setting::with_default("colour", "text", "blue", "A colour."));
+        descriptor
+            .settings
+            .push(Setting::optional("base.url", "url", "An address."));
         let slots: [(&str, &[&str]); 3] = [
             (
                 "api",
-                &["bearer", "basic", "header", "oauth2-client-credentials", "jwt-bearer"],
+                &[
+                    "bearer",
+                    "basic",
+                    "header",
+                    "oauth2-client-credentials",
+                    "jwt-bearer",
+                ],
             ),
             ("password", &["value"]),
             ("hook", &["signing-key"]),
         ];
         for (name, schemes) in slots {
-            descriptor.secret_slots.push(SecretSlot::optional(name, schemes, "For the tests."));
+            descriptor
+                .secret_slots
+                .push(SecretSlot::optional(name, schemes, "For the tests."));
         }
         descriptor.rate_buckets.push(RateBucket {
             name: "slow".to_owned(),
@@ -57,14 +69,23 @@ impl Connector for Puppet {
 }
 
 impl Accounts for Puppet {
-    fn list_accounts(&self, host: &dyn Host, kind: &str, page: &PageRequest) -> Result<Page<Account>> {
+    fn list_accounts(
+        &self,
+        host: &dyn Host,
+        kind: &str,
+        page: &PageRequest,
+    ) -> Result<Page<Account>> {
         let from = page.offset()?;
         let seen = host.scratch_get("pages").map_or(0, |bytes| bytes.len());
-        host.scratch_set("pages", &vec![0; seen + 1]).map_err(Problem::PluginDefect)?;
+        host.scratch_set("pages", &vec![0; seen + 1])
+            .map_err(Problem::PluginDefect)?;
         let to = from.saturating_add(page.limit).min(PEOPLE);
         let people = (from..to).map(|number| {
-            Account::new(ObjectRef::new(kind, number.to_string()), AccountState::Active)
-                .correlated_by("pages-before", seen.to_string())
+            Account::new(
+                ObjectRef::new(kind, number.to_string()),
+                AccountState::Active,
+            )
+            .correlated_by("pages-before", seen.to_string())
         });
         let next = (to < PEOPLE).then(|| to.to_string());
         let page = Page::of(people.collect::<Vec<_>>()).of_total(Some(PEOPLE));
@@ -77,14 +98,24 @@ impl Accounts for Puppet {
         do_as_told(host, &said, account).map(Some)
     }
 
-    fn find_accounts(&self, _: &dyn Host, _: &str, keys: &[(String, String)]) -> Result<Vec<Account>> {
+    fn find_accounts(
+        &self,
+        _: &dyn Host,
+        _: &str,
+        keys: &[(String, String)],
+    ) -> Result<Vec<Account>> {
         let found = keys.iter().map(|(_, value)| {
             Account::new(ObjectRef::new("user", value.clone()), AccountState::Active)
         });
         Ok(found.collect())
     }
 
-    fn ensure_account(&self, host: &dyn Host, ctx: &OpContext, desired: &DesiredAccount) -> Result<Outcome> {
+    fn ensure_account(
+        &self,
+        host: &dyn Host,
+        ctx: &OpContext,
+        desired: &DesiredAccount,
+    ) -> Result<Outcome> {
         let Some(slot) = &desired.password_slot else {
             return Ok(Outcome::adopted(Account::new(
                 ObjectRef::new("user", "1"),
@@ -111,13 +142,24 @@ impl Accounts for Puppet {
         change(host, &said)
     }
 
-    fn ensure_absent(&self, _: &dyn Host, _: &OpContext, _: &ObjectRef, _: &LeavePlan) -> Result<Outcome> {
+    fn ensure_absent(
+        &self,
+        _: &dyn Host,
+        _: &OpContext,
+        _: &ObjectRef,
+        _: &LeavePlan,
+    ) -> Result<Outcome> {
         Ok(Outcome::pending("handle", 5))
     }
 }
 
 impl Entitlements for Puppet {
-    fn list_entitlements(&self, _: &dyn Host, _: &str, _: &PageRequest) -> Result<Page<Entitlement>> {
+    fn list_entitlements(
+        &self,
+        _: &dyn Host,
+        _: &str,
+        _: &PageRequest,
+    ) -> Result<Page<Entitlement>> {
         Ok(Page::of(Vec::new()).last())
     }
 }
@@ -150,11 +192,16 @@ fn change(host: &dyn Host, said: &Value) -> Result<Outcome> {
     }
     match sent {
         Ok(response) if response.status < 300 => Ok(Outcome::done()),
-        Ok(response) => Err(Problem::RemoteDefect(format!("it answered {}", response.status))),
+        Ok(response) => Err(Problem::RemoteDefect(format!(
+            "it answered {}",
+            response.status
+        ))),
         Err(HttpFault::DeniedByPolicy(text)) => Err(Problem::forbidden(["network:app"], text)),
         Err(HttpFault::NotSent(text)) => Err(Problem::transient(text)),
         Err(HttpFault::BudgetSpent(text)) => Err(Problem::rate_limited(None, text)),
-        Err(HttpFault::SentNoReply(text) | HttpFault::TooLarge(text)) => Err(Problem::OutcomeUnknown(text)),
+        Err(HttpFault::SentNoReply(text) | HttpFault::TooLarge(text)) => {
+            Err(Problem::OutcomeUnknown(text))
+        }
     }
 }
 
@@ -189,7 +236,11 @@ fn do_as_told(host: &dyn Host, said: &Value, account: Account) -> Result<Account
         }),
         "log" => {
             for number in 0..said["times"].as_u64().unwrap_or(1) {
-                host.log(LogLevel::Warn, &text("text"), &[("number", &number.to_string())]);
+                host.log(
+                    LogLevel::Warn,
+                    &text("text"),
+                    &[("number", &number.to_string())],
+                );
             }
             Value::Null
         }
@@ -218,7 +269,9 @@ fn request(said: &Value) -> Request {
         },
         credential: text("credential"),
         bucket: text("bucket"),
-        timeout_ms: said["timeout"].as_u64().and_then(|ms| u32::try_from(ms).ok()),
+        timeout_ms: said["timeout"]
+            .as_u64()
+            .and_then(|ms| u32::try_from(ms).ok()),
         seal: text("seal").into_iter().collect(),
         extra: Vec::new(),
     }
@@ -254,7 +307,11 @@ fn lie(how: &str, mut account: Account) -> Account {
         "another" => account.key.id = "another".to_owned(),
         "empty-id" => account.key.id = String::new(),
         "twice" => {
-            account = with(with(account, "a", Scalar::Boolean(true)), "a", Scalar::Boolean(false));
+            account = with(
+                with(account, "a", Scalar::Boolean(true)),
+                "a",
+                Scalar::Boolean(false),
+            );
         }
         "not-a-number" => account = with(account, "a", Scalar::Number(f64::NAN)),
         "not-a-day" => account = with(account, "a", Scalar::Day("22.11.2026".to_owned())),
@@ -295,7 +352,11 @@ fn deed(what: &str) {
 
 fn deeper(depth: u64) -> u64 {
     let space = std::hint::black_box([depth; 64]);
-    if depth == 0 { 0 } else { deeper(depth + 1) + space[1] }
+    if depth == 0 {
+        0
+    } else {
+        deeper(depth + 1) + space[1]
+    }
 }
 
 muster_sdk::export!(Puppet: Accounts, Entitlements, Grants);
