@@ -11,6 +11,7 @@ use crate::server::engine::LIST_LIMIT_MAX;
 
 /// How much to list, and how.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Args {
     /// At most this many
     #[arg(long, value_name = "N", default_value_t = 100)]

@@ -182,11 +182,6 @@ impl<'a> Section<'a> {
         (self.document.file.clone(), self.document.position(offset))
     }
 
-    /// Where mistakes are noted.
-    pub(super) fn notes(&self) -> &Notes {
-        self.notes
-    }
-
     /// Whether something is written under a key.
     pub(super) fn is_written_at(&self, key: &str) -> bool {
         self.table.is_some_and(|table| table.contains_key(key))
@@ -255,14 +250,14 @@ impl<'a> Section<'a> {
     }
 
     fn unusable(&self, option: &Opt, offset: usize, reason: &str) {
+        let takes = match option.takes {
+            Takes::Text => String::new(),
+            other => format!(" takes {}", other.words()),
+        };
         self.note(
             UNUSABLE_VALUE,
             offset,
-            format!(
-                "{} takes {}: {reason}",
-                self.label(option.key),
-                option.takes.words()
-            ),
+            format!("{}{takes}: {reason}", self.label(option.key)),
             format!("write for example: {} = {}", option.key, option.example),
         );
     }
@@ -348,18 +343,28 @@ impl<'a> Section<'a> {
         self.parsed(option, parse).map_or(0, |placed| placed.value)
     }
 
-    /// One of the words that the option names.
-    pub(super) fn choice(&self, option: &Opt) -> &'static str {
+    /// One of the words that the option names; none where something else is written.
+    pub(super) fn word(&self, option: &Opt) -> Option<&'static str> {
         let Takes::Choice(words) = option.takes else {
-            return "";
+            return None;
         };
         let choose = |text: &str| {
             let word = words.iter().find(|word| **word == text);
             word.copied().ok_or_else(|| format!("found \"{text}\""))
         };
-        let fallback = words.first().copied().unwrap_or("");
-        self.parsed(option, choose)
-            .map_or(fallback, |placed| placed.value)
+        self.parsed(option, choose).map(|placed| placed.value)
+    }
+
+    /// One of the words that the option names.
+    pub(super) fn choice(&self, option: &Opt) -> &'static str {
+        self.word(option).unwrap_or("")
+    }
+
+    /// Takes options for known without looking at them.
+    pub(super) fn ignore(&self, options: &[&Opt]) {
+        self.known
+            .borrow_mut()
+            .extend(options.iter().map(|option| option.key));
     }
 
     /// Yes or no.

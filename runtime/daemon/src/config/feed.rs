@@ -349,6 +349,10 @@ fn read_form(section: &Section<'_>, formats: &[String]) -> Form {
                     section.missing(option);
                 }
             }
+            if yes.is_empty() || no.is_empty() {
+                // Said already; the core would only say it again.
+                return Form::Text;
+            }
             Form::Boolean {
                 yes: plain(yes),
                 no: plain(no),
@@ -370,9 +374,10 @@ fn read_form(section: &Section<'_>, formats: &[String]) -> Form {
 
 fn read_guard(section: &Section<'_>) -> Option<Guard> {
     let share = |percent, floor| {
+        let (percent, floor) = (section.percent(percent), section.number(floor));
         Some(Share {
-            percent_max: section.percent(percent)?,
-            floor: section.number(floor)?,
+            percent_max: percent?,
+            floor: floor?,
         })
     };
     let leavers = share(&opt::GUARD_LEAVERS_PERCENT, &opt::GUARD_LEAVERS_FLOOR);

@@ -18,7 +18,7 @@ mod secret;
 mod target;
 mod value;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,7 @@ use crate::server::signature::HookKey;
 
 use document::{Document, Named, Notes, Section};
 use options as opt;
-use problem::{FOLDERS_CLASH, Problem, UNUSABLE_VALUE};
+use problem::{FOLDERS_CLASH, UNUSABLE_VALUE};
 use secret::Base;
 
 pub use feed::{Csv, Feed, FeedKind, Guard, HookSource};
@@ -134,49 +134,58 @@ impl Config {
     pub fn load(file: &Path) -> Result<Config, ConfigError> {
         let document = Document::read(file, file)?;
         let table = document.parse()?;
-        let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-        let folder = file.parent().unwrap_or_else(|| Path::new("."));
+        let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+        let paths = Paths {
+            file: &absolute,
+            folder: absolute.parent().unwrap_or_else(|| Path::new(".")),
+            shown: file,
+        };
         let notes = Notes::new();
-        let config = read(&document.root(&table, &notes), &file, &Base(folder), &notes);
+        let config = read(&document.root(&table, &notes), &paths, &notes);
         notes.into_result()?;
         config
     }
 }
 
-fn read(
-    root: &Section<'_>,
-    file: &Path,
-    base: &Base<'_>,
-    notes: &Notes,
-) -> Result<Config, ConfigError> {
+/// Where the configuration is.
+struct Paths<'p> {
+    /// The file, absolute.
+    file: &'p Path,
+    /// The folder in which relative paths begin.
+    folder: &'p Path,
+    /// The file as it was named.
+    shown: &'p Path,
+}
+
+/// A feed whose folder is written at this place of the file.
+struct Placed {
+    feed: Feed,
+    offset: usize,
+}
+
+fn read(root: &Section<'_>, paths: &Paths<'_>, notes: &Notes) -> Result<Config, ConfigError> {
+    let base = &Base(paths.folder);
     let daemon_section = root.section("daemon");
     let daemon = read_daemon(&daemon_section, base);
-    let shown_policy = daemon_section.text_shown(&opt::POLICY);
+    let shown_policy = paths
+        .shown
+        .with_file_name(daemon_section.text_shown(&opt::POLICY));
     let feeds = read_feeds(root, base);
-    let (targets, places) = read_targets(root, base);
+    let (targets, mut inputs) = read_targets(root, base);
     root.finish();
     check_folders(root, daemon.as_ref(), &feeds);
-    let attributes: BTreeSet<String> = feeds
-        .values()
-        .flat_map(|feed| feed.mapping.attribute_names().map(str::to_owned))
+    inputs.attributes = feeds
+        .iter()
+        .flat_map(|placed| placed.feed.mapping.attribute_names().map(str::to_owned))
         .collect();
-    let inputs = policy::Inputs {
-        attributes,
-        targets: targets
-            .iter()
-            .map(|(name, target)| (name.clone(), target.rules.clone()))
-            .collect(),
-        places,
+    let policy_folder = match &daemon {
+        Some(daemon) => daemon.policy.clone(),
+        None => base.join(opt::POLICY.key),
     };
-    let policy_folder = daemon
-        .as_ref()
-        .map_or_else(|| base.join(&shown_policy), |daemon| daemon.policy.clone());
-    let roles = policy::read(&policy_folder, Path::new(&shown_policy), notes)?;
+    let roles = policy::read(&policy_folder, &shown_policy, notes);
     let policy = policy::assemble(roles, inputs, notes);
-    if feeds.is_empty() && !root.is_written_at("feed") {
-        notes.add(policy::missing_feed(Path::new(
-            file.file_name().unwrap_or_default(),
-        )));
+    if !root.is_written_at("feed") {
+        notes.add(policy::missing_feed(paths.shown));
     }
     let remarks = policy::unused_targets(&policy)
         .iter()
@@ -191,9 +200,12 @@ fn read(
         });
     };
     Ok(Config {
-        file: file.to_owned(),
+        file: paths.file.to_owned(),
         daemon,
-        feeds,
+        feeds: feeds
+            .into_iter()
+            .map(|placed| (placed.feed.name.clone(), placed.feed))
+            .collect(),
         targets,
         policy,
         remarks,
@@ -234,15 +246,15 @@ fn read_daemon(section: &Section<'_>, base: &Base<'_>) -> Option<Daemon> {
     })
 }
 
-fn read_feeds(root: &Section<'_>, base: &Base<'_>) -> BTreeMap<FeedName, Feed> {
-    let mut feeds = BTreeMap::new();
+fn read_feeds(root: &Section<'_>, base: &Base<'_>) -> Vec<Placed> {
+    let mut feeds = Vec::new();
     for table in root.named("feed") {
         let Some(name) = checked(&table, FeedName::new) else {
             continue;
         };
-        if let Some(feed) = feed::read(name.clone(), &table.section, base) {
-            feeds.insert(name, feed);
-        }
+        let offset = table.name.offset;
+        let feed = feed::read(name, &table.section, base);
+        feeds.extend(feed.map(|feed| Placed { feed, offset }));
     }
     feeds
 }
@@ -250,19 +262,19 @@ fn read_feeds(root: &Section<'_>, base: &Base<'_>) -> BTreeMap<FeedName, Feed> {
 fn read_targets(
     root: &Section<'_>,
     base: &Base<'_>,
-) -> (BTreeMap<TargetName, Target>, policy::Places) {
+) -> (BTreeMap<TargetName, Target>, policy::Inputs) {
     let mut targets = BTreeMap::new();
-    let mut places = policy::Places::default();
+    let mut inputs = policy::Inputs::default();
     for table in root.named("target") {
         let Some(name) = checked(&table, TargetName::new) else {
             continue;
         };
-        target::remember_places(&name, &table, &mut places);
-        if let Some(target) = target::read(name.clone(), &table.section, base) {
-            targets.insert(name, target);
-        }
+        target::remember_places(&name, &table, &mut inputs.places);
+        let (rules, target) = target::read(name.clone(), &table.section, base);
+        inputs.targets.insert(name.clone(), rules);
+        targets.extend(target.map(|target| (name, target)));
     }
-    (targets, places)
+    (targets, inputs)
 }
 
 fn checked<N>(table: &Named<'_>, new: impl Fn(&str) -> Result<N, InvalidName>) -> Option<N> {
@@ -280,36 +292,32 @@ fn checked<N>(table: &Named<'_>, new: impl Fn(&str) -> Result<N, InvalidName>) -
 
 /// Two feeds that share a folder would read each other's files, and a feed inside the data folder
 /// would read what Muster itself writes.
-fn check_folders(root: &Section<'_>, daemon: Option<&Daemon>, feeds: &BTreeMap<FeedName, Feed>) {
-    let note = |message: String| {
-        let (file, _) = root.problem_at(0);
-        root.notes().add(Problem {
-            code: FOLDERS_CLASH,
-            file,
-            position: None,
-            message,
-            hint: "give every feed a folder of its own, outside the folders of Muster itself"
-                .to_owned(),
-        });
+fn check_folders(root: &Section<'_>, daemon: Option<&Daemon>, feeds: &[Placed]) {
+    let note = |placed: &Placed, message: String| {
+        let hint = "give every feed a folder of its own, outside the folders of Muster itself";
+        root.note(FOLDERS_CLASH, placed.offset, message, hint.to_owned());
     };
-    let feeds: Vec<&Feed> = feeds.values().collect();
-    for (index, feed) in feeds.iter().enumerate() {
+    for (index, one) in feeds.iter().enumerate() {
+        let feed = &one.feed;
         for other in feeds.iter().skip(index + 1) {
-            if overlap(&feed.folder, &other.folder) {
-                note(format!(
-                    "the folders of feeds `{}` and `{}` lie in each other",
-                    feed.name, other.name
-                ));
+            if overlap(&feed.folder, &other.feed.folder) {
+                let other = &other.feed.name;
+                let message = format!(
+                    "the folders of feeds `{}` and `{other}` lie in each other",
+                    feed.name
+                );
+                note(one, message);
             }
         }
         let own = daemon.map_or_else(Vec::new, |daemon| {
             vec![&daemon.data, &daemon.plugins, &daemon.policy]
         });
         if own.iter().any(|folder| overlap(&feed.folder, folder)) {
-            note(format!(
+            let message = format!(
                 "the folder of feed `{}` and a folder of [daemon] lie in each other",
                 feed.name
-            ));
+            );
+            note(one, message);
         }
     }
 }

@@ -196,7 +196,7 @@ options! {
     /// table where the column is no plain text. Names are of a-z, 0-9 and `_`; `first_name`, `last_name`
     /// and `display_name` are what Muster itself shows people by.
     ATTRIBUTE = ["feed.NAME.mapping.attributes"] "ATTRIBUTE", Takes::Table("a column's header, or a table such as { column = \"Remote\", type = \"boolean\" }"), Default::None("no attribute"), "\"Department\"";
-    /// The column.
+    /// The column, by its header.
     ATTRIBUTE_COLUMN = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "column", Takes::Columns, Default::Required, "\"Remote\"";
     /// What the cells hold.
     ATTRIBUTE_TYPE = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "type", Takes::Choice(&["text", "boolean", "integer", "day", "list"]), Default::Is("text"), "\"boolean\"";
@@ -244,10 +244,11 @@ options! {
     TARGET_PLUGIN = ["target.NAME"] "plugin", Takes::Text, Default::Required, "\"scim\"";
     /// What the plugin is told, text by text; `muster plugin inspect` lists the settings it knows.
     TARGET_SETTINGS = ["target.NAME"] "settings", Takes::Table("a table of texts"), Default::None("no settings"), "{ base_url = \"https://crm.example.com/scim/v2\" }";
-    /// The hosts that the plugin may reach, with scheme and, where it is not the usual one, the port.
+    /// The servers that the plugin may reach: scheme, host and, where it is not the usual one, the port.
+    /// `https://*.example.com` stands for every name below that domain.
     TARGET_HOSTS = ["target.NAME"] "hosts", Takes::Texts, Default::Required, "[\"https://crm.example.com\"]";
-    /// Addresses in private networks that the plugin may reach all the same: single ones or ranges.
-    TARGET_PRIVATE = ["target.NAME"] "allow_private", Takes::Texts, Default::None("no private address"), "[\"10.1.2.0/24\", \"127.0.0.1\"]";
+    /// What the plugin may reach in private networks all the same: addresses, ranges or a host's name.
+    TARGET_PRIVATE = ["target.NAME"] "allow_private", Takes::Texts, Default::None("nothing in private networks"), "[\"10.1.2.0/24\", \"127.0.0.1\"]";
 
     /// How the secret is put into requests.
     SECRET_SCHEME = ["target.NAME.secrets.SLOT"] "scheme", Takes::Choice(&["bearer", "basic", "header", "oauth2", "jwt-bearer"]), Default::Required, "\"bearer\"";

@@ -53,32 +53,39 @@ impl Places {
 }
 
 /// Reads every `*.toml` of the folder, in the order of the names.
-pub(super) fn read(folder: &Path, shown: &Path, notes: &Notes) -> Result<Roles, ConfigError> {
+pub(super) fn read(folder: &Path, shown: &Path, notes: &Notes) -> Roles {
     let mut roles = Roles {
         roles: Vec::new(),
         places: Places::default(),
     };
-    for path in files(folder, shown)? {
+    let files = match files(folder, shown) {
+        Ok(files) => files,
+        Err(error) => {
+            note_all(error, notes);
+            return roles;
+        }
+    };
+    for path in files {
         let name = path.file_name().map(PathBuf::from).unwrap_or_default();
         let document = match Document::read(&path, &shown.join(name)) {
             Ok(document) => document,
             Err(error) => {
-                error
-                    .problems
-                    .into_iter()
-                    .for_each(|problem| notes.add(problem));
+                note_all(error, notes);
                 continue;
             }
         };
         match document.parse() {
             Ok(table) => read_roles(&document.root(&table, notes), &mut roles),
-            Err(error) => error
-                .problems
-                .into_iter()
-                .for_each(|problem| notes.add(problem)),
+            Err(error) => note_all(error, notes),
         }
     }
-    Ok(roles)
+    roles
+}
+
+fn note_all(error: ConfigError, notes: &Notes) {
+    for problem in error.problems {
+        notes.add(problem);
+    }
 }
 
 fn files(folder: &Path, shown: &Path) -> Result<Vec<PathBuf>, ConfigError> {
@@ -180,7 +187,8 @@ fn read_access(
     access
 }
 
-/// What the rules of the targets and of the roles add up to.
+/// What the roles are put together with.
+#[derive(Default)]
 pub(super) struct Inputs {
     /// The attribute names that the feeds' mappings have.
     pub(super) attributes: BTreeSet<String>,

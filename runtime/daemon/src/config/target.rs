@@ -6,6 +6,7 @@ use std::time::Duration;
 use muster_core::guard::Share;
 use muster_core::id::TargetName;
 use muster_core::policy::{Adopt, LeaverRules, Prehire, TargetRules};
+use muster_host::{HostPattern, PrivateGrant};
 
 use super::document::{Named, Placed, Section, plain_table};
 use super::options as opt;
@@ -22,9 +23,9 @@ pub struct Target {
     pub plugin: String,
     /// What the plugin is told.
     pub settings: BTreeMap<String, String>,
-    /// The hosts that the plugin may reach: `https://crm.example.com`, `http://127.0.0.1:8080`.
+    /// The hosts that the plugin may reach, as [`HostPattern`] reads them.
     pub hosts: Vec<String>,
-    /// Addresses in private networks that it may reach all the same.
+    /// What it may reach in private networks all the same, as [`PrivateGrant`] reads it.
     pub allow_private: Vec<String>,
     /// Credentials by the slot that the plugin asks for.
     pub secrets: BTreeMap<String, Credential>,
@@ -135,8 +136,13 @@ pub struct Limits {
     pub answer_bytes_max: u64,
 }
 
-/// Reads `[target.NAME]`; none where something was noted that leaves nothing to use.
-pub(super) fn read(name: TargetName, section: &Section<'_>, base: &Base<'_>) -> Option<Target> {
+/// Reads `[target.NAME]`; none where something was noted that leaves nothing to use. The rules are
+/// there in any case, so that a role that names the target is not said to be wrong, too.
+pub(super) fn read(
+    name: TargetName,
+    section: &Section<'_>,
+    base: &Base<'_>,
+) -> (TargetRules, Option<Target>) {
     let plugin = section.parsed(&opt::TARGET_PLUGIN, plugin_name);
     let settings = plain_table(section.text_table(&opt::TARGET_SETTINGS));
     let hosts = section.texts(&opt::TARGET_HOSTS);
@@ -145,13 +151,30 @@ pub(super) fn read(name: TargetName, section: &Section<'_>, base: &Base<'_>) -> 
     }
     let allow_private = section.texts(&opt::TARGET_PRIVATE);
     for range in &allow_private {
-        check_range(section, range);
+        check_private(section, range);
     }
     let secrets = section
         .named("secrets")
         .into_iter()
         .filter_map(|slot| Some((slot.name.value, read_credential(&slot.section, base)?)))
         .collect();
+    let rules = read_rules(section);
+    let limits = read_limits(&section.section("limits"));
+    section.finish();
+    let read = plugin.zip(limits).map(|(plugin, limits)| Target {
+        name,
+        plugin: plugin.value,
+        settings,
+        hosts: hosts.into_iter().map(|host| host.value).collect(),
+        allow_private: allow_private.into_iter().map(|range| range.value).collect(),
+        secrets,
+        rules: rules.clone(),
+        limits,
+    });
+    (rules, read)
+}
+
+fn read_rules(section: &Section<'_>) -> TargetRules {
     let account = section.section("account");
     let keys = account.text_table(&opt::ACCOUNT_KEYS);
     let attributes = account.text_table(&opt::ACCOUNT_ATTRIBUTES);
@@ -160,29 +183,13 @@ pub(super) fn read(name: TargetName, section: &Section<'_>, base: &Base<'_>) -> 
         _ => Adopt::Never,
     };
     account.finish();
-    let leaver = read_leaver(&section.section("leaver"));
-    let prehire = read_prehire(&section.section("prehire"));
-    let limits = read_limits(&section.section("limits"));
-    section.finish();
-    Some(Target {
-        name,
-        plugin: plugin?.value,
-        settings,
-        hosts: hosts.into_iter().map(|host| host.value).collect(),
-        allow_private: allow_private.into_iter().map(|range| range.value).collect(),
-        secrets,
-        rules: TargetRules {
-            keys: keys
-                .into_iter()
-                .map(|(key, expression)| (key.value, expression.value))
-                .collect(),
-            attributes: plain_table(attributes),
-            adopt,
-            leaver,
-            prehire,
-        },
-        limits: limits?,
-    })
+    TargetRules {
+        keys: plain_table(keys).into_iter().collect(),
+        attributes: plain_table(attributes),
+        adopt,
+        leaver: read_leaver(&section.section("leaver")),
+        prehire: read_prehire(&section.section("prehire")),
+    }
 }
 
 /// Remembers where the expressions of a target stand, for what the policy says of them later.
@@ -210,45 +217,25 @@ fn plugin_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// A host is a scheme and a name, with the port where it is not the usual one; no path.
+/// Servers and addresses are read by the same parser that later decides about each request.
 fn check_host(section: &Section<'_>, host: &Placed<String>) {
-    let rest = host
-        .value
-        .strip_prefix("https://")
-        .or_else(|| host.value.strip_prefix("http://"));
-    let is_usable = rest.is_some_and(|rest| {
-        let authority = rest.parse::<http::uri::Authority>();
-        !rest.contains('@') && authority.is_ok_and(|authority| !authority.host().is_empty())
-    });
-    if !is_usable {
+    if let Err(error) = HostPattern::parse(&host.value) {
         section.note(
             UNUSABLE_VALUE,
             host.offset,
-            format!("`{}` in [{}] is no host", host.value, section.path()),
-            "write the scheme and the name, without a path: hosts = [\"https://crm.example.com\"]"
+            format!("`hosts` in [{}]: {error}", section.path()),
+            "write for example: hosts = [\"https://crm.example.com\", \"https://*.example.com\"]"
                 .to_owned(),
         );
     }
 }
 
-fn check_range(section: &Section<'_>, range: &Placed<String>) {
-    let (address, bits) = match range.value.split_once('/') {
-        Some((address, bits)) => (address, Some(bits)),
-        None => (range.value.as_str(), None),
-    };
-    let is_usable = address.parse::<std::net::IpAddr>().is_ok_and(|address| {
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        bits.is_none_or(|bits| bits.parse::<u8>().is_ok_and(|bits| bits <= most))
-    });
-    if !is_usable {
+fn check_private(section: &Section<'_>, grant: &Placed<String>) {
+    if let Err(error) = grant.value.parse::<PrivateGrant>() {
         section.note(
             UNUSABLE_VALUE,
-            range.offset,
-            format!(
-                "`{}` in [{}] is no address and no range",
-                range.value,
-                section.path()
-            ),
+            grant.offset,
+            format!("`allow_private` in [{}]: {error}", section.path()),
             "write for example: allow_private = [\"10.1.2.3\", \"10.1.0.0/16\"]".to_owned(),
         );
     }
@@ -276,26 +263,57 @@ fn read_prehire(section: &Section<'_>) -> Prehire {
 }
 
 fn read_limits(section: &Section<'_>) -> Option<Limits> {
-    let limits = Limits {
-        concurrency: section.number(&opt::LIMIT_CONCURRENCY)?,
-        requests_per_minute: section.number(&opt::LIMIT_REQUESTS),
-        removals: Share {
-            percent_max: section.percent(&opt::LIMIT_REMOVALS_PERCENT)?,
-            floor: section.number(&opt::LIMIT_REMOVALS_FLOOR)?,
-        },
-        attempts_max: section.number(&opt::LIMIT_ATTEMPTS)?,
-        memory_bytes_max: section.size(&opt::LIMIT_MEMORY),
-        call_time_max: section.duration(&opt::LIMIT_TIME)?,
-        answer_bytes_max: section.size(&opt::LIMIT_ANSWER),
-    };
+    let concurrency = section.number(&opt::LIMIT_CONCURRENCY);
+    let requests_per_minute = section.number(&opt::LIMIT_REQUESTS);
+    let removals_percent = section.percent(&opt::LIMIT_REMOVALS_PERCENT);
+    let removals_floor = section.number(&opt::LIMIT_REMOVALS_FLOOR);
+    let attempts_max = section.number(&opt::LIMIT_ATTEMPTS);
+    let memory_bytes_max = section.size(&opt::LIMIT_MEMORY);
+    let call_time_max = section.duration(&opt::LIMIT_TIME);
+    let answer_bytes_max = section.size(&opt::LIMIT_ANSWER);
     section.finish();
-    Some(limits)
+    Some(Limits {
+        concurrency: concurrency?,
+        requests_per_minute,
+        removals: Share {
+            percent_max: removals_percent?,
+            floor: removals_floor?,
+        },
+        attempts_max: attempts_max?,
+        memory_bytes_max,
+        call_time_max: call_time_max?,
+        answer_bytes_max,
+    })
 }
+
+/// Every option of a secret slot.
+const SECRET_OPTIONS: &[&opt::Opt] = &[
+    &opt::SECRET_TOKEN,
+    &opt::SECRET_USER,
+    &opt::SECRET_PASSWORD,
+    &opt::SECRET_HEADER,
+    &opt::SECRET_VALUE,
+    &opt::SECRET_PREFIX,
+    &opt::SECRET_TOKEN_URL,
+    &opt::SECRET_CLIENT_ID,
+    &opt::SECRET_CLIENT_SECRET,
+    &opt::SECRET_CLIENT_AUTH,
+    &opt::SECRET_SCOPES,
+    &opt::SECRET_AUDIENCE,
+    &opt::SECRET_ISSUER,
+    &opt::SECRET_SUBJECT,
+    &opt::SECRET_KEY,
+    &opt::SECRET_KEY_ID,
+];
 
 /// Reads `[target.NAME.secrets.SLOT]`. Every key is asked for whatever the scheme, so that one that
 /// does not belong to it is said to be out of place and not to be unknown.
 fn read_credential(section: &Section<'_>, base: &Base<'_>) -> Option<Credential> {
-    let scheme = section.choice(&opt::SECRET_SCHEME);
+    let Some(scheme) = section.word(&opt::SECRET_SCHEME) else {
+        // Which keys belong here is not known, so none of them is wrong.
+        section.ignore(SECRET_OPTIONS);
+        return None;
+    };
     let slot = Slot { section, scheme };
     let token = slot.secret(&opt::SECRET_TOKEN, &["bearer"], base);
     let user = slot.text(&opt::SECRET_USER, &["basic"]);
