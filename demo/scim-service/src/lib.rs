@@ -115,6 +115,15 @@ impl Service {
         self.state().store.rules = rules;
     }
 
+    /// Asks an admin route, such as `GET /_log`, without HTTP; a text answer is a JSON string.
+    pub fn admin(&self, method: &str, path: &str, body: &Value) -> Value {
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        match admin::answer(&mut self.state(), method, path, &body) {
+            admin::Answer::Json(_, value) => value,
+            admin::Answer::Text(text) => Value::String(text),
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic while the lock was held is a bug that its own request reports; the rest goes on.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, IsTerminal as _};
 use std::process::ExitCode;
 
-use muster::cli::{self, printer};
+use muster::cli::{self, Looks, Printer};
 use muster::config::Environment;
 use muster::local::ThisProcess;
 
@@ -12,12 +12,13 @@ fn main() -> ExitCode {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let environment = Environment::new(variables);
     let is_plain = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let looks = printer::Looks {
-        color: io::stdout().is_terminal() && !is_plain,
-        progress: io::stderr().is_terminal(),
+    let looks = Looks {
+        out_colour: io::stdout().is_terminal() && !is_plain,
+        err_colour: io::stderr().is_terminal() && !is_plain,
+        err_terminal: io::stderr().is_terminal(),
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let mut err = io::stderr();
-    let mut printer = printer::Printer::new(&mut out, &mut err, looks);
+    let mut printer = Printer::new(&mut out, &mut err, looks);
     ExitCode::from(cli::run(std::env::args_os(), &environment, &ThisProcess, &mut printer))
 }

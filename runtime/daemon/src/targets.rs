@@ -263,7 +263,7 @@ fn options(
     config: &config::Target,
     environment: &config::Environment,
 ) -> Result<TargetOptions, Trouble> {
-    let unusable = |text: String, hint: &str| Trouble::new("CFG-020", &text, hint);
+    let unusable = |text: String, hint: &str| Trouble::new("CFG-005", &text, hint);
     let mut hosts = Vec::new();
     for text in &config.hosts {
         let hint = "a host is written as https://crm.example.com or https://*.example.com";

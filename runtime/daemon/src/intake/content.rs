@@ -31,17 +31,26 @@ pub(super) struct Survey {
     pub(super) longest: (u32, usize),
 }
 
+/// The digest of a header row.
+pub(super) fn header_digest(header: &[u8]) -> u128 {
+    xxh3_128(header)
+}
+
+/// Adds a row to what a file says.
+pub(super) fn add_row(content: &mut Content, row: &[u8]) {
+    // A sum does not depend on the order, and counts a row that is there twice twice, which an
+    // exclusive or would not.
+    content.rows = content.rows.wrapping_add(xxh3_128(row));
+    content.row_count += 1;
+}
+
 /// Passes over all rows below the header, at most `rows_max` and one.
 pub(super) fn survey(text: &str, header: &str, rows: Rows<'_>, rows_max: u32) -> Survey {
-    let bytes = text.as_bytes();
     let mut survey = Survey::default();
-    survey.content.header = xxh3_128(header.as_bytes());
+    survey.content.header = header_digest(header.as_bytes());
     for span in rows {
-        let row = &bytes[span.start..span.end];
-        // A sum does not depend on the order, and counts a row that is there twice twice, which an
-        // exclusive or would not.
-        survey.content.rows = survey.content.rows.wrapping_add(xxh3_128(row));
-        survey.content.row_count += 1;
+        let row = &text.as_bytes()[span.start..span.end];
+        add_row(&mut survey.content, row);
         if row.len() > survey.longest.1 {
             survey.longest = (span.number, row.len());
         }

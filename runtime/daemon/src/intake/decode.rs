@@ -7,7 +7,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use super::code;
 use super::problem::{Effect, Problem};
 
-const UTF8_BOM: &[u8] = b"\xef\xbb\xbf";
+pub(super) const UTF8_BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// The bytes that Windows-1252 leaves open. A text that has them is in another encoding.
 const WINDOWS_1252_UNDEFINED: [u8; 5] = [0x81, 0x8d, 0x8f, 0x90, 0x9d];
@@ -92,7 +92,7 @@ pub(super) fn decode(bytes: Vec<u8>, configured: Option<&'static Encoding>) -> D
     }
 }
 
-fn not_csv(bytes: &[u8]) -> Option<Box<Problem>> {
+pub(super) fn not_csv(bytes: &[u8]) -> Option<Box<Problem>> {
     let start = bytes.strip_prefix(UTF8_BOM).unwrap_or(bytes);
     let magic = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic));
     let what = match magic {

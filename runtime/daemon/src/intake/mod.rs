@@ -22,6 +22,7 @@ pub mod report;
 mod rows;
 mod sheet;
 mod snapshot;
+mod stream;
 
 #[cfg(test)]
 mod tests;

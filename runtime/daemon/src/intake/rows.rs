@@ -43,9 +43,9 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(text: &'a str, at: usize, number: u32, delimiter: u8) -> Self {
+    pub(super) fn new(text: &'a [u8], at: usize, number: u32, delimiter: u8) -> Self {
         Self {
-            text: text.as_bytes(),
+            text,
             at,
             number,
             delimiter,

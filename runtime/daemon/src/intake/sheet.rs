@@ -102,7 +102,7 @@ impl Sheet {
     /// The rows below the header and above the closing row.
     pub(super) fn spans(&self) -> Rows<'_> {
         let (at, number) = self.body;
-        Rows::new(&self.text[..self.rows_end], at, number, self.delimiter)
+        Rows::new(&self.text.as_bytes()[..self.rows_end], at, number, self.delimiter)
     }
 }
 
@@ -191,24 +191,11 @@ struct Surveyed {
 }
 
 fn survey(text: &Text, options: &IntakeOptions) -> Result<Surveyed, Box<Problem>> {
-    let content = &text.content[text.starts_at..];
-    let first_line = content
-        .trim_start()
-        .lines()
-        .next()
-        .ok_or_else(|| Box::new(empty()))?;
-    // Excel's own way to say what stands between cells: a line `sep=;` above the header.
-    let named = first_line
-        .strip_prefix("sep=")
-        .and_then(|rest| <[u8; 1]>::try_from(rest.as_bytes()).ok());
-    let [delimiter] = named
-        .or(options.delimiter.map(|byte| [byte]))
-        .unwrap_or_else(|| [find_delimiter(content)]);
-    let mut rows = Rows::new(&text.content, text.starts_at, 1, delimiter);
-    if named.is_some() {
-        rows.next();
-    }
-    let header_span = rows.next().ok_or_else(|| Box::new(empty()))?;
+    let Head {
+        delimiter,
+        header: header_span,
+        rows,
+    } = head(text.content.as_bytes(), text.starts_at, options).ok_or_else(|| Box::new(empty()))?;
     if header_span.ending == Ending::OpenQuote {
         return Err(Box::new(cut(
             "the file ends inside the quotes of its header",
@@ -233,17 +220,50 @@ fn survey(text: &Text, options: &IntakeOptions) -> Result<Surveyed, Box<Problem>
     })
 }
 
+/// The beginning of a text: what stands between cells, the header, and the rows behind it.
+pub(super) struct Head<'a> {
+    pub(super) delimiter: u8,
+    pub(super) header: Span,
+    pub(super) rows: Rows<'a>,
+}
+
+/// Finds the header of a text that begins at `starts_at`.
+pub(super) fn head<'a>(text: &'a [u8], starts_at: usize, options: &IntakeOptions) -> Option<Head<'a>> {
+    let content = text[starts_at..].trim_ascii_start();
+    if content.is_empty() {
+        return None;
+    }
+    // Excel's own way to say what stands between cells: a line `sep=;` above the header.
+    let named = match content {
+        [b's', b'e', b'p', b'=', delimiter, b'\n' | b'\r', ..] => Some(*delimiter),
+        _ => None,
+    };
+    let delimiter = named
+        .or(options.delimiter)
+        .unwrap_or_else(|| find_delimiter(content));
+    let mut rows = Rows::new(text, starts_at, 1, delimiter);
+    if named.is_some() {
+        rows.next();
+    }
+    let header = rows.next()?;
+    Some(Head {
+        delimiter,
+        header,
+        rows,
+    })
+}
+
 /// The likeliest of the delimiters: the one that stands most often in the header, outside of quotes.
-fn find_delimiter(content: &str) -> u8 {
+fn find_delimiter(content: &[u8]) -> u8 {
     let mut counts = [0_u32; DELIMITERS.len()];
     let mut is_quoted = false;
-    for byte in content.trim_start().bytes() {
+    for byte in content {
         match byte {
             b'"' => is_quoted = !is_quoted,
             b'\n' | b'\r' if !is_quoted => break,
             _ if is_quoted => {}
             _ => {
-                if let Some(index) = DELIMITERS.iter().position(|known| *known == byte) {
+                if let Some(index) = DELIMITERS.iter().position(|known| known == byte) {
                     counts[index] += 1;
                 }
             }

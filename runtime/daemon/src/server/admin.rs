@@ -45,7 +45,7 @@ type Answered<T> = Result<Json<T>, Refusal>;
 type Parameters<T> = Result<Query<T>, QueryRejection>;
 
 /// The routes of the admin door.
-pub fn router(engine: Arc<dyn Engine>, body_bytes_max: usize) -> Router {
+pub fn router(engine: Arc<dyn Engine>, file_bytes_max: usize) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/people", get(people))
@@ -57,7 +57,7 @@ pub fn router(engine: Arc<dyn Engine>, body_bytes_max: usize) -> Router {
         .route("/v1/findings", get(findings))
         .route("/v1/why/{person}", get(why))
         .route("/v1/preview", post(preview))
-        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(DefaultBodyLimit::max(file_bytes_max))
         .route("/v1/held", get(held))
         .route("/v1/held/{digest}", get(held_preview))
         .route("/v1/held/{digest}/apply", post(apply))

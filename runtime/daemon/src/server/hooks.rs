@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 
 use super::answer::Refusal;
 use super::engine::{Delivery, DeliveryKind, Engine};
-use super::signature::{Refused, Signed};
+use super::signature::{HookKey, Refused, Signed};
 use crate::api::v1;
 use crate::error::{Fault, FaultKind};
 
@@ -47,6 +47,10 @@ pub const CUT_OFF: Code = Code::new("HOOK-010");
 /// Deliveries that are read at once; each may hold as much memory as the largest body.
 const DELIVERIES_MAX: usize = 4;
 
+/// Largest delivery, in bytes, where the largest file is not smaller. It is held in memory before
+/// anybody knows who sent it.
+const DELIVERY_BYTES_MAX: usize = 64 << 20;
+
 /// Longest time for a body to arrive.
 const BODY_TIME_MAX: Duration = Duration::from_mins(2);
 
@@ -59,10 +63,10 @@ pub(super) struct Hooks {
 }
 
 impl Hooks {
-    pub(super) fn new(engine: Arc<dyn Engine>, body_bytes_max: usize) -> Self {
+    pub(super) fn new(engine: Arc<dyn Engine>, file_bytes_max: usize) -> Self {
         Self {
             engine,
-            body_bytes_max,
+            body_bytes_max: file_bytes_max.min(DELIVERY_BYTES_MAX),
             room: Arc::new(Semaphore::new(DELIVERIES_MAX)),
         }
     }
@@ -95,24 +99,54 @@ pub(super) async fn deliver(
         return Err(Refusal::later(&NOT_NOW, message));
     };
     let body = read(body, hooks.body_bytes_max).await?;
-    signed
-        .check_signature(&hook.keys, &body)
-        .map_err(|error| refused(&error))?;
-    if kind == DeliveryKind::Event {
-        check_event(&body)?;
-    }
-    let digest = ring::digest::digest(&ring::digest::SHA256, &body);
-    let mut digest_bytes = [0; 32];
-    digest_bytes.copy_from_slice(digest.as_ref());
-    let delivery = Delivery {
+    let arrived = Arrived {
         feed,
-        id: signed.id,
-        digest: Digest(digest_bytes),
         kind,
+        signed,
         body,
+    };
+    // A large body takes a while to hash, and others are waiting for this thread.
+    let checked = tokio::task::spawn_blocking(move || arrived.check(&hook.keys));
+    let delivery = match checked.await {
+        Ok(delivery) => delivery?,
+        Err(_) => return Err(Refusal::later(&NOT_NOW, "the daemon is stopping")),
     };
     let taken = hooks.engine.take_delivery(delivery).await?;
     Ok((StatusCode::ACCEPTED, Json(taken)))
+}
+
+/// A delivery whose body is there and not yet trusted.
+struct Arrived {
+    feed: FeedName,
+    kind: DeliveryKind,
+    signed: Signed,
+    body: Bytes,
+}
+
+impl Arrived {
+    fn check(self, keys: &[HookKey]) -> Result<Delivery, Refusal> {
+        let Arrived {
+            feed,
+            kind,
+            signed,
+            body,
+        } = self;
+        signed
+            .check_signature(keys, &body)
+            .map_err(|error| refused(&error))?;
+        if kind == DeliveryKind::Event {
+            check_event(&body)?;
+        }
+        let mut digest = [0; 32];
+        digest.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, &body).as_ref());
+        Ok(Delivery {
+            feed,
+            id: signed.id,
+            digest: Digest(digest),
+            kind,
+            body,
+        })
+    }
 }
 
 fn no_feed(name: &str) -> Refusal {
@@ -170,7 +204,7 @@ async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
             StatusCode::PAYLOAD_TOO_LARGE,
             &TOO_LARGE,
             format!("the body is larger than {bytes_max} bytes"),
-            "raise file_max under [daemon], or drop the file into the feed's folder",
+            "drop the file into the feed's folder, or send single events",
         )),
         Ok(Err(_)) => Err(cut_off("the body was cut off")),
         Err(_) => Err(cut_off("the body did not arrive in time")),

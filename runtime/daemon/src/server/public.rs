@@ -14,7 +14,7 @@ use super::hooks::{self, Hooks};
 use super::metrics;
 
 /// The routes of the public door.
-pub fn router(engine: Arc<dyn Engine>, body_bytes_max: usize) -> Router {
+pub fn router(engine: Arc<dyn Engine>, file_bytes_max: usize) -> Router {
     Router::new()
         .route("/v1/feeds/{feed}", post(hooks::deliver))
         .route("/livez", get(livez))
@@ -22,7 +22,7 @@ pub fn router(engine: Arc<dyn Engine>, body_bytes_max: usize) -> Router {
         .route("/metrics", get(metrics_text))
         .fallback(answer::no_route)
         .method_not_allowed_fallback(answer::no_method)
-        .with_state(Hooks::new(engine, body_bytes_max))
+        .with_state(Hooks::new(engine, file_bytes_max))
 }
 
 /// The process is there and answers.

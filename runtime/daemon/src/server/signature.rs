@@ -46,11 +46,15 @@ impl HookKey {
 
     /// Signs as a sender does: the value of the header `webhook-signature`.
     pub fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> String {
-        let mut context = hmac::Context::with_key(&self.0);
-        context.update(format!("{id}.{timestamp}.").as_bytes());
-        context.update(body);
-        format!("v1,{}", STANDARD.encode(context.sign()))
+        format!("v1,{}", STANDARD.encode(tag(&self.0, id, timestamp, body)))
     }
+}
+
+fn tag(key: &hmac::Key, id: &str, timestamp: i64, body: &[u8]) -> hmac::Tag {
+    let mut context = hmac::Context::with_key(key);
+    context.update(format!("{id}.{timestamp}.").as_bytes());
+    context.update(body);
+    context.sign()
 }
 
 impl fmt::Debug for HookKey {
@@ -168,12 +172,14 @@ impl Signed {
 
     /// Whether one of the keys made one of the signatures over this body.
     pub fn check_signature(&self, keys: &[HookKey], body: &[u8]) -> Result<(), Refused> {
-        let mut message = format!("{}.{}.", self.id, self.timestamp).into_bytes();
-        message.extend_from_slice(body);
         let mut is_genuine = false;
         for HookKey(key) in keys {
+            let made = tag(key, &self.id, self.timestamp, body);
+            // A tag over the tag, so that the body is not copied and the comparison is the library's,
+            // which takes the same time whatever differs.
+            let over_made = hmac::sign(key, made.as_ref());
             for signature in &self.signatures {
-                is_genuine |= hmac::verify(key, &message, signature).is_ok();
+                is_genuine |= hmac::verify(key, signature, over_made.as_ref()).is_ok();
             }
         }
         if is_genuine {

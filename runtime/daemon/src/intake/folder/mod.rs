@@ -9,28 +9,29 @@
 //! Left to the caller: one transaction that says what became of the file, and then [`place`].
 
 pub mod place;
+mod read;
 mod scan;
 pub mod settle;
 mod watch;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, Metadata};
-use std::io::{self, Read};
+use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_core::id::Digest;
 use tokio::time::{Instant, sleep_until};
 
-use super::options::IntakeOptions;
+use super::code;
 use super::problem::{Effect, Problem};
-use super::{Opened, code, content, open, sheet};
 use place::{Place, Places};
 use settle::{Decision, Hint, Look, Settling, Stamp, Waits};
 use watch::Watch;
+
+pub use read::{ReadError, open_arrival, open_changed};
 
 /// A file that waits longer than this for its end is worth a word.
 const UNSETTLED_AFTER: Duration = Duration::from_mins(10);
@@ -300,76 +301,6 @@ impl Folder {
         if self.remarked.insert(name.to_owned(), mark) != Some(mark) {
             self.ready.push_back(FolderEvent::Remarked(problem()));
         }
-    }
-}
-
-/// Why a file that had come to rest could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// It is another one, or was written to, since it came to rest: let it arrive again.
-    #[error("`{name}` changed while it was read")]
-    Changed {
-        /// Its name.
-        name: String,
-    },
-    /// The system did not let us.
-    #[error("could not read `{name}`")]
-    Io {
-        /// Its name.
-        name: String,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-}
-
-/// Reads a file that came to rest, and opens it. The file is the one that was looked at, and it does
-/// not change meanwhile, or nothing comes of it.
-///
-/// # Errors
-/// It changed, or could not be read.
-pub fn open_arrival(arrival: &Arrival, options: &IntakeOptions) -> Result<Opened, ReadError> {
-    let failed = |source| ReadError::Io {
-        name: arrival.name.clone(),
-        source,
-    };
-    let changed = || ReadError::Changed {
-        name: arrival.name.clone(),
-    };
-    let mut file = File::open(&arrival.path).map_err(failed)?;
-    let is_same = |file: &File| -> Result<bool, ReadError> {
-        let metadata = file.metadata().map_err(failed)?;
-        Ok(Look::of(&metadata).is_some_and(|look| look.stamp == arrival.stamp))
-    };
-    if !is_same(&file)? {
-        return Err(changed());
-    }
-    if let Some(problem) = sheet::check_size(arrival.stamp.size, options) {
-        let digest = digest_of(&mut file).map_err(failed)?;
-        return Ok(Opened::refused(digest, problem));
-    }
-    let mut bytes = Vec::new();
-    let size = usize::try_from(arrival.stamp.size).unwrap_or(usize::MAX);
-    bytes
-        .try_reserve_exact(size)
-        .map_err(|_| failed(io::ErrorKind::OutOfMemory.into()))?;
-    let mut bounded = (&mut file).take(arrival.stamp.size);
-    bounded.read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() != size || !is_same(&file)? {
-        return Err(changed());
-    }
-    Ok(open(bytes, options))
-}
-
-fn digest_of(file: &mut File) -> io::Result<Digest> {
-    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok(content::digest(context.finish()));
-        }
-        context.update(&buffer[..read]);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::intake::{IntakeOptions, Verdict, open};
 /// The records of a text, by us.
 fn ours(text: &str, delimiter: u8) -> Vec<Vec<String>> {
     let mut cells = Vec::new();
-    Rows::new(text, 0, 1, delimiter)
+    Rows::new(text.as_bytes(), 0, 1, delimiter)
         .map(|span| {
             split(&text[span.start..span.end], delimiter, &mut cells);
             cells.iter().map(|cell| cell.clone().into_owned()).collect()
@@ -90,7 +90,7 @@ fn a_quote_that_is_closed_too_early_is_not_sound() {
 #[test]
 fn rows_are_numbered_as_a_spreadsheet_numbers_them() {
     let text = "h\n\n\"a\nb\"\r\n\r\nc\rd";
-    let spans: Vec<_> = Rows::new(text, 0, 1, b',').collect();
+    let spans: Vec<_> = Rows::new(text.as_bytes(), 0, 1, b',').collect();
     let numbers: Vec<u32> = spans.iter().map(|span| span.number).collect();
     assert_eq!(numbers, [1, 3, 5, 6]);
     assert_eq!(spans[3].ending, Ending::Text);

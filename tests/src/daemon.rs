@@ -1,0 +1,194 @@
+//! The daemon as a process, and the command line.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::company::Company;
+use crate::{muster, wait_for};
+
+/// A daemon that runs. It is killed with this value, by its id.
+pub struct Daemon<'c> {
+    company: &'c Company,
+    child: Child,
+    log: PathBuf,
+}
+
+impl<'c> Daemon<'c> {
+    /// Starts it and waits until it is ready.
+    #[track_caller]
+    pub fn start(company: &'c Company) -> Self {
+        let mut daemon = Self::spawn(company);
+        wait_for("the daemon to be ready", || {
+            if let Some(status) = daemon.child.try_wait().ok().flatten() {
+                panic!("the daemon ended ({status}):\n{}", daemon.log());
+            }
+            daemon.log_since_start().contains(" ready ").then_some(())
+        });
+        daemon
+    }
+
+    /// Starts it and does not wait.
+    #[track_caller]
+    pub fn spawn(company: &'c Company) -> Self {
+        let log = company.path("daemon.log");
+        let out = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .expect("the daemon's log");
+        let child = Command::new(muster())
+            .arg("--config")
+            .arg(company.config())
+            .arg("serve")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(out)
+            .env("NO_COLOR", "1")
+            .spawn()
+            .expect("the daemon to start");
+        let marker = format!("--- process {}\n", child.id());
+        append(&log, &marker);
+        Self {
+            company,
+            child,
+            log,
+        }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything that it, and those before it in this company, logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    fn log_since_start(&self) -> String {
+        let log = self.log();
+        let marker = format!("--- process {}\n", self.child.id());
+        log.rsplit_once(&marker)
+            .map(|(_, since)| since.to_owned())
+            .unwrap_or_default()
+    }
+
+    /// Kills it as a power cut would, and waits until it is gone.
+    pub fn kill(mut self) {
+        // Already gone is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Stops it as an administrator would, and gives whether it ended well.
+    #[track_caller]
+    pub fn stop(mut self) -> bool {
+        let id = self.child.id().to_string();
+        let told = Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .expect("kill to run");
+        assert!(told.success(), "could not tell the daemon to stop");
+        wait_for("the daemon to stop", || {
+            self.child.try_wait().ok().flatten()
+        })
+        .success()
+    }
+
+    /// Runs a command and gives what it printed.
+    #[track_caller]
+    pub fn cli(&self, arguments: &[&str]) -> Ran {
+        cli(self.company, arguments)
+    }
+
+    /// Runs a command with `--json` and gives what it printed.
+    #[track_caller]
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let mut arguments = arguments.to_vec();
+        arguments.push("--json");
+        let ran = self.cli(&arguments);
+        serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error} in {ran:?}"))
+    }
+
+    /// Waits until no operation is left but those that wait for a person.
+    #[track_caller]
+    pub fn wait_until_idle(&self) {
+        wait_for("the daemon to have nothing left to do", || {
+            let status = self.json(&["status"]);
+            let open = status["operations"].as_object()?;
+            open.iter()
+                .all(|(state, count)| state == "halted" || count == 0)
+                .then_some(())
+        });
+    }
+
+    /// Checks the ledger and wants it clean.
+    #[track_caller]
+    pub fn check_ledger(&self) {
+        let check = self.json(&["ledger", "check"]);
+        assert_eq!(check["is_clean"], Value::Bool(true), "{check:#}");
+    }
+}
+
+impl Drop for Daemon<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprint_log(&self.log());
+        }
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "a failed test shows what the daemon said"
+)]
+fn eprint_log(log: &str) {
+    let lines: Vec<&str> = log.lines().collect();
+    let tail = lines
+        .get(lines.len().saturating_sub(60)..)
+        .unwrap_or_default();
+    eprintln!("--- the daemon's log, its end\n{}", tail.join("\n"));
+}
+
+fn append(log: &PathBuf, text: &str) {
+    use std::io::Write as _;
+    let mut file = File::options()
+        .append(true)
+        .open(log)
+        .expect("the daemon's log");
+    file.write_all(text.as_bytes()).expect("the daemon's log");
+}
+
+/// What a command printed, and how it ended.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// Its exit code.
+    pub code: i32,
+    /// Its stdout.
+    pub out: String,
+    /// Its stderr.
+    pub err: String,
+}
+
+/// Runs a command in a company, whether its daemon runs or not.
+#[track_caller]
+pub fn cli(company: &Company, arguments: &[&str]) -> Ran {
+    let output: Output = Command::new(muster())
+        .arg("--config")
+        .arg(company.config())
+        .args(arguments)
+        .stdin(Stdio::null())
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("the command line to run");
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
