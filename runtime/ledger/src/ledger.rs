@@ -101,6 +101,7 @@ impl Ledger {
         let txn = self.database.begin_write().step("begin to write")?;
         let mut writer = Writer::open(&self.database, &txn, at)?;
         let value = work(&mut writer)?;
+        writer.end_work()?;
         if writer.recorded() == 0 {
             return Ok(value);
         }

@@ -15,7 +15,7 @@ use muster_core::fact::{Cause, Counts, Fact, PersonPlanned};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
 use muster_core::operation::{AccountSeen, Change, Completion, How};
-use muster_core::person::{Person, Turns};
+use muster_core::person::{Person, Turn, Turns};
 use muster_ledger::check::check;
 use muster_ledger::kept::{Due, Lane};
 use muster_ledger::{Error, Ledger, Reader, Writer};
@@ -297,6 +297,7 @@ fn compare(reader: &Reader, model: &Model) {
         }
     }
     assert_eq!(dues, model.dues());
+    rows_agree_with_turns(model);
     let timers: BTreeSet<_> = model
         .people
         .values()
@@ -324,6 +325,25 @@ fn compare(reader: &Reader, model: &Model) {
             let id = format!("u{object}");
             let holder = reader.linked(&name, &common::user(&id)).unwrap();
             assert_eq!(holder.as_ref(), model.holder(&name, &id));
+        }
+    }
+}
+
+/// A row is reached exactly when the core finds something to do.
+fn rows_agree_with_turns(model: &Model) {
+    let accounts = model
+        .people
+        .values()
+        .flat_map(|person| person.accounts.values());
+    for account in accounts {
+        for seconds in [-1_000_000, 0, 3, 10, 1_000, 70_000] {
+            let now = at(seconds);
+            let is_reached = match account.turns() {
+                Turns::Busy(_) => false,
+                Turns::Ready(turns) => turns.iter().any(|(_, at)| *at <= now),
+            };
+            let acts = matches!(account.turn(now), Turn::Act(..));
+            assert_eq!(is_reached, acts, "{account:?}");
         }
     }
 }

@@ -8,12 +8,13 @@ use common::{
 };
 use jiff::Timestamp;
 use muster_core::connector::AccountState;
-use muster_core::fact::Fact;
-use muster_core::id::PlanId;
+use muster_core::fact::{Content, Fact, FeedFile};
+use muster_core::finding::{Code, Finding, Severity};
+use muster_core::id::{Digest, FeedName, PlanId};
 use muster_core::identity::Phase;
 use muster_core::operation::{Change, Urgency};
 use muster_ledger::kept::Lane;
-use muster_ledger::{Error, Ledger};
+use muster_ledger::{DELIVERIES_MAX, Error, Ledger};
 
 #[test]
 fn a_plan_is_read_back_as_it_was_recorded() {
@@ -188,4 +189,122 @@ fn work_that_fails_leaves_no_trace() {
         reader.counts().unwrap().accounts.get(&target("crm")),
         None::<&std::collections::BTreeMap<AccountState, u64>>
     );
+}
+
+#[test]
+fn what_a_leaver_waits_for_goes_as_early_as_the_leaver() {
+    let ledger = Ledger::in_memory().unwrap();
+    let id = join(&ledger, 0, &["alice", "bob"], &["crm"]);
+    // Alice's account is being made when she leaves: finding out about it is as urgent as she is.
+    let lost = Change::Lost {
+        observe_at: at(5),
+        text: "connection reset".to_owned(),
+    };
+    ledger
+        .write(at(1), |writer| {
+            writer.record(dispatched("alice", "crm", operation_id(id, 1)))?;
+            writer.record(changed("alice", "crm", operation_id(id, 1), lost))?;
+            let id = writer.next_plan();
+            plan(writer, [leaver(id, "alice", &["crm"], 1)])
+        })
+        .unwrap();
+    let due = ledger
+        .read()
+        .unwrap()
+        .due(&target("crm"), at(5), 10)
+        .unwrap();
+    let order: Vec<(Lane, &str)> = due
+        .iter()
+        .map(|due| (due.lane, due.person.key.as_str()))
+        .collect();
+    assert_eq!(
+        order,
+        [
+            (Lane::Ready(Urgency::Leaver), "alice"),
+            (Lane::Ready(Urgency::Joiner), "bob")
+        ]
+    );
+}
+
+#[test]
+fn a_delivery_is_taken_once_and_the_oldest_are_forgotten_at_the_bound() {
+    let ledger = Ledger::in_memory().unwrap();
+    let feed = FeedName::new("hr").unwrap();
+    let take = |number: u64, digest: u8| Fact::DeliveryTaken {
+        feed: FeedName::new("hr").unwrap(),
+        key: format!("msg-{number}"),
+        digest: Digest([digest; 32]),
+    };
+    ledger
+        .write(at(0), |writer| {
+            assert!(writer.record(take(0, 1))?);
+            assert!(writer.delivery(&feed, "msg-0")?.is_some());
+            assert!(!writer.record(take(0, 2))?);
+            for number in 1..=DELIVERIES_MAX {
+                assert!(writer.record(take(number, 1))?);
+            }
+            Ok::<(), Error>(())
+        })
+        .unwrap();
+    let reader = ledger.read().unwrap();
+    assert_eq!(reader.delivery(&feed, "msg-0").unwrap(), None);
+    let kept = reader.delivery(&feed, "msg-1").unwrap().unwrap();
+    assert_eq!((kept.digest, kept.at), (Digest([1; 32]), at(0)));
+}
+
+#[test]
+fn a_hold_ends_by_the_digest_of_the_file_that_is_held() {
+    let ledger = Ledger::in_memory().unwrap();
+    let feed = FeedName::new("hr").unwrap();
+    let file = |number: u8| FeedFile {
+        feed: FeedName::new("hr").unwrap(),
+        name: format!("{number}.csv"),
+        digest: Digest([number; 32]),
+        content: Content::default(),
+    };
+    let held = |number: u8| Fact::FileHeld {
+        file: file(number),
+        plan_digest: None,
+        reasons: vec![Code::new("HR-010")],
+    };
+    let ended = |number: u8| Fact::HoldEnded {
+        feed: FeedName::new("hr").unwrap(),
+        digest: Digest([number; 32]),
+        by: "root".to_owned(),
+    };
+    ledger
+        .write(at(0), |writer| {
+            writer.record(held(1))?;
+            writer.record(held(2))?;
+            assert!(!writer.record(ended(1))?, "a newer one took its place");
+            let kept = writer.feed(&feed)?.unwrap().held.unwrap();
+            assert_eq!(kept.file, file(2));
+            assert!(writer.record(ended(2))?);
+            Ok::<(), Error>(())
+        })
+        .unwrap();
+    assert_eq!(
+        ledger.read().unwrap().feed(&feed).unwrap().unwrap().held,
+        None
+    );
+}
+
+#[test]
+fn a_finding_made_again_keeps_its_first_instant() {
+    let ledger = Ledger::in_memory().unwrap();
+    let code = Code::new("HR-004");
+    for (seconds, text) in [(1, "first"), (2, "second")] {
+        let finding = Finding::new(code.clone(), Severity::Warning, "row 1", text);
+        ledger
+            .write(at(seconds), |writer| {
+                writer.record(Fact::FindingOpened(finding))
+            })
+            .unwrap();
+    }
+    let reader = ledger.read().unwrap();
+    let kept = reader.finding(&code, "row 1").unwrap().unwrap();
+    assert_eq!((kept.first_at, kept.last_at), (at(1), at(2)));
+    assert_eq!(kept.finding.text, "second");
+    assert_eq!(reader.findings_of(&code).unwrap().count(), 1);
+    assert_eq!(reader.findings_of(&Code::new("HR-00")).unwrap().count(), 0);
 }

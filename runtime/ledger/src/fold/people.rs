@@ -141,7 +141,11 @@ impl Fold<'_> {
         }
         let was_known = before.is_some();
         let Some(after) = Person::planned(before, planned) else {
-            return Ok(false);
+            let known = self.tables.people.get(key.as_slice());
+            return match known.step("read a person")? {
+                Some(_) => Err(outdated(&planned.person)),
+                None => Ok(false),
+            };
         };
         let rows = PersonRows::of(&after, &key);
         self.relink(&key, &rows_before.links, &rows.links, &after)?;
