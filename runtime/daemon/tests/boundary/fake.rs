@@ -166,7 +166,7 @@ impl Engine for Fake {
         answer(match position {
             Some(position) if operations[position].state == "halted" => {
                 let mut operation = operations.swap_remove(position);
-                operation.state = "queued".to_owned();
+                "queued".clone_into(&mut operation.state);
                 Ok(operation)
             }
             Some(_) => Err(Fault::new(

@@ -2,6 +2,7 @@
 //! from the source.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use muster::cli::PAGES;
@@ -60,7 +61,7 @@ fn every_page_is_part_of_the_program() {
                     /// Code and page, in the order of the codes.\npub const PAGES: &[(&str, &str)] = &[\n"
         .to_owned();
     for code in pages().keys() {
-        made.push_str(&format!("    page!(\"{code}\"),\n"));
+        writeln!(made, "    page!(\"{code}\"),").unwrap();
     }
     made.push_str("];\n");
     check_file(&root().join("runtime/daemon/src/cli/pages.rs"), &made);
@@ -107,7 +108,10 @@ fn codes_in_sources() -> BTreeSet<String> {
             let name = path.file_name().unwrap().to_str().unwrap();
             if path.is_dir() && name != "tests" {
                 folders.push(path);
-            } else if name.ends_with(".rs") && name != "tests.rs" && name != "pages.rs" {
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && name != "tests.rs"
+                && name != "pages.rs"
+            {
                 let text = std::fs::read_to_string(&path).unwrap();
                 let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
                 let quoted = text.split('"').filter(|part| is_code(part));

@@ -1,5 +1,6 @@
 //! `POST /v1/feeds/NAME` over real HTTP.
 
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -71,7 +72,7 @@ impl Sent {
     }
 
     fn to(mut self, path: &str) -> Self {
-        self.path = path.to_owned();
+        path.clone_into(&mut self.path);
         self
     }
 
@@ -96,9 +97,9 @@ fn request(
     let mut stream = TcpStream::connect(open.address).unwrap();
     let mut text = format!("{method} {path} HTTP/1.1\r\nhost: muster\r\nconnection: close\r\n");
     for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        write!(text, "{name}: {value}\r\n").unwrap();
     }
-    text.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
+    write!(text, "content-length: {}\r\n\r\n", body.len()).unwrap();
     stream.write_all(text.as_bytes()).unwrap();
     // A refusal may come before the body was read, and then nobody takes the rest of it.
     drop(stream.write_all(body));

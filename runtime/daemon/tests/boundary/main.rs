@@ -3,12 +3,7 @@
 //! the pages and references that have to be about this version. The engine behind the doors is a
 //! fake with answers made up beforehand.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    reason = "test code"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
 mod cli;
 mod config;
