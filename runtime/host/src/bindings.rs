@@ -4,8 +4,6 @@
 //! the rest of the crate speaks the core's words. A later version of the contract gets a module of
 //! its own beside this one.
 
-#![expect(clippy::pedantic, reason = "generated")]
-
 wasmtime::component::bindgen!({
     path: "../../wit",
     world: "connector",

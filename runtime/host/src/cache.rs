@@ -50,7 +50,7 @@ impl Cache {
         let name = self.name(digest);
         let bytes = fs::read(self.folder.join(&name)).ok()?;
         let (code, seal) = bytes.split_last_chunk::<SEAL_BYTES>()?;
-        let signed = self.signed(&name, code);
+        let signed = Self::signed(&name, code);
         if hmac::verify(&self.key, signed.as_ref(), seal).is_err() {
             tracing::warn!(entry = %name, "ignored a cached plugin that this machine did not compile");
             return None;
@@ -74,7 +74,7 @@ impl Cache {
 
     fn write(&self, name: &str, component: &Component) -> io::Result<()> {
         let code = component.serialize().map_err(io::Error::other)?;
-        let seal = hmac::sign(&self.key, self.signed(name, &code).as_ref());
+        let seal = hmac::sign(&self.key, Self::signed(name, &code).as_ref());
         let unfinished = self
             .folder
             .join(format!("{name}.{}.tmp", std::process::id()));
@@ -92,7 +92,7 @@ impl Cache {
     }
 
     /// What the seal is over: the name too, so that no entry can stand in for another one.
-    fn signed(&self, name: &str, code: &[u8]) -> ring::digest::Digest {
+    fn signed(name: &str, code: &[u8]) -> ring::digest::Digest {
         let mut context = ring::digest::Context::new(&ring::digest::SHA256);
         context.update(name.as_bytes());
         context.update(&[0]);

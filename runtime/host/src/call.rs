@@ -23,9 +23,9 @@ use crate::engine::{self, Lane, Running};
 use crate::failure::{self, LimitReached};
 use crate::host::Inner;
 use crate::http::client::Departures;
+use crate::options::CallLimits;
 use crate::plugin::Plugin;
 use crate::site::Site;
-use crate::target::CallLimits;
 use crate::wasi::Wasi;
 
 /// Largest number of entries that a guest's tables may have in all.

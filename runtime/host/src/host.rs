@@ -20,8 +20,8 @@ use crate::call::{CallState, Scope};
 use crate::engine::Engine;
 use crate::import;
 use crate::load_error::LoadError;
+use crate::options::CallLimits;
 use crate::plugin::Plugin;
-use crate::target::CallLimits;
 
 /// Largest plugin file, in bytes. Interpreters packed as components are about 20 MB.
 pub const FILE_BYTES_MAX: u64 = 64 << 20;

@@ -8,10 +8,16 @@
 //! It translates between the core's words and the contract in `wit/`, and decides nothing: what a
 //! problem leads to is for the core.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "the core's Problem is handed on as it is, once per call"
+)]
+
 mod admission;
 mod bindings;
 mod cache;
 mod call;
+mod change;
 mod convert;
 mod credential;
 mod engine;
@@ -19,16 +25,20 @@ mod failure;
 mod host;
 mod http;
 mod import;
+mod judge;
 mod listing;
 mod load_error;
+mod options;
 mod plugin;
 mod rate;
 mod read;
 mod scratch;
 mod sealed;
+mod setup;
 mod site;
 mod slot;
 mod target;
+mod target_error;
 mod wasi;
 
 pub use admission::CONTRACT_VERSION;
@@ -41,10 +51,12 @@ pub use http::address::{InvalidPrivateGrant, PrivateAccess, PrivateGrant};
 pub use http::pattern::{HostPattern, InvalidHostPattern};
 pub use listing::{ITEMS_MAX, Listing, PAGE_MAX, PAGES_MAX};
 pub use load_error::LoadError;
+pub use options::{CallLimits, TargetOptions};
 pub use plugin::{ChangeFeed, Details, Plugin, Setting};
 pub use read::{
     AttributeSpec, CHANGES_MAX, ChangePage, Changed, DELIVERY_BYTES_MAX, GrantScope,
     MissingPermission, ProbeReport, Rotated, Translation,
 };
 pub use slot::Slot;
-pub use target::{CallLimits, Target, TargetError, TargetOptions};
+pub use target::Target;
+pub use target_error::TargetError;

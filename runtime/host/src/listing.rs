@@ -159,7 +159,7 @@ impl<T, K: Hash + Eq> Gathered<T, K> {
         for item in items {
             match self.places.entry(key(&item)) {
                 std::collections::hash_map::Entry::Occupied(place) => {
-                    self.items[*place.get()] = item
+                    self.items[*place.get()] = item;
                 }
                 std::collections::hash_map::Entry::Vacant(place) => {
                     place.insert(self.items.len());

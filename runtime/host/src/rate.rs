@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn a_bucket_lets_a_burst_through_and_then_paces() {
         let (rates, now) = (Rates::default(), Instant::now());
-        let long = Duration::from_secs(60);
+        let long = Duration::from_mins(1);
         let waits: Vec<_> = (0..7)
             .map(|_| rates.take("api", 60, long, now).unwrap())
             .collect();

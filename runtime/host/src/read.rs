@@ -11,10 +11,11 @@ use muster_core::connector::{
 use crate::bindings::exports::muster::connector::{changes, events, grants, meta};
 use crate::bindings::muster::connector::types as wit;
 use crate::call::{self, Place, Scope};
+use crate::change::is_about;
 use crate::convert::{check, from_guest, problem, to_guest};
 use crate::failure::{Garbage, cut, plugin_failed};
 use crate::listing::{self, Listing};
-use crate::target::{Target, is_about};
+use crate::target::Target;
 
 /// Most accounts that a search by key can give.
 const FOUND_MAX: usize = 100;
@@ -60,6 +61,10 @@ pub struct MissingPermission {
 
 /// An attribute that accounts of a kind can have.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent facts, as in the contract"
+)]
 pub struct AttributeSpec {
     /// Its name.
     pub name: String,
@@ -308,7 +313,7 @@ impl Target {
         .await;
         match called.result {
             Ok(Ok(())) => Ok(Vec::new()),
-            Ok(Err(faults)) => Ok(problem::fields(faults)),
+            Ok(Err(faults)) => Ok(problem::fields(&faults)),
             Err(text) => Err(plugin_failed(text, called.requests.has_left())),
         }
     }

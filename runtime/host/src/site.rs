@@ -12,11 +12,11 @@ use crate::host::Clock;
 use crate::http::address::PrivateAccess;
 use crate::http::client::Client;
 use crate::http::pattern::HostPattern;
+use crate::options::CallLimits;
 use crate::plugin::Plugin;
 use crate::rate::Rates;
 use crate::scratch::Scratch;
 use crate::sealed::Sealed;
-use crate::target::CallLimits;
 
 /// The bucket of requests that name none.
 pub(crate) const BUCKET_OF_TARGET: &str = "";

@@ -10,6 +10,12 @@ use crate::bindings::exports::muster::connector::meta as wit;
 use crate::failure::Garbage;
 use crate::plugin::{ChangeFeed, Details, Setting};
 
+/// Longest name of a connector, in bytes.
+const NAME_BYTES_MAX: usize = 64;
+
+/// Most kinds, slots, settings, hosts and the like.
+const LIST_MAX: usize = 200;
+
 /// Schemes of secret slots that this host knows.
 const SCHEMES: [&str; 7] = [
     "bearer",
@@ -25,26 +31,9 @@ const SCHEMES: [&str; 7] = [
 pub(crate) fn from_guest(
     descriptor: wit::Descriptor,
 ) -> Result<(core::Descriptor, Details), Garbage> {
-    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let name = check::named("the connector's name", descriptor.name)?;
-    if !name.bytes().all(is_name) {
-        return Err(Garbage::new(format_args!(
-            "the connector's name `{name}` is not of lower case letters, digits and dashes"
-        )));
-    }
-    semver::Version::parse(&descriptor.version).map_err(|_| {
-        Garbage::new(format_args!(
-            "the connector's version `{}` is not of the form 1.2.3",
-            descriptor.version
-        ))
-    })?;
-    let account_kinds = check::few("kinds of account", descriptor.account_kinds, 100)?;
-    let entitlement_kinds = check::few("kinds of entitlement", descriptor.entitlement_kinds, 100)?;
+    check_identity(&descriptor)?;
     let details = Details {
-        settings: check::few("settings", descriptor.settings, 200)?
-            .into_iter()
-            .map(setting)
-            .collect::<Result<_, _>>()?,
+        settings: each("settings", descriptor.settings, setting)?,
         slot_defaults: descriptor
             .secret_slots
             .iter()
@@ -62,39 +51,31 @@ pub(crate) fn from_guest(
         is_required: setting.is_required,
     });
     let core = core::Descriptor {
-        name,
+        name: descriptor.name,
         version: descriptor.version,
         vendor: check::bounded("the vendor", descriptor.vendor, ID_BYTES_MAX)?,
         contract: check::named("the contract's version", descriptor.contract)?,
         app: check::named("the app's name", descriptor.app)?,
         capabilities: names("capabilities", descriptor.capabilities)?,
-        account_kinds: account_kinds
-            .into_iter()
-            .map(account_kind)
-            .collect::<Result<_, _>>()?,
-        entitlement_kinds: entitlement_kinds
-            .into_iter()
-            .map(entitlement_kind)
-            .collect::<Result<_, _>>()?,
-        hosts: check::few("hosts", descriptor.hosts, 200)?,
-        secret_slots: check::few("secret slots", descriptor.secret_slots, 100)?
-            .into_iter()
-            .map(secret_slot)
-            .collect::<Result<_, _>>()?,
+        account_kinds: each("kinds of account", descriptor.account_kinds, account_kind)?,
+        entitlement_kinds: each(
+            "kinds of entitlement",
+            descriptor.entitlement_kinds,
+            entitlement_kind,
+        )?,
+        hosts: check::few("hosts", descriptor.hosts, LIST_MAX)?,
+        secret_slots: each("secret slots", descriptor.secret_slots, secret_slot)?,
         settings: settings.collect(),
-        rate_buckets: check::few("rate buckets", descriptor.rate_buckets, 100)?
-            .into_iter()
-            .map(|bucket| {
-                Ok((
-                    check::named("a rate bucket", bucket.name)?,
-                    bucket.per_minute.max(1),
-                ))
-            })
-            .collect::<Result<_, Garbage>>()?,
+        rate_buckets: each("rate buckets", descriptor.rate_buckets, |bucket| {
+            Ok((
+                check::named("a rate bucket", bucket.name)?,
+                bucket.per_minute.max(1),
+            ))
+        })?,
         accepts_cursors_from: check::few(
             "accepted versions",
             descriptor.accepts_cursors_from,
-            100,
+            LIST_MAX,
         )?,
     };
     once(
@@ -111,6 +92,36 @@ pub(crate) fn from_guest(
     )?;
     once("setting", core.settings.iter().map(|setting| &setting.key))?;
     Ok((core, details))
+}
+
+/// The connector's name and version are part of paths and cursors, so they have to be plain.
+fn check_identity(descriptor: &wit::Descriptor) -> Result<(), Garbage> {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let name = &descriptor.name;
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(is_plain) {
+        return Err(Garbage::new(format_args!(
+            "the connector's name `{name}` is not of 1 to {NAME_BYTES_MAX} lower case letters, digits and dashes"
+        )));
+    }
+    match semver::Version::parse(&descriptor.version) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Garbage::new(format_args!(
+            "the connector's version `{}` is not of the form 1.2.3",
+            descriptor.version
+        ))),
+    }
+}
+
+/// Every item of a list, checked.
+fn each<T, U>(
+    what: &str,
+    list: Vec<T>,
+    item: impl Fn(T) -> Result<U, Garbage>,
+) -> Result<Vec<U>, Garbage> {
+    check::few(what, list, LIST_MAX)?
+        .into_iter()
+        .map(item)
+        .collect()
 }
 
 fn names(what: &str, list: Vec<String>) -> Result<BTreeSet<String>, Garbage> {

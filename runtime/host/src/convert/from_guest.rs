@@ -238,7 +238,7 @@ pub(crate) fn outcome(outcome: wit::Outcome, may_adopt: bool) -> Result<core::Ou
     for effect in check::few("side effects", outcome.effects, ENTRIES_MAX)? {
         match effect {
             wit::SideEffect::CredentialsUnreached(unreached) => {
-                unreachable.push(still_good(&unreached))
+                unreachable.push(still_good(&unreached));
             }
             other => effects.extend(side_effect(other)?),
         }

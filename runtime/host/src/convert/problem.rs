@@ -20,11 +20,11 @@ pub(crate) fn from_guest(problem: wit::Problem, sent: bool) -> Result<core::Prob
         wit::Problem::CursorExpired => core::Problem::CursorExpired,
         wit::Problem::TokenExpired => core::Problem::TokenExpired,
         wit::Problem::Unauthenticated(text) => core::Problem::Unauthenticated(cut(&text)),
-        wit::Problem::Forbidden(missing) => core::Problem::Forbidden(lacks(missing)),
+        wit::Problem::Forbidden(missing) => core::Problem::Forbidden(lacks(&missing)),
         wit::Problem::NotFound(gone) => core::Problem::NotFound(Some(object(gone)?)),
         wit::Problem::Conflict(other) => core::Problem::Conflict(other.map(object).transpose()?),
         wit::Problem::Stale(_) => core::Problem::Stale,
-        wit::Problem::Invalid(faults) => core::Problem::Invalid(fields(faults)),
+        wit::Problem::Invalid(faults) => core::Problem::Invalid(fields(&faults)),
         wit::Problem::NoCapacity(seats) => core::Problem::NoCapacity(capacity(seats)),
         wit::Problem::Guarded(refusal) => core::Problem::Guarded(guard(&refusal)),
         wit::Problem::Unsupported(text) => core::Problem::Unsupported(cut(&text)),
@@ -36,7 +36,7 @@ pub(crate) fn from_guest(problem: wit::Problem, sent: bool) -> Result<core::Prob
     })
 }
 
-fn lacks(missing: wit::MissingPermissions) -> Vec<String> {
+fn lacks(missing: &wit::MissingPermissions) -> Vec<String> {
     if missing.missing.is_empty() && !missing.message.is_empty() {
         return vec![format!("a permission: {}", cut(&missing.message))];
     }
@@ -49,7 +49,7 @@ fn lacks(missing: wit::MissingPermissions) -> Vec<String> {
 }
 
 /// Fields with what is wrong with them.
-pub(crate) fn fields(faults: Vec<wit::FieldFault>) -> Vec<(String, String)> {
+pub(crate) fn fields(faults: &[wit::FieldFault]) -> Vec<(String, String)> {
     let words = |fault: &wit::FieldFault| match (fault.rule.as_str(), fault.message.as_str()) {
         ("", message) => cut(message),
         (rule, "") => cut(rule),

@@ -88,9 +88,9 @@ mod tests {
     fn hmac_gives_the_published_value() {
         // RFC 4231, test case 2.
         let signature = sign("Jefe", "hmac-sha256", b"what do ya want for nothing?").unwrap();
-        let hex: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
+        let signature = muster_core::id::Digest(signature.try_into().unwrap());
         assert_eq!(
-            hex,
+            signature.to_string(),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
     }

@@ -12,7 +12,7 @@ mod secret;
 mod token;
 
 use crate::http::pattern::HostPattern;
-use crate::target::TargetError;
+use crate::target_error::TargetError;
 
 pub(crate) use apply::{Applied, NoCredential, apply, renew};
 pub(crate) use key::sign;
@@ -281,17 +281,21 @@ impl Placeholder {
                 ));
             }
         };
-        let half = random.len().min(16);
-        let word: String = random[..half]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         Ok(Self {
-            word: format!("mstr{word}"),
+            word: format!("mstr{}", word(random)),
             slot: slot.to_owned(),
             value,
         })
     }
+}
+
+/// A word of 32 signs from the first 16 of these random bytes.
+pub(crate) fn word(random: &[u8]) -> String {
+    let mut bytes = [0; 16];
+    for (byte, random) in bytes.iter_mut().zip(random) {
+        *byte = *random;
+    }
+    format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
 /// Random bytes that a placeholder takes: 16 for the word, the rest for a password.

@@ -20,7 +20,7 @@ use crate::http::client::{Allowance, Departures, Fault, Reply};
 use crate::site::Site;
 
 /// What holds for a token whose server does not say how long it is good.
-const LIFE_BY_DEFAULT: Duration = Duration::from_secs(300);
+const LIFE_BY_DEFAULT: Duration = Duration::from_mins(5);
 
 /// A token is fetched anew this long before it expires.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -203,11 +203,11 @@ fn read(site: &Site, host: &str, reply: &Reply) -> Result<Token, NoCredential> {
         };
         let life = life
             .map_or(LIFE_BY_DEFAULT, Duration::from_secs)
-            .min(Duration::from_secs(86_400));
+            .min(Duration::from_hours(24));
         let margin = MARGIN.min(life / 2);
         return Ok(Token {
             value: Secret::new(value),
-            good_until: Instant::now() + (life - margin),
+            good_until: Instant::now() + life.saturating_sub(margin),
         });
     }
     let said = issued

@@ -204,7 +204,7 @@ impl Sender<'_> {
         if !self.site.grants(&url) {
             return Err(Refusal::Denied(self.site.denied_host(&url)));
         }
-        let mut headers = self.headers(outgoing)?;
+        let mut headers = Self::headers(outgoing)?;
         let body = outgoing.body.clone().unwrap_or_default();
         if body.len() > self.site.limits.request_bytes {
             let text = format!(
@@ -223,7 +223,7 @@ impl Sender<'_> {
         })
     }
 
-    fn headers(&self, outgoing: &Outgoing) -> Result<HeaderMap, Refusal> {
+    fn headers(outgoing: &Outgoing) -> Result<HeaderMap, Refusal> {
         let denied = |text: String| Refusal::Denied(format!("{text} (NET-003)"));
         let size: usize = outgoing
             .headers

@@ -51,10 +51,7 @@ pub(crate) fn put_in(
     for placeholder in placeholders {
         let value = placeholder.value.expose();
         let value = match writing {
-            Writing::Json => serde_json::Value::from(value)
-                .to_string()
-                .trim_matches('"')
-                .to_owned(),
+            Writing::Json => escaped(value),
             Writing::Form => byte_serialize(value.as_bytes()).collect(),
             Writing::Plain => value.to_owned(),
         };

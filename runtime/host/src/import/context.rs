@@ -48,7 +48,7 @@ impl Host for CallState {
             if text.len() > REMARK_BYTES_MAX {
                 break;
             }
-            text.push_str(" ");
+            text.push(' ');
             text.push_str(name);
             text.push('=');
             text.push_str(value);

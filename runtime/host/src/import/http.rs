@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::bindings::muster::connector::http::{Host, HttpFault, Request, Response};
 use crate::call::CallState;
+use crate::credential;
 use crate::http::send::{Incoming, Outgoing, Refusal, Sender};
 
 /// Secrets that one request can seal.
@@ -33,8 +34,7 @@ impl Host for CallState {
         let mut handles = Vec::with_capacity(request.seal.len());
         for _ in &request.seal {
             let random = self.random(16)?;
-            let word: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-            handles.push(format!("sealed:{word}"));
+            handles.push(format!("sealed:{}", credential::word(&random)));
         }
         let sender = Sender {
             site: &place.site,

@@ -117,7 +117,6 @@ async fn a_second_target_goes_on_while_guests_of_the_first_loop() {
         looping.abort();
     }
     // The pace itself is the machine's; starving would be a matter of seconds a call.
-    println!("alone {alone:?} a call, beside four looping guests {beside:?}");
     assert!(
         beside < Duration::from_millis(60).max(alone * 10),
         "alone {alone:?}, beside {beside:?}"

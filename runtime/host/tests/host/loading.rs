@@ -167,18 +167,12 @@ async fn a_forged_cache_file_is_not_used() {
 async fn a_kept_plugin_is_not_compiled_again() {
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("compiled");
-    let began = std::time::Instant::now();
     host_with(&cache).load(guest("puppet")).await.unwrap();
-    let compiled = began.elapsed();
     let entry = entries(&cache).pop().unwrap();
-    let written = fs::metadata(&entry).unwrap().modified().unwrap();
-    let host = host_with(&cache);
-    let began = std::time::Instant::now();
-    host.load(guest("puppet")).await.unwrap();
-    let kept = began.elapsed();
-    assert_eq!(fs::metadata(&entry).unwrap().modified().unwrap(), written);
-    println!("compiled in {compiled:?}, from the cache in {kept:?}");
-    assert!(kept < compiled);
+    let written = || fs::metadata(&entry).unwrap().modified().unwrap();
+    let first = written();
+    host_with(&cache).load(guest("puppet")).await.unwrap();
+    assert_eq!(written(), first);
 }
 
 #[tokio::test]

@@ -15,9 +15,7 @@ use muster_core::connector::{
     AccountState, CallContext, Change, ObjectRef, Outcome, Problem, Scalar,
 };
 use muster_core::id::{OperationId, PlanId};
-use muster_host::{
-    Host, HostOptions, HostPattern, Plugin, PrivateAccess, Slot, Target, TargetOptions,
-};
+use muster_host::{Host, HostOptions, HostPattern, PrivateAccess, Slot, Target, TargetOptions};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -141,7 +139,6 @@ pub(crate) fn failed(problem: Problem) -> (String, bool) {
 /// A request as the app got it.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
-    pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
@@ -254,7 +251,6 @@ async fn asked_of(request: http::Request<Incoming>) -> Asked {
         .map(http_body_util::Collected::to_bytes)
         .unwrap_or_default();
     Asked {
-        method: head.method.to_string(),
         path: head.uri.to_string(),
         headers: head
             .headers

@@ -95,7 +95,7 @@ impl Accounts for Puppet {
     fn get_account(&self, host: &dyn Host, key: &ObjectRef) -> Result<Option<Account>> {
         let said = serde_json::from_str::<Value>(&key.id).unwrap_or_default();
         let account = Account::new(key.clone(), AccountState::Active);
-        do_as_told(host, &said, account).map(Some)
+        Ok(Some(do_as_told(host, &said, account)))
     }
 
     fn find_accounts(
@@ -205,7 +205,7 @@ fn change(host: &dyn Host, said: &Value) -> Result<Outcome> {
     }
 }
 
-fn do_as_told(host: &dyn Host, said: &Value, account: Account) -> Result<Account> {
+fn do_as_told(host: &dyn Host, said: &Value, account: Account) -> Account {
     let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
     let shown = match text("do").as_str() {
         "send" => reply(host.send(request(said))),
@@ -244,13 +244,13 @@ fn do_as_told(host: &dyn Host, said: &Value, account: Account) -> Result<Account
             }
             Value::Null
         }
-        "lie" => return Ok(lie(&text("how"), account)),
+        "lie" => return lie(&text("how"), account),
         other => {
             deed(other);
             Value::Null
         }
     };
-    Ok(with(account, "shown", Scalar::Text(shown.to_string())))
+    with(account, "shown", Scalar::Text(shown.to_string()))
 }
 
 fn request(said: &Value) -> Request {
@@ -304,7 +304,7 @@ fn with(mut account: Account, name: &str, value: Scalar) -> Account {
 /// Answers that break the contract.
 fn lie(how: &str, mut account: Account) -> Account {
     match how {
-        "another" => account.key.id = "another".to_owned(),
+        "another" => "another".clone_into(&mut account.key.id),
         "empty-id" => account.key.id = String::new(),
         "twice" => {
             account = with(

@@ -1,0 +1,172 @@
+//! Bringing a change about at a target.
+
+use std::sync::Arc;
+
+use muster_core::connector::{
+    CallContext, Change, ContainerRule, Descriptor, ObjectRef, Outcome, Problem,
+};
+
+use crate::bindings::muster::connector::types as wit;
+use crate::call::{self, Called, Place, Scope};
+use crate::convert::{from_guest, to_guest};
+use crate::failure::{Garbage, plugin_failed};
+use crate::target::Target;
+
+impl Target {
+    /// Brings a change about.
+    pub async fn change(&self, change: &Change, ctx: &CallContext) -> Result<Outcome, Problem> {
+        let plugin = self.plugin();
+        check_containers(plugin.descriptor(), change)?;
+        let may_adopt = match change {
+            Change::EnsureAccount(desired) => desired.may_adopt,
+            // Of a change that began earlier, it is not known here what it was allowed to.
+            Change::Poll(_) => true,
+            _ => false,
+        };
+        let place = Place {
+            site: Arc::clone(&self.site),
+            plugin,
+        };
+        let called = self.call_change(place, change, ctx).await;
+        let (outcome, requests) = self.judge(called)?;
+        let sent = requests.has_left();
+        let outcome = from_guest::outcome(outcome, may_adopt)
+            .map_err(|garbage| plugin_failed(garbage, sent))?;
+        check_same_account(change, &outcome).map_err(|garbage| plugin_failed(garbage, sent))?;
+        Ok(outcome)
+    }
+
+    async fn call_change(
+        &self,
+        place: Place,
+        change: &Change,
+        ctx: &CallContext,
+    ) -> Called<Result<wit::Outcome, wit::Problem>> {
+        let people = place.plugin.descriptor().people();
+        let kind = people.map_or_else(String::new, |kind| kind.name.clone());
+        let password_slot = self.site.password_slot.clone();
+        let scope = Scope::Operation(ctx.operation);
+        let ctx = to_guest::context(ctx, self.site.limits.time);
+        let object = to_guest::object;
+        macro_rules! call {
+            ($interface:ident.$function:ident($($name:ident = $value:expr),*; $($argument:expr),*)) => {{
+                $(let $name = $value;)*
+                call::run(&self.host, place, scope, move |connector, store| {
+                    let calling = async move { connector.$interface().$function(store, &ctx $(, $argument)*).await };
+                    Box::pin(calling)
+                })
+                .await
+            }};
+        }
+        match change {
+            Change::EnsureAccount(wanted) => call!(muster_connector_accounts.call_ensure_account(
+                desired = to_guest::desired(wanted, &kind, password_slot); &desired
+            )),
+            Change::EnsureState(account, state) => {
+                call!(muster_connector_accounts.call_ensure_state(
+                    account = object(account), state = to_guest::state(*state); &account, state
+                ))
+            }
+            Change::EnsureAbsent(account) => call!(muster_connector_accounts.call_ensure_absent(
+                account = object(account), plan = to_guest::leave_plan(); &account, &plan
+            )),
+            Change::EnsureGranted(account, right) => {
+                call!(muster_connector_grants.call_ensure_granted(
+                    account = object(account), right = object(right); &account, &right, None
+                ))
+            }
+            Change::EnsureRevoked(account, right) => {
+                call!(muster_connector_grants.call_ensure_revoked(
+                    account = object(account), right = object(right); &account, &right
+                ))
+            }
+            Change::EndSessions(account) => call!(muster_connector_credentials.call_end_sessions(
+                account = object(account); &account
+            )),
+            Change::RevokeCredentials(account) => {
+                call!(muster_connector_credentials.call_revoke_credentials(
+                    account = object(account); &account, &[]
+                ))
+            }
+            Change::TransferOwned(from, to) => {
+                call!(muster_connector_ownership.call_transfer_owned(
+                    from = object(from), to = object(to); &from, &to
+                ))
+            }
+            Change::Poll(handle) => call!(muster_connector_pending.call_poll(
+                handle = handle.clone(); &handle
+            )),
+        }
+    }
+}
+
+/// Refuses a grant between an account and an entitlement of different places, where the connector
+/// says that both have to be in the same one: the plugin is not even asked.
+fn check_containers(descriptor: &Descriptor, change: &Change) -> Result<(), Problem> {
+    let (Change::EnsureGranted(principal, entitlement)
+    | Change::EnsureRevoked(principal, entitlement)) = change
+    else {
+        return Ok(());
+    };
+    let rule = descriptor
+        .entitlement_kind(&entitlement.kind)
+        .map_or(ContainerRule::MustMatch, |kind| kind.container_rule);
+    let is_fine = match rule {
+        ContainerRule::None | ContainerRule::EntitlementDecides => true,
+        ContainerRule::MustMatch => principal.container == entitlement.container,
+    };
+    if is_fine {
+        return Ok(());
+    }
+    let place = |object: &ObjectRef| {
+        object
+            .container
+            .clone()
+            .unwrap_or_else(|| "no container".to_owned())
+    };
+    Err(Problem::Unsupported(format!(
+        "the {} is in `{}` and the {} in `{}`; at this app both have to be in the same one (PLG-035)",
+        principal.kind,
+        place(principal),
+        entitlement.kind,
+        place(entitlement)
+    )))
+}
+
+/// Refuses an answer about another account than the one that was asked for.
+fn check_same_account(change: &Change, outcome: &Outcome) -> Result<(), Garbage> {
+    let asked = match change {
+        Change::EnsureAccount(desired) => desired.object.as_ref(),
+        Change::EnsureState(account, _) => Some(account),
+        _ => None,
+    };
+    match (asked, &outcome.account) {
+        (Some(asked), Some(account)) if !is_about(asked, &account.object) => Err(Garbage::new(
+            "it answers with another account than the one that was asked for",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Whether an object is the one that was asked for. An app may add the container that it lives in.
+pub(crate) fn is_about(asked: &ObjectRef, object: &ObjectRef) -> bool {
+    asked.kind == object.kind
+        && asked.id == object.id
+        && (asked.container.is_none() || asked.container == object.container)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_send<T: Send>(_: &T) {}
+
+    /// Calls are spawned: their futures must be able to move between threads.
+    #[expect(dead_code, reason = "it is enough that it compiles")]
+    fn calls_can_be_spawned(target: &Target, change: &Change, ctx: &CallContext) {
+        is_send(&target.change(change, ctx));
+        is_send(&target.list_accounts(None));
+        is_send(&target.list_credentials(None));
+        is_send(&target.probe());
+    }
+}

@@ -1,0 +1,71 @@
+//! From what a call gave to what the core is told: an answer, or the problem that is at the root.
+
+use std::time::Duration;
+
+use muster_core::connector::Problem;
+use tokio::time::Instant;
+
+use crate::bindings::muster::connector::types as wit;
+use crate::call::{Called, Requests};
+use crate::convert::problem;
+use crate::failure::{Garbage, plugin_failed};
+use crate::site::BUCKET_OF_TARGET;
+use crate::target::Target;
+
+/// Longest time for which an app's wish to be left alone is honoured without asking again.
+const PAUSE_MAX: Duration = Duration::from_mins(10);
+
+impl Target {
+    /// What a call gave, as an answer or as a problem. What the host itself refused counts for more
+    /// than what the plugin makes of it: only the host knows the line that would grant it.
+    pub(crate) fn judge<R>(
+        &self,
+        called: Called<Result<R, wit::Problem>>,
+    ) -> Result<(R, Requests), Problem> {
+        let requests = called.requests;
+        let sent = requests.has_left();
+        let problem = match called.result {
+            Ok(Ok(answer)) => return Ok((answer, requests)),
+            Ok(Err(wit::Problem::RateLimited(hint))) => {
+                self.slow_down(&hint);
+                Problem::RateLimited {
+                    after_ms: hint.after_ms,
+                }
+            }
+            Ok(Err(reported)) => problem::from_guest(reported, sent)
+                .unwrap_or_else(|garbage: Garbage| plugin_failed(garbage, sent)),
+            Err(text) => plugin_failed(text, sent),
+        };
+        Err(root_cause(problem, &requests))
+    }
+
+    fn slow_down(&self, hint: &wit::RetryHint) {
+        let Some(after_ms) = hint.after_ms else {
+            return;
+        };
+        let pause = Duration::from_millis(u64::from(after_ms)).min(PAUSE_MAX);
+        let plugin = self.plugin();
+        let bucket = self.site.budget(&plugin, hint.bucket.as_deref());
+        self.site.rates.pause(
+            bucket.as_ref().map_or(BUCKET_OF_TARGET, |(name, _)| name),
+            pause,
+            Instant::now(),
+        );
+    }
+}
+
+/// The problem that a person or the driver has to deal with first.
+fn root_cause(problem: Problem, requests: &Requests) -> Problem {
+    let is_network = |missing: &[String]| missing.iter().any(|name| name.starts_with("network:"));
+    let is_open = matches!(problem, Problem::OutcomeUnknown(_));
+    match (problem, &requests.denial, &requests.no_credential) {
+        (Problem::Forbidden(missing), Some(denial), _) if is_network(&missing) => {
+            Problem::Denied(denial.clone())
+        }
+        (_, Some(denial), _) if !requests.has_left() && !is_open => Problem::Denied(denial.clone()),
+        (_, None, Some(refused)) if !requests.has_left() && !is_open => {
+            Problem::Unauthenticated(refused.clone())
+        }
+        (problem, ..) => problem,
+    }
+}

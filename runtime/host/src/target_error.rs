@@ -1,0 +1,123 @@
+//! Why a target cannot be set up with a plugin. Each case has a page under `docs/errors/`.
+
+use std::path::PathBuf;
+
+/// A target that cannot be set up with this plugin.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// A setting that the plugin does not know.
+    #[error("the plugin has no setting `{key}`{}", nearest.as_ref().map_or_else(String::new, |near| format!("; did you mean `{near}`?")))]
+    UnknownSetting {
+        /// The key.
+        key: String,
+        /// The most similar setting that it has.
+        nearest: Option<String>,
+    },
+    /// A setting that the plugin needs.
+    #[error("the plugin needs the setting `{key}`: {description}")]
+    MissingSetting {
+        /// The key.
+        key: String,
+        /// What it means.
+        description: String,
+    },
+    /// A setting whose value cannot be used.
+    #[error("the setting `{key}` cannot be `{value}`: {reason}")]
+    Setting {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A secret slot that the plugin does not have.
+    #[error("the plugin has no secret slot `{slot}`{}", known_slots(.known))]
+    UnknownSlot {
+        /// The slot.
+        slot: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
+    /// A secret slot that has to be filled.
+    #[error("the plugin needs a credential in the slot `{slot}`: {description}")]
+    MissingSlot {
+        /// The slot.
+        slot: String,
+        /// What belongs there.
+        description: String,
+    },
+    /// A credential that cannot be used. Its value is never part of the text.
+    #[error("the credential in the slot `{slot}` cannot be used: {reason}")]
+    Credential {
+        /// The slot.
+        slot: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The file of certificates cannot be used.
+    #[error("could not use the certificates in {}: {reason}", path.display())]
+    Certificates {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// TLS could not be set up.
+    #[error("could not set up TLS")]
+    Tls(#[source] rustls::Error),
+    /// A limit that is too high or too low.
+    #[error("the limit {name} cannot be {value}: {reason}")]
+    Limit {
+        /// Its name.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// Why not.
+        reason: &'static str,
+    },
+}
+
+fn known_slots(known: &[String]) -> String {
+    if known.is_empty() {
+        String::new()
+    } else {
+        format!("; it has {}", known.join(", "))
+    }
+}
+
+impl TargetError {
+    /// The code of its page under `docs/errors/`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            TargetError::UnknownSetting { .. }
+            | TargetError::MissingSetting { .. }
+            | TargetError::Setting { .. } => "PLG-010",
+            TargetError::UnknownSlot { .. }
+            | TargetError::MissingSlot { .. }
+            | TargetError::Credential { .. } => "PLG-011",
+            TargetError::Certificates { .. } | TargetError::Tls(_) => "NET-007",
+            TargetError::Limit { .. } => "PLG-012",
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            TargetError::UnknownSetting { .. }
+            | TargetError::MissingSetting { .. }
+            | TargetError::Setting { .. } => {
+                "`muster plugin inspect` lists the settings of a plugin with examples"
+            }
+            TargetError::UnknownSlot { .. }
+            | TargetError::MissingSlot { .. }
+            | TargetError::Credential { .. } => {
+                "`muster plugin inspect` lists the secret slots of a plugin and the schemes that each takes"
+            }
+            TargetError::Certificates { .. } | TargetError::Tls(_) => {
+                "name a file with certificates in PEM (`-----BEGIN CERTIFICATE-----`)"
+            }
+            TargetError::Limit { .. } => "leave the limit out to use its default",
+        }
+    }
+}
