@@ -33,7 +33,10 @@ impl<T: Clone> Table<T> {
     pub(super) fn get(&self, text: &str) -> Option<&T> {
         // Nearly every value is plain and short, and a feed has a million of them: compare without
         // building a lower-case copy, and build one only where letters beyond ASCII may differ.
-        let plain = self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(text));
+        let plain = self
+            .0
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(text));
         if plain.is_some() || text.is_ascii() {
             return plain.map(|(_, value)| value);
         }

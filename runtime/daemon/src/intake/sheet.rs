@@ -23,6 +23,10 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// Files above this size have their two digests taken on two threads.
 const PARALLEL_BYTES_MIN: usize = 1 << 20;
 
+/// How far into a text the header is looked at for what stands between cells. A header whose quotes
+/// do not match would otherwise be as long as the file.
+const HEADER_SCAN_BYTES_MAX: usize = 1 << 16;
+
 /// In a header of this many columns, a last row with one cell that is not empty is no person.
 const ODD_ROW_WIDTH_MIN: usize = 3;
 
@@ -102,7 +106,12 @@ impl Sheet {
     /// The rows below the header and above the closing row.
     pub(super) fn spans(&self) -> Rows<'_> {
         let (at, number) = self.body;
-        Rows::new(&self.text.as_bytes()[..self.rows_end], at, number, self.delimiter)
+        Rows::new(
+            &self.text.as_bytes()[..self.rows_end],
+            at,
+            number,
+            self.delimiter,
+        )
     }
 }
 
@@ -195,6 +204,7 @@ fn survey(text: &Text, options: &IntakeOptions) -> Result<Surveyed, Box<Problem>
         delimiter,
         header: header_span,
         rows,
+        ..
     } = head(text.content.as_bytes(), text.starts_at, options).ok_or_else(|| Box::new(empty()))?;
     if header_span.ending == Ending::OpenQuote {
         return Err(Box::new(cut(
@@ -223,12 +233,18 @@ fn survey(text: &Text, options: &IntakeOptions) -> Result<Surveyed, Box<Problem>
 /// The beginning of a text: what stands between cells, the header, and the rows behind it.
 pub(super) struct Head<'a> {
     pub(super) delimiter: u8,
+    /// Whether the delimiter would be the same if more text followed.
+    pub(super) is_sure: bool,
     pub(super) header: Span,
     pub(super) rows: Rows<'a>,
 }
 
 /// Finds the header of a text that begins at `starts_at`.
-pub(super) fn head<'a>(text: &'a [u8], starts_at: usize, options: &IntakeOptions) -> Option<Head<'a>> {
+pub(super) fn head<'a>(
+    text: &'a [u8],
+    starts_at: usize,
+    options: &IntakeOptions,
+) -> Option<Head<'a>> {
     let content = text[starts_at..].trim_ascii_start();
     if content.is_empty() {
         return None;
@@ -238,9 +254,9 @@ pub(super) fn head<'a>(text: &'a [u8], starts_at: usize, options: &IntakeOptions
         [b's', b'e', b'p', b'=', delimiter, b'\n' | b'\r', ..] => Some(*delimiter),
         _ => None,
     };
-    let delimiter = named
+    let (delimiter, is_sure) = named
         .or(options.delimiter)
-        .unwrap_or_else(|| find_delimiter(content));
+        .map_or_else(|| find_delimiter(content), |delimiter| (delimiter, true));
     let mut rows = Rows::new(text, starts_at, 1, delimiter);
     if named.is_some() {
         rows.next();
@@ -248,19 +264,25 @@ pub(super) fn head<'a>(text: &'a [u8], starts_at: usize, options: &IntakeOptions
     let header = rows.next()?;
     Some(Head {
         delimiter,
+        is_sure,
         header,
         rows,
     })
 }
 
 /// The likeliest of the delimiters: the one that stands most often in the header, outside of quotes.
-fn find_delimiter(content: &[u8]) -> u8 {
+/// Also says whether more text could not change the answer.
+fn find_delimiter(content: &[u8]) -> (u8, bool) {
     let mut counts = [0_u32; DELIMITERS.len()];
     let mut is_quoted = false;
-    for byte in content {
+    let mut is_sure = content.len() >= HEADER_SCAN_BYTES_MAX;
+    for byte in content.iter().take(HEADER_SCAN_BYTES_MAX) {
         match byte {
             b'"' => is_quoted = !is_quoted,
-            b'\n' | b'\r' if !is_quoted => break,
+            b'\n' | b'\r' if !is_quoted => {
+                is_sure = true;
+                break;
+            }
             _ if is_quoted => {}
             _ => {
                 if let Some(index) = DELIMITERS.iter().position(|known| known == byte) {
@@ -276,7 +298,7 @@ fn find_delimiter(content: &[u8]) -> u8 {
             best = index;
         }
     }
-    DELIMITERS[best]
+    (DELIMITERS[best], is_sure)
 }
 
 fn cells_of(row: &str, delimiter: u8) -> Vec<Cow<'_, str>> {

@@ -63,9 +63,9 @@ impl<'a> ContentStream<'a> {
     fn count(&mut self, is_last: bool) -> Result<usize, CannotSay> {
         let is_complete = |ending: Ending| match ending {
             Ending::Break => Ok(true),
-            Ending::Text | Ending::OpenQuote if !is_last => Ok(false),
-            Ending::Text => Ok(true),
-            Ending::OpenQuote => Err(CannotSay),
+            Ending::Text => Ok(is_last),
+            Ending::OpenQuote if is_last => Err(CannotSay),
+            Ending::OpenQuote => Ok(false),
         };
         let rows = if let Some(delimiter) = self.delimiter {
             Rows::new(&self.window, 0, 1, delimiter)
@@ -73,13 +73,14 @@ impl<'a> ContentStream<'a> {
             let starts_at = check_start(&self.window, self.options)?;
             let Some(Head {
                 delimiter,
+                is_sure,
                 header,
                 rows,
             }) = head(&self.window, starts_at, self.options)
             else {
                 return Ok(0);
             };
-            if !is_complete(header.ending)? {
+            if !(is_sure || is_last) || !is_complete(header.ending)? {
                 return Ok(0);
             }
             self.delimiter = Some(delimiter);

@@ -55,7 +55,8 @@ pub fn open_changed(
     let is_ordinary = sheet::check_size(arrival.stamp.size, options).is_none();
     if let Some(known) = known.filter(|_| is_ordinary) {
         let source = Source::of(arrival)?;
-        let (digest, content) = digests(&source.file, options).map_err(|error| failed(arrival, error))?;
+        let (digest, content) =
+            digests(&source.file, options).map_err(|error| failed(arrival, error))?;
         source.check()?;
         if let Ok(content) = content
             && content == *known
@@ -112,7 +113,10 @@ impl<'a> Source<'a> {
     }
 
     fn check(&self) -> Result<(), ReadError> {
-        let metadata = self.file.metadata().map_err(|error| failed(self.arrival, error))?;
+        let metadata = self
+            .file
+            .metadata()
+            .map_err(|error| failed(self.arrival, error))?;
         let is_same = Look::of(&metadata).is_some_and(|look| look.stamp == self.arrival.stamp);
         if is_same { Ok(()) } else { Err(self.changed()) }
     }
@@ -143,7 +147,9 @@ fn digests(
         let content = content_of(&receiver, options);
         // Without somebody who takes the pieces the other thread goes on without giving them.
         drop(receiver);
-        let digest = bytes.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
+        let digest = bytes
+            .join()
+            .unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
         Ok((digest, content))
     })
 }

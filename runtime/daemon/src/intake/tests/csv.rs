@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::rows::{Ending, Quoting, Rows, split};
+use super::super::stream::{CannotSay, ContentStream};
 use crate::intake::{IntakeOptions, Verdict, open};
 
 /// The records of a text, by us.
@@ -138,4 +139,55 @@ fn every_bound_on_a_file_is_kept() {
     let within = "a,b\n".to_owned() + &"1,2\n".repeat(3);
     let opened = open(within.into_bytes(), &small);
     assert_eq!(opened.problems.verdict(), Verdict::Accepted);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn a_file_read_in_pieces_says_what_it_says_in_one(
+        text in prop_oneof![
+            "(sep=;\n)?[abc,;]{1,6}\n([ab,;\"\n\r\u{e4}]{0,6}[\n\r]){0,8}[ab]{0,2}",
+            "\u{feff}?[ab,;\"\n\r \u{e4}]{0,40}",
+        ],
+        piece in 1_usize..20,
+    ) {
+        let options = IntakeOptions::default();
+        let mut stream = ContentStream::new(&options);
+        let fed = text.as_bytes().chunks(piece).try_for_each(|piece| stream.feed(piece));
+        let streamed = fed.and_then(|()| stream.finish());
+        if let Ok(content) = streamed {
+            prop_assert_eq!(content, open(text.clone().into_bytes(), &options).content, "{:?}", text);
+        }
+    }
+}
+
+#[test]
+fn a_file_read_in_pieces_is_digested_unless_it_is_out_of_the_ordinary() {
+    let thousand = super::files::THOUSAND;
+    let options = IntakeOptions::default();
+    let stream = |bytes: &[u8], options: &IntakeOptions| {
+        let mut stream = ContentStream::new(options);
+        let fed = bytes.chunks(1_000).try_for_each(|piece| stream.feed(piece));
+        fed.and_then(|()| stream.finish())
+    };
+    assert_eq!(
+        stream(thousand, &options),
+        Ok(open(thousand.to_vec(), &options).content)
+    );
+    let narrow = IntakeOptions {
+        row_bytes_max: 100,
+        ..IntakeOptions::default()
+    };
+    for (bytes, options) in [
+        (&b"a,b\n1,\xff\n"[..], &options),
+        (b"a,b\n1,\0\n", &options),
+        (b"a,b\n1,\"2", &options),
+        (b"\xff\xfea\0\n\0", &options),
+        (b"PK\x03\x04\n1", &options),
+        (b"", &options),
+        (thousand, &narrow),
+    ] {
+        assert_eq!(stream(bytes, options), Err(CannotSay));
+    }
 }

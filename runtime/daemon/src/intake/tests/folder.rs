@@ -1,1 +1,344 @@
+//! The drop folder on a real file system. Nothing here waits for a time: every wait is for an event,
+//! and has a limit.
 
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+use crate::intake::folder::place::{MoveError, Place, Places};
+use crate::intake::folder::{
+    Arrival, Folder, FolderEvent, FolderOptions, ReadError, open_arrival, open_changed,
+};
+use crate::intake::{IntakeOptions, Verdict, code};
+
+/// No wait of a test takes longer, or it fails.
+const LIMIT: Duration = Duration::from_secs(20);
+
+const WHOLE: &str = "id,name,status,last day\n1,\"Ada, the first\",active,\n2,Zo\u{eb},active,\n";
+
+fn quick() -> FolderOptions {
+    FolderOptions {
+        quiet: Duration::from_millis(20),
+        unclosed_quiet: Duration::from_hours(1),
+        patience: Duration::from_millis(60),
+        rescan_every: Duration::from_hours(1),
+        poll: None,
+    }
+}
+
+fn folder(options: FolderOptions) -> (TempDir, Folder) {
+    let root = tempfile::tempdir().unwrap();
+    let folder = Folder::open(root.path(), options).unwrap();
+    (root, folder)
+}
+
+async fn next(folder: &mut Folder) -> FolderEvent {
+    timeout(LIMIT, folder.next())
+        .await
+        .expect("the folder has something to say in time")
+}
+
+async fn arrival(folder: &mut Folder) -> Arrival {
+    match next(folder).await {
+        FolderEvent::Arrived(arrival) => arrival,
+        FolderEvent::Remarked(problem) => panic!("{problem:?}"),
+    }
+}
+
+/// Puts a whole file into the folder, as a careful system does.
+fn move_in(root: &Path, name: &str, content: &str) {
+    let part = root.join(format!("{name}.part"));
+    fs::write(&part, content).unwrap();
+    fs::rename(part, root.join(name)).unwrap();
+}
+
+fn verdict(arrival: &Arrival) -> Verdict {
+    let opened = open_arrival(arrival, &IntakeOptions::default()).unwrap();
+    opened.problems.verdict()
+}
+
+#[tokio::test]
+async fn a_file_that_is_moved_in_arrives_and_its_temporary_name_does_not() {
+    let (root, mut folder) = folder(quick());
+    move_in(root.path(), "workers.csv", WHOLE);
+    let arrival = arrival(&mut folder).await;
+    assert_eq!(arrival.name, "workers.csv");
+    assert!(arrival.was_moved_in);
+    assert_eq!(verdict(&arrival), Verdict::Accepted);
+}
+
+#[tokio::test]
+async fn a_file_that_was_there_before_arrives() {
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join("workers.csv"), WHOLE).unwrap();
+    let mut folder = Folder::open(root.path(), quick()).unwrap();
+    assert_eq!(arrival(&mut folder).await.name, "workers.csv");
+}
+
+#[tokio::test]
+async fn f3_a_writer_that_pauses_is_waited_for() {
+    for paused_behind in ["1,\"Ada, the first\",act", "1,\"Ada, the", "2,Zo\u{c3}"] {
+        let (root, mut folder) = folder(quick());
+        let cut = WHOLE.find(paused_behind).map_or_else(
+            // In the middle of the two bytes of one character.
+            || WHOLE.find('\u{eb}').unwrap() + 1,
+            |at| at + paused_behind.len(),
+        );
+        let mut writer = File::create(root.path().join("slow.csv")).unwrap();
+        writer.write_all(&WHOLE.as_bytes()[..cut]).unwrap();
+        // Another file comes and goes, so the slow one has been looked at.
+        move_in(root.path(), "other.csv", WHOLE);
+        assert_eq!(arrival(&mut folder).await.name, "other.csv");
+        writer.write_all(&WHOLE.as_bytes()[cut..]).unwrap();
+        drop(writer);
+        let slow = arrival(&mut folder).await;
+        assert_eq!(slow.name, "slow.csv");
+        assert_eq!(slow.stamp.size, WHOLE.len() as u64);
+        assert_eq!(verdict(&slow), Verdict::Accepted);
+    }
+}
+
+#[tokio::test]
+async fn f3_a_writer_that_opens_and_closes_several_times_is_waited_for() {
+    let patient = FolderOptions {
+        patience: Duration::from_hours(1),
+        ..quick()
+    };
+    let (root, mut folder) = folder(patient);
+    let path = root.path().join("workers.csv");
+    fs::write(&path, &WHOLE[..40]).unwrap();
+    let first = arrival(&mut folder).await;
+    let opened = open_arrival(&first, &IntakeOptions::default()).unwrap();
+    assert!(opened.may_be_growing());
+    assert!(folder.defer(&first), "the writer may only be slow");
+    let mut writer = OpenOptions::new().append(true).open(&path).unwrap();
+    writer.write_all(&WHOLE.as_bytes()[40..]).unwrap();
+    drop(writer);
+    // The rest that was asked for is an hour, and a change of the file does not shorten it; so the
+    // folder is told that somebody has moved a whole file over it.
+    move_in(root.path(), "workers.csv", WHOLE);
+    folder.retry(&first);
+    let second = arrival(&mut folder).await;
+    assert_eq!(verdict(&second), Verdict::Accepted);
+}
+
+#[tokio::test]
+async fn f3_a_file_that_stays_cut_is_believed_in_the_end() {
+    let (root, mut folder) = folder(quick());
+    fs::write(root.path().join("workers.csv"), &WHOLE[..40]).unwrap();
+    let mut arrived = arrival(&mut folder).await;
+    let mut deferred = 0;
+    while folder.defer(&arrived) {
+        deferred += 1;
+        arrived = arrival(&mut folder).await;
+    }
+    assert!(deferred <= 1, "one wait is enough");
+    assert!(arrived.rested >= quick().patience);
+    assert_eq!(verdict(&arrived), Verdict::Rejected);
+    move_in(root.path(), "moved.csv", &WHOLE[..40]);
+    let moved = arrival(&mut folder).await;
+    assert!(
+        !folder.defer(&moved),
+        "nobody is writing to a file that was moved in"
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_plain_file_is_remarked_once_and_left_alone() {
+    let (root, mut folder) = folder(quick());
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("secret.csv"), WHOLE).unwrap();
+    symlink(
+        outside.path().join("secret.csv"),
+        root.path().join("link.csv"),
+    )
+    .unwrap();
+    fs::create_dir(root.path().join("march")).unwrap();
+    let mut names = Vec::new();
+    for _ in 0..2 {
+        let FolderEvent::Remarked(problem) = next(&mut folder).await else {
+            panic!("no file has come");
+        };
+        assert_eq!(problem.code, code::NOT_A_FILE);
+        names.push(problem.text);
+    }
+    names.sort();
+    assert!(
+        names[0].contains("link.csv") && names[1].contains("march"),
+        "{names:?}"
+    );
+    move_in(root.path(), "workers.csv", WHOLE);
+    assert_eq!(arrival(&mut folder).await.name, "workers.csv");
+    assert!(root.path().join("link.csv").is_symlink());
+}
+
+#[tokio::test]
+async fn a_folder_that_was_made_anew_is_watched_anew() {
+    let options = FolderOptions {
+        rescan_every: Duration::from_millis(20),
+        ..quick()
+    };
+    let parent = tempfile::tempdir().unwrap();
+    let root = parent.path().join("drop");
+    let mut folder = Folder::open(&root, options).unwrap();
+    move_in(&root, "first.csv", WHOLE);
+    assert_eq!(arrival(&mut folder).await.name, "first.csv");
+    fs::remove_dir_all(&root).unwrap();
+    fs::create_dir(&root).unwrap();
+    move_in(&root, "second.csv", WHOLE);
+    loop {
+        match next(&mut folder).await {
+            FolderEvent::Arrived(arrival) if arrival.name == "second.csv" => break,
+            FolderEvent::Arrived(_) => {}
+            FolderEvent::Remarked(problem) => assert_eq!(problem.code, code::FOLDER_IO),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_folder_without_events_is_polled() {
+    let options = FolderOptions {
+        poll: Some(Duration::from_millis(10)),
+        ..quick()
+    };
+    let (root, mut folder) = folder(options);
+    fs::write(root.path().join("workers.csv"), WHOLE).unwrap();
+    assert_eq!(verdict(&arrival(&mut folder).await), Verdict::Accepted);
+}
+
+#[tokio::test]
+async fn a_file_that_changed_since_it_came_to_rest_is_not_read() {
+    let (root, mut folder) = folder(quick());
+    move_in(root.path(), "workers.csv", WHOLE);
+    let first = arrival(&mut folder).await;
+    move_in(root.path(), "workers.csv", &WHOLE.replace("Ada", "Eve"));
+    let read = open_arrival(&first, &IntakeOptions::default());
+    assert!(matches!(read, Err(ReadError::Changed { .. })));
+    let moved = folder.places().put_away(
+        OsStr::new("workers.csv"),
+        first.stamp,
+        Place::Processed,
+        at(),
+    );
+    assert!(matches!(moved, Err(MoveError::Replaced { .. })));
+    let second = arrival(&mut folder).await;
+    assert_eq!(verdict(&second), Verdict::Accepted);
+}
+
+#[tokio::test]
+async fn a_file_that_says_what_the_last_one_said_is_not_opened() {
+    let (root, mut folder) = folder(quick());
+    let options = IntakeOptions::default();
+    move_in(root.path(), "workers.csv", WHOLE);
+    let first = open_arrival(&arrival(&mut folder).await, &options).unwrap();
+    let mut rows: Vec<&str> = WHOLE.split_inclusive('\n').collect();
+    rows[1..].reverse();
+    move_in(root.path(), "again.csv", &rows.concat());
+    let again = arrival(&mut folder).await;
+    let same = open_changed(&again, &options, Some(&first.content)).unwrap();
+    assert_eq!(same.content, first.content);
+    assert_eq!(same.problems.verdict(), Verdict::Accepted);
+    assert!(same.sheet.is_none());
+    let full = open_arrival(&again, &options).unwrap();
+    assert_eq!(same.digest, full.digest);
+    move_in(root.path(), "more.csv", &format!("{WHOLE}3,Cy,active,\n"));
+    let more = arrival(&mut folder).await;
+    let changed = open_changed(&more, &options, Some(&first.content)).unwrap();
+    assert_eq!(changed.sheet.unwrap().row_count(), 3);
+}
+
+#[tokio::test]
+async fn a_file_that_is_too_large_is_digested_and_not_read() {
+    let (root, mut folder) = folder(quick());
+    move_in(root.path(), "workers.csv", WHOLE);
+    let arrival = arrival(&mut folder).await;
+    let small = IntakeOptions {
+        bytes_max: 10,
+        ..IntakeOptions::default()
+    };
+    let opened = open_arrival(&arrival, &small).unwrap();
+    assert_eq!(opened.problems.reasons(), [code::TOO_LARGE]);
+    let full = open_arrival(&arrival, &IntakeOptions::default()).unwrap();
+    assert_eq!(opened.digest, full.digest);
+}
+
+fn at() -> jiff::Timestamp {
+    "2026-11-22T09:03:12Z".parse().unwrap()
+}
+
+/// A folder with one file that has come to rest.
+async fn with_file() -> (TempDir, Places, Arrival) {
+    let (root, mut folder) = folder(quick());
+    move_in(root.path(), "workers.csv", WHOLE);
+    let arrival = arrival(&mut folder).await;
+    (root, folder.places().clone(), arrival)
+}
+
+#[tokio::test]
+async fn a_file_is_put_away_once_however_often_it_is_asked_for() {
+    let (root, places, arrival) = with_file().await;
+    let name = OsStr::new("workers.csv");
+    let put = || places.put_away(name, arrival.stamp, Place::Processed, at());
+    let stored = put().unwrap();
+    assert_eq!(
+        stored,
+        root.path().join("processed/20261122T090312Z-workers.csv")
+    );
+    // The daemon stopped before it could remember that.
+    assert_eq!(put().unwrap(), stored);
+    assert_eq!(
+        fs::read_dir(root.path().join("processed")).unwrap().count(),
+        1
+    );
+    assert_eq!(fs::read_to_string(stored).unwrap(), WHOLE);
+}
+
+#[tokio::test]
+async fn nothing_is_overwritten_and_a_reservation_of_before_is_used() {
+    let (root, places, arrival) = with_file().await;
+    let taken = root.path().join("held/20261122T090312Z-workers.csv");
+    fs::write(&taken, "somebody else's").unwrap();
+    // Left by a call that was stopped between reserving and moving.
+    fs::write(root.path().join("held/20261122T090312Z-1-workers.csv"), "").unwrap();
+    let name = OsStr::new("workers.csv");
+    let stored = places
+        .put_away(name, arrival.stamp, Place::Held, at())
+        .unwrap();
+    assert_eq!(
+        stored,
+        root.path().join("held/20261122T090312Z-1-workers.csv")
+    );
+    assert_eq!(fs::read_to_string(stored).unwrap(), WHOLE);
+    assert_eq!(fs::read_to_string(taken).unwrap(), "somebody else's");
+}
+
+#[tokio::test]
+async fn a_held_file_moves_on_and_leaves_its_report_behind() {
+    let (root, places, arrival) = with_file().await;
+    let name = OsStr::new("workers.csv");
+    let stored = places
+        .put_away(name, arrival.stamp, Place::Held, at())
+        .unwrap();
+    let report = places
+        .write_beside(&stored, ".report.txt", "held\n")
+        .unwrap();
+    assert_eq!(fs::read_to_string(&report).unwrap(), "held\n");
+    let stored_name = stored.file_name().unwrap().to_owned();
+    let moved = places
+        .move_on(&stored_name, Place::Held, Place::Processed)
+        .unwrap();
+    assert_eq!(
+        places
+            .move_on(&stored_name, Place::Held, Place::Processed)
+            .unwrap(),
+        moved
+    );
+    assert_eq!(fs::read_to_string(moved).unwrap(), WHOLE);
+    assert_eq!(fs::read_dir(root.path().join("held")).unwrap().count(), 0);
+}

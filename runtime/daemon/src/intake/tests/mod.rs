@@ -6,6 +6,7 @@ mod files;
 mod folder;
 mod pages;
 mod report;
+mod settle;
 mod snapshot;
 
 use std::collections::BTreeMap;
