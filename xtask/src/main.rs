@@ -10,6 +10,7 @@ mod demo;
 mod lint;
 mod plugins;
 mod say;
+mod stage;
 mod suite;
 mod targets;
 mod toolchain;

@@ -1,6 +1,7 @@
-//! The printer of `cargo xtask`: the only place that writes to stderr.
+//! The printer of `cargo xtask`: the only place that writes to the terminal.
 //!
-//! One line per step, so that a person who waits knows what for. Colour only on a terminal.
+//! What is being done goes to stderr, one line per step, so that a person who waits knows what for. What the
+//! demo shows goes to stdout. Colour only on a terminal.
 
 use std::io::IsTerminal;
 
@@ -22,6 +23,33 @@ pub(crate) fn skipped(text: &str) {
 /// Prints a whole chain of causes, once, at the edge.
 pub(crate) fn error(error: &anyhow::Error) {
     line("31", "error", &format!("{error:#}"));
+}
+
+/// Begins a part of the demo.
+pub(crate) fn chapter(number: u32, title: &str) {
+    let title = format!("{number}. {title}");
+    if std::io::stdout().is_terminal() {
+        show(&format!("\n\x1b[1m{title}\x1b[0m\n"));
+    } else {
+        show(&format!(
+            "\n{title}\n{}\n",
+            "=".repeat(title.chars().count())
+        ));
+    }
+}
+
+/// Shows what another program said, set off from what the demo says.
+pub(crate) fn quote(text: &str) {
+    for line in text.trim_end().lines() {
+        show(format!("    {line}").trim_end());
+    }
+    show("");
+}
+
+/// Shows a text of the demo.
+#[expect(clippy::print_stdout, reason = "this is the printer")]
+pub(crate) fn show(text: &str) {
+    println!("{text}");
 }
 
 #[expect(clippy::print_stderr, reason = "this is the printer")]
