@@ -36,6 +36,10 @@ pub use read::{ReadError, open_arrival, open_changed};
 /// A file that waits longer than this for its end is worth a word.
 const UNSETTLED_AFTER: Duration = Duration::from_mins(10);
 
+/// A file that still lies there so long after it arrived arrives again: whoever took it could not
+/// finish, or somebody has put the same file back.
+const ARRIVES_AGAIN_AFTER: Duration = Duration::from_mins(1);
+
 /// How a drop folder is watched.
 #[derive(Clone, Debug)]
 pub struct FolderOptions {
@@ -96,7 +100,7 @@ pub struct Folder {
     watch: Option<Watch>,
     settling: Settling,
     ready: VecDeque<FolderEvent>,
-    delivered: BTreeMap<OsString, Stamp>,
+    delivered: BTreeMap<OsString, (Stamp, Duration)>,
     remarked: BTreeMap<OsString, u64>,
     started: Instant,
     scan_at: Duration,
@@ -199,6 +203,10 @@ impl Folder {
         }
         for (name, hint) in hints.names {
             if settle::is_final_name(&name) && !Place::is_name(&name) {
+                if matches!(hint, Hint::MovedIn | Hint::Gone) {
+                    // What has this name from now on is another arrival, whatever it looks like.
+                    self.delivered.remove(&name);
+                }
                 self.settling.hint(&name, hint, at);
             }
         }
@@ -273,15 +281,13 @@ impl Folder {
             return;
         }
         let look = metadata.and_then(Look::of);
-        if let Some(look) = &look
-            && self.delivered.get(name) == Some(&look.stamp)
-        {
+        if look.is_some_and(|look| self.has_arrived(name, look.stamp, at)) {
             self.settling.forget(name);
             return;
         }
         match self.settling.look(name, look, at) {
             Decision::Ready(ready) => {
-                self.delivered.insert(name.to_owned(), ready.stamp);
+                self.delivered.insert(name.to_owned(), (ready.stamp, at));
                 self.ready.push_back(FolderEvent::Arrived(Arrival {
                     path,
                     name: shown(name),
@@ -295,6 +301,18 @@ impl Folder {
             }
             Decision::Wait { .. } | Decision::Gone => {}
         }
+    }
+
+    /// Whether a file has just arrived as it is, or waits to be taken.
+    fn has_arrived(&self, name: &OsStr, stamp: Stamp, at: Duration) -> bool {
+        let is_waiting = self.ready.iter().any(|event| match event {
+            FolderEvent::Arrived(arrival) => arrival.path.file_name() == Some(name),
+            FolderEvent::Remarked(_) => false,
+        });
+        let is_recent = self.delivered.get(name).is_some_and(|(delivered, then)| {
+            *delivered == stamp && at.saturating_sub(*then) < ARRIVES_AGAIN_AFTER
+        });
+        is_waiting || is_recent
     }
 
     fn remark_once(&mut self, name: &OsStr, mark: u64, problem: impl FnOnce() -> Problem) {

@@ -2,7 +2,7 @@
 //! key, so that rows that claim the same person stand together.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use muster_core::id::KEY_BYTES_MAX;
 
@@ -233,16 +233,23 @@ impl<'a> Pass<'a> {
             let order = |entry: &Entry| piece(text, &self.unescaped, entry.key).cmp(manager);
             self.entries.binary_search_by(order).is_ok()
         };
+        let manager = |managed: &Managed| piece(text, &self.unescaped, managed.manager);
         let mut known: HashMap<&str, bool> = HashMap::new();
-        let mut missing: BTreeMap<&str, Problem> = BTreeMap::new();
-        for Managed { manager, number } in &self.managed {
-            let manager = piece(text, &self.unescaped, *manager);
-            if !*known.entry(manager).or_insert_with(|| is_known(manager)) {
-                let new = || missing_manager(manager, self.bound.manager_column());
-                missing.entry(manager).or_insert_with(new).add_row(*number);
+        let mut missing: Vec<Managed> = Vec::new();
+        for managed in &self.managed {
+            let key = manager(managed);
+            if !*known.entry(key).or_insert_with(|| is_known(key)) {
+                missing.push(*managed);
             }
         }
-        problems.extend(missing.into_values());
+        missing.sort_unstable_by_key(|managed| (manager(managed), managed.number));
+        for run in missing.chunk_by(|one, other| manager(one) == manager(other)) {
+            let mut problem = missing_manager(manager(&run[0]), self.bound.manager_column());
+            for managed in run {
+                problem.add_row(managed.number);
+            }
+            problems.push(problem);
+        }
         if !self.self_managed.is_empty() {
             let mut problem = self_managed();
             self.self_managed

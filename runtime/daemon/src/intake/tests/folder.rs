@@ -232,6 +232,21 @@ async fn a_file_that_changed_since_it_came_to_rest_is_not_read() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_put_back_arrives_again() {
+    let (root, mut folder) = folder(quick());
+    move_in(root.path(), "workers.csv", WHOLE);
+    let first = arrival(&mut folder).await;
+    let name = OsStr::new("workers.csv");
+    let places = folder.places().clone();
+    let stored = places
+        .put_away(name, first.stamp, Place::Processed, at())
+        .unwrap();
+    // The very same file, with its time and all.
+    fs::rename(stored, root.path().join(name)).unwrap();
+    assert_eq!(arrival(&mut folder).await.stamp, first.stamp);
+}
+
+#[tokio::test]
 async fn a_file_that_says_what_the_last_one_said_is_not_opened() {
     let (root, mut folder) = folder(quick());
     let options = IntakeOptions::default();
