@@ -65,11 +65,10 @@ impl Delta {
     /// The kind of change, where `moves` says whether anything but attributes follows from it.
     pub fn kind(&self, moves: bool) -> Kind {
         match (self.phase_before, self.phase) {
-            (None, _) => Kind::Joiner,
+            (None, _) | (Some(Phase::Prehire), Phase::Active | Phase::Leave) => Kind::Joiner,
             (Some(Phase::Ended), Phase::Ended) => Kind::Update,
             (Some(_), Phase::Ended) => Kind::Leaver,
             (Some(Phase::Ended), _) => Kind::Rehire,
-            (Some(Phase::Prehire), Phase::Active | Phase::Leave) => Kind::Joiner,
             (Some(_), _) if moves => Kind::Mover,
             (Some(_), _) => Kind::Update,
         }

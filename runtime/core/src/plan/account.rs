@@ -258,10 +258,11 @@ impl Planner<'_> {
         for key in self.in_order(target, lost).into_iter().rev() {
             actions.push(Action::EnsureRevoked(key.clone()));
         }
-        if hands_on && self.knows_heir(person, target) {
-            let heir = person.manager().map(Action::TransferOwned);
-            heir.into_iter()
-                .for_each(|action| once(have, action, &mut actions));
+        if hands_on
+            && self.knows_heir(person, target)
+            && let Some(heir) = person.manager()
+        {
+            once(have, Action::TransferOwned(heir), &mut actions);
         }
         if is_due {
             actions.push(Action::EnsureAbsent);

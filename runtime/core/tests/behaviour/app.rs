@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use muster_core::connector::{
-    AccountState, AttributeChange, Change, DesiredAccount, Entitlement, EntitlementKey, ObjectRef,
-    Outcome, OutcomeKind, Problem, Read, RemoteAccount, RemoteAttributes, RemoteCredential,
-    RemoteGrant,
+    AccountState, AttributeChange, Change, DesiredAccount, Entitlement, ObjectRef, Outcome,
+    OutcomeKind, Problem, Read, RemoteAccount, RemoteAttributes, RemoteCredential, RemoteGrant,
 };
 use muster_core::observe::Sight;
 
@@ -98,6 +97,8 @@ impl App {
             Fault::Pending { polls } => {
                 self.made += 1;
                 let handle = format!("job-{}", self.made);
+                let is_running = self.pending.values().any(|(running, _)| running == change);
+                assert!(!is_running, "the same is under way twice: {change:?}");
                 self.pending.insert(handle.clone(), (change.clone(), polls));
                 Some(Ok(outcome(pending(handle), None)))
             }
@@ -109,7 +110,12 @@ impl App {
         match self.faults.pop_front() {
             None => {}
             Some(Fault::Cut { .. }) => return None,
-            Some(Fault::Refused(problem)) => return Some(Err(problem)),
+            Some(Fault::Refused(problem)) => {
+                if ends_a_job(&problem) {
+                    self.pending.remove(handle);
+                }
+                return Some(Err(problem));
+            }
             Some(_) => return Some(Err(Problem::RemoteDefect("HTML".to_owned()))),
         }
         let Some((change, polls)) = self.pending.get_mut(handle) else {
@@ -325,6 +331,15 @@ impl App {
         self.accounts.insert(id.to_owned(), held);
     }
 
+    /// Nobody has two accounts.
+    pub(crate) fn check(&self) {
+        let mut owners = BTreeSet::new();
+        for held in self.accounts.values() {
+            let owner = held.keys.first();
+            assert!(owners.insert(owner), "two accounts for {owner:?}");
+        }
+    }
+
     /// The accounts that hold a key.
     pub(crate) fn of_key(&self, value: &str) -> Vec<&Held> {
         let accounts = self.accounts.values();
@@ -352,6 +367,20 @@ pub(crate) fn outcome(kind: OutcomeKind, account: Option<RemoteAccount>) -> Outc
     }
 }
 
+/// Whether what a poll says is the end of the job, and not that asking failed.
+fn ends_a_job(problem: &Problem) -> bool {
+    matches!(
+        problem,
+        Problem::OutcomeUnknown(_)
+            | Problem::NotFound(_)
+            | Problem::Conflict(_)
+            | Problem::Invalid(_)
+            | Problem::Guarded(_)
+            | Problem::NoCapacity(_)
+            | Problem::Unsupported(_)
+    )
+}
+
 fn pending(handle: String) -> OutcomeKind {
     OutcomeKind::Pending {
         handle,
@@ -365,10 +394,6 @@ pub(crate) fn user(id: &str) -> ObjectRef {
 
 pub(crate) fn group(id: &str) -> ObjectRef {
     reference("group", id)
-}
-
-pub(crate) fn group_key(id: &str) -> EntitlementKey {
-    EntitlementKey::of(&group(id))
 }
 
 fn reference(kind: &str, id: &str) -> ObjectRef {

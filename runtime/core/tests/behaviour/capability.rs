@@ -1,1 +1,193 @@
-//! To be written.
+//! What a policy asks for and a connector cannot do is found at load.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use muster_core::capability;
+use muster_core::connector::{
+    AccountKind, AccountState, ContainerRule, Descriptor, EntitlementKind,
+};
+use muster_core::policy::{Adopt, Policy, Prehire, TargetRules};
+
+use crate::world::{World, role, target};
+
+fn names(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// A connector that can do everything.
+pub(crate) fn descriptor() -> Descriptor {
+    let account = AccountKind {
+        name: "user".to_owned(),
+        operations: names(&[
+            "list-accounts",
+            "get-account",
+            "find-accounts",
+            "ensure-account",
+            "ensure-state",
+            "ensure-absent",
+            "end-sessions",
+            "revoke-credentials",
+            "list-credentials",
+            "transfer-owned",
+        ]),
+        states: [AccountState::Active, AccountState::Suspended].into(),
+        match_keys: vec!["externalId".to_owned(), "email".to_owned()],
+        immutable_attributes: Vec::new(),
+        read_after_write_lag_ms: 0,
+        is_id_reused: false,
+        reactivation_keeps_grants: true,
+        page_max: 100,
+    };
+    let group = EntitlementKind {
+        name: "group".to_owned(),
+        operations: names(&[
+            "list-entitlements",
+            "list-grants",
+            "ensure-granted",
+            "ensure-revoked",
+        ]),
+        grant_scopes: names(&["of-principal"]),
+        container_rule: ContainerRule::None,
+        read_after_write_lag_ms: 0,
+        page_max: 100,
+    };
+    Descriptor {
+        name: "fake".to_owned(),
+        version: "1.0.0".to_owned(),
+        vendor: "Muster".to_owned(),
+        contract: "0.1.0".to_owned(),
+        app: "Fake".to_owned(),
+        capabilities: names(&[
+            "accounts",
+            "entitlements",
+            "grants",
+            "credentials",
+            "ownership",
+        ]),
+        account_kinds: vec![account],
+        entitlement_kinds: vec![group],
+        hosts: Vec::new(),
+        secret_slots: Vec::new(),
+        settings: Vec::new(),
+        rate_buckets: Vec::new(),
+        accepts_cursors_from: Vec::new(),
+    }
+}
+
+/// Checks a policy that asks for everything, after these changes, and compares the findings:
+/// `E` before an error, `W` before a warning.
+#[track_caller]
+fn check(change: impl FnOnce(&mut Descriptor, &mut TargetRules), expected: &[&str]) {
+    let mut world = World::new();
+    world.connect("crm", &["sales"]);
+    world.source.roles = vec![role("all", "true", "crm", &["group:sales"])];
+    let mut descriptor = descriptor();
+    let rules = world.rules("crm");
+    rules.keys.push(("email".to_owned(), "email".to_owned()));
+    rules.adopt = Adopt::WhenKeysAgree;
+    rules.prehire = Prehire::Suspended;
+    rules.leaver.transfer_to_manager = true;
+    rules.leaver.delete_after = Some(Duration::from_hours(24));
+    change(&mut descriptor, rules);
+    let policy = Policy::compile(world.source).unwrap();
+    let findings = capability::check(&policy, &[(target("crm"), descriptor)].into());
+    let found: Vec<String> = findings
+        .iter()
+        .map(|finding| {
+            assert!(!finding.hint.is_empty() && finding.subject == "target crm");
+            let severity = &finding.severity.as_str()[..1];
+            format!("{} {}", severity.to_uppercase(), finding.code)
+        })
+        .collect();
+    assert_eq!(found, expected, "{findings:#?}");
+}
+
+fn without(operation: &'static str) -> impl Fn(&mut Descriptor, &mut TargetRules) {
+    move |descriptor, _| {
+        descriptor.account_kinds[0].operations.remove(operation);
+        descriptor.entitlement_kinds[0].operations.remove(operation);
+    }
+}
+
+#[test]
+fn a_connector_that_can_do_everything_leaves_nothing_to_say() {
+    check(|_, _| {}, &[]);
+}
+
+#[test]
+fn every_operation_that_a_policy_needs_is_missed_by_name() {
+    check(without("ensure-account"), &["E TGT-001"]);
+    check(without("get-account"), &["E TGT-001"]);
+    check(without("find-accounts"), &["E TGT-001"]);
+    check(without("end-sessions"), &["W TGT-004"]);
+    check(without("revoke-credentials"), &["W TGT-005"]);
+    check(without("ensure-absent"), &["E TGT-006"]);
+    check(without("transfer-owned"), &["E TGT-007"]);
+    check(without("ensure-granted"), &["E TGT-008"]);
+    check(without("ensure-revoked"), &["E TGT-008"]);
+    check(without("list-entitlements"), &["E TGT-008"]);
+    check(without("list-grants"), &["W TGT-009"]);
+    check(without("list-credentials"), &["W TGT-009"]);
+}
+
+#[test]
+fn an_account_that_cannot_be_shut_is_named_by_how_long_it_stays_open() {
+    check(without("ensure-state"), &["W TGT-003", "E TGT-010"]);
+    check(
+        |descriptor, rules| {
+            descriptor.account_kinds[0]
+                .states
+                .remove(&AccountState::Suspended);
+            rules.leaver.delete_after = None;
+            rules.prehire = Prehire::Nothing;
+        },
+        &["E TGT-003"],
+    );
+}
+
+#[test]
+fn keys_that_the_connector_does_not_know_are_refused() {
+    let unknown = |descriptor: &mut Descriptor, _: &mut TargetRules| {
+        descriptor.account_kinds[0].match_keys.truncate(1);
+    };
+    check(unknown, &["E TGT-002"]);
+    check(|_, rules| rules.keys.truncate(1), &["E TGT-011"]);
+}
+
+#[test]
+fn a_kind_of_right_that_the_app_does_not_have_is_refused() {
+    let unknown = |descriptor: &mut Descriptor, _: &mut TargetRules| {
+        descriptor.entitlement_kinds.clear();
+    };
+    check(unknown, &["E TGT-008"]);
+}
+
+#[test]
+fn what_a_policy_does_not_ask_for_is_not_missed() {
+    check(
+        |descriptor, rules| {
+            for operation in [
+                "end-sessions",
+                "revoke-credentials",
+                "ensure-absent",
+                "transfer-owned",
+            ] {
+                descriptor.account_kinds[0].operations.remove(operation);
+            }
+            rules.leaver.end_sessions = false;
+            rules.leaver.revoke_credentials = false;
+            rules.leaver.delete_after = None;
+            rules.leaver.transfer_to_manager = false;
+        },
+        &[],
+    );
+}
+
+#[test]
+fn a_target_whose_connector_is_not_loaded_is_not_judged() {
+    let mut world = World::new();
+    world.connect("crm", &[]);
+    let policy = Policy::compile(world.source).unwrap();
+    assert_eq!(capability::check(&policy, &[].into()), []);
+}

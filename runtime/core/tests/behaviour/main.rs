@@ -4,10 +4,15 @@
 //! `scenarios` runs the texts in `tests/scenarios`, which read like prose and are reviewed as such;
 //! `properties` makes up its own histories; `rules` holds what neither can say.
 
-#![expect(clippy::unwrap_used, reason = "test code")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
+#![expect(
+    clippy::result_large_err,
+    reason = "a problem is as large in the core, and rare"
+)]
 
 mod app;
 mod capability;
+mod planning;
 mod properties;
 mod rules;
 mod scenarios;

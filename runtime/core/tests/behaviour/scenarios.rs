@@ -1,5 +1,7 @@
 //! Runs the texts in `tests/scenarios`.
 
+#![expect(clippy::disallowed_methods, reason = "the texts are files")]
+
 use std::path::{Path, PathBuf};
 
 use crate::script;

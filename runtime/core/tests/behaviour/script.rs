@@ -50,33 +50,36 @@ impl Script {
     fn command(&mut self, line: &str, rows: &[&str]) -> Vec<String> {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         let before = self.world.log.len();
-        let world = &mut self.world;
+        let company = &mut self.world;
         match word {
-            "target" => connect(world, rest),
-            "role" => add_role(world, rest),
-            "drop-role" => world.source.roles.retain(|role| role.name.as_str() != rest),
+            "target" => connect(company, rest),
+            "role" => add_role(company, rest),
+            "drop-role" => company
+                .source
+                .roles
+                .retain(|role| role.name.as_str() != rest),
             "hr" => {
                 let rows: Vec<_> = rows.iter().map(|text| parse_row(text)).collect();
                 let rows: Vec<_> = rows.iter().map(|(key, row)| (*key, row.clone())).collect();
-                world.hr(&rows);
+                company.hr(&rows);
             }
-            "replan" => world.replan(),
-            "drive" => world.drive(),
-            "begin" => match world.ready().first().cloned() {
-                Some(place) => world.begin(&place, rest != "late"),
+            "replan" => company.replan(),
+            "drive" => company.drive(),
+            "begin" => match company.ready().first().cloned() {
+                Some(place) => company.begin(&place, rest != "late"),
                 None => return vec!["nothing to begin".to_owned()],
             },
-            "end" => match world.begun().first().cloned() {
-                Some(place) => world.end(&place),
+            "end" => match company.begun().first().cloned() {
+                Some(place) => company.end(&place),
                 None => return vec!["nothing to end".to_owned()],
             },
             "clock" => {
-                world.now = at(rest);
-                world.wake();
+                company.now = at(rest);
+                company.wake();
             }
-            "restart" => world.restart(),
-            "pass" => world.pass(at(rest)),
-            "retry" => world.retry(),
+            "restart" => company.restart(),
+            "pass" => company.pass(at(rest)),
+            "retry" => company.retry(),
             "quietly" => {
                 drop(self.command(rest, rows));
                 let lines = &self.world.log[before..];
@@ -97,8 +100,8 @@ impl Script {
                     told
                 };
             }
-            "app" => change_app(world, rest),
-            "show" => return show(world, rest),
+            "app" => change_app(company, rest),
+            "show" => return show(company, rest),
             other => panic!("no such command: {other}"),
         }
         let told = self.world.log[self.told..].to_vec();
