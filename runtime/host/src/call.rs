@@ -126,6 +126,11 @@ impl CallState {
         }
     }
 
+    /// A state for measurements.
+    pub(crate) fn bare(host: &Inner) -> Self {
+        Self::new(host, None, Scope::None, &CallLimits::default())
+    }
+
     /// The seed of everything random in this call.
     fn seed(&mut self) -> wasmtime::Result<[u8; 32]> {
         if let Some(seed) = self.seed {

@@ -28,6 +28,8 @@ mod import;
 mod judge;
 mod listing;
 mod load_error;
+#[doc(hidden)]
+pub mod measure;
 mod options;
 mod plugin;
 mod rate;
