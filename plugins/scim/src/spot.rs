@@ -1,0 +1,393 @@
+//! [`Spot`]: a list in which one value comes or goes: `members` of a group, `roles` of a user.
+//!
+//! A list is never replaced where the service can do otherwise: others change it at the same time. What a PATCH
+//! did is read again, because services ignore the filter of a removal, drop everybody, or do nothing and say 204.
+//! PUT of the whole list is the last resort, only with a list that was read whole, and checked against its version
+//! where there is one.
+
+use std::collections::BTreeSet;
+
+use muster_sdk::{Grant, LogLevel, ObjectRef, Outcome, Problem, Result, SideEffect};
+use serde_json::{Value, json};
+
+use crate::resource::{Resource, entries, entry_value, field, spelling};
+use crate::service::{Collection, Sent, Service, Target, Written};
+use crate::settings::PatchStyle;
+use crate::view;
+
+/// How often a write is repeated when the list changed in between.
+const ATTEMPTS_MAX: u32 = 5;
+
+/// Refusals after which another form may do.
+const FORMS: &[u16] = &[400, 405, 415, 422, 500, 501];
+
+/// A list that has as many values as services like to cut lists at may be cut.
+const CUT_AT: usize = 100;
+
+/// A list of one resource.
+pub(crate) struct Spot<'a> {
+    pub(crate) service: &'a Service<'a>,
+    pub(crate) collection: Collection,
+    /// The resource that has the list.
+    pub(crate) holder: &'a ObjectRef,
+    pub(crate) list: &'static str,
+    /// The grant that a value of the list is.
+    pub(crate) grant: &'a dyn Fn(&str) -> Grant,
+}
+
+/// The value that comes or goes.
+pub(crate) struct Member<'a> {
+    /// What is written.
+    pub(crate) value: &'a str,
+    /// Where it is, for services that ask for it.
+    pub(crate) reference: Option<String>,
+    /// By which other names the service may show it; asked for only when it is not there under its own.
+    pub(crate) others: &'a dyn Fn() -> Result<Others>,
+}
+
+/// What else is known about a value.
+#[derive(Debug, Default)]
+pub(crate) struct Others {
+    /// Names by which a service may show it.
+    pub(crate) names: Vec<String>,
+    /// It is said elsewhere to be in the list.
+    pub(crate) is_listed: bool,
+}
+
+impl Spot<'_> {
+    /// Puts a value into the list.
+    pub(crate) fn add(&self, member: &Member<'_>) -> Result<Outcome> {
+        let before = self
+            .read()?
+            .ok_or_else(|| Problem::not_found(self.holder.clone()))?;
+        if self.shows(&before, member.value) {
+            return Ok(Outcome::already());
+        }
+        if self.has_other_names(&before, member.value) && self.shown_as(&before, member)?.is_some()
+        {
+            return Ok(Outcome::already());
+        }
+        let written = self.send_add(&before, member)?;
+        let after = self.after(written.as_ref(), |after| self.shows(after, member.value))?;
+        let outcome = Outcome::done().evidence(written.and_then(|written| written.evidence));
+        let Some(after) = after else {
+            return Err(Problem::not_found(self.holder.clone()));
+        };
+        let outcome = self.with_lost(outcome, &before, &after, member.value);
+        if self.shown_as(&after, member)?.is_some() {
+            return Ok(outcome);
+        }
+        if after.list(self.list).is_none() {
+            let text = format!(
+                "the service does not show `{}`, so this was not verified",
+                self.list
+            );
+            return Ok(outcome.effect(SideEffect::Noted(text)));
+        }
+        Err(Problem::OutcomeUnknown(format!(
+            "accepted, and `{}` does not show it",
+            self.list
+        )))
+    }
+
+    /// Sends the addition; `None` if the service did it although it refused.
+    fn send_add(&self, before: &Resource, member: &Member<'_>) -> Result<Option<Written>> {
+        let plain = json!({"value": member.value});
+        let add = |entry: &Value| json!({"op": "add", "path": self.list, "value": [entry]});
+        if self.by_put() {
+            return self.put(
+                |list| list.push(plain.clone()),
+                |after| self.shows(after, member.value),
+            );
+        }
+        let problem = match self
+            .service
+            .patch(&self.target(before, false), &[add(&plain)])?
+        {
+            Sent::Written(written) => return Ok(Some(written)),
+            Sent::Refused(problem) => problem,
+        };
+        match (problem, &member.reference) {
+            (Problem::Unsupported(_), _) => self.put(
+                |list| list.push(plain.clone()),
+                |after| self.shows(after, member.value),
+            ),
+            // Some services want to be told where a member is.
+            (problem @ Problem::Invalid(_), Some(reference)) => {
+                let full = json!({"value": member.value, "$ref": reference});
+                match self
+                    .service
+                    .patch(&self.target(before, false), &[add(&full)])?
+                {
+                    Sent::Written(written) => Ok(Some(written)),
+                    Sent::Refused(_) => Err(problem),
+                }
+            }
+            (problem, _) => match self.read()? {
+                Some(after) if self.shows(&after, member.value) => Ok(None),
+                Some(_) | None => Err(problem),
+            },
+        }
+    }
+
+    /// Takes a value out of the list.
+    pub(crate) fn remove(&self, member: &Member<'_>) -> Result<Outcome> {
+        for _ in 0..ATTEMPTS_MAX {
+            let Some(before) = self.read()? else {
+                return Ok(Outcome::already());
+            };
+            let Some(shown) = self.shown_or_said(&before, member)? else {
+                return Ok(Outcome::already());
+            };
+            let written = match self.send_remove(&before, &shown) {
+                Err(Problem::Stale(_)) => continue,
+                written => written?,
+            };
+            let is_gone = |after: &Resource| !self.shows(after, &shown);
+            let after = self.after(written.as_ref(), is_gone)?;
+            let outcome = Outcome::done();
+            let Some(after) = after else {
+                return Ok(outcome);
+            };
+            let (written, after) = if is_gone(&after) {
+                (written, Some(after))
+            } else {
+                // A service that says yes and does nothing.
+                let written = self.put_without(&shown)?;
+                let after = self.after(written.as_ref(), is_gone)?;
+                (written, after)
+            };
+            let Some(after) = after else {
+                return Ok(outcome);
+            };
+            if !is_gone(&after) {
+                let text = format!(
+                    "the service accepted it, and `{}` still shows the value",
+                    self.list
+                );
+                return Err(Problem::remote_defect(text));
+            }
+            let (outcome, after) =
+                self.mended(outcome, &before, after, (&shown, written.as_ref()))?;
+            let outcome = self.with_lost(outcome, &before, &after, &shown);
+            return Ok(outcome.evidence(written.and_then(|written| written.evidence)));
+        }
+        Err(Problem::Stale(None))
+    }
+
+    /// Sends the removal; `None` if the value was gone when the service refused.
+    fn send_remove(&self, before: &Resource, shown: &str) -> Result<Option<Written>> {
+        if self.by_put() {
+            return self.put_without(shown);
+        }
+        let of_objects = before
+            .list(self.list)
+            .unwrap_or_default()
+            .iter()
+            .all(Value::is_object);
+        if !of_objects {
+            return self.put_without(shown);
+        }
+        let path = format!("{}[{}]", self.list, crate::find::equals("value", shown));
+        let operation = json!({"op": "remove", "path": path});
+        match self
+            .service
+            .patch(&self.target(before, true), &[operation])?
+        {
+            Sent::Written(written) => Ok(Some(written)),
+            Sent::Refused(_) => self.put_without(shown),
+        }
+    }
+
+    fn put_without(&self, shown: &str) -> Result<Option<Written>> {
+        let take = |list: &mut Vec<Value>| {
+            list.retain(|entry| entry_value(entry).as_deref() != Some(shown));
+        };
+        self.put(take, |after| !self.shows(after, shown))
+    }
+
+    /// Replaces the list by an edited one, from a fresh reading; `None` if it is so already.
+    fn put(
+        &self,
+        edit: impl Fn(&mut Vec<Value>),
+        is_so: impl Fn(&Resource) -> bool,
+    ) -> Result<Option<Written>> {
+        for _ in 0..ATTEMPTS_MAX {
+            let mut fresh = self
+                .read()?
+                .ok_or_else(|| Problem::not_found(self.holder.clone()))?;
+            if is_so(&fresh) {
+                return Ok(None);
+            }
+            let before = fresh.clone();
+            let mut list = fresh.list(self.list).unwrap_or_default().to_vec();
+            if list.len() >= CUT_AT && list.len() % CUT_AT == 0 {
+                return Err(Problem::unsupported(format!(
+                    "`{}` shows exactly {} values and may be cut, so it is not replaced",
+                    self.list,
+                    list.len()
+                )));
+            }
+            edit(&mut list);
+            let key = spelling(&fresh.fields, self.list);
+            fresh.fields.insert(key, Value::Array(list));
+            match self.service.put(&self.target(&before, true), &fresh) {
+                Err(Problem::Stale(_)) => {}
+                written => return written.map(Some),
+            }
+        }
+        Err(Problem::Stale(None))
+    }
+
+    /// The resource after a write: as the reply showed it if that shows what was wanted, or read anew. A reply may
+    /// be older than the write.
+    fn after(
+        &self,
+        written: Option<&Written>,
+        is_so: impl Fn(&Resource) -> bool,
+    ) -> Result<Option<Resource>> {
+        let shown = written.and_then(|written| written.resource.as_ref());
+        match shown.filter(|shown| shown.list(self.list).is_some() && is_so(shown)) {
+            Some(shown) => Ok(Some(shown.clone())),
+            None => self.read(),
+        }
+    }
+
+    /// Puts back what a removal took along, if it is certain that it was this removal: it was checked against the
+    /// version that was read, and what is there now is the version that it made. Otherwise somebody else may have
+    /// removed them meanwhile, rightly.
+    fn mended(
+        &self,
+        outcome: Outcome,
+        before: &Resource,
+        after: Resource,
+        (shown, written): (&str, Option<&Written>),
+    ) -> Result<(Outcome, Resource)> {
+        let lost = self.lost(before, &after, shown);
+        let made = written.and_then(|written| written.version.as_deref());
+        let is_certain = self.service.settings.etag
+            && before.version().is_some()
+            && before.version() != made
+            && made == after.version();
+        let is_alone = self.collection == Collection::Users;
+        if lost.is_empty() || !(is_certain || is_alone) {
+            return Ok((outcome, after));
+        }
+        let entries = before.list(self.list).unwrap_or_default().iter();
+        let back: Vec<_> = entries
+            .filter(|entry| entry_value(entry).is_some_and(|value| lost.contains(&value)))
+            .cloned()
+            .collect();
+        let operation = json!({"op": "add", "path": self.list, "value": back});
+        self.service
+            .patch(&self.target(&after, false), &[operation])?;
+        let text = format!(
+            "the service dropped {} other values of `{}`, which were put back; set members = \"put\"",
+            lost.len(),
+            self.list
+        );
+        self.service
+            .host
+            .log(LogLevel::Error, &text, &[("list", self.list)]);
+        let after = self.read()?.unwrap_or(after);
+        Ok((outcome.effect(SideEffect::Noted(text)), after))
+    }
+
+    /// What went with a write although nobody asked for it.
+    fn with_lost(
+        &self,
+        outcome: Outcome,
+        before: &Resource,
+        after: &Resource,
+        shown: &str,
+    ) -> Outcome {
+        let lost = self.lost(before, after, shown);
+        if lost.is_empty() {
+            return outcome;
+        }
+        let count = lost.len().to_string();
+        let text = "other values of a list went with a change, or were removed at the same time";
+        self.service.host.log(
+            LogLevel::Warn,
+            text,
+            &[("list", self.list), ("count", &count)],
+        );
+        let removed = lost
+            .iter()
+            .map(|value| SideEffect::GrantRemoved((self.grant)(value)));
+        removed.fold(outcome, Outcome::effect)
+    }
+
+    /// The values that were there and are not any more, but for the one that was to go.
+    fn lost(&self, before: &Resource, after: &Resource, shown: &str) -> BTreeSet<String> {
+        let values = |resource: &Resource| -> BTreeSet<String> {
+            view::ids(field(&resource.fields, self.list))
+                .into_iter()
+                .collect()
+        };
+        let kept = values(after);
+        let lost = values(before)
+            .into_iter()
+            .filter(|value| value != shown && !kept.contains(value));
+        lost.collect()
+    }
+
+    fn read(&self) -> Result<Option<Resource>> {
+        self.service.find(self.collection, &self.holder.id)
+    }
+
+    fn shows(&self, resource: &Resource, value: &str) -> bool {
+        let list = entries(field(&resource.fields, self.list));
+        list.iter()
+            .any(|entry| entry_value(entry).as_deref() == Some(value))
+    }
+
+    /// The name under which the list shows the value.
+    fn shown_as(&self, resource: &Resource, member: &Member<'_>) -> Result<Option<String>> {
+        if self.shows(resource, member.value) {
+            return Ok(Some(member.value.to_owned()));
+        }
+        if resource.list(self.list).is_none_or(<[_]>::is_empty) {
+            return Ok(None);
+        }
+        let others = (member.others)()?;
+        Ok(others
+            .names
+            .into_iter()
+            .find(|name| self.shows(resource, name)))
+    }
+
+    /// As `shown_as`; where the list is not shown at all, what is said elsewhere counts.
+    fn shown_or_said(&self, resource: &Resource, member: &Member<'_>) -> Result<Option<String>> {
+        if let Some(shown) = self.shown_as(resource, member)? {
+            return Ok(Some(shown));
+        }
+        let is_hidden = resource.list(self.list).is_none();
+        let is_said = is_hidden && (member.others)()?.is_listed;
+        Ok(is_said.then(|| member.value.to_owned()))
+    }
+
+    /// Whether the list shows other names than ids: none of its values is as long as the one that was asked for.
+    fn has_other_names(&self, resource: &Resource, value: &str) -> bool {
+        let shown = view::ids(field(&resource.fields, self.list));
+        !shown.is_empty() && shown.iter().all(|known| known.len() != value.len())
+    }
+
+    fn by_put(&self) -> bool {
+        let settings = &self.service.settings;
+        match self.collection {
+            Collection::Groups => settings.members_by_put || settings.patch == PatchStyle::Off,
+            Collection::Users => settings.patch == PatchStyle::Off,
+        }
+    }
+
+    fn target<'t>(&'t self, resource: &'t Resource, is_checked: bool) -> Target<'t> {
+        Target {
+            collection: self.collection,
+            key: self.holder,
+            resource,
+            is_checked,
+            forms: FORMS,
+        }
+    }
+}
