@@ -260,7 +260,11 @@ impl Bound {
                 code::VALUE_UNKNOWN,
                 row,
                 place,
-                format!("{} is not a status that the mapping names", quoted(text)),
+                if text.is_empty() {
+                    "the cell is empty, which is no status that the mapping names".to_owned()
+                } else {
+                    format!("{} is not a status that the mapping names", quoted(text))
+                },
             )
         })
     }

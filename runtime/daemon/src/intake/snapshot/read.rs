@@ -136,7 +136,9 @@ impl<'a> Pass<'a> {
             state,
         };
         self.entries.push(entry);
-        if let Err(problem) = checked {
+        if let Err(problem) = checked
+            && !is_odd
+        {
             problems.push(Problem::of_mapping(problem, Effect::SetsAside).key(key));
         }
     }
