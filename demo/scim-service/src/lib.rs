@@ -117,7 +117,11 @@ impl Service {
 
     /// Asks an admin route, such as `GET /_log`, without HTTP; a text answer is a JSON string.
     pub fn admin(&self, method: &str, path: &str, body: &Value) -> Value {
-        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let body = if body.is_null() {
+            Vec::new()
+        } else {
+            body.to_string().into_bytes()
+        };
         match admin::answer(&mut self.state(), method, path, &body) {
             admin::Answer::Json(_, value) => value,
             admin::Answer::Text(text) => Value::String(text),

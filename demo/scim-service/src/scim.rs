@@ -218,7 +218,13 @@ fn sessions(store: &mut Store, method: &str, id: &str) -> Result<Answer, ScimErr
     match method {
         "GET" => {
             let number = store.get(ResourceType::User, id)?.number;
-            Ok(Answer::ok(json!({"sessions": store.sessions_of(number)})))
+            let count = store.sessions_of(number);
+            let live: Vec<Value> = (1..=count)
+                .map(|session| json!({"id": format!("{id}.{session}")}))
+                .collect();
+            Ok(Answer::ok(
+                json!({"totalResults": count, "Resources": live}),
+            ))
         }
         "POST" => {
             let sessions = store.sign_in(id)?;
