@@ -3,10 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
-use muster_host::{Host, HostOptions, LoadError};
+use muster_core::connector::{AccountState, Change, ObjectRef, OutcomeKind};
+use muster_host::{Host, HostOptions, LoadError, Slot, Target};
 
-use crate::support::{bytes, guest, host};
+use crate::support::{App, bytes, context, guest, host, on};
 
 /// A component with one name replaced by another one of the same length.
 fn renamed(from: &str, to: &str) -> Vec<u8> {
@@ -187,4 +189,29 @@ async fn a_cache_that_cannot_be_used_is_said_when_the_host_is_set_up() {
         panic!("a file is no folder");
     };
     assert_eq!(error.code(), "PLG-021");
+}
+
+/// A plugin that was built against 0.1.0 and is kept as it was: every later 0.1 has to run it.
+#[tokio::test]
+async fn a_plugin_of_contract_0_1_0_loads_and_works() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/fixtures/plugins/contract-0.1.0.wasm");
+    let host = host();
+    let plugin = host.load(fixture).await.unwrap();
+    assert_eq!(plugin.descriptor().contract, "0.1.0");
+    let app = App::echo().await;
+    let mut options = on(&app);
+    options.settings.insert("url".to_owned(), app.base());
+    let target = Target::new(&host, Arc::new(Slot::new(plugin)), options).unwrap();
+    let person = ObjectRef {
+        kind: "user".to_owned(),
+        container: None,
+        id: "E1".to_owned(),
+        revision: None,
+        name_hint: None,
+    };
+    let suspend = Change::EnsureState(person, AccountState::Suspended);
+    let outcome = target.change(&suspend, &context(1)).await.unwrap();
+    assert_eq!(outcome.kind, OutcomeKind::Done);
+    assert_eq!(app.asked()[0].path, "/accounts/E1/state");
 }

@@ -16,3 +16,4 @@ mod loading;
 mod network;
 mod support;
 mod swap;
+mod wasi;

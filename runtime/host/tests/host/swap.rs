@@ -4,23 +4,23 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use muster_core::connector::{AccountState, Change, ObjectRef, OutcomeKind};
 use muster_host::{Slot, Target};
 use serde_json::json;
 
-use crate::support::{App, another_version, bytes, change, host, on};
+use crate::support::{App, another_version, bytes, change, context, guest, host, on};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_swaps_fail_and_double_nothing() {
     let host = host();
     let app = App::echo().await;
-    let old = host.load_bytes(bytes("puppet")).await.unwrap();
-    let new = host
-        .load_bytes(another_version(bytes("puppet"), 2))
-        .await
-        .unwrap();
-    assert_ne!(old.digest(), new.digest());
+    let old = host.load(guest("steady-v1")).await.unwrap();
+    let new = host.load(guest("steady-v2")).await.unwrap();
+    assert_ne!(old.descriptor().version, new.descriptor().version);
     let slot = Arc::new(Slot::new(Arc::clone(&old)));
-    let target = Arc::new(Target::new(&host, Arc::clone(&slot), on(&app)).unwrap());
+    let mut options = on(&app);
+    options.settings.insert("url".to_owned(), app.base());
+    let target = Arc::new(Target::new(&host, Arc::clone(&slot), options).unwrap());
     let (stop, numbers) = (
         Arc::new(AtomicBool::new(false)),
         Arc::new(AtomicU32::new(1)),
@@ -29,16 +29,14 @@ async fn two_hundred_swaps_fail_and_double_nothing() {
         .map(|_| {
             let (target, stop, numbers) =
                 (Arc::clone(&target), Arc::clone(&stop), Arc::clone(&numbers));
-            let url = app.url("/change");
             tokio::spawn(async move {
                 let mut done = 0_u32;
                 while !stop.load(Ordering::Relaxed) {
                     let number = numbers.fetch_add(1, Ordering::Relaxed);
-                    let what = json!({
-                        "method": "POST", "url": url,
-                        "headers": { "x-operation": number.to_string() },
-                    });
-                    change(&target, what, number).await.unwrap();
+                    let account = account(&number.to_string());
+                    let suspend = Change::EnsureState(account, AccountState::Suspended);
+                    let outcome = target.change(&suspend, &context(number)).await.unwrap();
+                    assert_eq!(outcome.kind, OutcomeKind::Done);
                     done += 1;
                 }
                 done
@@ -64,13 +62,22 @@ async fn two_hundred_swaps_fail_and_double_nothing() {
     }
     let mut times = BTreeMap::<String, u32>::new();
     for asked in app.asked() {
-        *times
-            .entry(asked.header("x-operation").unwrap().to_owned())
-            .or_default() += 1;
+        let operation = asked.header("idempotency-key").unwrap().to_owned();
+        *times.entry(operation).or_default() += 1;
     }
     assert!(done >= 200);
     assert_eq!(u32::try_from(times.len()).unwrap(), done);
     assert!(times.values().all(|count| *count == 1));
+}
+
+fn account(id: &str) -> ObjectRef {
+    ObjectRef {
+        kind: "user".to_owned(),
+        container: None,
+        id: id.to_owned(),
+        revision: None,
+        name_hint: None,
+    }
 }
 
 #[tokio::test]
