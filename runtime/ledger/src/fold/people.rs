@@ -70,12 +70,9 @@ impl Marked {
 
     fn write(&mut self, table: &mut Table<'_, Bytes, ()>) -> Result<(), Error> {
         const STEP: &str = "write what is due";
+        // Stable, so that of several changes of one row the last one stays the last.
         self.changes.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let mut changes = self.changes.drain(..).peekable();
-        while let Some((key, is_there)) = changes.next() {
-            if changes.peek().is_some_and(|(next, _)| *next == key) {
-                continue;
-            }
+        for (key, is_there) in self.changes.drain(..) {
             if is_there {
                 drop(table.insert(key.as_slice(), ()).step(STEP)?);
             } else {

@@ -64,7 +64,7 @@ fn file(number: u8) -> FeedFile {
 /// A working day in small: imports, operations with every kind of outcome, leavers, a held file,
 /// deliveries, findings.
 fn day(disk: &Disk, ledger: &Ledger) {
-    for round in 0..3_u8 {
+    for round in 0..2_u8 {
         let first = u32::from(round) * 60;
         let seconds = i64::from(round) * 1_000;
         write(disk, ledger, seconds, |writer| {
@@ -166,7 +166,7 @@ fn a_cut_at_any_sync_leaves_what_was_acknowledged_and_whole_commits_only() {
         assert_eq!(next, report.entries + 1, "{cut}");
         cuts += 1;
     });
-    assert!(cuts > 40 * VARIANTS, "only {cuts} images, seed {SEED:#x}");
+    assert!(cuts > 25 * VARIANTS, "only {cuts} images, seed {SEED:#x}");
 }
 
 fn write_more(ledger: &Ledger) -> u64 {
