@@ -16,4 +16,5 @@ mod loading;
 mod network;
 mod support;
 mod swap;
+mod tls;
 mod wasi;
