@@ -15,7 +15,7 @@ use muster_core::id::TargetName;
 use muster_core::operation::Action;
 use muster_host::{
     CallLimits, ClientAuth, ClientCredentials, GrantScope, Host, HostPattern, JwtBearer, Listing,
-    PrivateAccess, PrivateGrant, Scheme, Secret, Slot, Target, TargetOptions,
+    NotAServiceAccount, PrivateAccess, PrivateGrant, Scheme, Secret, Slot, Target, TargetOptions,
 };
 use tokio::sync::Notify;
 
@@ -280,15 +280,20 @@ fn options(
     }
     let mut credentials = BTreeMap::new();
     for (slot, credential) in &config.secrets {
-        let secret = credential.secret().read(environment).map_err(|error| {
+        let read = |source: &config::SecretSource| source.read(environment);
+        let secret = credential.secret().map(read).transpose().map_err(|error| {
             Trouble::new(
                 crate::error::Coded::code(&error).as_str(),
                 &crate::error::chain(&error),
                 &crate::error::Coded::hint(&error),
             )
         })?;
-        let scheme = scheme(credential, Secret::new(secret.reveal()));
-        credentials.insert(slot.clone(), muster_host::Credential::new(scheme));
+        let secret = Secret::new(secret.as_ref().map_or("", config::SecretValue::reveal));
+        let filled = filled(credential, secret).map_err(|error| {
+            let hint = "hand over the JSON file that Google made for the service account";
+            unusable(format!("secret {slot}: {error}"), hint)
+        })?;
+        credentials.insert(slot.clone(), filled);
     }
     let limits = &config.limits;
     let small = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -299,7 +304,7 @@ fn options(
         hosts,
         private: PrivateAccess::only(private),
         credentials,
-        password_slot: None,
+        password_slot: config.password_slot.clone(),
         requests_per_minute: limits.requests_per_minute,
         limits: CallLimits {
             memory_bytes: small(limits.memory_bytes_max),
@@ -307,13 +312,17 @@ fn options(
             reply_bytes: small(limits.answer_bytes_max),
             ..CallLimits::default()
         },
-        ca_file: None,
+        ca_file: config.ca_file.clone(),
     })
 }
 
-fn scheme(credential: &config::Credential, secret: Secret) -> Scheme {
+/// What fills a secret slot: the secret, used as the configuration says.
+fn filled(
+    credential: &config::Credential,
+    secret: Secret,
+) -> Result<muster_host::Credential, NotAServiceAccount> {
     use config::Credential;
-    match credential {
+    let scheme = match credential {
         Credential::Bearer { .. } => Scheme::Bearer { token: secret },
         Credential::Basic { user, .. } => Scheme::Basic {
             username: user.clone(),
@@ -359,5 +368,21 @@ fn scheme(credential: &config::Credential, secret: Secret) -> Scheme {
             private_key: secret,
             key_id: key_id.clone(),
         }),
-    }
+        Credential::ServiceAccount {
+            subject, scopes, ..
+        } => {
+            let (subject, scopes) = (subject.clone(), scopes.clone());
+            return muster_host::Credential::google_service_account(
+                secret.expose(),
+                subject,
+                scopes,
+            );
+        }
+        Credential::Value { .. } => Scheme::Value { value: secret },
+        Credential::Generated { length } => Scheme::Generated {
+            length: usize::try_from(*length).unwrap_or(usize::MAX),
+        },
+        Credential::SigningKey { .. } => Scheme::SigningKey { key: secret },
+    };
+    Ok(muster_host::Credential::new(scheme))
 }

@@ -6,7 +6,7 @@ use super::printer::Style;
 use super::show::plural;
 use super::{Answer, Context, Ended, error, show};
 use crate::api::v1;
-use crate::config::{Config, ConfigError, SecretError, SecretSource};
+use crate::config::{Config, ConfigError, SecretError};
 use crate::error::Coded;
 
 #[derive(Debug, clap::Args)]
@@ -109,12 +109,13 @@ fn secrets(config: &Config, context: &Context<'_, '_>) -> Vec<v1::Finding> {
     }
     for target in config.targets.values() {
         for (slot, credential) in &target.secrets {
-            let source: &SecretSource = credential.secret();
-            let read = source.read(context.environment);
-            check(
-                format!("target {}, secret {slot}", target.name),
-                read.map(drop),
-            );
+            if let Some(source) = credential.secret() {
+                let read = source.read(context.environment);
+                check(
+                    format!("target {}, secret {slot}", target.name),
+                    read.map(drop),
+                );
+            }
         }
     }
     findings

@@ -68,7 +68,7 @@ impl Style {
     /// The style that a word of the API is shown in.
     pub(super) fn of_word(word: &str) -> Option<Style> {
         match word {
-            "active" | "ready" | "serving" | "held" | "accepted" | "apply" => Some(Style::Good),
+            "active" | "ready" | "serving" | "accepted" | "apply" => Some(Style::Good),
             "waiting" | "warning" | "degraded" | "suspended" | "being-given" | "being-taken"
             | "hold" | "unknown" | "leave" => Some(Style::Warn),
             "halted" | "error" | "unusable" | "refused" | "rejected" | "reject" => Some(Style::Bad),

@@ -27,6 +27,9 @@ pub(super) const DOCUMENT_BYTES_MAX: u64 = 4 << 20;
 /// How alike two names have to be for one to be offered for the other, from 0 to 1.
 const LIKENESS_MIN: f64 = 0.6;
 
+/// How much of a name has to be written to count as its beginning.
+const BEGINNING_BYTES_MIN: usize = 3;
+
 /// The text of one file.
 #[derive(Debug)]
 pub(super) struct Document {
@@ -350,7 +353,10 @@ impl<'a> Section<'a> {
         };
         let choose = |text: &str| {
             let word = words.iter().find(|word| **word == text);
-            word.copied().ok_or_else(|| format!("found \"{text}\""))
+            word.copied().ok_or_else(|| match nearest(text, words) {
+                Some(near) => format!("found \"{text}\"; did you mean \"{near}\"?"),
+                None => format!("found \"{text}\""),
+            })
         };
         self.parsed(option, choose).map(|placed| placed.value)
     }
@@ -358,13 +364,6 @@ impl<'a> Section<'a> {
     /// One of the words that the option names.
     pub(super) fn choice(&self, option: &Opt) -> &'static str {
         self.word(option).unwrap_or("")
-    }
-
-    /// Takes options for known without looking at them.
-    pub(super) fn ignore(&self, options: &[&Opt]) {
-        self.known
-            .borrow_mut()
-            .extend(options.iter().map(|option| option.key));
     }
 
     /// Yes or no.
@@ -659,7 +658,12 @@ fn sorted(known: &[&str]) -> String {
 
 /// The known name that is most like the given one, if any is like it at all.
 pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    let likeness = |other: &str| strsim::normalized_damerau_levenshtein(name, other);
+    let likeness = |other: &str| {
+        // The beginning of a long name is meant as that name.
+        let is_beginning = name.len() >= BEGINNING_BYTES_MIN && other.starts_with(name);
+        let alike = strsim::normalized_damerau_levenshtein(name, other);
+        if is_beginning { 1.0 } else { alike }
+    };
     known
         .iter()
         .map(|other| (likeness(other), *other))

@@ -250,8 +250,13 @@ options! {
     /// What the plugin may reach in private networks all the same: addresses, ranges or a host's name.
     TARGET_PRIVATE = ["target.NAME"] "allow_private", Takes::Texts, Default::None("nothing in private networks"), "[\"10.1.2.0/24\", \"127.0.0.1\"]";
 
-    /// How the secret is put into requests.
-    SECRET_SCHEME = ["target.NAME.secrets.SLOT"] "scheme", Takes::Choice(&["bearer", "basic", "header", "oauth2", "jwt-bearer"]), Default::Required, "\"bearer\"";
+    /// A file with certificates in PEM that are trusted at this target beside the machine's: for an app
+    /// with a certificate of your own authority.
+    TARGET_CA = ["target.NAME"] "ca_file", Takes::Path, Default::None("only the machine's certificates"), "\"ca.pem\"";
+
+    /// How the secret is used. `muster plugin inspect` lists the slots that a plugin has and the schemes
+    /// that go with each.
+    SECRET_SCHEME = ["target.NAME.secrets.SLOT"] "scheme", Takes::Choice(&["bearer", "basic", "header", "oauth2-client-credentials", "jwt-bearer", "value", "generated", "signing-key"]), Default::Required, "\"bearer\"";
     /// For `bearer`: the token.
     SECRET_TOKEN = ["target.NAME.secrets.SLOT"] "token", Takes::Secret, Default::None("required with scheme \"bearer\""), "{ file = \"secrets/crm-token\" }";
     /// For `basic`: the user's name.
@@ -260,36 +265,47 @@ options! {
     SECRET_PASSWORD = ["target.NAME.secrets.SLOT"] "password", Takes::Secret, Default::None("required with scheme \"basic\""), "{ env = \"CRM_PASSWORD\" }";
     /// For `header`: the header's name.
     SECRET_HEADER = ["target.NAME.secrets.SLOT"] "header", Takes::Text, Default::None("required with scheme \"header\""), "\"X-Api-Key\"";
-    /// For `header`: its value.
-    SECRET_VALUE = ["target.NAME.secrets.SLOT"] "value", Takes::Secret, Default::None("required with scheme \"header\""), "{ file = \"secrets/crm-key\" }";
+    /// For `header`: its value. For `value`: what a plugin may put into a request without seeing it, such
+    /// as a first password.
+    SECRET_VALUE = ["target.NAME.secrets.SLOT"] "value", Takes::Secret, Default::None("required with schemes \"header\" and \"value\""), "{ file = \"secrets/crm-key\" }";
     /// For `header`: what stands before the value.
     SECRET_PREFIX = ["target.NAME.secrets.SLOT"] "prefix", Takes::Text, Default::None("nothing stands before it"), "\"SSWS \"";
-    /// For `oauth2` and `jwt-bearer`: where tokens are fetched. Its host has to be in `hosts`.
-    SECRET_TOKEN_URL = ["target.NAME.secrets.SLOT"] "token_url", Takes::Text, Default::None("required with schemes \"oauth2\" and \"jwt-bearer\""), "\"https://login.example.com/token\"";
-    /// For `oauth2`: the client's id.
-    SECRET_CLIENT_ID = ["target.NAME.secrets.SLOT"] "client_id", Takes::Text, Default::None("required with scheme \"oauth2\""), "\"muster\"";
-    /// For `oauth2`: the client's secret.
-    SECRET_CLIENT_SECRET = ["target.NAME.secrets.SLOT"] "client_secret", Takes::Secret, Default::None("required with scheme \"oauth2\""), "{ file = \"secrets/crm-client\" }";
-    /// For `oauth2`: where the client's id and secret stand in the request for a token.
+    /// For `oauth2-client-credentials` and `jwt-bearer`: where tokens are fetched. Its host has to be in
+    /// `hosts`.
+    SECRET_TOKEN_URL = ["target.NAME.secrets.SLOT"] "token_url", Takes::Text, Default::None("required with \"oauth2-client-credentials\", and with \"jwt-bearer\" unless `service_account` says it"), "\"https://login.example.com/token\"";
+    /// For `oauth2-client-credentials`: the client's id.
+    SECRET_CLIENT_ID = ["target.NAME.secrets.SLOT"] "client_id", Takes::Text, Default::None("required with scheme \"oauth2-client-credentials\""), "\"muster\"";
+    /// For `oauth2-client-credentials`: the client's secret.
+    SECRET_CLIENT_SECRET = ["target.NAME.secrets.SLOT"] "client_secret", Takes::Secret, Default::None("required with scheme \"oauth2-client-credentials\""), "{ file = \"secrets/crm-client\" }";
+    /// For `oauth2-client-credentials`: where the client's id and secret stand in the request for a token.
     SECRET_CLIENT_AUTH = ["target.NAME.secrets.SLOT"] "client_auth", Takes::Choice(&["basic", "body"]), Default::Is("basic"), "\"body\"";
-    /// For `oauth2` and `jwt-bearer`: the scopes that are asked for.
+    /// For `oauth2-client-credentials` and `jwt-bearer`: the scopes that are asked for.
     SECRET_SCOPES = ["target.NAME.secrets.SLOT"] "scopes", Takes::Texts, Default::None("no scopes"), "[\"scim\"]";
-    /// For `oauth2` and `jwt-bearer`: for whom the token or assertion is meant.
-    SECRET_AUDIENCE = ["target.NAME.secrets.SLOT"] "audience", Takes::Text, Default::None("none for \"oauth2\", `token_url` for \"jwt-bearer\""), "\"https://crm.example.com\"";
-    /// For `jwt-bearer`: who signs, such as the e-mail address of a service account.
-    SECRET_ISSUER = ["target.NAME.secrets.SLOT"] "issuer", Takes::Text, Default::None("required with scheme \"jwt-bearer\""), "\"muster@project.iam.gserviceaccount.com\"";
-    /// For `jwt-bearer`: in whose name.
+    /// For `oauth2-client-credentials` and `jwt-bearer`: for whom the token or assertion is meant.
+    SECRET_AUDIENCE = ["target.NAME.secrets.SLOT"] "audience", Takes::Text, Default::None("none is asked for; with \"jwt-bearer\" it is `token_url`"), "\"https://crm.example.com\"";
+    /// For `jwt-bearer`: the key file of a Google service account, as Google hands it out (JSON). It takes
+    /// the place of `token_url`, `audience`, `issuer`, `key` and `key_id`.
+    SECRET_SERVICE_ACCOUNT = ["target.NAME.secrets.SLOT"] "service_account", Takes::Secret, Default::None("`issuer` and `key` say it"), "{ file = \"secrets/google.json\" }";
+    /// For `jwt-bearer`: who signs.
+    SECRET_ISSUER = ["target.NAME.secrets.SLOT"] "issuer", Takes::Text, Default::None("required with scheme \"jwt-bearer\" unless `service_account` says it"), "\"muster@example.com\"";
+    /// For `jwt-bearer`: in whose name, such as an administrator of the tenant.
     SECRET_SUBJECT = ["target.NAME.secrets.SLOT"] "subject", Takes::Text, Default::None("in the issuer's own name"), "\"admin@example.com\"";
-    /// For `jwt-bearer`: the private key (PEM, PKCS #8), signing with RS256.
-    SECRET_KEY = ["target.NAME.secrets.SLOT"] "key", Takes::Secret, Default::None("required with scheme \"jwt-bearer\""), "{ file = \"secrets/google-key.pem\" }";
+    /// For `jwt-bearer`: the private key (PEM, RSA). For `signing-key`: the bytes for HMAC, or a private
+    /// key in PEM.
+    SECRET_KEY = ["target.NAME.secrets.SLOT"] "key", Takes::Secret, Default::None("required with scheme \"signing-key\", and with \"jwt-bearer\" unless `service_account` says it"), "{ file = \"secrets/crm-key.pem\" }";
     /// For `jwt-bearer`: the key's id, where the app wants to be told.
     SECRET_KEY_ID = ["target.NAME.secrets.SLOT"] "key_id", Takes::Text, Default::None("none is sent"), "\"2f8a\"";
+    /// For `generated`: a new random password at each use, known to nobody, of this many characters.
+    SECRET_LENGTH = ["target.NAME.secrets.SLOT"] "length", Takes::Number(16, 128), Default::Is("32"), "32";
 
     /// The keys by which a person's account is recognised: the app's name of the key, and an expression.
     ACCOUNT_KEYS = ["target.NAME.account"] "keys", Takes::Table("a table of expressions"), Default::Required, "{ externalId = \"key\", userName = \"email\" }";
     /// The attributes that Muster writes: the app's name of the attribute, and an expression. Attributes
     /// that are not named are left alone.
     ACCOUNT_ATTRIBUTES = ["target.NAME.account"] "attributes", Takes::Table("a table of expressions"), Default::None("no attributes"), "{ userName = \"email\", \"name.givenName\" = \"first_name\" }";
+    /// The secret slot that the first password of a new account comes from, for apps that demand one. Best
+    /// one with scheme `generated`: people then come in by single sign-on.
+    ACCOUNT_PASSWORD = ["target.NAME.account"] "password_from", Takes::Text, Default::None("accounts are made without a password"), "\"password\"";
     /// Whether an account that is there already is taken over: `never`, a person decides; or
     /// `when-keys-agree`, where at least two keys are configured and every one of them agrees.
     ACCOUNT_ADOPT = ["target.NAME.account"] "adopt", Takes::Choice(&["never", "when-keys-agree"]), Default::Is("never"), "\"when-keys-agree\"";

@@ -1,6 +1,7 @@
 //! `[target.NAME]`: a connected app, what its plugin may reach, and what its accounts look like.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use muster_core::guard::Share;
@@ -27,6 +28,10 @@ pub struct Target {
     pub hosts: Vec<String>,
     /// What it may reach in private networks all the same, as [`PrivateGrant`] reads it.
     pub allow_private: Vec<String>,
+    /// Certificates that are trusted beside the machine's.
+    pub ca_file: Option<PathBuf>,
+    /// The slot that the first password of a new account comes from.
+    pub password_slot: Option<String>,
     /// Credentials by the slot that the plugin asks for.
     pub secrets: BTreeMap<String, Credential>,
     /// What its accounts look like, and what happens to them.
@@ -74,6 +79,30 @@ pub enum Credential {
         /// For whom the token is meant.
         audience: Option<String>,
     },
+    /// JWT bearer (RFC 7523), signed with RS256, for a Google service account.
+    ServiceAccount {
+        /// Google's key file.
+        file: SecretSource,
+        /// In whose name.
+        subject: Option<String>,
+        /// The scopes asked for.
+        scopes: Vec<String>,
+    },
+    /// A value that a plugin may put into a request without seeing it.
+    Value {
+        /// The value.
+        value: SecretSource,
+    },
+    /// A new random password at each use, known to nobody.
+    Generated {
+        /// Its length in characters.
+        length: u32,
+    },
+    /// A key that the host signs with.
+    SigningKey {
+        /// The bytes for HMAC, or a private key in PEM.
+        key: SecretSource,
+    },
     /// JWT bearer (RFC 7523), signed with RS256.
     JwtBearer {
         /// Where tokens are fetched.
@@ -94,25 +123,16 @@ pub enum Credential {
 }
 
 impl Credential {
-    /// The secret in it.
-    pub fn secret(&self) -> &SecretSource {
+    /// The secret in it; none where nothing has to be kept.
+    pub fn secret(&self) -> Option<&SecretSource> {
         match self {
-            Credential::Bearer { token } => token,
-            Credential::Basic { password, .. } => password,
-            Credential::Header { value, .. } => value,
-            Credential::OAuth2 { client_secret, .. } => client_secret,
-            Credential::JwtBearer { key, .. } => key,
-        }
-    }
-
-    /// The scheme's name, as plugins and the configuration write it.
-    pub fn scheme(&self) -> &'static str {
-        match self {
-            Credential::Bearer { .. } => "bearer",
-            Credential::Basic { .. } => "basic",
-            Credential::Header { .. } => "header",
-            Credential::OAuth2 { .. } => "oauth2",
-            Credential::JwtBearer { .. } => "jwt-bearer",
+            Credential::Bearer { token } => Some(token),
+            Credential::Basic { password, .. } => Some(password),
+            Credential::Header { value, .. } | Credential::Value { value } => Some(value),
+            Credential::OAuth2 { client_secret, .. } => Some(client_secret),
+            Credential::JwtBearer { key, .. } | Credential::SigningKey { key } => Some(key),
+            Credential::ServiceAccount { file, .. } => Some(file),
+            Credential::Generated { .. } => None,
         }
     }
 }
@@ -158,7 +178,15 @@ pub(super) fn read(
         .into_iter()
         .filter_map(|slot| Some((slot.name.value, read_credential(&slot.section, base)?)))
         .collect();
-    let rules = read_rules(section);
+    let ca_file = section.text(&opt::TARGET_CA);
+    let account = section.section("account");
+    let password_slot = account.parsed(&opt::ACCOUNT_PASSWORD, |slot| {
+        match section.is_written_at("secrets") && section.section("secrets").is_written_at(slot) {
+            true => Ok(slot.to_owned()),
+            false => Err(format!("there is no [{}.secrets.{slot}]", section.path())),
+        }
+    });
+    let rules = read_rules(section, &account);
     let limits = read_limits(&section.section("limits"));
     section.finish();
     let read = plugin.zip(limits).map(|(plugin, limits)| Target {
@@ -167,6 +195,8 @@ pub(super) fn read(
         settings,
         hosts: hosts.into_iter().map(|host| host.value).collect(),
         allow_private: allow_private.into_iter().map(|range| range.value).collect(),
+        ca_file: ca_file.map(|path| base.join(&path.value)),
+        password_slot: password_slot.map(|slot| slot.value),
         secrets,
         rules: rules.clone(),
         limits,
@@ -174,8 +204,7 @@ pub(super) fn read(
     (rules, read)
 }
 
-fn read_rules(section: &Section<'_>) -> TargetRules {
-    let account = section.section("account");
+fn read_rules(section: &Section<'_>, account: &Section<'_>) -> TargetRules {
     let keys = account.text_table(&opt::ACCOUNT_KEYS);
     let attributes = account.text_table(&opt::ACCOUNT_ATTRIBUTES);
     let adopt = match account.choice(&opt::ACCOUNT_ADOPT) {
@@ -286,102 +315,48 @@ fn read_limits(section: &Section<'_>) -> Option<Limits> {
     })
 }
 
-/// Every option of a secret slot.
-const SECRET_OPTIONS: &[&opt::Opt] = &[
-    &opt::SECRET_TOKEN,
-    &opt::SECRET_USER,
-    &opt::SECRET_PASSWORD,
-    &opt::SECRET_HEADER,
-    &opt::SECRET_VALUE,
-    &opt::SECRET_PREFIX,
-    &opt::SECRET_TOKEN_URL,
-    &opt::SECRET_CLIENT_ID,
-    &opt::SECRET_CLIENT_SECRET,
-    &opt::SECRET_CLIENT_AUTH,
-    &opt::SECRET_SCOPES,
-    &opt::SECRET_AUDIENCE,
-    &opt::SECRET_ISSUER,
-    &opt::SECRET_SUBJECT,
-    &opt::SECRET_KEY,
-    &opt::SECRET_KEY_ID,
+/// Every option of a secret slot besides its scheme, and the schemes that it goes with.
+const SECRET_OPTIONS: &[(&opt::Opt, &[&str])] = &[
+    (&opt::SECRET_TOKEN, &["bearer"]),
+    (&opt::SECRET_USER, &["basic"]),
+    (&opt::SECRET_PASSWORD, &["basic"]),
+    (&opt::SECRET_HEADER, &["header"]),
+    (&opt::SECRET_VALUE, &["header", "value"]),
+    (&opt::SECRET_PREFIX, &["header"]),
+    (&opt::SECRET_TOKEN_URL, &[OAUTH2, JWT]),
+    (&opt::SECRET_CLIENT_ID, &[OAUTH2]),
+    (&opt::SECRET_CLIENT_SECRET, &[OAUTH2]),
+    (&opt::SECRET_CLIENT_AUTH, &[OAUTH2]),
+    (&opt::SECRET_SCOPES, &[OAUTH2, JWT]),
+    (&opt::SECRET_AUDIENCE, &[OAUTH2, JWT]),
+    (&opt::SECRET_SERVICE_ACCOUNT, &[JWT]),
+    (&opt::SECRET_ISSUER, &[JWT]),
+    (&opt::SECRET_SUBJECT, &[JWT]),
+    (&opt::SECRET_KEY, &[JWT, "signing-key"]),
+    (&opt::SECRET_KEY_ID, &[JWT]),
+    (&opt::SECRET_LENGTH, &["generated"]),
 ];
 
-/// Reads `[target.NAME.secrets.SLOT]`. Every key is asked for whatever the scheme, so that one that
-/// does not belong to it is said to be out of place and not to be unknown.
+const OAUTH2: &str = "oauth2-client-credentials";
+const JWT: &str = "jwt-bearer";
+
+/// Reads `[target.NAME.secrets.SLOT]`. A key that does not go with the scheme is said to be out of
+/// place and not to be unknown.
 fn read_credential(section: &Section<'_>, base: &Base<'_>) -> Option<Credential> {
-    let Some(scheme) = section.word(&opt::SECRET_SCHEME) else {
-        // Which keys belong here is not known, so none of them is wrong.
-        section.ignore(SECRET_OPTIONS);
-        return None;
-    };
-    let slot = Slot { section, scheme };
-    let token = slot.secret(&opt::SECRET_TOKEN, &["bearer"], base);
-    let user = slot.text(&opt::SECRET_USER, &["basic"]);
-    let password = slot.secret(&opt::SECRET_PASSWORD, &["basic"], base);
-    let header = slot.text(&opt::SECRET_HEADER, &["header"]);
-    let value = slot.secret(&opt::SECRET_VALUE, &["header"], base);
-    let prefix = slot.optional(&opt::SECRET_PREFIX, &["header"]);
-    let token_url = slot.text(&opt::SECRET_TOKEN_URL, &["oauth2", "jwt-bearer"]);
-    let client_id = slot.text(&opt::SECRET_CLIENT_ID, &["oauth2"]);
-    let client_secret = slot.secret(&opt::SECRET_CLIENT_SECRET, &["oauth2"], base);
-    let client_auth = section.choice(&opt::SECRET_CLIENT_AUTH);
-    let scopes = section.texts(&opt::SECRET_SCOPES);
-    let audience = slot.optional(&opt::SECRET_AUDIENCE, &["oauth2", "jwt-bearer"]);
-    let issuer = slot.text(&opt::SECRET_ISSUER, &["jwt-bearer"]);
-    let subject = slot.optional(&opt::SECRET_SUBJECT, &["jwt-bearer"]);
-    let key = slot.secret(&opt::SECRET_KEY, &["jwt-bearer"], base);
-    let key_id = slot.optional(&opt::SECRET_KEY_ID, &["jwt-bearer"]);
-    section.finish();
-    let scopes = scopes.into_iter().map(|scope| scope.value).collect();
-    Some(match scheme {
-        "bearer" => Credential::Bearer { token: token? },
-        "basic" => Credential::Basic {
-            user: user?,
-            password: password?,
-        },
-        "header" => Credential::Header {
-            header: header?,
-            prefix: prefix.unwrap_or_default(),
-            value: value?,
-        },
-        "oauth2" => Credential::OAuth2 {
-            token_url: token_url?,
-            client_id: client_id?,
-            client_secret: client_secret?,
-            in_body: client_auth == "body",
-            scopes,
-            audience,
-        },
-        _ => Credential::JwtBearer {
-            token_url: token_url?,
-            issuer: issuer?,
-            subject,
-            audience,
-            scopes,
-            key: key?,
-            key_id,
-        },
-    })
-}
-
-/// A secret slot whose scheme is known.
-struct Slot<'s, 'a> {
-    section: &'s Section<'a>,
-    scheme: &'static str,
-}
-
-impl Slot<'_, '_> {
-    fn belongs(&self, option: &opt::Opt, schemes: &[&str]) -> bool {
-        let belongs = schemes.contains(&self.scheme);
-        if !belongs && let Some(value) = self.section.raw(option.key) {
-            self.section.note(
+    let scheme = section.word(&opt::SECRET_SCHEME);
+    for (option, schemes) in SECRET_OPTIONS {
+        let written = section.raw(option.key);
+        // Where the scheme is not known, no key is wrong.
+        if let (Some(value), Some(scheme)) = (written, scheme)
+            && !schemes.contains(&scheme)
+        {
+            section.note(
                 UNUSABLE_VALUE,
                 value.span().start,
                 format!(
-                    "`{}` in [{}] does not go with scheme \"{}\"",
+                    "`{}` in [{}] does not go with scheme \"{scheme}\"",
                     option.key,
-                    self.section.path(),
-                    self.scheme
+                    section.path()
                 ),
                 format!(
                     "`{}` goes with scheme {}",
@@ -390,33 +365,120 @@ impl Slot<'_, '_> {
                 ),
             );
         }
-        belongs
     }
-
-    fn optional(&self, option: &opt::Opt, schemes: &[&str]) -> Option<String> {
-        let belongs = self.belongs(option, schemes);
-        belongs
-            .then(|| self.section.text(option))?
-            .map(|text| text.value)
-    }
-
-    fn text(&self, option: &opt::Opt, schemes: &[&str]) -> Option<String> {
-        if !self.belongs(option, schemes) {
-            return None;
+    let slot = Slot { section, base };
+    let credential = match scheme? {
+        "bearer" => slot
+            .secret(&opt::SECRET_TOKEN)
+            .map(|token| Credential::Bearer { token }),
+        "basic" => slot.basic(),
+        "header" => slot.header(),
+        "value" => slot
+            .secret(&opt::SECRET_VALUE)
+            .map(|value| Credential::Value { value }),
+        "signing-key" => slot
+            .secret(&opt::SECRET_KEY)
+            .map(|key| Credential::SigningKey { key }),
+        "generated" => {
+            let length = section.number(&opt::SECRET_LENGTH);
+            length.map(|length| Credential::Generated { length })
         }
-        if self.section.raw(option.key).is_none() {
-            self.section.missing(option);
-        }
+        OAUTH2 => slot.oauth2(),
+        _ => slot.jwt(),
+    };
+    section.finish();
+    credential
+}
+
+/// A secret slot whose scheme is known.
+struct Slot<'s, 'a> {
+    section: &'s Section<'a>,
+    base: &'s Base<'s>,
+}
+
+impl Slot<'_, '_> {
+    fn optional(&self, option: &opt::Opt) -> Option<String> {
         self.section.text(option).map(|text| text.value)
     }
 
-    fn secret(&self, option: &opt::Opt, schemes: &[&str], base: &Base<'_>) -> Option<SecretSource> {
-        if !self.belongs(option, schemes) {
-            return None;
-        }
+    fn text(&self, option: &opt::Opt) -> Option<String> {
         if self.section.raw(option.key).is_none() {
             self.section.missing(option);
         }
-        self.section.secret(option, base)
+        self.optional(option)
+    }
+
+    fn secret(&self, option: &opt::Opt) -> Option<SecretSource> {
+        if self.section.raw(option.key).is_none() {
+            self.section.missing(option);
+        }
+        self.section.secret(option, self.base)
+    }
+
+    fn scopes(&self) -> Vec<String> {
+        let scopes = self.section.texts(&opt::SECRET_SCOPES);
+        scopes.into_iter().map(|scope| scope.value).collect()
+    }
+
+    fn basic(&self) -> Option<Credential> {
+        let user = self.text(&opt::SECRET_USER);
+        let password = self.secret(&opt::SECRET_PASSWORD);
+        Some(Credential::Basic {
+            user: user?,
+            password: password?,
+        })
+    }
+
+    fn header(&self) -> Option<Credential> {
+        let header = self.text(&opt::SECRET_HEADER);
+        let value = self.secret(&opt::SECRET_VALUE);
+        let prefix = self.optional(&opt::SECRET_PREFIX).unwrap_or_default();
+        Some(Credential::Header {
+            header: header?,
+            prefix,
+            value: value?,
+        })
+    }
+
+    fn oauth2(&self) -> Option<Credential> {
+        let token_url = self.text(&opt::SECRET_TOKEN_URL);
+        let client_id = self.text(&opt::SECRET_CLIENT_ID);
+        let client_secret = self.secret(&opt::SECRET_CLIENT_SECRET);
+        let in_body = self.section.choice(&opt::SECRET_CLIENT_AUTH) == "body";
+        let scopes = self.scopes();
+        let audience = self.optional(&opt::SECRET_AUDIENCE);
+        Some(Credential::OAuth2 {
+            token_url: token_url?,
+            client_id: client_id?,
+            client_secret: client_secret?,
+            in_body,
+            scopes,
+            audience,
+        })
+    }
+
+    fn jwt(&self) -> Option<Credential> {
+        let subject = self.optional(&opt::SECRET_SUBJECT);
+        let scopes = self.scopes();
+        if self.section.is_written_at(opt::SECRET_SERVICE_ACCOUNT.key) {
+            let file = self.secret(&opt::SECRET_SERVICE_ACCOUNT)?;
+            return Some(Credential::ServiceAccount {
+                file,
+                subject,
+                scopes,
+            });
+        }
+        let token_url = self.text(&opt::SECRET_TOKEN_URL);
+        let issuer = self.text(&opt::SECRET_ISSUER);
+        let key = self.secret(&opt::SECRET_KEY);
+        Some(Credential::JwtBearer {
+            token_url: token_url?,
+            issuer: issuer?,
+            subject,
+            audience: self.optional(&opt::SECRET_AUDIENCE),
+            scopes,
+            key: key?,
+            key_id: self.optional(&opt::SECRET_KEY_ID),
+        })
     }
 }

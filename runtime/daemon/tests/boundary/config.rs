@@ -87,7 +87,7 @@ fn paths_begin_at_the_folder_of_the_file() {
     let feed = &config.feeds[&FeedName::new("hr").unwrap()];
     assert_eq!(feed.folder, Path::new("/srv/hr"));
     let target = &config.targets[&TargetName::new("crm").unwrap()];
-    let secret = target.secrets["api"].secret().to_string();
+    let secret = target.secrets["api"].secret().unwrap().to_string();
     assert_eq!(
         secret,
         format!("file {}", folder.join("secrets/crm").display())
@@ -157,4 +157,77 @@ fn the_policy_version_follows_what_it_says_and_not_how_it_is_laid_out() {
     assert_ne!(other, whole);
     let other = version(&WHOLE.replace("delete_after = \"30d\"", "delete_after = \"31d\""));
     assert_ne!(other, whole);
+}
+
+/// A configuration with this many roles and attributes.
+fn many(roles: usize, attributes: usize) -> String {
+    let mut text =
+        "[feed.hr]\nfolder = \"f\"\ntime_zone = \"UTC\"\nmapping.key = \"Id\"\n".to_owned();
+    text.push_str("[feed.hr.mapping.attributes]\n");
+    for number in 0..attributes {
+        writeln!(text, "a{number} = \"A{number}\"").unwrap();
+    }
+    text.push_str("#--- policy/roles.toml\n");
+    for number in 0..roles {
+        writeln!(text, "[[role]]\nname = \"r{number}\"\nwhen = \"true\"").unwrap();
+    }
+    text
+}
+
+#[test]
+fn what_is_read_is_bounded() {
+    use muster::config::{POLICY_FILES_MAX, ROLES_MAX};
+
+    assert!(load(&many(100, 256)).1.is_ok());
+    let said = load(&many(1, 257)).1.unwrap_err();
+    assert!(
+        said.contains("a mapping has at most 256 attributes"),
+        "{said}"
+    );
+    let said = load(&many(ROLES_MAX + 1, 1)).1.unwrap_err();
+    assert!(said.contains("a policy has at most 10000 roles"), "{said}");
+    let (folder, loaded) = load(&many(1, 1));
+    assert!(loaded.is_ok());
+    for number in 0..POLICY_FILES_MAX {
+        std::fs::write(folder.path().join(format!("policy/{number}.toml")), "").unwrap();
+    }
+    let file = folder.path().join("muster.toml");
+    let error = Config::load(&file).unwrap_err();
+    assert_eq!(error.code().as_str(), "CFG-001");
+    std::fs::write(&file, vec![b'#'; (4 << 20) + 1]).unwrap();
+    let error = Config::load(&file).unwrap_err();
+    assert!(
+        error.to_string().contains("larger than the 4194304 bytes"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_secret_is_read_when_it_is_used_and_only_what_can_be_one() {
+    use muster::config::{Environment, SecretSource};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    let source = SecretSource::File(path.clone());
+    let environment = Environment::new([("TOKEN".to_owned(), "from the environment".to_owned())]);
+    let read = || source.read(&environment);
+    assert!(read().is_err());
+    std::fs::write(&path, "first\r\n").unwrap();
+    assert_eq!(read().unwrap().reveal(), "first");
+    std::fs::write(&path, " second \n\n").unwrap();
+    assert_eq!(read().unwrap().reveal(), " second");
+    for unusable in [String::new(), "\n".to_owned(), "x".repeat((64 << 10) + 1)] {
+        std::fs::write(&path, &unusable).unwrap();
+        let error = read().unwrap_err();
+        assert_eq!(error.code().as_str(), "CFG-008");
+    }
+    let token = SecretSource::Env("TOKEN".to_owned())
+        .read(&environment)
+        .unwrap();
+    assert_eq!(token.reveal(), "from the environment");
+    assert!(
+        SecretSource::Env("OTHER".to_owned())
+            .read(&environment)
+            .is_err()
+    );
 }

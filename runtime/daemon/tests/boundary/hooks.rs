@@ -282,11 +282,41 @@ fn an_event_that_cannot_be_read_is_refused_before_it_is_taken() {
 }
 
 #[test]
-fn what_an_engine_cannot_take_now_is_to_be_sent_again() {
-    let refusal = muster::server::answer::Refusal::later(&muster::server::hooks::NOT_NOW, "full");
-    let response = axum::response::IntoResponse::into_response(refusal);
-    assert_eq!(response.status().as_u16(), 503);
-    assert!(response.headers().contains_key("retry-after"));
+fn only_so_many_deliveries_are_read_at_once_and_the_next_is_to_be_sent_again() {
+    let open = Open::before(Fake::default());
+    // Each sends its head and keeps its body back.
+    let waiting: Vec<TcpStream> = (0..4).map(|_| begin(&open)).collect();
+    let mut refused = None;
+    // The heads may still be on their way: ask until they have all arrived.
+    for number in 0..1_000 {
+        let answer = Sent::csv(&format!("next_{number}")).post(&open);
+        if answer.0 != 202 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let (status, head, body) = refused.unwrap();
+    let error: v1::Error = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, error.code.as_str()), (503, "HOOK-009"));
+    assert!(head.contains("\r\nretry-after: 5\r\n"), "{head}");
+    // One that hangs up makes room, and was not taken.
+    drop(waiting);
+    let taken = (0..1_000).any(|_| Sent::csv("again").post(&open).0 == 202);
+    assert!(taken);
+    assert!(!open.fake.taken.lock().unwrap().contains_key("slow"));
+}
+
+/// Sends the head of a delivery, and not its body.
+fn begin(open: &Open) -> TcpStream {
+    let mut stream = TcpStream::connect(open.address).unwrap();
+    let sent = Sent::csv("slow");
+    let mut text = format!("POST {} HTTP/1.1\r\nhost: muster\r\n", sent.path);
+    for (name, value) in &sent.headers {
+        write!(text, "{name}: {value}\r\n").unwrap();
+    }
+    write!(text, "content-length: {}\r\n\r\n", sent.body.len()).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    stream
 }
 
 #[test]

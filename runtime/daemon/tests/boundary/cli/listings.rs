@@ -67,6 +67,17 @@ there are more: --limit N or --all
 }
 
 #[test]
+fn a_page_is_never_longer_than_the_bound() {
+    let open = world();
+    assert_eq!(open.muster("people --limit 5000").code, 0);
+    let asked = open.fake.was_asked();
+    assert!(
+        asked[0].ends_with("ListPage { cursor: None, limit: 1000 }"),
+        "{asked:?}"
+    );
+}
+
+#[test]
 fn a_person_is_shown_with_accounts_grants_and_what_is_still_to_be_done() {
     let expected = "
 Ann Lee (hr:1042): active
