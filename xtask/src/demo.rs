@@ -64,6 +64,9 @@ async fn play(stage: &mut Stage) -> anyhow::Result<()> {
     stage.show_report(SECOND).await?;
     stage.settle().await?;
     stage.show_app().await?;
+    stage.check_signed_out(LEAVER).await?;
+    say::show("Karim and Emre are suspended, and have no group left; Karim is signed out, too.");
+    say::show("Nadia waits until HR has corrected her row. The emergency account is as it was.\n");
 
     say::chapter(4, "Why?");
     say::show("William moved from Sales to Finance. What only his old place gave him is gone:\n");

@@ -212,6 +212,16 @@ impl Stage {
         self.ask_app("POST", "/_sessions", &body).await.map(drop)
     }
 
+    /// Makes sure that somebody has no session left at the app.
+    pub(crate) async fn check_signed_out(&self, user_name: &str) -> anyhow::Result<()> {
+        let sessions = self.ask_app("GET", "/_sessions", "").await?;
+        ensure!(
+            !sessions.contains(user_name),
+            "{user_name} is still signed in"
+        );
+        Ok(())
+    }
+
     /// Shows what an export would change.
     pub(crate) async fn show_plan(&self, name: &str) -> anyhow::Result<()> {
         let file = self.source.join("hr").join(name);

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: plugins, the daemon's binary, the services, then all tests.
 //!
 //! Tests are told by variables where things are: `MUSTER_BIN`, `MUSTER_DEMO_SCIM_BIN`,
-//! `MUSTER_PLUGINS`, `MUSTER_TEST_VENV`, `MUSTER_TESTERS_VENV`.
+//! `MUSTER_PLUGINS_DIR`, `MUSTER_TEST_VENV`, `MUSTER_TESTERS_VENV`.
 
 use std::time::Duration;
 
@@ -24,6 +24,12 @@ pub(crate) async fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::
         command.env("MUSTER_TESTERS_VENV", &targets.testers);
     };
 
+    // Without a package every member is meant, and not just the default one.
+    let scope: &[&str] = if names_package(arguments) {
+        &[]
+    } else {
+        &["--workspace"]
+    };
     say::step("building the daemon and the tests (the first time takes minutes: wasmtime)");
     // Binaries and tests in one command, so that both use the same build of every dependency.
     let mut build = child::command(cargo(), workspace.root());
@@ -39,25 +45,12 @@ pub(crate) async fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::
     let mut test = child::command(cargo(), workspace.root());
     if has_nextest {
         say::step("running the tests (nextest)");
-        test.args([
-            "nextest",
-            "run",
-            "--locked",
-            "--workspace",
-            "--no-fail-fast",
-        ]);
+        test.args(["nextest", "run", "--locked", "--no-fail-fast"]);
     } else {
         say::step("running the tests (cargo test; with cargo-nextest they would run faster)");
-        test.args([
-            "test",
-            "--locked",
-            "--workspace",
-            "--no-fail-fast",
-            "--bins",
-            "--tests",
-        ]);
+        test.args(["test", "--locked", "--no-fail-fast", "--bins", "--tests"]);
     }
-    test.args(arguments);
+    test.args(scope).args(arguments);
     with_paths(&mut test);
     child::run(&mut test, "the tests").await?;
 
@@ -71,10 +64,17 @@ pub(crate) async fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::
     Ok(())
 }
 
+/// Whether the arguments choose packages.
+fn names_package(arguments: &[String]) -> bool {
+    arguments
+        .iter()
+        .any(|argument| argument.starts_with("-p") || argument.starts_with("--package"))
+}
+
 /// Tells a program where the built plugins and binaries are.
 pub(crate) fn paths(workspace: &Workspace, command: &mut Command, profile: &str) {
     command
-        .env("MUSTER_PLUGINS", workspace.target("plugins"))
+        .env("MUSTER_PLUGINS_DIR", workspace.target("plugins"))
         .env("MUSTER_BIN", workspace.program(profile, "muster"))
         .env(
             "MUSTER_DEMO_SCIM_BIN",
