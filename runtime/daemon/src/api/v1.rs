@@ -661,7 +661,7 @@ impl HookEvent {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HookEventKind {
-    /// The person is new or changed; columns that are not named are left as they are.
+    /// The person is new or changed. The row has every column that the mapping needs, as a file would.
     Upsert,
     /// The person left: the row needs only the key column.
     Leave,

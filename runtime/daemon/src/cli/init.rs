@@ -7,6 +7,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::error::CliError;
+use super::table::Table;
 use super::{Answer, Context, Ended};
 use crate::config::FILE_NAME;
 
@@ -53,21 +54,26 @@ pub(super) fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
         make_file(&args.folder.join(name), text)?;
     }
     let printer = &mut *context.printer;
-    let shown = args.folder.display();
+    let shown = args.folder.display().to_string();
     printer.line(&format!(
         "wrote {FILE_NAME} and policy/roles.toml in {shown}"
     ))?;
     printer.line("")?;
     printer.line("next:")?;
-    let cd = match args.folder.as_os_str().to_str() {
-        Some(".") => String::new(),
-        _ => format!("cd {shown} && "),
-    };
-    printer.line(&format!(
-        "  {cd}muster check     reads both and says what is wrong with them"
-    ))?;
-    printer.line("  muster serve     runs the daemon; then drop an HR export into feeds/hr")?;
-    printer.line("  muster plan FILE shows what a file would change, and changes nothing")?;
+    let mut next = Table::new(Vec::<String>::new());
+    if shown != "." {
+        next.row([format!("cd {shown}"), String::new()]);
+    }
+    next.row(["muster check", "says everything that is wrong with them"]);
+    next.row([
+        "muster plan FILE",
+        "what an HR file would change; changes nothing",
+    ]);
+    next.row([
+        "muster serve",
+        "runs the daemon; then drop an HR export into feeds/hr",
+    ]);
+    next.print(printer, 2)?;
     Ok(Answer::Yes)
 }
 

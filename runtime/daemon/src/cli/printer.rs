@@ -133,6 +133,11 @@ impl<'w> Printer<'w> {
         }
     }
 
+    /// Whether stderr may have colour.
+    pub(super) fn has_err_colour(&self) -> bool {
+        self.looks.err_colour
+    }
+
     /// Where raw output goes, such as a completion script.
     pub fn raw(&mut self) -> &mut dyn Write {
         self.out

@@ -8,7 +8,7 @@ use crate::config::{Daemon, LogFormat};
 
 pub(super) fn run(context: &mut Context<'_, '_>) -> Ended {
     let config = context.load()?;
-    log(&config.daemon);
+    log(&config.daemon, context.printer.has_err_colour());
     for remark in &config.remarks {
         tracing::warn!(remark, "the configuration can be used, but look at it");
     }
@@ -17,10 +17,12 @@ pub(super) fn run(context: &mut Context<'_, '_>) -> Ended {
 }
 
 /// Logs go to stderr; stdout stays empty, as for every command.
-fn log(daemon: &Daemon) {
+fn log(daemon: &Daemon, has_colour: bool) {
     // The configuration was checked with the same parser.
     let levels: Targets = daemon.log.parse().unwrap_or_default();
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(has_colour);
     let lines = match daemon.log_format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().boxed(),

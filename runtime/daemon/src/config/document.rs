@@ -35,6 +35,8 @@ const BEGINNING_BYTES_MIN: usize = 3;
 pub(super) struct Document {
     file: PathBuf,
     text: String,
+    /// Where each line begins.
+    lines: Vec<usize>,
 }
 
 /// What is wrong so far, over all files.
@@ -71,10 +73,15 @@ impl Document {
             return Err(ConfigError::of_file(UNREADABLE, shown, message, ""));
         }
         match std::fs::read_to_string(path) {
-            Ok(text) => Ok(Self {
-                file: shown.to_owned(),
-                text,
-            }),
+            Ok(text) => {
+                let ends = text.match_indices('\n').map(|(end, _)| end + 1);
+                let lines = std::iter::once(0).chain(ends).collect();
+                Ok(Self {
+                    file: shown.to_owned(),
+                    text,
+                    lines,
+                })
+            }
             Err(error) => Err(ConfigError::of_file(
                 UNREADABLE,
                 shown,
@@ -120,11 +127,12 @@ impl Document {
     }
 
     fn position(&self, offset: usize) -> Position {
-        let before = self.text.get(..offset).unwrap_or(&self.text);
-        let line = before.rsplit('\n').next().unwrap_or("");
+        let line = self.lines.partition_point(|start| *start <= offset);
+        let start = self.lines.get(line.saturating_sub(1)).copied();
+        let before = self.text.get(start.unwrap_or(0)..offset).unwrap_or("");
         Position {
-            line: before.matches('\n').count() + 1,
-            column: line.chars().count() + 1,
+            line: line.max(1),
+            column: before.chars().count() + 1,
         }
     }
 }

@@ -181,10 +181,9 @@ pub(super) fn read(
     let ca_file = section.text(&opt::TARGET_CA);
     let account = section.section("account");
     let password_slot = account.parsed(&opt::ACCOUNT_PASSWORD, |slot| {
-        match section.is_written_at("secrets") && section.section("secrets").is_written_at(slot) {
-            true => Ok(slot.to_owned()),
-            false => Err(format!("there is no [{}.secrets.{slot}]", section.path())),
-        }
+        let is_there = section.section("secrets").is_written_at(slot);
+        let missing = || format!("there is no [{}.secrets.{slot}]", section.path());
+        is_there.then(|| slot.to_owned()).ok_or_else(missing)
     });
     let rules = read_rules(section, &account);
     let limits = read_limits(&section.section("limits"));
