@@ -3,6 +3,8 @@
 //! A linker would find the same mistakes after seconds of compiling, in words that only its authors
 //! understand. Here each refusal is a sentence: what was built against what, and what to do.
 
+use std::collections::BTreeMap;
+
 use wasmparser::{ComponentExternalKind, ComponentTypeRef, Encoding, Parser, Payload};
 
 /// Where the contract's names begin.
@@ -72,8 +74,11 @@ pub(crate) enum Refusal {
     Contract(String),
 }
 
+/// The interfaces of the contract that a component exports, with their versions.
+pub(crate) type Interfaces = BTreeMap<String, String>;
+
 /// Reads a component's imports and exports and says why it cannot be run here, if so.
-pub(crate) fn check(bytes: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn check(bytes: &[u8]) -> Result<Interfaces, Refusal> {
     let Surface { imports, exports } = surface(bytes)?;
     for import in &imports {
         check_import(import)?;
@@ -200,28 +205,28 @@ fn check_version(version: &str) -> Result<(), Refusal> {
     )))
 }
 
-fn check_exports(exports: &[String]) -> Result<(), Refusal> {
-    let offered: Vec<(&str, &str)> = exports
+fn check_exports(exports: &[String]) -> Result<Interfaces, Refusal> {
+    let offered: Interfaces = exports
         .iter()
         .filter_map(|export| {
             let (name, version) = parts(export);
-            name.strip_prefix(CONTRACT)
-                .map(|interface| (interface, version))
+            let interface = name.strip_prefix(CONTRACT)?;
+            Some((interface.to_owned(), version.to_owned()))
         })
         .collect();
     if offered.is_empty() {
         let text = "it is a component and not a connector: it exports nothing of muster:connector";
         return Err(Refusal::Contract(text.to_owned()));
     }
-    for (_, version) in &offered {
+    for version in offered.values() {
         check_version(version)?;
     }
     let missing: Vec<&str> = EXPORTS
         .into_iter()
-        .filter(|wanted| !offered.iter().any(|(interface, _)| interface == wanted))
+        .filter(|wanted| !offered.contains_key(*wanted))
         .collect();
     if missing.is_empty() {
-        return Ok(());
+        return Ok(offered);
     }
     Err(Refusal::Contract(format!(
         "it does not export {}: a connector exports all interfaces of the contract, and answers \

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use wasmtime::component::{Component, Linker};
 
-use crate::admission::{self, Refusal};
+use crate::admission::{self, Interfaces, Refusal};
 use crate::cache::Cache;
 use crate::call::{CallState, Scope};
 use crate::engine::Engine;
@@ -153,7 +153,11 @@ impl Host {
                 .await
                 .map_err(|_| LoadError::Compile("the compiler stopped".to_owned()))?
         };
-        let (digest, component) = prepared?;
+        let Prepared {
+            digest,
+            interfaces,
+            component,
+        } = prepared?;
         let pre = crate::plugin::pre_instantiate(&self.0.linker, &component)?;
         let limits = CallLimits {
             time: DESCRIBE_TIME,
@@ -161,15 +165,22 @@ impl Host {
         };
         let described = crate::call::describe(&self.0, &pre, Scope::None, &limits).await;
         let description = described.map_err(LoadError::Describe)?;
-        Ok(Arc::new(Plugin::new(digest, pre, description)?))
+        Ok(Arc::new(Plugin::new(digest, interfaces, pre, description)?))
     }
+}
+
+/// A component that was checked and compiled.
+struct Prepared {
+    digest: Digest,
+    interfaces: Interfaces,
+    component: Component,
 }
 
 impl Inner {
     /// The part of loading that takes a processor for a while.
-    fn prepare(&self, bytes: &[u8]) -> Result<(Digest, Component), LoadError> {
+    fn prepare(&self, bytes: &[u8]) -> Result<Prepared, LoadError> {
         let digest = Digest(Sha256::digest(bytes).into());
-        admission::check(bytes).map_err(|refusal| match refusal {
+        let interfaces = admission::check(bytes).map_err(|refusal| match refusal {
             Refusal::NotAComponent(text) => LoadError::NotAComponent(text),
             Refusal::Import(text) => LoadError::Import(text),
             Refusal::Contract(text) => LoadError::Contract(text),
@@ -180,14 +191,22 @@ impl Inner {
             .as_ref()
             .and_then(|cache| cache.get(engine, digest))
         {
-            return Ok((digest, component));
+            return Ok(Prepared {
+                digest,
+                interfaces,
+                component,
+            });
         }
         let component = Component::from_binary(engine, bytes)
             .map_err(|error| LoadError::Compile(crate::failure::cut(&format!("{error:#}"))))?;
         if let Some(cache) = &self.cache {
             cache.put(digest, &component);
         }
-        Ok((digest, component))
+        Ok(Prepared {
+            digest,
+            interfaces,
+            component,
+        })
     }
 }
 

@@ -9,7 +9,6 @@ use crate::bindings::muster::connector::types as wit;
 use crate::call::{Called, Requests};
 use crate::convert::problem;
 use crate::failure::{Garbage, plugin_failed};
-use crate::site::BUCKET_OF_TARGET;
 use crate::target::Target;
 
 /// Longest time for which an app's wish to be left alone is honoured without asking again.
@@ -44,13 +43,10 @@ impl Target {
             return;
         };
         let pause = Duration::from_millis(u64::from(after_ms)).min(PAUSE_MAX);
-        let plugin = self.plugin();
-        let bucket = self.site.budget(&plugin, hint.bucket.as_deref());
-        self.site.rates.pause(
-            bucket.as_ref().map_or(BUCKET_OF_TARGET, |(name, _)| name),
-            pause,
-            Instant::now(),
-        );
+        let budgets = self.site.budgets(&self.plugin(), hint.bucket.as_deref());
+        if let Some((bucket, _)) = budgets.first() {
+            self.site.rates.pause(bucket, pause, Instant::now());
+        }
     }
 }
 

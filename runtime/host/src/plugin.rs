@@ -9,6 +9,7 @@ use muster_core::connector::Descriptor;
 use muster_core::id::Digest;
 use wasmtime::component::{Component, Linker};
 
+use crate::admission::Interfaces;
 use crate::bindings::ConnectorPre;
 use crate::bindings::exports::muster::connector::meta;
 use crate::call::CallState;
@@ -18,6 +19,7 @@ use crate::load_error::LoadError;
 /// A plugin that is loaded.
 pub struct Plugin {
     digest: Digest,
+    interfaces: Interfaces,
     pub(crate) pre: ConnectorPre<CallState>,
     descriptor: Descriptor,
     details: Details,
@@ -68,6 +70,7 @@ pub struct ChangeFeed {
 impl Plugin {
     pub(crate) fn new(
         digest: Digest,
+        interfaces: Interfaces,
         pre: ConnectorPre<CallState>,
         description: meta::Descriptor,
     ) -> Result<Self, LoadError> {
@@ -85,6 +88,7 @@ impl Plugin {
             })?;
         Ok(Self {
             digest,
+            interfaces,
             pre,
             descriptor,
             details,
@@ -95,6 +99,13 @@ impl Plugin {
     /// The digest of the file.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// The version of an interface of the contract that the file was built with: `accounts` gives
+    /// `0.1.0`. None for an interface that it does not have, which later versions of 0.1 may bring: a
+    /// caller asks before it calls a function of one.
+    pub fn interface(&self, name: &str) -> Option<&str> {
+        self.interfaces.get(name).map(String::as_str)
     }
 
     /// What the plugin says of itself.

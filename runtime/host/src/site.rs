@@ -19,7 +19,7 @@ use crate::scratch::Scratch;
 use crate::sealed::Sealed;
 
 /// The bucket of requests that name none.
-pub(crate) const BUCKET_OF_TARGET: &str = "";
+const BUCKET_OF_TARGET: &str = "";
 
 /// What belongs to a target and not to a call.
 pub(crate) struct Site {
@@ -61,21 +61,20 @@ impl Site {
         settings
     }
 
-    /// Requests a minute of a bucket; none where there is no limit. A bucket that the plugin names
-    /// and does not describe counts for the target.
-    pub(crate) fn budget(&self, plugin: &Plugin, bucket: Option<&str>) -> Option<(String, u32)> {
-        let of_plugin = bucket.and_then(|wanted| {
-            plugin
-                .descriptor()
-                .rate_buckets
-                .iter()
-                .find(|(name, _)| name == wanted)
-                .cloned()
-        });
-        of_plugin.or_else(|| {
-            self.per_minute
-                .map(|per_minute| (BUCKET_OF_TARGET.to_owned(), per_minute))
-        })
+    /// The budgets that a request counts for, with the requests a minute where there is a limit: the
+    /// bucket that the plugin names and describes, and the target as a whole.
+    pub(crate) fn budgets(
+        &self,
+        plugin: &Plugin,
+        bucket: Option<&str>,
+    ) -> Vec<(String, Option<u32>)> {
+        let known = &plugin.descriptor().rate_buckets;
+        let named = bucket.and_then(|wanted| known.iter().find(|(name, _)| name == wanted));
+        named
+            .map(|(name, per_minute)| (name.clone(), Some(*per_minute)))
+            .into_iter()
+            .chain([(BUCKET_OF_TARGET.to_owned(), self.per_minute)])
+            .collect()
     }
 
     /// Whether requests may go to this server.

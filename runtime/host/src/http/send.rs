@@ -13,7 +13,7 @@ use super::client::{Allowance, Departures, Fault, Reply};
 use super::substitute::{self, Writing};
 use crate::credential::{self, Applied, NoCredential, Placeholder, Secret};
 use crate::plugin::Plugin;
-use crate::site::{BUCKET_OF_TARGET, Site};
+use crate::site::Site;
 
 /// Longest address of a request, in bytes.
 const URL_BYTES_MAX: usize = 8 << 10;
@@ -303,37 +303,39 @@ impl Sender<'_> {
             .denied_slot(slot, &format!("the secret in `{slot}` is not for {host}"))
     }
 
+    /// Waits until every budget that the request counts for lets it go.
     async fn pace(&self, bucket: Option<&str>) -> Result<(), Refusal> {
-        let wait_max = self.remaining / 2;
-        let budget = self.site.budget(self.plugin, bucket);
-        let name = budget.as_ref().map_or(BUCKET_OF_TARGET, |(name, _)| name);
-        if let Some(pause) = self.site.rates.paused(name, Instant::now()) {
-            if pause > wait_max {
-                return Err(Refusal::BudgetSpent(format!(
-                    "the app asked to be left alone for {} s more (NET-006)",
-                    pause.as_secs()
-                )));
-            }
-            tokio::time::sleep(pause).await;
-        }
-        let Some((bucket, per_minute)) = budget else {
-            return Ok(());
-        };
         // Half of what is left of the call: the request and what follows it need time, too.
-        match self
-            .site
-            .rates
-            .take(&bucket, per_minute, wait_max, Instant::now())
-        {
-            Some(wait) if wait.is_zero() => Ok(()),
-            Some(wait) => {
-                tokio::time::sleep(wait).await;
-                Ok(())
+        let wait_max = self.remaining / 2;
+        let rates = &self.site.rates;
+        let mut wait = Duration::ZERO;
+        for (name, per_minute) in self.site.budgets(self.plugin, bucket) {
+            let now = Instant::now();
+            if let Some(pause) = rates.paused(&name, now) {
+                if pause > wait_max {
+                    let text = format!(
+                        "the app asked to be left alone for {} s more (NET-006)",
+                        pause.as_secs()
+                    );
+                    return Err(Refusal::BudgetSpent(text));
+                }
+                wait = wait.max(pause);
             }
-            None => Err(Refusal::BudgetSpent(format!(
-                "the budget of {per_minute} requests a minute is used up for now (NET-006)"
-            ))),
+            let Some(per_minute) = per_minute else {
+                continue;
+            };
+            let Some(turn) = rates.take(&name, per_minute, wait_max, now) else {
+                let text = format!(
+                    "the budget of {per_minute} requests a minute is used up for now (NET-006)"
+                );
+                return Err(Refusal::BudgetSpent(text));
+            };
+            wait = wait.max(turn);
         }
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+        Ok(())
     }
 
     async fn apply(

@@ -199,6 +199,8 @@ async fn a_plugin_of_contract_0_1_0_loads_and_works() {
     let host = host();
     let plugin = host.load(fixture).await.unwrap();
     assert_eq!(plugin.descriptor().contract, "0.1.0");
+    assert_eq!(plugin.interface("accounts"), Some("0.1.0"));
+    assert_eq!(plugin.interface("of-a-later-version"), None);
     let app = App::echo().await;
     let mut options = on(&app);
     options.settings.insert("url".to_owned(), app.base());

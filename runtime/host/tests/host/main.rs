@@ -17,4 +17,5 @@ mod network;
 mod support;
 mod swap;
 mod tls;
+mod unruly;
 mod wasi;

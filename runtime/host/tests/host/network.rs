@@ -279,3 +279,29 @@ async fn not_sent_and_sent_without_a_reply_are_told_apart() {
     );
     taking.abort();
 }
+
+#[tokio::test]
+async fn the_budget_of_the_target_holds_for_every_bucket() {
+    let host = host();
+    let app = App::echo().await;
+    let limits = CallLimits {
+        time: Duration::from_secs(5),
+        ..CallLimits::default()
+    };
+    let options = TargetOptions {
+        limits,
+        requests_per_minute: Some(24),
+        ..on(&app)
+    };
+    let target = target(&host, options).await;
+    // A burst of two, and the third would have to wait for longer than half of the call.
+    let often = json!({ "do": "send-often", "times": 4, "url": app.url("/"), "timeout": 1000 });
+    let shown = tell(&target, often).await.unwrap();
+    assert!(
+        shown["spent"]
+            .as_str()
+            .is_some_and(|text| text.contains("24 requests")),
+        "{shown}"
+    );
+    assert!(app.asked().len() < 4);
+}

@@ -35,7 +35,7 @@ async fn app() -> (u16, tokio::task::JoinHandle<()>) {
                     return;
                 };
                 let mut bytes = [0; 4096];
-                stream.read(&mut bytes).await.unwrap();
+                assert!(stream.read(&mut bytes).await.unwrap() > 0);
                 stream
                     .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
                     .await
