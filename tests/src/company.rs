@@ -222,6 +222,7 @@ pub fn feed(lines: &str) -> String {
         r#"
 [feed.hr]
 folder = "hr"
+time_zone = "UTC"
 quiet = "100ms"
 {lines}
 

@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Instant;
 
 use serde_json::Value;
 
 use crate::company::Company;
-use crate::{muster, wait_for};
+use crate::{PATIENCE, muster, pause, wait_for};
 
 /// A daemon that runs. It is killed with this value, by its id.
 pub struct Daemon<'c> {
@@ -113,16 +114,32 @@ impl<'c> Daemon<'c> {
         serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error} in {ran:?}"))
     }
 
-    /// Waits until no operation is left but those that wait for a person.
+    /// Waits until no operation is left but those that wait for a person. It may take as long as it
+    /// needs, as long as something moves.
     #[track_caller]
     pub fn wait_until_idle(&self) {
-        wait_for("the daemon to have nothing left to do", || {
+        let mut moved = (Value::Null, Instant::now());
+        loop {
             let status = self.json(&["status"]);
-            let open = status["operations"].as_object()?;
-            open.iter()
+            let open = status["operations"]
+                .as_object()
+                .cloned()
+                .unwrap_or_default();
+            if open
+                .iter()
                 .all(|(state, count)| state == "halted" || count == 0)
-                .then_some(())
-        });
+            {
+                return;
+            }
+            if status["journal_entries"] != moved.0 {
+                moved = (status["journal_entries"].clone(), Instant::now());
+            }
+            assert!(
+                moved.1.elapsed() < PATIENCE,
+                "nothing moves any more: {open:?}"
+            );
+            pause();
+        }
     }
 
     /// Checks the ledger and wants it clean.
@@ -135,11 +152,12 @@ impl<'c> Daemon<'c> {
 
 impl Drop for Daemon<'_> {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let left = [&["operations"][..], &["findings"]].map(|arguments| self.cli(arguments));
+            eprint_end(&self.log(), &left);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if std::thread::panicking() {
-            eprint_log(&self.log());
-        }
     }
 }
 
@@ -147,7 +165,10 @@ impl Drop for Daemon<'_> {
     clippy::print_stderr,
     reason = "a failed test shows what the daemon said"
 )]
-fn eprint_log(log: &str) {
+fn eprint_end(log: &str, left: &[Ran]) {
+    for ran in left {
+        eprintln!("{}{}", ran.out, ran.err);
+    }
     let lines: Vec<&str> = log.lines().collect();
     let tail = lines
         .get(lines.len().saturating_sub(60)..)

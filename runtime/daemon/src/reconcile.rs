@@ -128,9 +128,14 @@ async fn catalogue(app: &Arc<App>, target: &Connected) -> Option<bool> {
     Some(!is_same)
 }
 
-/// Compares the accounts at a target with those that the ledger knows of. Changes nothing.
+/// Compares the accounts at a target with those that the ledger knows of. Changes nothing. False
+/// where it has to be done again soon.
 async fn accounts(app: &Arc<App>, target: &Connected) -> bool {
     let name = target.name();
+    // An account that is just being made would look like nobody's.
+    if has_open_operations(app, name) {
+        return false;
+    }
     let listing = match target.accounts().await {
         Ok(listing) => listing,
         Err(Problem::Unsupported(_)) => return true,
@@ -140,6 +145,8 @@ async fn accounts(app: &Arc<App>, target: &Connected) -> bool {
         }
     };
     match compare(app, name, &listing.items, listing.is_whole) {
+        // Something began while the listing was read.
+        Ok(_) if has_open_operations(app, name) => return false,
         Ok(mut facts) => {
             if listing.is_whole {
                 facts.extend(closed(app, name, &[NOT_WHOLE, UNREADABLE]));
@@ -152,6 +159,14 @@ async fn accounts(app: &Arc<App>, target: &Connected) -> bool {
         not_whole(app, name, "its accounts", listing.why_not.as_deref()).await;
     }
     true
+}
+
+fn has_open_operations(app: &App, target: &TargetName) -> bool {
+    let counts = app.ledger.read().and_then(|reader| reader.counts());
+    counts.is_ok_and(|counts| {
+        let states = counts.operations.get(target).into_iter().flatten();
+        states.filter(|(state, _)| **state != "halted").any(|(_, count)| *count > 0)
+    })
 }
 
 fn compare(
