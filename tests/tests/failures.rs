@@ -1,0 +1,320 @@
+//! What others broke, end to end: each test carries the number of its row in the list of failures.
+
+use muster_tests::app::App;
+use muster_tests::company::{Company, GROUPS, POLICY, Row, export, feed, people, target};
+use muster_tests::daemon::Daemon;
+use muster_tests::wait_for;
+use serde_json::{Value, json};
+
+/// A company of this many that is all provisioned.
+fn settled(count: u32) -> (App, Company, Vec<Row>) {
+    let app = App::start(&GROUPS);
+    let company = Company::new(&app);
+    (app, company, people(1, count, &["Sales", "Finance"]))
+}
+
+#[track_caller]
+fn import(daemon: &Daemon<'_>, company: &Company, name: &str, rows: &[Row]) {
+    company.drop_file(name, export(rows));
+    let report = company.wait_for_report(name);
+    assert_eq!(report.place, "processed", "{}", report.text);
+    daemon.wait_until_idle();
+}
+
+fn writes(app: &App) -> u64 {
+    let log = app.admin("GET", "/_log", &Value::Null);
+    let by = log["by"].as_object().cloned().unwrap_or_default();
+    by.iter()
+        .filter(|(asked, _)| !asked.starts_with("GET"))
+        .filter_map(|(_, count)| count.as_u64())
+        .sum()
+}
+
+#[test]
+fn f1_a_file_without_people_or_without_too_many_changes_nothing() {
+    let (app, company, rows) = settled(100);
+    let daemon = Daemon::start(&company);
+    import(&daemon, &company, "all.csv", &rows);
+    let before = writes(&app);
+
+    company.drop_file("empty.csv", "");
+    company.drop_file("header.csv", export(&[]));
+    company.drop_file("eleven-missing.csv", export(&rows[11..]));
+    assert_ne!(company.wait_for_report("empty.csv").place, "processed");
+    assert_ne!(company.wait_for_report("header.csv").place, "processed");
+    let report = company.wait_for_report("eleven-missing.csv");
+    assert_eq!(report.place, "held");
+    assert!(
+        report.text.contains("PLN-010") && report.text.contains("muster apply"),
+        "{}",
+        report.text
+    );
+    daemon.wait_until_idle();
+    assert_eq!(writes(&app), before, "nothing was written to the app");
+
+    import(&daemon, &company, "nine-missing.csv", &rows[9..]);
+    assert_eq!(
+        app.users()
+            .values()
+            .filter(|user| user["active"] == json!(false))
+            .count(),
+        9
+    );
+    daemon.check_ledger();
+}
+
+#[test]
+fn f1_a_held_file_is_applied_as_it_was_shown_or_not_at_all() {
+    let (app, company, rows) = settled(40);
+    let daemon = Daemon::start(&company);
+    import(&daemon, &company, "all.csv", &rows);
+    company.drop_file("half.csv", export(&rows[20..]));
+    assert_eq!(company.wait_for_report("half.csv").place, "held");
+
+    let held = daemon.json(&["status"])["held"][0].clone();
+    let digest = held["plan_digest"].as_str().unwrap_or_default().to_owned();
+    let refused = daemon.cli(&["apply", &"0".repeat(64)]);
+    assert_ne!(refused.code, 0, "{refused:?}");
+    let applied = daemon.cli(&["apply", &digest, "--yes"]);
+    assert_eq!(applied.code, 0, "{applied:?}");
+    daemon.wait_until_idle();
+    assert_eq!(
+        app.users()
+            .values()
+            .filter(|user| user["active"] == json!(true))
+            .count(),
+        20
+    );
+    assert_eq!(company.wait_for_report("half.csv").place, "processed");
+    let again = daemon.cli(&["apply", &digest, "--yes"]);
+    assert_ne!(
+        again.code, 0,
+        "what was applied does not wait any more: {again:?}"
+    );
+}
+
+#[test]
+fn f4_an_account_that_hr_does_not_know_is_reported_and_never_touched() {
+    let app = App::start(&GROUPS);
+    let seed = json!({
+        "users": [{ "userName": "root@corp.example", "active": true }],
+        "groups": [{ "displayName": "Administrators", "members": ["root@corp.example"] }],
+    });
+    app.service.seed(&seed).expect("a seed that SCIM takes");
+    let company = Company::new(&app);
+    let daemon = Daemon::start(&company);
+    let rows = people(1, 10, &["Sales"]);
+    import(&daemon, &company, "all.csv", &rows);
+    import(&daemon, &company, "fewer.csv", &rows[2..]);
+    let users = app.state()["users"].as_array().cloned().unwrap_or_default();
+    let root = users
+        .iter()
+        .find(|user| user["userName"] == json!("root@corp.example"));
+    assert_eq!(root.map(|root| root["active"].clone()), Some(json!(true)));
+    let found = daemon.json(&["findings"]);
+    assert!(found.to_string().contains("TGT-012"), "{found:#}");
+}
+
+#[test]
+fn f14_each_failure_is_shown_with_its_text_and_its_next_attempt_until_it_is_gone() {
+    let (app, company, rows) = settled(3);
+    let daemon = Daemon::start(&company);
+    import(&daemon, &company, "all.csv", &rows);
+    let busy = json!({ "method": "PATCH", "path": "/Users", "times": 3,
+        "answer": { "kind": "status", "status": 503, "detail": "busy" } });
+    app.fault(&busy);
+    company.drop_file("fewer.csv", export(&rows[1..]));
+    company.wait_for_report("fewer.csv");
+    let open = wait_for("the failure to be shown", || {
+        let open = daemon.json(&["operations"]);
+        let found = open["items"]
+            .as_array()
+            .or(open.as_array())?
+            .iter()
+            .find(|one| one["state"] == "waiting")?
+            .clone();
+        Some(found)
+    });
+    assert!(
+        open["next_at"].is_string() && open["text"].is_string(),
+        "{open:#}"
+    );
+    wait_for("the exposure to be a finding", || {
+        daemon
+            .json(&["findings"])
+            .to_string()
+            .contains("OP-002")
+            .then_some(())
+    });
+    daemon.wait_until_idle();
+    assert!(!app.is_active("1"));
+    assert!(
+        !daemon.json(&["findings"]).to_string().contains("OP-002"),
+        "closed once it is gone"
+    );
+}
+
+#[test]
+fn f16_an_app_that_answers_404_to_everything_has_carried_nothing_out() {
+    let (app, company, rows) = settled(4);
+    let daemon = Daemon::start(&company);
+    import(&daemon, &company, "all.csv", &rows);
+    app.fault(
+        &json!({ "path": "", "times": 100_000, "answer": { "kind": "status", "status": 404 } }),
+    );
+    company.drop_file("fewer.csv", export(&rows[1..]));
+    company.wait_for_report("fewer.csv");
+    wait_for("the leaver's operations to have been tried", || {
+        let open = daemon.json(&["operations"]).to_string();
+        (open.contains("\"unknown\"") || open.contains("\"waiting\"")).then_some(())
+    });
+    let status = daemon.json(&["status"]);
+    let open: u64 = status["operations"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(_, count)| count.as_u64())
+        .sum();
+    assert!(open > 0, "nothing of it counts as done: {status:#}");
+    app.admin("DELETE", "/_faults", &Value::Null);
+    daemon.wait_until_idle();
+    assert!(!app.is_active("1"));
+}
+
+#[test]
+fn f17_a_role_that_is_edited_takes_back_what_only_it_gave() {
+    let (app, company, rows) = settled(6);
+    let daemon = Daemon::start(&company);
+    import(&daemon, &company, "all.csv", &rows);
+    assert_eq!(app.groups_of("2"), ["Everybody", "Sales"]);
+    assert!(daemon.stop());
+
+    // Sales no longer gives its group to 2, and Finance's people get it in its place.
+    let edited = POLICY.replace(
+        "department == \"Sales\"'",
+        "department == \"Sales\" && key != \"2\"'",
+    );
+    company.write("policy/roles.toml", &edited);
+    let daemon = Daemon::start(&company);
+    daemon.wait_until_idle();
+    assert_eq!(app.groups_of("2"), ["Everybody"]);
+    assert_eq!(app.groups_of("4"), ["Everybody", "Sales"]);
+    let why = daemon.cli(&["why", "hr:2", "crm"]);
+    assert!(
+        why.out.contains("key != \"2\""),
+        "why not is answered, too: {why:?}"
+    );
+    daemon.check_ledger();
+}
+
+#[test]
+fn f17_a_change_of_the_policy_that_takes_too_much_waits_for_a_person() {
+    let (app, company, rows) = settled(40);
+    let daemon = Daemon::start(&company);
+    import(&daemon, &company, "all.csv", &rows);
+    assert!(daemon.stop());
+    company.write(
+        "policy/roles.toml",
+        &POLICY.replace("department == \"Sales\"", "department == \"Nobody\""),
+    );
+    let daemon = Daemon::start(&company);
+    daemon.wait_until_idle();
+    assert_eq!(
+        app.groups_of("2"),
+        ["Everybody", "Sales"],
+        "nothing is taken before somebody looked"
+    );
+    let held = daemon.json(&["status"])["held"][0].clone();
+    let digest = held["plan_digest"].as_str().unwrap_or_default().to_owned();
+    let applied = daemon.cli(&["apply", &digest, "--yes"]);
+    assert_eq!(applied.code, 0, "{applied:?}");
+    daemon.wait_until_idle();
+    assert_eq!(app.groups_of("2"), ["Everybody"]);
+}
+
+#[test]
+fn f19_addresses_swapped_between_two_people_never_give_one_the_others_account() {
+    let (app, company, mut rows) = settled(2);
+    let daemon = Daemon::start(&company);
+    import(&daemon, &company, "all.csv", &rows);
+    let ids = |app: &App| ["1", "2"].map(|key| app.user(key).map(|user| user["id"].clone()));
+    let before = ids(&app);
+    let (first, second) = (rows[0].email.clone(), rows[1].email.clone());
+    rows[0].email = second;
+    rows[1].email = first;
+    company.drop_file("swapped.csv", export(&rows));
+    company.wait_for_report("swapped.csv");
+    daemon.wait_until_idle();
+    assert_eq!(
+        ids(&app),
+        before,
+        "each keeps the account that was made for them"
+    );
+    assert_eq!(app.users().len(), 2);
+    for (key, user) in app.users() {
+        assert_eq!(
+            user["name"]["familyName"],
+            json!(format!("Last{key}")),
+            "{user:#}"
+        );
+    }
+}
+
+#[test]
+fn f21_the_last_owner_stays_a_person_is_asked_and_the_ledger_keeps_the_grant() {
+    let app = App::start(&["Everybody", "Sales", "Finance", "Owners"]);
+    let policy = format!(
+        "{POLICY}\n[[role]]\nname = \"owner\"\ndescription = \"Owns it\"\nwhen = 'key == \"1\"'\naccess = {{ crm = [\"group:Owners\"] }}\n"
+    );
+    let company = Company::configured(&format!("{}{}", feed(""), target("crm", &app, "")), &policy);
+    let daemon = Daemon::start(&company);
+    let rows = people(1, 6, &["Sales"]);
+    import(&daemon, &company, "all.csv", &rows);
+    app.admin("PUT", "/_rules", &json!({ "last_owner_of": "Owners" }));
+    import(&daemon, &company, "fewer.csv", &rows[1..]);
+    assert!(app.groups_of("1").contains(&"Owners".to_owned()));
+    let findings = daemon.json(&["findings"]).to_string();
+    assert!(findings.contains("OP-001"), "{findings}");
+    let why = daemon.json(&["why", "hr:1", "crm"]).to_string();
+    assert!(
+        why.contains("group:Owners"),
+        "the ledger still shows it: {why}"
+    );
+}
+
+#[test]
+fn f24_two_tenants_with_the_same_group_name_are_never_mixed_up() {
+    let (one, other) = (App::start(&GROUPS), App::start(&GROUPS));
+    let policy = r#"
+[[role]]
+name = "one"
+description = "Sales works in the first tenant"
+when = 'department == "Sales"'
+access = { crm = ["group:Sales"] }
+
+[[role]]
+name = "other"
+description = "Finance works in the second"
+when = 'department == "Finance"'
+access = { other = ["group:Sales"] }
+"#;
+    let tables = format!(
+        "{}{}{}",
+        feed(""),
+        target("crm", &one, ""),
+        target("other", &other, "")
+    );
+    let company = Company::configured(&tables, policy);
+    let daemon = Daemon::start(&company);
+    let rows = people(1, 10, &["Sales", "Finance"]);
+    import(&daemon, &company, "all.csv", &rows);
+    for row in &rows {
+        let (here, there) = if row.department == "Sales" {
+            (&one, &other)
+        } else {
+            (&other, &one)
+        };
+        assert_eq!(here.groups_of(&row.id), ["Sales"], "{}", row.id);
+        assert!(there.user(&row.id).is_none(), "{}", row.id);
+    }
+}
