@@ -161,7 +161,7 @@ impl Accounts for GoogleWorkspace {
             let text = "what the user owned is still being transferred";
             return Err(Problem::transient(text));
         }
-        match google.unless_gone(google.directory.delete(user_path(target)))? {
+        match google.write(google.directory.delete(user_path(target)))? {
             Some(reply) => Ok(Outcome::done()
                 .effect(SideEffect::Noted(KEPT_IN_BIN.to_owned()))
                 .evidence(reply.request_id())),
@@ -213,7 +213,7 @@ impl Google<'_> {
             Some(etag) => call.header("if-match", etag),
             None => call,
         };
-        let reply = match self.unless_gone(call)? {
+        let reply = match self.write_told(call)? {
             Some(reply) => reply,
             // It was there a moment ago: Google's parts do not agree yet.
             None => return Err(Problem::transient("Google does not find the user yet")),
@@ -299,7 +299,9 @@ impl Google<'_> {
             .directory
             .post(user_path(target).push("undelete"))
             .about(target);
-        let reply = call.json(&json!({"orgUnitPath": place})).send(self.host)?;
+        let reply = self
+            .write(call.json(&json!({"orgUnitPath": place})))?
+            .ok_or_else(gone)?;
         let note =
             "brought back from Google's bin; licences and groups are as Google restored them";
         let outcome = Outcome::done().effect(SideEffect::Noted(note.to_owned()));

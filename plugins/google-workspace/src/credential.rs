@@ -67,7 +67,8 @@ impl Credentials for GoogleWorkspace {
             .directory
             .post(user_path(target).push("signOut"))
             .about(target);
-        let reply = call.send(host)?;
+        let gone = || Problem::not_found(target.clone());
+        let reply = google.write(call)?.ok_or_else(gone)?;
         let mut outcome = Outcome::done().evidence(reply.request_id());
         for unreached in google.besides_sessions(target) {
             outcome = outcome.effect(SideEffect::CredentialsUnreached(unreached));
@@ -232,7 +233,7 @@ impl Google<'_> {
                 _ => self.directory.post(codes_path(owner).push("invalidate")),
             };
             // One that is gone meanwhile is as it should be.
-            if let Some(reply) = self.unless_gone(call)? {
+            if let Some(reply) = self.write(call)? {
                 evidence = reply.request_id().map(str::to_owned).or(evidence);
                 effects.push(SideEffect::CredentialEnded(credential));
             }

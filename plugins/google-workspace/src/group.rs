@@ -145,7 +145,7 @@ impl Google<'_> {
         }
         let path = group_path(&grant.entitlement).push("members");
         let body = json!({"id": grant.principal.id, "role": "MEMBER"});
-        match self.unless_gone(self.directory.post(path).json(&body)) {
+        match self.write_told(self.directory.post(path).json(&body)) {
             Ok(Some(reply)) => Ok(Outcome::done().evidence(reply.request_id())),
             Ok(None) => Err(self.not_found_for_join(grant)?),
             // Somebody was faster.
@@ -184,7 +184,7 @@ impl Google<'_> {
         if text(&member, "role") == Some("OWNER") {
             self.has_other_owner(grant)?;
         }
-        match self.unless_gone(self.directory.delete(member_path(grant)))? {
+        match self.write(self.directory.delete(member_path(grant)))? {
             Some(reply) => {
                 let outcome = Outcome::done().evidence(reply.request_id());
                 Ok(match text(&member, "role") {

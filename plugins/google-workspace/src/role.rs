@@ -96,7 +96,7 @@ impl Google<'_> {
             "assignedTo": grant.principal.id,
             "scopeType": "CUSTOMER",
         });
-        match self.unless_gone(self.directory.post(self.assignments()).json(&body)) {
+        match self.write_told(self.directory.post(self.assignments()).json(&body)) {
             Ok(Some(reply)) => Ok(Outcome::done().evidence(reply.request_id())),
             Ok(None) => Err(Problem::transient("the roles do not know the new user yet")),
             Err(Problem::Conflict(_)) => Ok(Outcome::already()),
@@ -118,7 +118,7 @@ impl Google<'_> {
         let mut outcome = Outcome::already();
         for id in found.own {
             let path = self.assignments().push(id);
-            if let Some(reply) = self.unless_gone(self.directory.delete(path))? {
+            if let Some(reply) = self.write(self.directory.delete(path))? {
                 outcome = Outcome::done().evidence(reply.request_id());
             }
         }
@@ -140,8 +140,7 @@ impl Google<'_> {
             is_through_group: false,
         };
         for entry in &list.entries {
-            let is_for_all = text(entry, "scopeType").is_none_or(|scope| scope == "CUSTOMER");
-            if text(entry, "roleId") != Some(grant.entitlement.id.as_str()) || !is_for_all {
+            if text(entry, "roleId") != Some(grant.entitlement.id.as_str()) || !is_for_all(entry) {
                 continue;
             }
             if text(entry, "assignedTo") == Some(grant.principal.id.as_str()) {
@@ -218,8 +217,14 @@ fn assigned(entry: &Value) -> Result<Grant> {
     let principal = ObjectRef::new(kind, required(entry, "assignedTo")?);
     let role = ObjectRef::new(ROLE, required(entry, "roleId")?);
     let grant = Grant::direct(principal, role);
-    Ok(match text(entry, "scopeType") {
-        None | Some("CUSTOMER") => grant,
-        Some(_) => grant.immutable("it is limited to a part of the organisation"),
+    Ok(match is_for_all(entry) {
+        true => grant,
+        false => grant.immutable("it is limited to a part of the organisation"),
     })
+}
+
+/// Whether an assignment is for the whole organisation, without a condition.
+fn is_for_all(entry: &Value) -> bool {
+    let is_whole = text(entry, "scopeType").is_none_or(|scope| scope == "CUSTOMER");
+    is_whole && text(entry, "condition").is_none()
 }

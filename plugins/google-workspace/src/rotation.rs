@@ -28,7 +28,8 @@ impl Rotation for GoogleWorkspace {
             .directory
             .post(codes_path(target).push("generate"))
             .about(target);
-        call.send(host)?;
+        let gone = || Problem::not_found(target.clone());
+        google.write(call)?.ok_or_else(gone)?;
         // From here on the old codes are dead: whatever goes wrong leaves the outcome open.
         google
             .sealed_codes(target)

@@ -154,7 +154,7 @@ impl Google<'_> {
                 self.licensing.post(sku_path(sku).push("user")).json(&body)
             }
         };
-        let reply = match self.unless_gone(call) {
+        let reply = match self.write_told(call) {
             Ok(Some(reply)) => reply,
             Ok(None) => {
                 return Err(Problem::transient(
@@ -189,7 +189,7 @@ impl Google<'_> {
         if !self.has_seat(sku, &user)? {
             return Ok(Outcome::already());
         }
-        match self.unless_gone(self.licensing.delete(seat_path(sku, &user)))? {
+        match self.write(self.licensing.delete(seat_path(sku, &user)))? {
             Some(reply) => Ok(Outcome::done()
                 .effect(SideEffect::SeatReleased(grant.entitlement.clone()))
                 .evidence(reply.request_id())),

@@ -157,8 +157,31 @@ impl<'a> Google<'a> {
         }
     }
 
+    /// Sends a change; `None` if Google says that what it is about is not there.
+    ///
+    /// Google answers with nothing or with JSON. Anything else is from somebody in between, who may not have
+    /// passed the change on.
+    pub(crate) fn write(&self, call: Call) -> Result<Option<Reply>> {
+        let Some(reply) = self.unless_gone(call)? else {
+            return Ok(None);
+        };
+        if !reply.body().trim_ascii().is_empty() {
+            reply.json::<Value>()?;
+        }
+        Ok(Some(reply))
+    }
+
+    /// Sends a change that Google answers with what there is now.
+    pub(crate) fn write_told(&self, call: Call) -> Result<Option<Reply>> {
+        let reply = self.unless_gone(call)?;
+        if let Some(reply) = &reply {
+            reply.json::<Value>()?;
+        }
+        Ok(reply)
+    }
+
     /// Sends it; `None` if Google says that what it is about is not there.
-    pub(crate) fn unless_gone(&self, call: Call) -> Result<Option<Reply>> {
+    fn unless_gone(&self, call: Call) -> Result<Option<Reply>> {
         let reply = call.accept(404).accept(410).send(self.host)?;
         match reply.status() {
             404 | 410 if is_googles_404(&reply) => Ok(None),
