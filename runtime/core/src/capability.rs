@@ -30,9 +30,9 @@ pub const NO_GRANT: Code = Code::new("TGT-008");
 /// What was taken away cannot be read back.
 pub const NO_PROOF: Code = Code::new("TGT-009");
 /// An account cannot be made before the first day without being usable.
-pub const NO_PREHIRE: Code = Code::new("TGT-010");
+pub const NO_PREHIRE: Code = Code::new("TGT-014");
 /// Accounts are to be taken over by less than two keys.
-pub const ADOPTION_BY_ONE_KEY: Code = Code::new("TGT-011");
+pub const ADOPTION_BY_ONE_KEY: Code = Code::new("TGT-015");
 
 /// What the policy asks for and the connectors cannot do. Targets whose connector is not loaded are
 /// not compared.
@@ -162,7 +162,7 @@ impl Check<'_> {
                 NO_TRANSFER,
                 "what a leaver owns is to go to the manager, and the connector cannot hand it on"
                     .to_owned(),
-                "set leaver.transfer_to_manager = false, and hand it on at the app before the account is deleted",
+                "set leaver.transfer_to = \"nobody\", and hand it on at the app before the account is deleted",
             );
         }
         let lists = can("list-credentials");
@@ -199,7 +199,7 @@ impl Check<'_> {
                 NO_PREHIRE,
                 "accounts are to be made before the first day, and would be usable at once"
                     .to_owned(),
-                "set prehire = \"nothing\"",
+                "set prehire.create = \"no\"",
             );
         }
     }

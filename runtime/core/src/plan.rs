@@ -7,20 +7,23 @@
 //! back (from there the new operations lead to the wish).
 
 mod account;
+mod catalogue;
 mod picture;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::connector::{AccountKind, AccountState, Descriptor, Entitlement, EntitlementKey};
+use crate::connector::{AccountKind, AccountState, Descriptor};
 use crate::delta::{Delta, Described};
 use crate::fact::{AccountPlanned, Kind, PersonPlanned};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{PersonId, PersonKey, PlanId, TargetName};
 use crate::operation::{Action, Urgency};
 use crate::person::Person;
-use crate::policy::{EntitlementName, Evaluator};
+use crate::policy::Evaluator;
+
+pub use catalogue::Catalogue;
 
 /// An expression has no value for a person.
 pub const RULE_FAILED: Code = Code::new("PLN-001");
@@ -40,99 +43,6 @@ pub const IMMUTABLE_ATTRIBUTE: Code = Code::new("PLN-007");
 pub const UNCONFIGURED_TARGET: Code = Code::new("PLN-008");
 /// What a target can give was not read yet.
 pub const UNREAD_CATALOGUE: Code = Code::new("PLN-009");
-
-/// What a target can give, to be found by name.
-#[derive(Clone, Debug, Default)]
-pub struct Catalogue {
-    by_id: BTreeMap<(String, String), Entry>,
-    by_title: BTreeMap<(String, String), Vec<Entry>>,
-}
-
-#[derive(Clone, Debug)]
-struct Entry {
-    key: EntitlementKey,
-    exclusion_group: Option<String>,
-    /// How many others have to be held first, one standing on the other: those without any go first.
-    depth: u32,
-}
-
-/// How deep requirements are followed: organisation, team, role in the team, and some more.
-const DEPTH_MAX: u32 = 8;
-
-/// How many entitlements have to be held before each of these. A circle ends at [`DEPTH_MAX`].
-fn depths(entitlements: &[Entitlement]) -> BTreeMap<EntitlementKey, u32> {
-    let mut depths: BTreeMap<EntitlementKey, u32> = BTreeMap::new();
-    for _ in 0..DEPTH_MAX {
-        let mut is_settled = true;
-        for entitlement in entitlements.iter().filter(|one| !one.requires.is_empty()) {
-            let below = |object| {
-                depths
-                    .get(&EntitlementKey::of(object))
-                    .copied()
-                    .unwrap_or(0)
-            };
-            let depth = entitlement
-                .requires
-                .iter()
-                .map(below)
-                .max()
-                .map_or(0, |max| max + 1);
-            let known = depths
-                .entry(EntitlementKey::of(&entitlement.object))
-                .or_default();
-            if *known < depth.min(DEPTH_MAX) {
-                *known = depth.min(DEPTH_MAX);
-                is_settled = false;
-            }
-        }
-        if is_settled {
-            break;
-        }
-    }
-    depths
-}
-
-impl Catalogue {
-    /// A catalogue of these entitlements.
-    pub fn new(entitlements: &[Entitlement]) -> Self {
-        let mut catalogue = Catalogue::default();
-        let depths = depths(entitlements);
-        for entitlement in entitlements {
-            let key = EntitlementKey::of(&entitlement.object);
-            let entry = Entry {
-                key: key.clone(),
-                exclusion_group: entitlement.exclusion_group.clone(),
-                depth: depths.get(&key).copied().unwrap_or(0),
-            };
-            catalogue
-                .by_id
-                .insert((key.kind.clone(), key.id), entry.clone());
-            catalogue
-                .by_title
-                .entry((key.kind, entitlement.title.clone()))
-                .or_default()
-                .push(entry);
-        }
-        catalogue
-    }
-
-    fn depth(&self, key: &EntitlementKey) -> u32 {
-        let entry = self.by_id.get(&(key.kind.clone(), key.id.clone()));
-        entry.map_or(0, |entry| entry.depth)
-    }
-
-    fn find(&self, name: &EntitlementName) -> Result<&Entry, Code> {
-        let wanted = (name.kind.clone(), name.name.clone());
-        if let Some(entry) = self.by_id.get(&wanted) {
-            return Ok(entry);
-        }
-        match self.by_title.get(&wanted).map(Vec::as_slice) {
-            Some([entry]) => Ok(entry),
-            Some([_, ..]) => Err(AMBIGUOUS_ENTITLEMENT),
-            Some([]) | None => Err(UNKNOWN_ENTITLEMENT),
-        }
-    }
-}
 
 /// What the planner knows of the targets.
 #[derive(Debug, Default)]

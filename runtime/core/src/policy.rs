@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::connector::RemoteAttributes;
+use crate::connector::{RemoteAttributes, Scalar};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{PersonId, PolicyVersion, RoleName, TargetName};
 use crate::identity::{Identity, Phase, Value};
@@ -544,19 +544,18 @@ fn input(name: &str, person: &PersonId, identity: &Identity, phase: Phase) -> Va
 fn account(rules: &Target, scope: &Scope<'_>, phase: Phase) -> Result<DesiredAccount, Failed> {
     let mut keys = Vec::with_capacity(rules.keys.len());
     for (key, expression) in &rules.keys {
-        if let Some(crate::connector::Scalar::Text(text)) =
-            expression.values(scope)?.into_iter().next()
-        {
-            keys.push((key.clone(), text));
+        match expression.values(scope)?.into_iter().next() {
+            Some(Scalar::Text(text)) => keys.push((key.clone(), text)),
+            // A worker id that the mapping reads as a number; as text it has no fraction.
+            Some(Scalar::Number(number)) => keys.push((key.clone(), number.to_string())),
+            _ => {}
         }
     }
-    let mut attributes = RemoteAttributes::new();
-    for (attribute, expression) in &rules.attributes {
-        let values = expression.values(scope)?;
-        if !values.is_empty() {
-            attributes.insert(attribute.clone(), values);
-        }
-    }
+    let attributes = rules.attributes.iter();
+    let attributes =
+        attributes.map(|(name, expression)| Ok((name.clone(), expression.values(scope)?)));
+    let has_value = |value: &Result<(String, Vec<Scalar>), Failed>| !matches!(value, Ok((_, values)) if values.is_empty());
+    let attributes: RemoteAttributes = attributes.filter(has_value).collect::<Result<_, _>>()?;
     Ok(DesiredAccount {
         is_usable: phase != Phase::Prehire,
         keys,
@@ -568,7 +567,6 @@ fn account(rules: &Target, scope: &Scope<'_>, phase: Phase) -> Result<DesiredAcc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connector::Scalar;
     use crate::identity::{Employment, Status};
 
     fn source() -> PolicySource {
@@ -644,6 +642,24 @@ mod tests {
             reasons,
             [("group:All".to_owned(), 2), ("group:Sales".to_owned(), 1)]
         );
+    }
+
+    #[test]
+    fn a_key_that_the_mapping_reads_as_a_number_is_a_key_like_any_other() {
+        let mut source = source();
+        for rules in source.targets.values_mut() {
+            rules.keys = vec![("externalId".to_owned(), "title".to_owned())];
+        }
+        let policy = Policy::compile(source).unwrap();
+        let (id, mut identity) = person("Sales");
+        identity
+            .attributes
+            .insert("title".to_owned(), Value::Integer(1042));
+        let desired = Evaluator::new(&policy)
+            .desired(&id, &identity, Phase::Active)
+            .unwrap();
+        let account = desired.values().next().unwrap();
+        assert_eq!(account.keys, [("externalId".to_owned(), "1042".to_owned())]);
     }
 
     #[test]

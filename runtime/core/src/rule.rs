@@ -368,9 +368,6 @@ impl<'v> Scope<'v> {
     }
 
     fn scalars(&self, name: &str) -> Vec<Scalar> {
-        if !self.names.contains(name) {
-            return Vec::new();
-        }
         match self.seen(name) {
             Seen::Text("") | Seen::Value(Value::Empty) => Vec::new(),
             Seen::Text(text) => vec![Scalar::Text(text.to_owned())],

@@ -1,14 +1,16 @@
 //! What has to happen at one target for one person: the wish, its reasons, and the operations that
 //! lead there from what cannot be taken back any more.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::catalogue::{Catalogue, Entry};
 use super::picture::Picture;
 use super::{
-    AMBIGUOUS_ENTITLEMENT, Catalogue, EXCLUSIVE, Entry, IMMUTABLE_ATTRIBUTE, NO_KEY_VALUE,
-    NOBODY_TO_TRANSFER_TO, PersonView, Planner, UNCONFIGURED_TARGET, UNREAD_CATALOGUE,
+    AMBIGUOUS_ENTITLEMENT, EXCLUSIVE, IMMUTABLE_ATTRIBUTE, NO_KEY_VALUE, NOBODY_TO_TRANSFER_TO,
+    PersonView, Planner, UNCONFIGURED_TARGET, UNREAD_CATALOGUE,
 };
 use crate::connector::{AccountState, AttributeChange, EntitlementKey, RemoteAttributes};
 use crate::fact::AccountPlanned;
@@ -24,7 +26,7 @@ type Reasons = BTreeMap<EntitlementKey, BTreeSet<Justification>>;
 /// An account that somebody is to have.
 struct Wish<'w> {
     account: &'w DesiredAccount,
-    attributes: RemoteAttributes,
+    attributes: Cow<'w, RemoteAttributes>,
     grants: Reasons,
     may_adopt: bool,
 }
@@ -61,14 +63,14 @@ impl Planner<'_> {
 
     /// The attributes that the account should have, where one that is fixed at creation stays as it
     /// was made.
-    fn settable(
+    fn settable<'w>(
         &mut self,
         person: &PersonView<'_>,
         target: &TargetName,
-        want: &DesiredAccount,
+        want: &'w DesiredAccount,
         have: &Account,
-    ) -> RemoteAttributes {
-        let mut attributes = want.attributes.clone();
+    ) -> Cow<'w, RemoteAttributes> {
+        let mut attributes = Cow::Borrowed(&want.attributes);
         let targets = self.targets;
         let Some(kind) = targets.people(target).filter(|_| have.exists()) else {
             return attributes;
@@ -79,8 +81,8 @@ impl Planner<'_> {
                 continue;
             }
             match made {
-                Some(values) => drop(attributes.insert(name.clone(), values.clone())),
-                None => drop(attributes.remove(name)),
+                Some(values) => drop(attributes.to_mut().insert(name.clone(), values.clone())),
+                None => drop(attributes.to_mut().remove(name)),
             }
             self.remark(
                 IMMUTABLE_ATTRIBUTE,
@@ -180,7 +182,10 @@ impl Planner<'_> {
         } else {
             &known.granted
         };
-        let lost = held.iter().filter(|key| !wish.grants.contains_key(*key));
+        let lost = held
+            .iter()
+            .copied()
+            .filter(|key| !wish.grants.contains_key(*key));
         for key in self.in_order(target, lost.collect()).into_iter().rev() {
             actions.push(Action::EnsureRevoked(key.clone()));
         }
@@ -254,7 +259,7 @@ impl Planner<'_> {
         if rules.revoke_credentials && self.targets.can(target, "revoke-credentials") {
             once(have, Action::RevokeCredentials, &mut actions);
         }
-        let lost = base.granted.iter().collect();
+        let lost = base.granted.iter().copied().collect();
         for key in self.in_order(target, lost).into_iter().rev() {
             actions.push(Action::EnsureRevoked(key.clone()));
         }
@@ -350,7 +355,10 @@ impl Planner<'_> {
     fn remark_unresolved(&mut self, target: &TargetName, name: &EntitlementName, code: &Code) {
         let (text, hint) = if *code == AMBIGUOUS_ENTITLEMENT {
             let text = format!("`{name}` stands for several entitlements there");
-            (text, "write its id instead of its title")
+            (
+                text,
+                "write its id, or the container before the name: group:CONTAINER/NAME",
+            )
         } else if *code == UNREAD_CATALOGUE {
             let text = format!("what this target can give was not read yet, `{name}` among it");
             (
@@ -403,16 +411,17 @@ impl Planner<'_> {
 
 /// Whether the account is as wished, or will be once everything that is queued is done.
 fn is_as_wished(have: &Account, wish: &Wish<'_>) -> bool {
+    if !have.is_wanted || have.delete_at.is_some() {
+        return false;
+    }
     let goal = Picture::of(have, |_| true);
     let grants = have.grants.iter();
     let justified = grants.filter(|(_, grant)| !grant.justifications.is_empty());
     let reasons = justified.map(|(key, grant)| (key, &grant.justifications));
-    have.is_wanted
-        && goal.exists
+    goal.exists
         && goal.is_in(wish.account.is_usable)
         && goal.attributes == wish.attributes
-        && goal.granted.iter().eq(wish.grants.keys())
-        && have.delete_at.is_none()
+        && goal.granted.into_iter().eq(wish.grants.keys())
         && reasons.eq(&wish.grants)
 }
 
@@ -476,21 +485,22 @@ fn keep_of_roles(grants: &mut Reasons, have: &Account, roles: &BTreeSet<RoleName
 /// What has to change for the attributes to become as wished. Where anything has to, it is said
 /// from what is known, too, so that it suffices if what has begun comes to nothing.
 fn attribute_changes(
-    known: &Picture,
-    base: &Picture,
+    known: &Picture<'_>,
+    base: &Picture<'_>,
     to: &RemoteAttributes,
 ) -> BTreeMap<String, AttributeChange> {
     let empty = RemoteAttributes::new();
-    let from = |picture: &Picture| {
+    let from = |picture: &Picture<'_>| {
         let attributes = if picture.exists {
-            &picture.attributes
+            picture.attributes.as_ref()
         } else {
             &empty
         };
         changes(attributes, to)
     };
     let mut needed = from(base);
-    if !base.exists || !needed.is_empty() {
+    let is_known_otherwise = known.exists || base.exists;
+    if is_known_otherwise && (!base.exists || !needed.is_empty()) {
         needed.extend(from(known));
     }
     needed
@@ -498,14 +508,11 @@ fn attribute_changes(
 
 /// What has to change for `from` to become `to`.
 fn changes(from: &RemoteAttributes, to: &RemoteAttributes) -> BTreeMap<String, AttributeChange> {
-    let mut changes = BTreeMap::new();
-    for (name, values) in to {
-        if from.get(name) != Some(values) {
-            changes.insert(name.clone(), AttributeChange::Set(values.clone()));
-        }
-    }
-    for name in from.keys().filter(|name| !to.contains_key(*name)) {
-        changes.insert(name.clone(), AttributeChange::Clear);
-    }
-    changes
+    let set = to
+        .iter()
+        .filter(|(name, values)| from.get(*name) != Some(values));
+    let set = set.map(|(name, values)| (name.clone(), AttributeChange::Set(values.clone())));
+    let clear = from.keys().filter(|name| !to.contains_key(*name));
+    let clear = clear.map(|name| (name.clone(), AttributeChange::Clear));
+    set.chain(clear).collect()
 }

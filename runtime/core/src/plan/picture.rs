@@ -1,22 +1,24 @@
 //! An account as it will be once some of its operations are done.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::connector::{AccountState, AttributeChange, EntitlementKey, RemoteAttributes};
 use crate::operation::{Action, Operation};
 use crate::person::Account;
 
-/// An account as it will be.
-pub(super) struct Picture {
+/// An account as it will be. It borrows what stays as it is, which is nearly everything: pictures are
+/// taken of everybody in every file.
+pub(super) struct Picture<'a> {
     pub(super) exists: bool,
     pub(super) state: Option<AccountState>,
-    pub(super) attributes: RemoteAttributes,
-    pub(super) granted: BTreeSet<EntitlementKey>,
+    pub(super) attributes: Cow<'a, RemoteAttributes>,
+    pub(super) granted: BTreeSet<&'a EntitlementKey>,
 }
 
-impl Picture {
+impl<'a> Picture<'a> {
     /// The account once those of its operations are done that `include` names.
-    pub(super) fn of(account: &Account, include: impl Fn(&Operation) -> bool) -> Picture {
+    pub(super) fn of(account: &'a Account, include: impl Fn(&Operation) -> bool) -> Self {
         let held = account
             .grants
             .iter()
@@ -24,8 +26,8 @@ impl Picture {
         let mut picture = Picture {
             exists: account.exists(),
             state: account.state,
-            attributes: account.attributes.clone(),
-            granted: held.map(|(key, _)| key.clone()).collect(),
+            attributes: Cow::Borrowed(&account.attributes),
+            granted: held.map(|(key, _)| key).collect(),
         };
         for operation in account
             .operations
@@ -37,30 +39,31 @@ impl Picture {
         picture
     }
 
-    fn add(&mut self, action: &Action) {
+    fn add(&mut self, action: &'a Action) {
         match action {
             Action::EnsureAccount(spec) => {
                 if !self.exists {
                     self.state = Some(spec.initial_state);
-                    self.attributes.clear();
+                    self.attributes = Cow::default();
                 }
                 self.exists = true;
                 for (name, change) in &spec.attributes {
+                    let attributes = self.attributes.to_mut();
                     match change {
                         AttributeChange::Set(values) => {
-                            drop(self.attributes.insert(name.clone(), values.clone()));
+                            drop(attributes.insert(name.clone(), values.clone()));
                         }
-                        AttributeChange::Clear => drop(self.attributes.remove(name)),
+                        AttributeChange::Clear => drop(attributes.remove(name)),
                     }
                 }
             }
             Action::EnsureState(state) => self.state = Some(*state),
-            Action::EnsureGranted(key) => drop(self.granted.insert(key.clone())),
+            Action::EnsureGranted(key) => drop(self.granted.insert(key)),
             Action::EnsureRevoked(key) => drop(self.granted.remove(key)),
             Action::EnsureAbsent => {
                 self.exists = false;
                 self.state = Some(AccountState::Deleted);
-                self.attributes.clear();
+                self.attributes = Cow::default();
                 self.granted.clear();
             }
             Action::EndSessions | Action::RevokeCredentials | Action::TransferOwned(_) => {}

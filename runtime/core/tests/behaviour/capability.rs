@@ -133,7 +133,7 @@ fn every_operation_that_a_policy_needs_is_missed_by_name() {
 
 #[test]
 fn an_account_that_cannot_be_shut_is_named_by_how_long_it_stays_open() {
-    check(without("ensure-state"), &["W TGT-003", "E TGT-010"]);
+    check(without("ensure-state"), &["W TGT-003", "E TGT-014"]);
     check(
         |descriptor, rules| {
             descriptor.account_kinds[0]
@@ -152,7 +152,7 @@ fn keys_that_the_connector_does_not_know_are_refused() {
         descriptor.account_kinds[0].match_keys.truncate(1);
     };
     check(unknown, &["E TGT-002"]);
-    check(|_, rules| rules.keys.truncate(1), &["E TGT-011"]);
+    check(|_, rules| rules.keys.truncate(1), &["E TGT-015"]);
 }
 
 #[test]

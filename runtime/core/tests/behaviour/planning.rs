@@ -139,6 +139,34 @@ fn a_title_that_stands_for_several_rights_gives_none_and_is_named() {
 }
 
 #[test]
+fn f24_one_name_in_two_workspaces_gives_the_one_that_is_meant_or_none() {
+    let of = |container: &str| {
+        let mut entitlement = entitlement("7", None, &[]);
+        entitlement.title = "Sales".to_owned();
+        entitlement.object.container = Some(container.to_owned());
+        entitlement
+    };
+    let twins = [of("east"), of("west")];
+    for (name, container) in [
+        ("group:Sales", None),
+        ("group:7", None),
+        ("group:north/Sales", None),
+        ("group:east/Sales", Some("east")),
+        ("group:west/7", Some("west")),
+    ] {
+        let mut world = with_catalogue(&twins, &[name]);
+        world.hr(&[("1", row(&[]))]);
+        let grants = &world.account("1", "crm").grants;
+        let found: Vec<_> = grants.keys().map(|key| key.container.as_deref()).collect();
+        assert_eq!(
+            found,
+            container.into_iter().map(Some).collect::<Vec<_>>(),
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn before_the_catalogue_was_read_nobody_loses_anything() {
     let mut world = with_catalogue(&[entitlement("sales", None, &[])], &["group:sales"]);
     world.hr(&[("1", row(&[]))]);
