@@ -25,7 +25,7 @@ use crate::targets::{Connected, Trouble};
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// A plugin file is refused; what served before goes on serving.
-pub const REFUSED: Code = Code::new("PLG-030");
+pub const REFUSED: Code = Code::new("PLG-036");
 
 /// The plugins that the targets use.
 pub struct Library {
