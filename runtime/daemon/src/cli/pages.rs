@@ -127,6 +127,7 @@ pub const PAGES: &[(&str, &str)] = &[
     page!("PLG-033"),
     page!("PLG-034"),
     page!("PLG-035"),
+    page!("PLG-036"),
     page!("PLN-001"),
     page!("PLN-002"),
     page!("PLN-003"),

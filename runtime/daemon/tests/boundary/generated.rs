@@ -101,29 +101,11 @@ fn every_page_says_what_happened_why_and_what_to_do() {
 /// Every code that stands in our sources, but for comments and tests.
 fn codes_in_sources() -> BTreeSet<String> {
     let mut codes = BTreeSet::new();
-    let mut folders = vec![root().join("runtime")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_str().unwrap();
-            if path.is_dir() && name != "tests" {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs")
-                && name != "tests.rs"
-                && name != "pages.rs"
-            {
-                let text = std::fs::read_to_string(&path).unwrap();
-                let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-                let lines = text
-                    .lines()
-                    .filter(|line| !line.trim_start().starts_with("//"));
-                let is_part =
-                    |character: char| character.is_ascii_alphanumeric() || character == '-';
-                let words = lines.flat_map(|line| line.split(|character| !is_part(character)));
-                codes.extend(words.filter(|word| is_code(word)).map(str::to_owned));
-            }
-        }
-    }
+    each_source(&mut |text| {
+        let is_part = |character: char| character.is_ascii_alphanumeric() || character == '-';
+        let words = text.split(|character| !is_part(character));
+        codes.extend(words.filter(|word| is_code(word)).map(str::to_owned));
+    });
     codes
 }
 
@@ -134,6 +116,43 @@ fn every_code_has_a_page_and_every_page_a_code() {
     let without_page: Vec<&String> = codes.difference(&pages).collect();
     let without_code: Vec<&String> = pages.difference(&codes).collect();
     assert_eq!((without_page, without_code), (vec![], vec![]));
+}
+
+/// Calls `visit` with each of our sources, without comments and tests.
+fn each_source(visit: &mut dyn FnMut(&str)) {
+    let mut folders = vec![root().join("runtime")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_dir() && name != "tests" {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && !["tests.rs", "pages.rs"].contains(&name)
+            {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+                let lines = text
+                    .lines()
+                    .filter(|line| !line.trim_start().starts_with("//"));
+                visit(&lines.collect::<Vec<_>>().join("\n"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_code_means_one_thing() {
+    let mut defined: BTreeMap<String, usize> = BTreeMap::new();
+    each_source(&mut |text| {
+        for definition in text.split(": Code = Code::new(\"").skip(1) {
+            let code = definition.split('"').next().unwrap();
+            *defined.entry(code.to_owned()).or_default() += 1;
+        }
+    });
+    assert!(defined.len() > 50, "{}", defined.len());
+    defined.retain(|_, times| *times > 1);
+    assert_eq!(defined, BTreeMap::new());
 }
 
 #[test]
