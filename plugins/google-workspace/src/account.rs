@@ -213,10 +213,9 @@ impl Google<'_> {
             Some(etag) => call.header("if-match", etag),
             None => call,
         };
-        let reply = match self.write_told(call)? {
-            Some(reply) => reply,
+        let Some(reply) = self.write_told(call)? else {
             // It was there a moment ago: Google's parts do not agree yet.
-            None => return Err(Problem::transient("Google does not find the user yet")),
+            return Err(Problem::transient("Google does not find the user yet"));
         };
         let evidence = reply.request_id().map(str::to_owned);
         let now = User::of(reply.json()?).map_err(|_| unusable_reply())?;

@@ -230,13 +230,11 @@ pub(crate) fn write(user: &User, deltas: &[AttributeDelta]) -> Result<Map<String
 fn wanted(user: &User, deltas: &[AttributeDelta]) -> Vec<(String, Vec<Scalar>)> {
     let mut wanted: Vec<(String, Vec<Scalar>)> = Vec::new();
     for delta in deltas {
-        let at = match wanted.iter().position(|(name, _)| *name == delta.name) {
-            Some(at) => at,
-            None => {
-                wanted.push((delta.name.clone(), read(user, &delta.name)));
-                wanted.len() - 1
-            }
-        };
+        let known = wanted.iter().position(|(name, _)| *name == delta.name);
+        let at = known.unwrap_or_else(|| {
+            wanted.push((delta.name.clone(), read(user, &delta.name)));
+            wanted.len() - 1
+        });
         let caseless = CASELESS.contains(&delta.name.as_str());
         let held = &mut wanted[at].1;
         match &delta.change {
@@ -250,7 +248,7 @@ fn wanted(user: &User, deltas: &[AttributeDelta]) -> Vec<(String, Vec<Scalar>)> 
                 }
             }
             AttributeChange::Remove(values) => {
-                held.retain(|known| !values.iter().any(|value| is_same(known, value, caseless)))
+                held.retain(|known| !values.iter().any(|value| is_same(known, value, caseless)));
             }
         }
     }

@@ -214,13 +214,11 @@ impl Google<'_> {
 
     fn group_changed(&self, address: &str) -> Result<Option<Changed>> {
         let key = ObjectRef::new(GROUP, address);
-        match self.find(self.directory.get(group::group_path(&key)))? {
-            Some(found) => Ok(Some(Changed::Entitlement(group::entitlement(&found)?))),
-            None => {
-                self.not_found("group");
-                Ok(None)
-            }
-        }
+        let Some(found) = self.find(self.directory.get(group::group_path(&key)))? else {
+            self.not_found("group");
+            return Ok(None);
+        };
+        Ok(Some(Changed::Entitlement(group::entitlement(&found)?)))
     }
 
     fn member_changed(&self, user: &str, group: &str) -> Result<Option<Changed>> {

@@ -10,7 +10,7 @@ use muster_sdk::{
 };
 use serde_json::{Value, json};
 
-use crate::service::{Google, USER, paged, required, text};
+use crate::service::{Google, List, USER, paged, required, text};
 
 /// The kind of entitlement, and of principal for groups within groups.
 pub(crate) const GROUP: &str = "group";
@@ -68,17 +68,15 @@ impl Google<'_> {
             .map(|member| Ok(ObjectRef::new(GROUP, required(member, "id")?)))
             .collect::<Result<_>>()?;
         nested.sort_by(|one, other| one.id.cmp(&other.id));
-        let (grants, after_these) = match &place.within {
-            None => {
-                let grant = |member: &Value| Ok(grant(group, member, None)?);
-                let grants = list.entries.iter().map(grant).collect::<Result<Vec<_>>>()?;
-                (grants, nested.first().map(|first| (first.id.clone(), None)))
-            }
-            Some((id, token)) => {
-                self.through(group, &nested, (id, token.as_deref()), page.limit)?
-            }
+        let part = match &place.within {
+            None => Part {
+                grants: grants(group, &list, None)?,
+                next: nested.first().map(Within::beginning),
+                skipped: None,
+            },
+            Some(within) => self.through(group, &nested, within, page.limit)?,
         };
-        let next = match (after_these, list.next) {
+        let next = match (part.next, list.next) {
             (Some(within), _) => Some(Place {
                 page: place.page,
                 within: Some(within),
@@ -89,40 +87,57 @@ impl Google<'_> {
             }),
             (None, None) => None,
         };
-        Ok(Page::of(grants).next_or_last(next.map(|place| place.to_string())))
+        let open = Page::of(part.grants);
+        let open = match part.skipped {
+            Some(id) => open.skipping(id, "Google does not show who is in this group"),
+            None => open,
+        };
+        Ok(open.next_or_last(next.map(|place| place.to_string())))
     }
 
-    /// One page of the members that the group `id` brings, and where to go on among those that are nested.
+    /// One page of the members that one group brings, and where to go on among those that are nested.
     fn through(
         &self,
         group: &ObjectRef,
         nested: &[ObjectRef],
-        (id, token): (&str, Option<&str>),
+        within: &Within,
         limit: u32,
-    ) -> Result<(Vec<Grant>, Option<(String, Option<String>)>)> {
-        let following = nested.iter().find(|other| other.id.as_str() > id);
-        let following = following.map(|other| (other.id.clone(), None));
-        let Some(via) = nested.iter().find(|other| other.id == id) else {
+    ) -> Result<Part> {
+        let following = nested.iter().find(|other| other.id > within.group);
+        let following = following.map(Within::beginning);
+        let skip = |skipped| Part {
+            grants: Vec::new(),
+            next: following.clone(),
+            skipped,
+        };
+        let Some(via) = nested.iter().find(|other| other.id == within.group) else {
             // It is no longer in the group.
-            return Ok((Vec::new(), following));
+            return Ok(skip(None));
         };
         let page = PageRequest {
             limit,
-            cursor: token.map(str::to_owned),
+            cursor: within.page.clone(),
         };
-        let list = self.member_list(via, &page, true)?;
-        let grant = |member: &Value| Ok(grant(group, member, Some(via))?);
-        let grants = list.entries.iter().map(grant).collect::<Result<Vec<_>>>()?;
-        let next = list.next.map(|next| (id.to_owned(), Some(next)));
-        Ok((grants, next.or(following)))
+        let list = match self.member_list(via, &page, true) {
+            // A group of another organisation.
+            Err(Problem::NotFound(_) | Problem::Forbidden(_)) => {
+                return Ok(skip(Some(via.id.clone())));
+            }
+            list => list?,
+        };
+        let grants = grants(group, &list, Some(via))?;
+        let next = list.next.map(|next| Within {
+            group: via.id.clone(),
+            page: Some(next),
+        });
+        Ok(Part {
+            grants,
+            next: next.or(following),
+            skipped: None,
+        })
     }
 
-    fn member_list(
-        &self,
-        group: &ObjectRef,
-        page: &PageRequest,
-        is_deep: bool,
-    ) -> Result<crate::service::List> {
+    fn member_list(&self, group: &ObjectRef, page: &PageRequest, is_deep: bool) -> Result<List> {
         let path = paged(group_path(group).push("members"), page);
         let path = if is_deep {
             path.query("includeDerivedMembership", true)
@@ -241,12 +256,38 @@ impl Google<'_> {
     }
 }
 
+/// What one page of members gives.
+struct Part {
+    grants: Vec<Grant>,
+    /// The group among these whose members come next.
+    next: Option<Within>,
+    /// A group whose members cannot be read.
+    skipped: Option<String>,
+}
+
+/// A group in a group, and the page of its members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Within {
+    group: String,
+    page: Option<String>,
+}
+
+impl Within {
+    fn beginning(group: &ObjectRef) -> Self {
+        Self {
+            group: group.id.clone(),
+            page: None,
+        }
+    }
+}
+
 /// Where a listing of members is.
+#[derive(Debug, PartialEq, Eq)]
 struct Place {
     /// The page of the group's own members.
     page: Option<String>,
-    /// The group among them whose members are listed, and the page of these.
-    within: Option<(String, Option<String>)>,
+    /// The group among them whose members are listed.
+    within: Option<Within>,
 }
 
 impl Place {
@@ -258,15 +299,17 @@ impl Place {
             });
         };
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let mut parts = cursor.split(BETWEEN);
-        let (Some(page), Some(group), Some(token), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
+        let parts: Vec<&str> = cursor.split(BETWEEN).collect();
+        let [page, group, inner] = parts[..] else {
             return Err(Problem::CursorExpired);
         };
+        let within = some(group).map(|group| Within {
+            group,
+            page: some(inner),
+        });
         Ok(Self {
             page: some(page),
-            within: some(group).map(|group| (group, some(token))),
+            within,
         })
     }
 }
@@ -274,12 +317,23 @@ impl Place {
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let page = self.page.as_deref().unwrap_or_default();
-        let (group, token) = match &self.within {
-            Some((group, token)) => (group.as_str(), token.as_deref().unwrap_or_default()),
-            None => ("", ""),
-        };
-        write!(f, "{page}{BETWEEN}{group}{BETWEEN}{token}")
+        let within = self.within.as_ref();
+        let group = within
+            .map(|within| within.group.as_str())
+            .unwrap_or_default();
+        let inner = within
+            .and_then(|within| within.page.as_deref())
+            .unwrap_or_default();
+        write!(f, "{page}{BETWEEN}{group}{BETWEEN}{inner}")
     }
+}
+
+fn grants(group: &ObjectRef, members: &List, via: Option<&ObjectRef>) -> Result<Vec<Grant>> {
+    members
+        .entries
+        .iter()
+        .map(|member| grant(group, member, via))
+        .collect()
 }
 
 fn groups() -> Path {
@@ -356,20 +410,23 @@ mod tests {
 
     #[test]
     fn a_cursor_is_read_as_it_was_written() {
+        let within = |group: &str, page: Option<&str>| {
+            Some(Within {
+                group: group.to_owned(),
+                page: page.map(str::to_owned),
+            })
+        };
         for (page, within) in [
             (Some("p1"), None),
-            (None, Some(("g1", None))),
-            (Some("p1"), Some(("g1", Some("t")))),
+            (None, within("g1", None)),
+            (Some("p1"), within("g1", Some("t"))),
         ] {
-            let within: Option<(String, Option<String>)> =
-                within.map(|(id, token): (&str, Option<&str>)| (id.into(), token.map(Into::into)));
             let place = Place {
-                page: page.map(Into::into),
-                within: within.clone(),
+                page: page.map(str::to_owned),
+                within,
             };
-            let read = Place::of(Some(&place.to_string())).unwrap();
-            assert_eq!((read.page.as_deref(), read.within), (page, within));
+            assert_eq!(Place::of(Some(&place.to_string())), Ok(place));
         }
-        assert!(matches!(Place::of(Some("p1")), Err(Problem::CursorExpired)));
+        assert_eq!(Place::of(Some("p1")), Err(Problem::CursorExpired));
     }
 }

@@ -115,7 +115,7 @@ impl Google<'_> {
                 let path = Path::new("/apps/licensing/v1/product").push(&sku.product);
                 let path = path
                     .push("sku")
-                    .push(&sku.sku)
+                    .push(&sku.id)
                     .push("user")
                     .push(&user.email);
                 trials.push(Trial {

@@ -217,10 +217,10 @@ fn assigned(entry: &Value) -> Result<Grant> {
     let principal = ObjectRef::new(kind, required(entry, "assignedTo")?);
     let role = ObjectRef::new(ROLE, required(entry, "roleId")?);
     let grant = Grant::direct(principal, role);
-    Ok(match is_for_all(entry) {
-        true => grant,
-        false => grant.immutable("it is limited to a part of the organisation"),
-    })
+    if is_for_all(entry) {
+        return Ok(grant);
+    }
+    Ok(grant.immutable("it is limited to a part of the organisation"))
 }
 
 /// Whether an assignment is for the whole organisation, without a condition.

@@ -31,20 +31,20 @@ impl Google<'_> {
         let at = match page.cursor() {
             None => 0,
             Some(id) => {
-                let known = skus.iter().position(|sku| sku.id() == id);
+                let known = skus.iter().position(|sku| sku.name() == id);
                 known.ok_or(Problem::CursorExpired)?
             }
         };
         let Some(sku) = skus.get(at) else {
             return Ok(Page::of([]).last());
         };
-        let next = skus.get(at + 1).map(Sku::id);
+        let next = skus.get(at + 1).map(Sku::name);
         Ok(Page::of([self.seat(sku)?]).next_or_last(next))
     }
 
     fn seat(&self, sku: &Sku) -> Result<Entitlement> {
         let (consumed, name) = self.taken_seats(sku)?;
-        let title = name.unwrap_or_else(|| sku.id());
+        let title = name.unwrap_or_else(|| sku.name());
         let mut seat = Entitlement::new(key_of(sku), EntitlementCategory::LicenseSeat, title)
             .grantable_to(USER)
             .seats(SeatFacts {
@@ -125,7 +125,7 @@ impl Google<'_> {
     fn has_seat(&self, sku: &Sku, user: &User) -> Result<bool> {
         let found = self.find(self.licensing.get(seat_path(sku, user)))?;
         // Where the user has another SKU of the product, that one may come back.
-        Ok(found.is_some_and(|found| text(&found, "skuId") == Some(sku.sku.as_str())))
+        Ok(found.is_some_and(|found| text(&found, "skuId") == Some(sku.id.as_str())))
     }
 
     /// Gives a user a licence.
@@ -137,22 +137,16 @@ impl Google<'_> {
         }
         let mut other = None;
         for known in &self.settings.skus {
-            if known.product == sku.product
-                && known.sku != sku.sku
-                && self.has_seat(known, &user)?
-            {
+            if known.product == sku.product && known.id != sku.id && self.has_seat(known, &user)? {
                 other = Some(known);
             }
         }
-        let call = match other {
-            Some(other) => {
-                let body = json!({"productId": sku.product, "skuId": sku.sku});
-                self.licensing.patch(seat_path(other, &user)).json(&body)
-            }
-            None => {
-                let body = json!({"userId": user.email()});
-                self.licensing.post(sku_path(sku).push("user")).json(&body)
-            }
+        let call = if let Some(other) = other {
+            let body = json!({"productId": sku.product, "skuId": sku.id});
+            self.licensing.patch(seat_path(other, &user)).json(&body)
+        } else {
+            let body = json!({"userId": user.email()});
+            self.licensing.post(sku_path(sku).push("user")).json(&body)
         };
         let reply = match self.write_told(call) {
             Ok(Some(reply)) => reply,
@@ -199,7 +193,7 @@ impl Google<'_> {
 
     /// The licence of an entitlement; what is not in the settings is not Muster's.
     fn sku(&self, seat: &ObjectRef) -> Result<&Sku> {
-        let known = self.settings.skus.iter().find(|sku| sku.id() == seat.id);
+        let known = self.settings.skus.iter().find(|sku| sku.name() == seat.id);
         known.ok_or_else(|| Problem::not_found(seat.clone()))
     }
 
@@ -221,21 +215,21 @@ impl Google<'_> {
 
 fn facts(sku: &Sku) -> SeatFacts {
     SeatFacts {
-        sku: sku.id(),
+        sku: sku.name(),
         purchased: sku.purchased,
         ..SeatFacts::default()
     }
 }
 
 fn key_of(sku: &Sku) -> ObjectRef {
-    ObjectRef::new(SEAT, sku.id())
+    ObjectRef::new(SEAT, sku.name())
 }
 
 fn sku_path(sku: &Sku) -> Path {
     Path::new("/apps/licensing/v1/product")
         .push(&sku.product)
         .push("sku")
-        .push(&sku.sku)
+        .push(&sku.id)
 }
 
 fn seat_path(sku: &Sku, user: &User) -> Path {

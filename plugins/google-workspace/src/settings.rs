@@ -14,7 +14,7 @@ pub(crate) struct Sku {
     /// Google's id of the product: `Google-Apps`.
     pub(crate) product: String,
     /// Google's id of what is bought of it: `1010020020`.
-    pub(crate) sku: String,
+    pub(crate) id: String,
     /// How many seats were bought, which only IT knows.
     pub(crate) purchased: Option<u32>,
 }
@@ -26,21 +26,21 @@ impl Sku {
             Some((name, seats)) => (name, Some(seats.parse().ok()?)),
             None => (text, None),
         };
-        let (product, sku) = name.split_once('/')?;
+        let (product, id) = name.split_once('/')?;
         let is_id = |id: &str| {
             let plain = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
             !id.is_empty() && id.chars().all(plain) && !id.chars().all(|char| char == '.')
         };
-        (is_id(product) && is_id(sku)).then(|| Self {
+        (is_id(product) && is_id(id)).then(|| Self {
             product: product.to_owned(),
-            sku: sku.to_owned(),
+            id: id.to_owned(),
             purchased,
         })
     }
 
-    /// The id of the entitlement.
-    pub(crate) fn id(&self) -> String {
-        format!("{}/{}", self.product, self.sku)
+    /// The id of the entitlement: `PRODUCT/SKU`.
+    pub(crate) fn name(&self) -> String {
+        format!("{}/{}", self.product, self.id)
     }
 }
 
@@ -88,8 +88,8 @@ impl Settings {
         let mut skus: Vec<Sku> = Vec::new();
         for word in words("license_skus") {
             match Sku::parse(&word) {
-                Some(sku) if skus.iter().any(|known| known.id() == sku.id()) => {
-                    let text = format!("`{}` is there twice", sku.id());
+                Some(sku) if skus.iter().any(|known| known.name() == sku.name()) => {
+                    let text = format!("`{}` is there twice", sku.name());
                     faults.push(FieldFault::new("license_skus", "not-unique", text));
                 }
                 Some(sku) => skus.push(sku),
@@ -194,7 +194,7 @@ mod tests {
             "Google-Apps/1010020020=50, Google-Vault/Google-Vault",
         );
         let skus = Settings::of(&host).unwrap().skus;
-        assert_eq!(skus[0].id(), "Google-Apps/1010020020");
+        assert_eq!(skus[0].name(), "Google-Apps/1010020020");
         assert_eq!((skus[0].purchased, skus[1].purchased), (Some(50), None));
     }
 

@@ -61,7 +61,7 @@ impl Ownership for GoogleWorkspace {
         let evidence = reply.request_id().map(str::to_owned);
         let begun: Value = reply.json()?;
         let open = |_| Problem::OutcomeUnknown("a transfer was begun and has no id".to_owned());
-        let outcome = google.standing(&begun).map_err(open)?;
+        let outcome = standing(&begun).map_err(open)?;
         Ok(outcome.evidence(evidence.or_else(|| text(&begun, "id").map(str::to_owned))))
     }
 }
@@ -73,7 +73,7 @@ impl Pending for GoogleWorkspace {
         match handle.split('/').collect::<Vec<_>>()[..] {
             [TRANSFER, id] => {
                 let found = google.find(google.transfer.get(transfers().push(id)))?;
-                google.standing(&found.ok_or_else(unknown)?)
+                standing(&found.ok_or_else(unknown)?)
             }
             [REVOKING, owner, categories] => {
                 let wanted: Vec<&str> = categories.split(',').collect();
@@ -105,7 +105,7 @@ impl Google<'_> {
             let age = begun.map(|begun| now - begun.unix_seconds());
             let is_recent = age.is_none_or(|age| age <= SAME_TRANSFER_SECONDS);
             match Standing::of(&transfer) {
-                Standing::Running => return Ok(Some(self.standing(&transfer))),
+                Standing::Running => return Ok(Some(standing(&transfer))),
                 Standing::Completed if is_recent => return Ok(Some(Ok(Outcome::already()))),
                 // What failed is begun anew.
                 Standing::Completed | Standing::Failed => {}
@@ -168,17 +168,17 @@ impl Google<'_> {
         });
         chosen.map(wanted_of).collect()
     }
+}
 
-    /// How a transfer stands, as an outcome.
-    fn standing(&self, transfer: &Value) -> Result<Outcome> {
-        let id = required(transfer, "id")?;
-        let outcome = match Standing::of(transfer) {
-            Standing::Completed => Outcome::done(),
-            Standing::Running => Outcome::pending(format!("{TRANSFER}/{id}"), ASK_AGAIN_MS),
-            Standing::Failed => Outcome::needs_human(BY_HAND),
-        };
-        Ok(outcome.evidence(Some(id)))
-    }
+/// How a transfer stands, as an outcome.
+fn standing(transfer: &Value) -> Result<Outcome> {
+    let id = required(transfer, "id")?;
+    let outcome = match Standing::of(transfer) {
+        Standing::Completed => Outcome::done(),
+        Standing::Running => Outcome::pending(format!("{TRANSFER}/{id}"), ASK_AGAIN_MS),
+        Standing::Failed => Outcome::needs_human(BY_HAND),
+    };
+    Ok(outcome.evidence(Some(id)))
 }
 
 /// How a transfer stands.

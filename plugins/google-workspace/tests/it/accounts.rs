@@ -8,7 +8,7 @@ use muster_sdk::{
 use serde_json::{Value, json};
 
 use crate::checked::{Checked, refusal};
-use crate::setup::{ann, ctx, ensure, read, remove, state};
+use crate::setup::{ann, ctx, done, ensure, read, remove, state};
 use crate::workspace::{Fault, Workspace, users::user};
 
 fn made(workspace: &Workspace) -> muster_sdk::ObjectRef {
@@ -176,7 +176,7 @@ fn f7_a_list_is_written_bound_to_the_version_that_was_read() {
         delta.name != "employeeId" || delta.change == AttributeChange::Set(vec!["E2".into()])
     });
     assert_eq!(ensure(&workspace, &desired), Err(Problem::Stale(None)));
-    ensure(&workspace, &desired).unwrap();
+    done(ensure(&workspace, &desired));
     let ids = workspace.stored(&key.id)["externalIds"].clone();
     let expected = json!([
         {"type": "organization", "value": "E2"},
@@ -417,7 +417,12 @@ fn a_user_whose_files_are_on_their_way_is_not_removed_yet() {
     let workspace = Workspace::new();
     let key = made(&workspace);
     let heir = user(&workspace.user("heir@example.com", "E2"));
-    dispatch::transfer_owned::<Google>(&workspace, &ctx(), &key, &heir).unwrap();
+    done(dispatch::transfer_owned::<Google>(
+        &workspace,
+        &ctx(),
+        &key,
+        &heir,
+    ));
     let plan = LeavePlan {
         transfer_to: Some(heir),
         ..LeavePlan::default()
@@ -450,7 +455,7 @@ fn f21_the_last_administrator_is_never_shut_out() {
         let at = all.find_user(&second).unwrap();
         all.users[at]["isAdmin"] = true.into();
     });
-    state(&workspace, &first, AccountState::Suspended).unwrap();
+    done(state(&workspace, &first, AccountState::Suspended));
 }
 
 #[test]

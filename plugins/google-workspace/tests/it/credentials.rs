@@ -7,7 +7,7 @@ use muster_sdk::{
 };
 use serde_json::json;
 
-use crate::setup::ctx;
+use crate::setup::{ctx, done};
 use crate::workspace::{Fault, Workspace, users::user};
 
 /// Somebody with two apps, two app passwords and ten backup codes.
@@ -120,7 +120,7 @@ fn f10_all_are_ended_and_what_goes_on_is_told() {
 fn only_the_categories_that_are_meant_are_ended() {
     let workspace = Workspace::new();
     let ann = ann(&workspace);
-    revoke(&workspace, &ann, &["app-password"]).unwrap();
+    done(revoke(&workspace, &ann, &["app-password"]));
     assert_eq!(list(&workspace, &ann, 100).items.len(), 3);
     assert!(matches!(
         revoke(&workspace, &ann, &["ssh-key"]),
@@ -141,7 +141,7 @@ fn f9_the_sessions_end_and_what_is_no_session_is_told_with_its_number() {
         ("app-password", Some(2), false),
     ];
     assert_eq!(unreached(&outcome), expected);
-    revoke(&workspace, &ann, &[]).unwrap();
+    done(revoke(&workspace, &ann, &[]));
     assert_eq!(unreached(&end()), [("access-token", None, true)]);
 }
 

@@ -17,8 +17,7 @@ fn token(channel: &str) -> String {
     signed
         .bytes()
         .rev()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 fn delivery(state: &str) -> Delivery {

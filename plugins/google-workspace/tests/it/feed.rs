@@ -4,7 +4,7 @@ use muster_plugin_google_workspace::GoogleWorkspace as Google;
 use muster_sdk::{Change, Changed, Instant, LeavePlan, Problem, dispatch};
 use serde_json::{Value, json};
 
-use crate::setup::{grant, remove};
+use crate::setup::{done, grant, remove};
 use crate::workspace::{Fault, Workspace, users::user};
 
 const START: &str = "2026-11-22T08:00:00Z";
@@ -21,7 +21,7 @@ fn event(name: &str, parameters: &[(&str, &str)]) -> Value {
     json!({"type": "USER_SETTINGS", "name": name, "parameters": parameters})
 }
 
-fn log(workspace: &Workspace, time: &str, number: u32, events: Vec<Value>) {
+fn log(workspace: &Workspace, time: &str, number: u32, events: &[Value]) {
     workspace.change(|all| {
         all.activities.push(json!({
             "kind": "admin#reports#activity",
@@ -56,11 +56,11 @@ fn what_administrators_did_is_told_oldest_first_as_it_is_now() {
     let workspace = Workspace::new();
     let ann = user(&workspace.user("ann@example.com", "E1"));
     let group = workspace.group("all@example.com");
-    grant(&workspace, &ann, &group).unwrap();
+    done(grant(&workspace, &ann, &group));
     let bob = user(&workspace.user("bob@example.com", "E2"));
     let gone = user(&workspace.user("gone@example.com", "E3"));
     let token = begin(&workspace);
-    remove(&workspace, &gone, &LeavePlan::default()).unwrap();
+    done(remove(&workspace, &gone, &LeavePlan::default()));
     let of = |name, user: &str| event(name, &[("USER_EMAIL", user)]);
     let member = |name, user: &str| {
         event(
@@ -68,51 +68,29 @@ fn what_administrators_did_is_told_oldest_first_as_it_is_now() {
             &[("USER_EMAIL", user), ("GROUP_EMAIL", "all@example.com")],
         )
     };
-    log(
-        &workspace,
-        "2026-11-22T08:00:03.000Z",
-        3,
-        vec![member("REMOVE_GROUP_MEMBER", "bob@example.com")],
+    let by_group = event("CHANGE_GROUP_NAME", &[("GROUP_EMAIL", "all@example.com")]);
+    let (bob_left, ann_joined) = (
+        member("REMOVE_GROUP_MEMBER", "bob@example.com"),
+        member("ADD_GROUP_MEMBER", "ann@example.com"),
     );
-    log(
-        &workspace,
-        "2026-11-22T08:00:01.000Z",
-        1,
-        vec![
-            of("CREATE_USER", "ann@example.com"),
-            member("ADD_GROUP_MEMBER", "ann@example.com"),
-        ],
-    );
-    log(
-        &workspace,
-        "2026-11-22T08:00:02.000Z",
-        2,
-        vec![of("DELETE_USER", "gone@example.com")],
-    );
-    log(
-        &workspace,
-        "2026-11-22T08:00:04.000Z",
-        4,
-        vec![event(
-            "CHANGE_GROUP_NAME",
-            &[("GROUP_EMAIL", "all@example.com")],
-        )],
-    );
-    log(
-        &workspace,
-        "2026-11-22T08:00:05.000Z",
-        5,
-        vec![of("DELETE_USER", "never@example.com")],
-    );
-    log(
-        &workspace,
-        "2026-11-22T08:00:06.000Z",
-        6,
-        vec![event("CHANGE_LOGO", &[])],
-    );
+    for (second, events) in [
+        (3, vec![bob_left]),
+        (1, vec![of("CREATE_USER", "ann@example.com"), ann_joined]),
+        (2, vec![of("DELETE_USER", "gone@example.com")]),
+        (4, vec![by_group]),
+        (5, vec![of("DELETE_USER", "never@example.com")]),
+        (6, vec![event("CHANGE_LOGO", &[])]),
+    ] {
+        log(
+            &workspace,
+            &format!("2026-11-22T08:00:0{second}.000Z"),
+            second,
+            &events,
+        );
+    }
     at(&workspace, "2026-11-22T09:00:00Z");
-    let (changes, _) = follow(&workspace, &token, 100);
-    let changed: Vec<&Changed> = changes.iter().map(|change| &change.changed).collect();
+    let (told, _) = follow(&workspace, &token, 100);
+    let changed: Vec<&Changed> = told.iter().map(|change| &change.changed).collect();
     assert!(matches!(changed[0], Changed::Account(account) if account.key == ann));
     assert!(
         matches!(changed[1], Changed::Grant(it) if it.principal == ann && it.entitlement == group)
@@ -142,12 +120,12 @@ fn f8_each_token_goes_on_exactly_after_its_change() {
     let token = begin(&workspace);
     for (number, pair) in users.chunks(2).enumerate() {
         // Several in the same second, with several events each.
-        let events = pair
+        let events: Vec<Value> = pair
             .iter()
             .map(|it| event("CHANGE_LAST_NAME", &[("USER_EMAIL", it)]))
             .collect();
         let time = format!("2026-11-22T08:00:0{}.500Z", number / 2);
-        log(&workspace, &time, u32::try_from(number).unwrap(), events);
+        log(&workspace, &time, u32::try_from(number).unwrap(), &events);
     }
     at(&workspace, "2026-11-22T09:00:00Z");
     let (whole, end) = follow(&workspace, &token, 100);
@@ -172,7 +150,7 @@ fn a_page_that_is_full_is_read_in_smaller_stretches() {
     workspace.user("ann@example.com", "E1");
     let token = begin(&workspace);
     for number in 0..9 {
-        let events = vec![event(
+        let events = [event(
             "CHANGE_LAST_NAME",
             &[("USER_EMAIL", "ann@example.com")],
         )];
@@ -180,7 +158,7 @@ fn a_page_that_is_full_is_read_in_smaller_stretches() {
             &workspace,
             &format!("2026-11-22T08:0{number}:00.000Z"),
             number,
-            events,
+            &events,
         );
     }
     at(&workspace, "2026-11-22T12:00:00Z");
@@ -207,11 +185,11 @@ fn what_may_still_arrive_late_is_not_passed_over() {
             &[("USER_EMAIL", "ann@example.com")],
         )]
     };
-    log(&workspace, "2026-11-22T08:09:00.000Z", 1, change());
+    log(&workspace, "2026-11-22T08:09:00.000Z", 1, &change());
     at(&workspace, "2026-11-22T08:10:00Z");
     let (early, token) = follow(&workspace, &token, 100);
     assert_eq!(early, [], "the log may be behind");
-    log(&workspace, "2026-11-22T08:08:00.000Z", 2, change());
+    log(&workspace, "2026-11-22T08:08:00.000Z", 2, &change());
     at(&workspace, "2026-11-22T08:30:00Z");
     assert_eq!(follow(&workspace, &token, 100).0.len(), 2);
 }
@@ -238,7 +216,7 @@ fn f8_a_failure_never_moves_the_token() {
         &workspace,
         "2026-11-22T08:00:01.000Z",
         1,
-        vec![of("ann@example.com"), of("bob@example.com")],
+        &[of("ann@example.com"), of("bob@example.com")],
     );
     at(&workspace, "2026-11-22T09:00:00Z");
     for fault in [Fault::Html, Fault::Bare(503), Fault::Cut] {

@@ -34,7 +34,7 @@ impl Company {
     }
 
     /// Tries until it is so, as the host does: a loss is followed by a look, which here is the next try.
-    fn until_done(&self, mut operation: impl FnMut(&Workspace) -> Result<Outcome>) -> Outcome {
+    fn until_done(&self, operation: impl Fn(&Workspace) -> Result<Outcome>) {
         for _ in 0..10 {
             match operation(&self.workspace) {
                 Ok(outcome) if outcome.kind == OutcomeKind::Pending => {
@@ -44,7 +44,7 @@ impl Company {
                         }
                     });
                 }
-                Ok(outcome) => return outcome,
+                Ok(_) => return,
                 Err(
                     Problem::Transient(_)
                     | Problem::RateLimited(_)

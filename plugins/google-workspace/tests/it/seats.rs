@@ -3,7 +3,7 @@
 use muster_plugin_google_workspace::GoogleWorkspace as Google;
 use muster_sdk::{ObjectRef, OutcomeKind, Problem, SideEffect, all_pages, dispatch};
 
-use crate::setup::{grant, holders, remove, revoke};
+use crate::setup::{done, grant, holders, remove, revoke};
 use crate::workspace::{Fault, Workspace, users::user};
 
 fn workspace() -> Workspace {
@@ -48,7 +48,7 @@ fn f15_the_second_of_two_joiners_for_one_seat_waits_for_capacity() {
     let ann = user(&workspace.user("ann@example.com", "E1"));
     let bob = user(&workspace.user("bob@example.com", "E2"));
     let of = seat("Google-Apps/1");
-    grant(&workspace, &ann, &of).unwrap();
+    done(grant(&workspace, &ann, &of));
     let full = grant(&workspace, &bob, &of).unwrap_err();
     let Problem::NoCapacity(Some(facts)) = full else {
         panic!("{full}")
@@ -57,7 +57,7 @@ fn f15_the_second_of_two_joiners_for_one_seat_waits_for_capacity() {
         (facts.sku.as_str(), facts.purchased),
         ("Google-Apps/1", Some(2))
     );
-    revoke(&workspace, &ann, &of).unwrap();
+    done(revoke(&workspace, &ann, &of));
     assert_eq!(
         grant(&workspace, &bob, &of).unwrap().kind,
         OutcomeKind::Done
@@ -69,7 +69,7 @@ fn another_sku_of_a_product_moves_the_user_over_in_one_step() {
     let workspace = workspace();
     let ann = user(&workspace.user("ann@example.com", "E1"));
     let (one, two) = (seat("Google-Apps/1"), seat("Google-Apps/2"));
-    grant(&workspace, &ann, &one).unwrap();
+    done(grant(&workspace, &ann, &one));
     workspace.writes();
     let moved = grant(&workspace, &ann, &two).unwrap();
     assert_eq!(workspace.writes(), ["licensing.licenseAssignments.patch"]);
@@ -112,7 +112,7 @@ fn seats_are_told_by_the_users_id_although_google_tells_addresses() {
     let mut ids: Vec<String> = (0..5)
         .map(|number| {
             let ann = workspace.user(&format!("u{number}@example.com"), "E");
-            grant(&workspace, &user(&ann), &of).unwrap();
+            done(grant(&workspace, &user(&ann), &of));
             ann
         })
         .collect();
@@ -150,7 +150,7 @@ fn licences_are_listed_with_what_was_bought_and_what_is_taken() {
     let workspace = workspace();
     for number in 0..5 {
         let ann = user(&workspace.user(&format!("u{number}@example.com"), "E"));
-        grant(&workspace, &ann, &seat("Google-Apps/1")).unwrap();
+        done(grant(&workspace, &ann, &seat("Google-Apps/1")));
     }
     workspace.change(|all| all.page_max = Some(2));
     let listing = all_pages(50, |page| {
@@ -187,8 +187,8 @@ fn a_user_who_is_gone_has_no_seat() {
     let workspace = workspace();
     let ann = user(&workspace.user("ann@example.com", "E1"));
     let of = seat("Google-Apps/1");
-    grant(&workspace, &ann, &of).unwrap();
-    remove(&workspace, &ann, &muster_sdk::LeavePlan::default()).unwrap();
+    done(grant(&workspace, &ann, &of));
+    done(remove(&workspace, &ann, &muster_sdk::LeavePlan::default()));
     assert_eq!(
         revoke(&workspace, &ann, &of).unwrap().kind,
         OutcomeKind::Already

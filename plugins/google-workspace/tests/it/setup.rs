@@ -3,8 +3,17 @@
 use muster_plugin_google_workspace::GoogleWorkspace as Google;
 use muster_sdk::{
     Account, AccountState, DesiredAccount, Grant, GrantKey, GrantScope, Host, LeavePlan, Listing,
-    ObjectRef, OpContext, Outcome, Result, all_pages, dispatch,
+    ObjectRef, OpContext, Outcome, OutcomeKind, Result, all_pages, dispatch,
 };
+
+/// A change that was carried out, or that the app goes on with.
+pub(crate) fn done(outcome: Result<Outcome>) {
+    let kind = outcome.unwrap().kind;
+    assert!(
+        matches!(kind, OutcomeKind::Done | OutcomeKind::Pending),
+        "{kind:?}"
+    );
+}
 
 pub(crate) fn ctx() -> OpContext {
     OpContext::first("op-1")

@@ -4,7 +4,7 @@ use muster_plugin_google_workspace::GoogleWorkspace as Google;
 use muster_sdk::{Instant, ObjectRef, Outcome, OutcomeKind, Problem, Result, dispatch};
 use serde_json::json;
 
-use crate::setup::ctx;
+use crate::setup::{ctx, done};
 use crate::workspace::{Fault, Workspace, users::user};
 
 fn two(workspace: &Workspace) -> (ObjectRef, ObjectRef) {
@@ -106,8 +106,8 @@ fn a_transfer_of_another_pair_is_none_of_this_one() {
     let workspace = Workspace::new();
     let (ann, heir) = two(&workspace);
     let other = user(&workspace.user("other@example.com", "E3"));
-    transfer(&workspace, &(ann.clone(), other)).unwrap();
-    transfer(&workspace, &(ann, heir)).unwrap();
+    done(transfer(&workspace, &(ann.clone(), other)));
+    done(transfer(&workspace, &(ann, heir)));
     assert_eq!(workspace.change(|all| all.transfers.len()), 2);
 }
 
@@ -132,7 +132,7 @@ fn a_poll_that_fails_begins_nothing_and_an_unknown_handle_is_open() {
 #[test]
 fn only_the_applications_of_the_settings_are_transferred() {
     let workspace = Workspace::new().with("transfer_apps", "calendar");
-    transfer(&workspace, &two(&workspace)).unwrap();
+    done(transfer(&workspace, &two(&workspace)));
     let sent = workspace.change(|all| all.transfers[0].clone());
     assert_eq!(
         sent["applicationDataTransfers"].as_array().unwrap().len(),

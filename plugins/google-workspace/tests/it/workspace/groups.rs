@@ -127,7 +127,7 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Option<Answered> {
             Some(role) => Ok(role.clone()),
             None => refused(404, "notFound", "Resource Not Found: roleId"),
         },
-        "roleAssignments.list" => assignments(state, asked),
+        "roleAssignments.list" => Ok(assignments(state, asked)),
         "roleAssignments.insert" => {
             let number = state.number();
             let mut assignment = asked.body.clone();
@@ -234,7 +234,7 @@ fn of_group(state: &mut State, asked: &Asked, method: &str, group: &str) -> Answ
     }
 }
 
-fn assignments(state: &State, asked: &Asked) -> Answered {
+fn assignments(state: &State, asked: &Asked) -> Value {
     let user = asked.query("userKey");
     let through = match (user, asked.query("includeIndirectRoleAssignments")) {
         (Some(user), Some("true")) => state.groups_with(user),
@@ -248,5 +248,5 @@ fn assignments(state: &State, asked: &Asked) -> Answered {
             && user.is_none_or(|user| to == user || through.iter().any(|group| group == to))
     };
     let all = state.assignments.iter().filter(is).cloned().collect();
-    Ok(state.list(asked, "admin#directory#roleAssignments", "items", all))
+    state.list(asked, "admin#directory#roleAssignments", "items", all)
 }

@@ -59,86 +59,78 @@ pub(super) fn answer(state: &mut State, asked: &Asked, now: &str) -> Option<Answ
                 None => refused(404, "notFound", "Resource Not Found"),
             }
         }
-        ("reports", "activities.list") => activities(state, asked),
+        ("reports", "activities.list") => Ok(activities(state, asked)),
         _ => return None,
     })
 }
 
+fn shown(product: &str, sku: &str, user: &str) -> Value {
+    json!({
+        "kind": "licensing#licenseAssignment", "userId": user, "productId": product,
+        "skuId": sku, "skuName": format!("Plan {sku}"),
+    })
+}
+
 fn licence(state: &mut State, asked: &Asked, method: &str) -> Answered {
-    let (product, sku) = (
-        asked.at("productId").to_owned(),
-        asked.at("skuId").to_owned(),
-    );
-    let name = format!("{product}/{sku}");
-    let shown = |user: &str, sku: &str| {
-        json!({
-            "kind": "licensing#licenseAssignment", "userId": user, "productId": product,
-            "skuId": sku, "skuName": format!("Plan {sku}"),
-        })
-    };
+    let (product, sku) = (asked.at("productId"), asked.at("skuId"));
     if method == "licenseAssignments.listForProductAndSku" {
         if asked.query("customerId") == Some("my_customer") {
             return refused(400, "invalid", "Invalid customerId");
         }
-        let is = |(known, of, _): &&(String, String, String)| *known == product && *of == sku;
+        let is = |(known, of, _): &&(String, String, String)| known == product && of == sku;
         let all = state
             .seats
             .iter()
             .filter(is)
-            .map(|(_, _, user)| shown(user, &sku))
-            .collect();
+            .map(|(_, _, user)| shown(product, sku, user));
+        let all = all.collect();
         return Ok(state.list(asked, "licensing#licenseAssignmentList", "items", all));
     }
     let user = match method {
-        "licenseAssignments.insert" => asked.body["userId"].as_str().unwrap().to_owned(),
-        _ => asked.at("userId").to_owned(),
+        "licenseAssignments.insert" => asked.body["userId"].as_str().unwrap(),
+        _ => asked.at("userId"),
     };
-    let Some(at) = state.find_user(&user) else {
+    let Some(at) = state.find_user(user) else {
         return refused(404, "notFound", "Not Found");
     };
-    if state.users[at]["primaryEmail"] != user.as_str() {
+    if state.users[at]["primaryEmail"] != user {
         return refused(400, "invalid", "Invalid userId: not the primary address");
     }
     let place = state
         .seats
         .iter()
-        .position(|(p, s, u)| (p, s, u) == (&product, &sku, &user));
+        .position(|(p, s, u)| p == product && s == sku && u == user);
     match (method, place) {
-        ("licenseAssignments.get", Some(_)) => Ok(shown(&user, &sku)),
-        ("licenseAssignments.insert", None) => {
+        ("licenseAssignments.get", Some(_)) => Ok(shown(product, sku, user)),
+        ("licenseAssignments.insert", _) => {
             if state
                 .seats
                 .iter()
-                .any(|(p, _, u)| (p, u) == (&product, &user))
+                .any(|(p, _, u)| p == product && u == user)
             {
                 let text = "User already has a license for the specified product and SKU(s)";
                 return refused(412, "conditionNotMet", text);
             }
-            if is_used_up(state, &name) {
+            if is_used_up(state, &format!("{product}/{sku}")) {
                 return none_left();
             }
             state
                 .seats
-                .push((product.clone(), sku.clone(), user.clone()));
-            Ok(shown(&user, &sku))
+                .push((product.to_owned(), sku.to_owned(), user.to_owned()));
+            Ok(shown(product, sku, user))
         }
         ("licenseAssignments.patch", Some(at)) => {
-            let to = asked.body["skuId"].as_str().unwrap().to_owned();
+            let to = asked.body["skuId"].as_str().unwrap();
             if is_used_up(state, &format!("{product}/{to}")) {
                 return none_left();
             }
-            state.seats[at].1.clone_from(&to);
-            Ok(shown(&user, &to))
+            to.clone_into(&mut state.seats[at].1);
+            Ok(shown(product, to, user))
         }
         ("licenseAssignments.delete", Some(at)) => {
             state.seats.remove(at);
             Ok(json!({}))
         }
-        ("licenseAssignments.insert", Some(_)) => refused(
-            412,
-            "conditionNotMet",
-            "User already has a license for the specified product",
-        ),
         (_, _) => refused(
             404,
             "notFound",
@@ -165,7 +157,7 @@ fn is_used_up(state: &State, name: &str) -> bool {
 }
 
 /// Newest first, and both ends count.
-fn activities(state: &State, asked: &Asked) -> Answered {
+fn activities(state: &State, asked: &Asked) -> Value {
     let at = |text: &str| Instant::parse(text).unwrap();
     let from = asked.query("startTime").map(at);
     let until = asked.query("endTime").map(at);
@@ -180,5 +172,5 @@ fn activities(state: &State, asked: &Asked) -> Answered {
     all.sort_by_key(|activity| {
         std::cmp::Reverse(activity["id"]["time"].as_str().unwrap().to_owned())
     });
-    Ok(state.list(asked, "admin#reports#activities", "items", all))
+    state.list(asked, "admin#reports#activities", "items", all)
 }
