@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Extension, Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -43,6 +43,7 @@ const PROGRESS_AT_LEAST_EVERY: Duration = Duration::from_secs(1);
 type Asked = State<Arc<dyn Engine>>;
 type Answered<T> = Result<Json<T>, Refusal>;
 type Parameters<T> = Result<Query<T>, QueryRejection>;
+type Part = Result<Path<String>, PathRejection>;
 
 /// The routes of the admin door.
 pub fn router(engine: Arc<dyn Engine>, file_bytes_max: usize) -> Router {
@@ -91,6 +92,13 @@ impl PageParameters {
 fn parameters<T>(parameters: Parameters<T>) -> Result<T, Fault> {
     match parameters {
         Ok(Query(parameters)) => Ok(parameters),
+        Err(rejection) => Err(unusable(rejection.body_text())),
+    }
+}
+
+fn part(part: Part) -> Result<String, Fault> {
+    match part {
+        Ok(Path(part)) => Ok(part),
         Err(rejection) => Err(unusable(rejection.body_text())),
     }
 }
@@ -153,12 +161,12 @@ async fn people(
     Ok(Json(engine.people(filter, parameters(page)?.page()).await?))
 }
 
-async fn person(State(engine): Asked, Path(person): Path<String>) -> Answered<v1::Person> {
-    Ok(Json(engine.person(person_id(&person)?).await?))
+async fn person(State(engine): Asked, person: Part) -> Answered<v1::Person> {
+    Ok(Json(engine.person(person_id(&part(person)?)?).await?))
 }
 
-async fn people_with_key(State(engine): Asked, Path(key): Path<String>) -> Answered<Vec<String>> {
-    let people = engine.people_with_key(key).await?;
+async fn people_with_key(State(engine): Asked, key: Part) -> Answered<Vec<String>> {
+    let people = engine.people_with_key(part(key)?).await?;
     Ok(Json(people.iter().map(ToString::to_string).collect()))
 }
 
@@ -208,8 +216,8 @@ async fn operations(
     ))
 }
 
-async fn retry(State(engine): Asked, Path(operation): Path<String>) -> Answered<v1::Operation> {
-    Ok(Json(engine.retry(operation_id(&operation)?).await?))
+async fn retry(State(engine): Asked, operation: Part) -> Answered<v1::Operation> {
+    Ok(Json(engine.retry(operation_id(&part(operation)?)?).await?))
 }
 
 #[derive(Deserialize)]
@@ -237,11 +245,11 @@ struct TargetParameter {
 
 async fn why(
     State(engine): Asked,
-    Path(person): Path<String>,
+    person: Part,
     target: Parameters<TargetParameter>,
 ) -> Answered<v1::Why> {
     let target = target_name(parameters(target)?.target.as_deref())?;
-    Ok(Json(engine.why(person_id(&person)?, target).await?))
+    Ok(Json(engine.why(person_id(&part(person)?)?, target).await?))
 }
 
 #[derive(Deserialize)]
@@ -253,8 +261,11 @@ struct PreviewParameters {
 async fn preview(
     State(engine): Asked,
     query: Parameters<PreviewParameters>,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
+    let body = body.map_err(|rejection| {
+        unusable(rejection.body_text()).hint("the largest file is file_max under [daemon]")
+    })?;
     let PreviewParameters { feed, file } = parameters(query)?;
     let feed = FeedName::new(&feed).map_err(|error| unusable(error.to_string()))?;
     let (sink, progress) = ProgressSink::channel();
@@ -266,8 +277,8 @@ async fn held(State(engine): Asked) -> Answered<Vec<v1::Held>> {
     Ok(Json(engine.held().await?))
 }
 
-async fn held_preview(State(engine): Asked, Path(plan): Path<String>) -> Answered<v1::Preview> {
-    Ok(Json(engine.held_preview(digest(&plan)?).await?))
+async fn held_preview(State(engine): Asked, plan: Part) -> Answered<v1::Preview> {
+    Ok(Json(engine.held_preview(digest(&part(plan)?)?).await?))
 }
 
 #[derive(Deserialize)]
@@ -280,7 +291,7 @@ struct ApplyParameters {
 async fn apply(
     State(engine): Asked,
     Extension(Peer { uid }): Extension<Peer>,
-    Path(plan): Path<String>,
+    plan: Part,
     query: Parameters<ApplyParameters>,
 ) -> Answered<v1::Applied> {
     let name = parameters(query)?.by.unwrap_or_default();
@@ -290,11 +301,11 @@ async fn apply(
         (name, Some(uid)) => format!("{name} (uid {uid})"),
         (name, None) => name.to_owned(),
     };
-    Ok(Json(engine.apply(digest(&plan)?, by).await?))
+    Ok(Json(engine.apply(digest(&part(plan)?)?, by).await?))
 }
 
-async fn follow(State(engine): Asked, Path(plan): Path<String>) -> Result<Response, Refusal> {
-    let plan = plan
+async fn follow(State(engine): Asked, plan: Part) -> Result<Response, Refusal> {
+    let plan = part(plan)?
         .parse()
         .map_err(|_| unusable("a plan that takes effect is named by its number"))?;
     let (sink, progress) = ProgressSink::channel();

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
@@ -82,10 +83,11 @@ pub fn other_body(id: &str) -> Fault {
 /// Takes a delivery.
 pub(super) async fn deliver(
     State(hooks): State<Hooks>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<v1::Taken>), Refusal> {
+    let name = name.map_or_else(|_| "?".to_owned(), |Path(name)| name);
     let feed = FeedName::new(&name).map_err(|_| no_feed(&name))?;
     let hook = hooks.engine.hook(&feed).ok_or_else(|| no_feed(&name))?;
     let signed = Signed::read(&headers).map_err(|error| refused(&error))?;

@@ -86,7 +86,7 @@ fn get(open: &Open, path: &str) -> (u16, String) {
     (status, body)
 }
 
-/// One request with nothing between the test and the wire. Gives status, headers and body.
+/// One request at the TCP address. Gives status, headers and body.
 fn request(
     open: &Open,
     method: &str,
@@ -94,8 +94,18 @@ fn request(
     headers: &[(&str, String)],
     body: &[u8],
 ) -> (u16, String, String) {
-    let mut stream = TcpStream::connect(open.address).unwrap();
-    let mut text = format!("{method} {path} HTTP/1.1\r\nhost: muster\r\nconnection: close\r\n");
+    let stream = TcpStream::connect(open.address).unwrap();
+    exchange(stream, &format!("{method} {path}"), headers, body)
+}
+
+/// One request with nothing between the test and the wire. Gives status, headers and body.
+pub(crate) fn exchange(
+    mut stream: impl Read + Write,
+    asked: &str,
+    headers: &[(&str, String)],
+    body: &[u8],
+) -> (u16, String, String) {
+    let mut text = format!("{asked} HTTP/1.1\r\nhost: muster\r\nconnection: close\r\n");
     for (name, value) in headers {
         write!(text, "{name}: {value}\r\n").unwrap();
     }
@@ -241,7 +251,12 @@ fn a_delivery_from_long_ago_or_from_the_future_is_refused() {
 
 #[test]
 fn a_feed_that_takes_no_deliveries_is_not_there() {
-    for path in ["/v1/feeds/other", "/v1/feeds/HR", "/v1/feeds/%2e%2e"] {
+    for path in [
+        "/v1/feeds/other",
+        "/v1/feeds/HR",
+        "/v1/feeds/%2e%2e",
+        "/v1/feeds/%ff",
+    ] {
         check_refused(&Sent::csv("a").to(path), 404, "HOOK-005");
     }
 }
