@@ -27,10 +27,13 @@ const TICK_IDLE: Duration = Duration::from_millis(10);
 /// Ticks after which a guest counts as busy and has to take a slow lane.
 const TICKS_BUSY: u64 = 8;
 
+/// Longest wait for a slow lane: whoever holds one may be asleep in WASI, and is not waited for.
+const LANE_WAIT: Duration = Duration::from_millis(50);
+
 /// The largest linear memory that a slot of the pool has room for; the limit of a target is below it.
 pub(crate) const MEMORY_BYTES_MAX: usize = 256 << 20;
 
-/// Address space that one memory of the pool reserves: 4 GiB and its guards.
+/// Calls that the pool has room for. Each memory of it reserves 4 GiB of address space.
 const INSTANCES_BY_DEFAULT: u32 = 200;
 
 /// The pool that was asked for does not fit, and neither do instances on demand.
@@ -214,7 +217,7 @@ pub(crate) fn give_way<T: Send>(store: &mut Store<T>, engine: &Engine, cpu: Dura
         let (lane, lanes) = (lane.clone(), Arc::clone(&lanes));
         let wait = async move {
             tokio::task::yield_now().await;
-            if let Ok(permit) = lanes.acquire_owned().await {
+            if let Ok(Ok(permit)) = tokio::time::timeout(LANE_WAIT, lanes.acquire_owned()).await {
                 lane.enter(permit);
             }
         };

@@ -11,6 +11,8 @@ pub(crate) mod redact;
 mod secret;
 mod token;
 
+use memchr::memmem::Finder;
+
 use crate::http::pattern::HostPattern;
 use crate::target_error::TargetError;
 
@@ -266,6 +268,8 @@ pub(crate) struct Placeholder {
     pub(crate) word: String,
     pub(crate) slot: String,
     pub(crate) value: Secret,
+    /// How the secret may come back in a reply.
+    pub(crate) forms: Vec<Finder<'static>>,
 }
 
 impl Placeholder {
@@ -284,6 +288,7 @@ impl Placeholder {
         Ok(Self {
             word: format!("mstr{}", word(random)),
             slot: slot.to_owned(),
+            forms: redact::forms(value.expose()),
             value,
         })
     }

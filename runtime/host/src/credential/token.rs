@@ -78,7 +78,7 @@ impl Tokens {
         }
         *kept = None;
         let token = fetch(site, scheme).await?;
-        site.redactor.learn(token.value.expose());
+        site.redactor.learn_token(token.value.expose());
         let value = token.value.clone();
         *kept = Some(token);
         Ok(value)
@@ -214,7 +214,7 @@ fn read(site: &Site, host: &str, reply: &Reply) -> Result<Token, NoCredential> {
         .error_description
         .or(issued.error.map(|error| error.to_string()))
         .unwrap_or_default();
-    let said = site.redactor.text(cut_to(&said, 300));
+    let said = cut_to(&site.redactor.text(said, &[]), 300);
     Err(NoCredential::Refused(format!(
         "the token server {host} refused with {}: {said}",
         reply.status.as_u16()

@@ -160,6 +160,7 @@ impl Sender<'_> {
             time,
             reply_bytes: self.site.limits.reply_bytes,
         };
+        let redact = |text| self.site.redactor.text(text, self.placeholders);
         self.site
             .client
             .exchange(request, allowed, self.departures)
@@ -168,8 +169,8 @@ impl Sender<'_> {
                 Fault::Private { host, text } => {
                     Refusal::Denied(self.site.denied_private(&host, &text))
                 }
-                Fault::NotSent(text) => Refusal::NotSent(self.site.redactor.text(text)),
-                Fault::SentNoReply(text) => Refusal::SentNoReply(self.site.redactor.text(text)),
+                Fault::NotSent(text) => Refusal::NotSent(redact(text)),
+                Fault::SentNoReply(text) => Refusal::SentNoReply(redact(text)),
                 Fault::TooLarge(text) => Refusal::TooLarge(text),
             })
     }
@@ -382,13 +383,16 @@ impl Sender<'_> {
             .iter()
             .map(|(name, value)| {
                 let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-                (name.as_str().to_owned(), redactor.text(value))
+                (
+                    name.as_str().to_owned(),
+                    redactor.text(value, self.placeholders),
+                )
             })
             .collect();
         Ok(Incoming {
             status: reply.status.as_u16(),
             headers,
-            body: redactor.bytes(body),
+            body: redactor.bytes(body, self.placeholders),
         })
     }
 
@@ -417,7 +421,7 @@ impl Sender<'_> {
             match json.pointer_mut(pointer) {
                 Some(serde_json::Value::String(text)) => {
                     let secret = std::mem::replace(text, handle.clone());
-                    self.site.redactor.learn(&secret);
+                    self.site.redactor.learn_sealed(&secret);
                     self.site.sealed.keep(handle.clone(), Secret::new(secret));
                 }
                 _ => missing(format!(

@@ -83,6 +83,7 @@ mod tests {
             word: "mstr01".to_owned(),
             slot: "p".to_owned(),
             value: Secret::new("a\"b&\\c"),
+            forms: Vec::new(),
         };
         let with = |writing| {
             let body = put_in(b"<mstr01>".to_vec(), &[&placeholder], writing);

@@ -43,21 +43,23 @@ impl Host for CallState {
         if self.remarks.count > REMARKS_MAX {
             return Ok(());
         }
-        let mut text = message;
+        // Cut long before it is searched for secrets, and again after: a part of a secret that the
+        // first cut leaves is beyond the second one.
+        let mut text = cut_to(&message, 4 * REMARK_BYTES_MAX);
         for (name, value) in &fields {
             if text.len() > REMARK_BYTES_MAX {
                 break;
             }
             text.push(' ');
-            text.push_str(name);
+            text.push_str(&cut_to(name, REMARK_BYTES_MAX));
             text.push('=');
-            text.push_str(value);
+            text.push_str(&cut_to(value, REMARK_BYTES_MAX));
         }
         let mut target = "";
         let mut plugin = "";
         let place = self.place.clone();
         if let Some(place) = &place {
-            text = place.site.redactor.text(text);
+            text = place.site.redactor.text(text, &self.placeholders);
             target = &place.site.name;
             plugin = &place.plugin.descriptor().name;
         }
