@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use muster_core::fact::{Cause, Counts, Fact, FeedFile};
+use muster_core::fact::{Cause, Content, Counts, Fact, FeedFile};
 use muster_core::finding::{Code, Finding};
 use muster_core::id::{Digest, FeedName};
 use muster_core::identity::Status;
@@ -92,6 +92,7 @@ impl Feed {
             is_change_set: config.kind == FeedKind::Changes,
             set_aside: config.guard.set_aside,
             bytes_max: file_bytes_max,
+            rows_max: config.csv.rows_max,
             last_line_break: if config.csv.needs_last_line_break {
                 LastLineBreak::Required
             } else {
@@ -218,10 +219,18 @@ fn of_problem(subject: &str, problem: &Problem) -> Finding {
 
 async fn take(app: &Arc<App>, feed: &Feed, folder: &mut Folder, arrival: Arrival) {
     let _one_at_a_time = app.planning.lock().await;
+    let known = match last_said(app, feed, &arrival.name) {
+        Ok(known) => known,
+        Err(error) => {
+            let text = crate::error::chain(&error);
+            tracing::error!(feed = %feed.name(), error = text, "could not read what the last file said");
+            app.set_feed_trouble(feed.name(), Some(text));
+            return folder.retry(&arrival);
+        }
+    };
     let (opening, options) = (arrival.clone(), feed.options(&arrival.name));
-    let opened =
-        tokio::task::spawn_blocking(move || folder::open_arrival(&opening, &options)).await;
-    let opened = match opened {
+    let reading = move || folder::open_changed(&opening, &options, known.as_ref());
+    let opened = match tokio::task::spawn_blocking(reading).await {
         Ok(Ok(opened)) => opened,
         Ok(Err(ReadError::Changed { .. })) => return folder.retry(&arrival),
         Ok(Err(error @ ReadError::Io { .. })) => {
@@ -335,6 +344,15 @@ pub fn decide(
         record_refusal(app, &mut decision)?;
     }
     Ok(decision)
+}
+
+/// What the last accepted file said, where a file of this name can say the same. With it, a
+/// re-export in which nothing changed is known while it is read.
+fn last_said(app: &App, feed: &Feed, name: &str) -> Result<Option<Content>, FeedError> {
+    let kept = app.ledger.read()?.feed(feed.name())?;
+    let accepted = kept.and_then(|kept| kept.accepted);
+    let content = accepted.map(|accepted| accepted.file.content);
+    Ok(content.filter(|content| event::is_comparable(content, name)))
 }
 
 /// Whether a file says what the last accepted one said, in whichever order.
