@@ -98,12 +98,14 @@ pub struct Guard {
 }
 
 /// The hook of a feed, with its secrets still where they are.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct HookSource {
     /// Any of these may have signed.
     pub secrets: Vec<SecretSource>,
     /// How far a delivery's time may be from the clock.
     pub tolerance: Duration,
+    /// Which columns an event has to have: those of the feed.
+    pub mapping: Mapping,
 }
 
 /// Reads `[feed.NAME]`; none where something was noted that leaves nothing to use.
@@ -125,9 +127,15 @@ pub(super) fn read(name: FeedName, section: &Section<'_>, base: &Base<'_>) -> Op
     let default_zone = zone.map_or_else(|| "UTC".to_owned(), |zone| zone.value);
     let mapping = read_mapping(&section.section("mapping"), &default_zone);
     let guard = read_guard(&section.section("guard"));
-    let hook = read_hook(&section.section("hook"), base);
+    let hook = section.section("hook");
+    let hook = hook.is_written().then(|| read_hook(&hook, base));
     section.finish();
     let (columns, mapping) = mapping?;
+    let hook = hook.flatten().map(|(secrets, tolerance)| HookSource {
+        secrets,
+        tolerance,
+        mapping: mapping.clone(),
+    });
     Some(Feed {
         name,
         folder: base.join(&folder?.value),
@@ -395,17 +403,11 @@ fn read_guard(section: &Section<'_>) -> Option<Guard> {
     })
 }
 
-fn read_hook(section: &Section<'_>, base: &Base<'_>) -> Option<HookSource> {
-    if !section.is_written() {
-        return None;
-    }
+fn read_hook(section: &Section<'_>, base: &Base<'_>) -> Option<(Vec<SecretSource>, Duration)> {
     let secrets = section.secrets(&opt::HOOK_SECRETS, base);
     let tolerance = section.duration(&opt::HOOK_TOLERANCE);
     section.finish();
-    Some(HookSource {
-        secrets,
-        tolerance: tolerance?,
-    })
+    Some((secrets, tolerance?))
 }
 
 fn plain(texts: Vec<Placed<String>>) -> Vec<String> {

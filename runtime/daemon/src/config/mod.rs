@@ -23,6 +23,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use muster_core::id::{FeedName, InvalidName, TargetName};
+use muster_core::mapping::Mapping;
 use muster_core::policy::PolicySource;
 
 use crate::server::signature::HookKey;
@@ -93,6 +94,8 @@ pub struct Hook {
     pub keys: Vec<HookKey>,
     /// How far a delivery's time may be from the clock.
     pub tolerance: std::time::Duration,
+    /// Which columns an event has to have.
+    pub mapping: Mapping,
 }
 
 impl HookSource {
@@ -108,6 +111,7 @@ impl HookSource {
         Ok(Hook {
             keys: self.secrets.iter().map(read).collect::<Result<_, _>>()?,
             tolerance: self.tolerance,
+            mapping: self.mapping.clone(),
         })
     }
 }

@@ -16,12 +16,14 @@ use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use muster_core::finding::Code;
 use muster_core::id::{Digest, FeedName};
-use tokio::sync::Semaphore;
+use muster_core::mapping::Mapping;
+use tokio::sync::{Mutex, Semaphore};
 
 use super::answer::Refusal;
 use super::engine::{Delivery, DeliveryKind, Engine};
-use super::signature::{HookKey, Refused, Signed};
+use super::signature::{Refused, Signed};
 use crate::api::v1;
+use crate::config::Hook;
 use crate::error::{Fault, FaultKind};
 
 /// A delivery is not signed, or its headers cannot be read.
@@ -61,6 +63,7 @@ pub(super) struct Hooks {
     pub(super) engine: Arc<dyn Engine>,
     body_bytes_max: usize,
     room: Arc<Semaphore>,
+    turn: Arc<Mutex<()>>,
 }
 
 impl Hooks {
@@ -69,6 +72,7 @@ impl Hooks {
             engine,
             body_bytes_max: file_bytes_max.min(DELIVERY_BYTES_MAX),
             room: Arc::new(Semaphore::new(DELIVERIES_MAX)),
+            turn: Arc::default(),
         }
     }
 }
@@ -108,11 +112,14 @@ pub(super) async fn deliver(
         body,
     };
     // A large body takes a while to hash, and others are waiting for this thread.
-    let checked = tokio::task::spawn_blocking(move || arrived.check(&hook.keys));
+    let checked = tokio::task::spawn_blocking(move || arrived.check(&hook));
     let delivery = match checked.await {
         Ok(delivery) => delivery?,
         Err(_) => return Err(Refusal::later(&NOT_NOW, "the daemon is stopping")),
     };
+    // Whether an id was taken before is looked up first and recorded then: one delivery after the
+    // other, so that two with one id are never both new.
+    let _turn = hooks.turn.lock().await;
     let taken = hooks.engine.take_delivery(delivery).await?;
     Ok((StatusCode::ACCEPTED, Json(taken)))
 }
@@ -126,7 +133,7 @@ struct Arrived {
 }
 
 impl Arrived {
-    fn check(self, keys: &[HookKey]) -> Result<Delivery, Refusal> {
+    fn check(self, hook: &Hook) -> Result<Delivery, Refusal> {
         let Arrived {
             feed,
             kind,
@@ -134,10 +141,10 @@ impl Arrived {
             body,
         } = self;
         signed
-            .check_signature(keys, &body)
+            .check_signature(&hook.keys, &body)
             .map_err(|error| refused(&error))?;
         if kind == DeliveryKind::Event {
-            check_event(&body)?;
+            check_event(&body, &hook.mapping)?;
         }
         let mut digest = [0; 32];
         digest.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, &body).as_ref());
@@ -218,20 +225,34 @@ fn cut_off(message: &str) -> Refusal {
     Refusal::new(StatusCode::REQUEST_TIMEOUT, &CUT_OFF, message, hint)
 }
 
-/// An event has to be readable before it is taken: afterwards nobody is there to be told.
-fn check_event(body: &[u8]) -> Result<(), Refusal> {
-    let unreadable = |reason: String| {
+/// An event has to be readable before it is taken: afterwards nobody is there to be told. A row that
+/// lacks a column would otherwise be held, and every further one, too.
+fn check_event(body: &[u8], mapping: &Mapping) -> Result<(), Refusal> {
+    let unreadable = |reason: &str| {
         let hint = "one event looks like: {\"type\": \"upsert\", \"row\": {\"WorkerID\": \"1042\", \
-                    \"Department\": \"Sales\"}}; type is upsert or leave";
+                    \"Department\": \"Sales\"}}; type is upsert or leave; an upsert has every column \
+                    that the mapping needs, a leave needs the key only";
         let message = format!("the event cannot be read: {reason}");
         Refusal::new(StatusCode::BAD_REQUEST, &UNREADABLE_EVENT, message, hint)
     };
-    // The parser's message has names and places of the sender's own text, and no values.
-    let event: v1::HookEvent = serde_json::from_slice(body)
-        .map_err(|error| unreadable(format!("line {}, column {}", error.line(), error.column())))?;
-    match event.cells() {
-        Ok(cells) if cells.is_empty() => Err(unreadable("its row is empty".to_owned())),
-        Ok(_) => Ok(()),
-        Err(column) => Err(unreadable(format!("`{column}` is a list or an object"))),
+    // The parser's own message may repeat a value.
+    let event: v1::HookEvent = serde_json::from_slice(body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        unreadable(&format!("line {line}, column {column}"))
+    })?;
+    let cells = event
+        .cells()
+        .map_err(|column| unreadable(&format!("`{column}` is a list or an object")))?;
+    let columns: Vec<&String> = cells.keys().collect();
+    match event.kind {
+        v1::HookEventKind::Upsert => mapping.bind(&columns).map(drop).map_err(|problems| {
+            let texts: Vec<&str> = problems
+                .iter()
+                .map(|problem| problem.text.as_str())
+                .collect();
+            unreadable(&texts.join("; "))
+        }),
+        v1::HookEventKind::Leave if cells.is_empty() => Err(unreadable("its row is empty")),
+        v1::HookEventKind::Leave => Ok(()),
     }
 }

@@ -19,6 +19,8 @@ use muster::server::{
     PersonFilter, ProgressSink,
 };
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
+use muster_core::identity::Status;
+use muster_core::mapping::{Attribute, Column, Columns, Form, Mapping, StatusRule, ZoneRule};
 use tokio::sync::watch;
 
 use crate::cli::answers;
@@ -62,6 +64,27 @@ impl Fake {
     }
 }
 
+/// A feed with a key and one attribute.
+fn mapping() -> Mapping {
+    let column = |name: &str| Attribute {
+        column: Column::named(name),
+        form: Form::Text,
+    };
+    let columns = Columns {
+        key: Column::named("WorkerID"),
+        attributes: BTreeMap::from([("department".to_owned(), column("Department"))]),
+        status: StatusRule::Always(Status::Active),
+        start: None,
+        end: None,
+        zone: ZoneRule {
+            default: "UTC".to_owned(),
+            column: None,
+        },
+        manager: None,
+    };
+    Mapping::new(columns).unwrap()
+}
+
 fn answer<'a, T: Send + 'a>(answer: Result<T, Fault>) -> Answer<'a, T> {
     Box::pin(async move { answer })
 }
@@ -91,6 +114,7 @@ impl Engine for Fake {
         (feed.as_str() == "hr").then(|| Hook {
             keys: self.keys.clone(),
             tolerance: std::time::Duration::from_mins(5),
+            mapping: mapping(),
         })
     }
 
@@ -321,6 +345,7 @@ fn secrets_do_not_show_when_printed() {
     let hook = Hook {
         keys: vec![key],
         tolerance: std::time::Duration::ZERO,
+        mapping: mapping(),
     };
     let shown = format!("{value:?} {hook:?}");
     assert!(!shown.contains("C2FVs"), "{shown}");

@@ -166,9 +166,12 @@ fn a_file_and_an_event_are_taken_and_answered_202() {
     let event = br#"{"type": "leave", "row": {"WorkerID": 1042, "Note": null}}"#;
     let event = Sent::signed("msg_2", NOW, "application/json; charset=utf-8", event);
     assert_eq!(event.post(&open).0, 202);
+    let event = br#"{"type": "upsert", "row": {"workerid": "7", "Department": "", "More": true}}"#;
+    let event = Sent::signed("msg_3", NOW, "application/json", event);
+    assert_eq!(event.post(&open).0, 202);
     let taken = open.fake.taken.lock().unwrap();
     assert_eq!(taken["msg_1"].body, CSV);
-    assert_eq!(taken.len(), 2);
+    assert_eq!(taken.len(), 3);
 }
 
 #[test]
@@ -288,6 +291,8 @@ fn an_event_that_cannot_be_read_is_refused_before_it_is_taken() {
         "{\"type\": \"upsert\"}",
         "{\"type\": \"rename\", \"row\": {\"a\": \"b\"}}",
         "{\"type\": \"upsert\", \"row\": {}}",
+        "{\"type\": \"leave\", \"row\": {}}",
+        "{\"type\": \"upsert\", \"row\": {\"WorkerID\": \"1042\"}}",
         "{\"type\": \"upsert\", \"row\": {\"a\": [1]}}",
         "{\"type\": \"upsert\", \"row\": {\"a\": \"b\"}, \"more\": 1}",
     ] {

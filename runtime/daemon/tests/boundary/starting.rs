@@ -111,7 +111,7 @@ fn what_is_no_http_is_answered_or_dropped_and_others_go_on() {
     for garbage in [
         b"\0\0\0\0\r\n\r\n".as_slice(),
         b"GET\r\n\r\n",
-        &[0xff; 70_000],
+        &vec![0xff; 70_000],
     ] {
         let mut stream = UnixStream::connect(&open.socket).unwrap();
         // The other end may have had enough before all of it was sent.
