@@ -24,17 +24,29 @@ pub(crate) async fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::
         command.env("MUSTER_TESTERS_VENV", &targets.testers);
     };
 
-    // Without a package every member is meant, and not just the default one.
-    let scope: &[&str] = if names_package(arguments) {
-        &[]
+    // Who names packages is in a hurry: then only the programs that tests start are built besides.
+    let (programs, tested): (&[&str], &[&str]) = if names_package(arguments) {
+        (
+            &[
+                "--package",
+                "muster",
+                "--package",
+                "muster-demo-scim",
+                "--bins",
+            ],
+            &[],
+        )
     } else {
-        &["--workspace"]
+        // Binaries and tests in one command, so that both use the same build of every dependency.
+        (&["--workspace", "--bins", "--tests"], &["--workspace"])
     };
     say::step("building the daemon and the tests (the first time takes minutes: wasmtime)");
-    // Binaries and tests in one command, so that both use the same build of every dependency.
     let mut build = child::command(cargo(), workspace.root());
-    build.args(["build", "--locked", "--workspace", "--bins", "--tests"]);
-    child::run(&mut build, "building the tests").await?;
+    child::run(
+        build.args(["build", "--locked"]).args(programs),
+        "building the tests",
+    )
+    .await?;
 
     let has_nextest = {
         let mut command = child::command(cargo(), workspace.root());
@@ -50,7 +62,7 @@ pub(crate) async fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::
         say::step("running the tests (cargo test; with cargo-nextest they would run faster)");
         test.args(["test", "--locked", "--no-fail-fast", "--bins", "--tests"]);
     }
-    test.args(scope).args(arguments);
+    test.args(tested).args(arguments);
     with_paths(&mut test);
     child::run(&mut test, "the tests").await?;
 

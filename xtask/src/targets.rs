@@ -2,7 +2,9 @@
 //!
 //! They come from `PyPI` with exact versions (`tests/targets/*.txt`), each set into an environment of
 //! its own below `target/`, because their dependencies exclude each other. A stamp in the
-//! environment holds what was installed; as long as it matches nothing is done.
+//! environment holds what was installed; as long as it matches nothing is done. Python itself is
+//! installed only on a Debian where this runs as root; elsewhere its absence is an error that says
+//! what to do.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,8 +12,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use crate::child::{self, Ended};
-use crate::say;
 use crate::workspace::{Workspace, write_atomically};
+use crate::{apt, say};
 
 /// How long making an empty environment may take.
 const CREATE_MAX: Duration = Duration::from_mins(3);
@@ -39,6 +41,9 @@ pub(crate) async fn install(workspace: &Workspace) -> anyhow::Result<Targets> {
     Ok(targets)
 }
 
+/// What Debian splits Python's standard library into, as far as it is needed here.
+const PYTHON_PACKAGES: [&str; 2] = ["python3", "python3-venv"];
+
 async fn environment(workspace: &Workspace, folder: &Path, list: &str) -> anyhow::Result<()> {
     let requirements = workspace.root().join("tests/targets").join(list);
     let wanted = std::fs::read_to_string(&requirements)
@@ -53,13 +58,7 @@ async fn environment(workspace: &Workspace, folder: &Path, list: &str) -> anyhow
         "installing tests/targets/{list} from PyPI into {}",
         folder.display()
     ));
-    let mut create = child::command(python.program, workspace.root());
-    create
-        .args(["-m", "venv", "--clear"])
-        .arg(folder)
-        .stdout(std::io::stderr());
-    let hint = "what to do: install Python's venv module (Debian: apt-get install python3-venv)";
-    within(&mut create, CREATE_MAX, hint).await?;
+    create(workspace, &python, folder).await?;
 
     let mut install = child::command(folder.join("bin/python"), workspace.root());
     install.args([
@@ -76,6 +75,26 @@ async fn environment(workspace: &Workspace, folder: &Path, list: &str) -> anyhow
     let hint = "what to do: check that PyPI, or the mirror that pip is configured for, answers";
     within(&mut install, INSTALL_MAX, hint).await?;
     write_atomically(&stamp, wanted.as_bytes())
+}
+
+/// Makes an empty environment. Debian's Python cannot, until a package is added.
+async fn create(workspace: &Workspace, python: &Python, folder: &Path) -> anyhow::Result<()> {
+    let command = || {
+        let mut command = child::command(python.program, workspace.root());
+        command
+            .args(["-m", "venv", "--clear"])
+            .arg(folder)
+            .stdout(std::io::stderr());
+        command
+    };
+    let hint = "what to do: install Python's venv module (Debian: apt-get install python3-venv)";
+    match within(&mut command(), CREATE_MAX, hint).await {
+        Err(_) if apt::is_usable() => {
+            apt::install(workspace, &PYTHON_PACKAGES, "Python's venv module").await?;
+            within(&mut command(), CREATE_MAX, hint).await
+        }
+        done => done,
+    }
 }
 
 async fn within(
@@ -102,18 +121,33 @@ struct Python {
 }
 
 async fn python(workspace: &Workspace) -> anyhow::Result<Python> {
+    if let Some(python) = found_python(workspace).await {
+        return Ok(python);
+    }
+    if apt::is_usable() {
+        apt::install(
+            workspace,
+            &PYTHON_PACKAGES,
+            "Python, for the services that tests provision",
+        )
+        .await?;
+    }
+    found_python(workspace).await.context(
+        "no Python 3.10 or newer was found, and the tests provision services written in Python\n\
+         what to do: install it (Debian: apt-get install python3 python3-venv), then run this again",
+    )
+}
+
+async fn found_python(workspace: &Workspace) -> Option<Python> {
     for program in ["python3", "python"] {
         let mut command = child::command(program, workspace.root());
         let script = "import sys; assert sys.version_info >= (3, 10); print(sys.version)";
         if let Ok(version) = child::output(command.args(["-c", script]), ANSWER_MAX).await {
-            return Ok(Python {
+            return Some(Python {
                 program,
                 version: version.trim().replace('\n', " "),
             });
         }
     }
-    bail!(
-        "no Python 3.10 or newer was found, and the tests provision services written in Python\n\
-         what to do: install it (Debian: apt-get install python3 python3-venv), then run this again"
-    )
+    None
 }

@@ -13,18 +13,14 @@ use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
 use crate::child::{self, Ended};
-use crate::say;
 use crate::workspace::{Workspace, environment, write_atomically};
+use crate::{apt, say};
 
 /// The target that plugins are built for: no WASI, so a connector imports only the contract.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
 /// How long rustup may take to add the target. Where it cannot download it hangs, it does not fail.
 const RUSTUP_MAX: Duration = Duration::from_secs(20);
-/// How long apt-get may take to read the package lists.
-const APT_UPDATE_MAX: Duration = Duration::from_mins(3);
-/// How long apt-get may take to install 110 MB.
-const APT_INSTALL_MAX: Duration = Duration::from_mins(15);
 /// How long a compiler may take to say its version.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
@@ -202,47 +198,17 @@ async fn by_rustup(workspace: &Workspace) -> anyhow::Result<Option<Toolchain>> {
 
 async fn by_debian(workspace: &Workspace) -> anyhow::Result<Option<Toolchain>> {
     if !debian_is_complete() || linker(workspace).await?.is_none() {
-        if !Path::new("/usr/bin/apt-get").is_file() || !is_root() {
+        if !apt::is_usable() {
             return Ok(None);
         }
-        apt_get(
-            workspace,
-            &["update"],
-            APT_UPDATE_MAX,
-            "reading Debian's package lists",
-        )
-        .await?;
-        let mut arguments = vec!["install", "-y", "--no-install-recommends"];
-        arguments.extend(DEBIAN_PACKAGES);
-        let what = "installing Debian's Rust with the source of its standard library (110 MB)";
-        apt_get(workspace, &arguments, APT_INSTALL_MAX, what).await?;
+        let what = "Debian's Rust with the source of its standard library, 110 MB";
+        apt::install(workspace, &DEBIAN_PACKAGES, what).await?;
     }
     let linker = linker(workspace)
         .await?
         .context("no linker for wasm was installed")?;
     say::note("Debian's Rust builds the standard library for the target");
     Ok(Some(Toolchain::Debian { linker }))
-}
-
-async fn apt_get(
-    workspace: &Workspace,
-    arguments: &[&str],
-    limit: Duration,
-    what: &str,
-) -> anyhow::Result<()> {
-    say::step(&format!("{what} (at most {} s)", limit.as_secs()));
-    let mut command = child::command("apt-get", workspace.root());
-    command
-        .arg("-q")
-        .args(arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive");
-    // stdout is data; what apt-get says about its progress is not.
-    command.stdout(std::io::stderr());
-    match child::run_within(&mut command, limit).await? {
-        ended if ended.is_success() => Ok(()),
-        Ended::Exited(status) => bail!("apt-get {} failed ({status})", arguments.join(" ")),
-        Ended::TimedOut => bail!("apt-get {} took longer than allowed", arguments.join(" ")),
-    }
 }
 
 fn debian_is_complete() -> bool {
@@ -281,8 +247,4 @@ pub(crate) fn cargo() -> String {
 
 fn rustc() -> String {
     environment("RUSTC").unwrap_or_else(|| "rustc".to_owned())
-}
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
 }
