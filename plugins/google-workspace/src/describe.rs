@@ -53,6 +53,8 @@ pub(crate) mod scope {
 pub(crate) fn descriptor() -> Descriptor {
     let google = Descriptor::new("google-workspace", env!("CARGO_PKG_VERSION"), "Google Workspace")
         .vendor("Muster")
+        .host("admin.googleapis.com")
+        .host("licensing.googleapis.com")
         .host("{directory_url}")
         .host("{licensing_url}")
         .host("{transfer_url}")

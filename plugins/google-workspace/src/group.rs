@@ -363,18 +363,14 @@ pub(crate) fn key_of(group: &Value) -> Result<ObjectRef> {
 /// A group as Google shows it, as an entitlement.
 pub(crate) fn entitlement(group: &Value) -> Result<Entitlement> {
     let key = key_of(group)?;
-    let name = text(group, "name")
-        .or(text(group, "email"))
-        .unwrap_or_default();
-    let mut entitlement = Entitlement::new(key, EntitlementCategory::Membership, name)
+    // Names of groups are not unique and are changed at will: a policy names the address.
+    let address = text(group, "email").unwrap_or(&key.id).to_owned();
+    let mut entitlement = Entitlement::new(key, EntitlementCategory::Membership, address)
         .grantable_to(USER)
         .grantable_to(GROUP);
-    entitlement.description = text(group, "description").map(str::to_owned);
-    if let Some(email) = text(group, "email") {
-        entitlement
-            .extra
-            .push(("x-email".to_owned(), email.to_owned()));
-    }
+    let about = [text(group, "name"), text(group, "description")];
+    let about: Vec<&str> = about.into_iter().flatten().collect();
+    entitlement.description = (!about.is_empty()).then(|| about.join(": "));
     Ok(entitlement)
 }
 

@@ -44,13 +44,14 @@ impl Google<'_> {
 
     fn seat(&self, sku: &Sku) -> Result<Entitlement> {
         let (consumed, name) = self.taken_seats(sku)?;
-        let title = name.unwrap_or_else(|| sku.name());
-        let mut seat = Entitlement::new(key_of(sku), EntitlementCategory::LicenseSeat, title)
+        // What Google calls it shows only when somebody has it, so a policy names the id.
+        let mut seat = Entitlement::new(key_of(sku), EntitlementCategory::LicenseSeat, sku.name())
             .grantable_to(USER)
             .seats(SeatFacts {
                 consumed,
                 ..facts(sku)
             });
+        seat.description = name;
         seat.exclusion_group = Some(sku.product.clone());
         Ok(seat)
     }

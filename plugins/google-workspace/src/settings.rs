@@ -140,6 +140,10 @@ pub(crate) fn declared() -> [Setting; 10] {
         let text = format!("Where {of} is reached. Another address only for a proxy.");
         Setting::with_default(key, "url", default, &text)
     };
+    let other = |key: &str, of: &str| {
+        let text = format!("Where {of} is reached. Without it: where the Directory API is.");
+        Setting::optional(key, "url", &text)
+    };
     [
         Setting::with_default(
             "customer",
@@ -176,8 +180,8 @@ pub(crate) fn declared() -> [Setting; 10] {
         ),
         url("directory_url", "the Directory API", DIRECTORY_URL),
         url("licensing_url", "the Licensing API", LICENSING_URL),
-        url("transfer_url", "the Data Transfer API", DIRECTORY_URL),
-        url("reports_url", "the Reports API", DIRECTORY_URL),
+        other("transfer_url", "the Data Transfer API"),
+        other("reports_url", "the Reports API"),
     ]
 }
 

@@ -404,6 +404,7 @@ fn groups_are_listed_whole_at_every_page_size() {
         })
         .unwrap();
         assert_eq!((listing.items.len(), listing.whole), (5, true));
+        assert_eq!(listing.items[0].title, "g0@example.com");
         assert_eq!(
             listing.items[0].key.name_hint.as_deref(),
             Some("g0@example.com")

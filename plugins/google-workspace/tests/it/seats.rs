@@ -179,7 +179,9 @@ fn licences_are_listed_with_what_was_bought_and_what_is_taken() {
             ("Google-Vault/V", None, Some(0), Some("Google-Vault")),
         ]
     );
-    assert_eq!(listing.items[0].title, "Plan 1");
+    assert_eq!(listing.items[0].title, "Google-Apps/1");
+    assert_eq!(listing.items[0].description.as_deref(), Some("Plan 1"));
+    assert_eq!(listing.items[1].description, None);
 }
 
 #[test]
