@@ -35,6 +35,11 @@ impl<'store> View<'store> {
 
     /// All of it.
     pub(crate) fn to_json(&self) -> Document {
+        self.with(&Projection::Everything)
+    }
+
+    /// All of it but the lists made on the spot that nobody asked for: a group can have 100,000 members.
+    fn with(&self, projection: &Projection) -> Document {
         let record = self.record;
         let mut schemas = vec![record.resource_type.schema()];
         if let Some(extension) = record.resource_type.extension()
@@ -51,10 +56,14 @@ impl<'store> View<'store> {
                 .iter()
                 .map(|(name, value)| (name.clone(), value.clone())),
         );
-        for (name, value) in [("groups", self.groups()), ("members", self.members())] {
-            if let Some(value) = value {
-                document.insert(name.to_owned(), value);
-            }
+        if projection.wants("groups") {
+            document.extend(self.groups().map(|groups| ("groups".to_owned(), groups)));
+        }
+        if projection.wants("members") {
+            document.extend(
+                self.members()
+                    .map(|members| ("members".to_owned(), members)),
+            );
         }
         document.insert("meta".to_owned(), self.meta());
         document
@@ -62,7 +71,7 @@ impl<'store> View<'store> {
 
     /// The part of it that a client asked for.
     pub(crate) fn projected(&self, projection: &Projection) -> Document {
-        projection.of(self.to_json())
+        projection.of(self.with(projection))
     }
 
     fn meta(&self) -> Value {
@@ -162,6 +171,16 @@ impl Projection {
             (Some(names), _) => Self::Only(paths(names)),
             (None, Some(names)) => Self::Without(paths(names)),
             (None, None) => Self::Everything,
+        }
+    }
+
+    /// Whether an attribute can be in the answer.
+    fn wants(&self, name: &str) -> bool {
+        let named = |path: &Path| path.attribute.name == name;
+        match self {
+            Self::Everything => true,
+            Self::Only(paths) => paths.iter().any(named),
+            Self::Without(paths) => !paths.iter().any(|path| named(path) && path.sub.is_none()),
         }
     }
 
