@@ -1,9 +1,12 @@
 //! What the command line does in its own process: run the daemon, look into plugin files, and check
 //! the ledger of a daemon that is stopped.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use muster_core::capability;
 use muster_core::finding::{Code, Finding, Severity};
+use muster_core::policy::Policy;
 use muster_host::{Host, HostOptions, Plugin, Slot};
 
 use crate::api::v1;
@@ -85,6 +88,7 @@ async fn check_plugins(config: &Config) -> Result<Vec<v1::Finding>, Fault> {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         }));
     let mut findings = Vec::new();
+    let mut descriptors = BTreeMap::new();
     let mut found = |target: &str, code: &str, text: &str, hint: &str| {
         let code = Code::from_record(code.to_owned());
         let finding =
@@ -98,6 +102,7 @@ async fn check_plugins(config: &Config) -> Result<Vec<v1::Finding>, Fault> {
             .join(format!("{}.wasm", target.plugin));
         match host.load(&path).await {
             Ok(plugin) => {
+                descriptors.insert(name.clone(), plugin.descriptor().clone());
                 let connected = Connected::new(target.clone());
                 if let Err(trouble) =
                     connected.connect(&host, &Arc::new(Slot::new(plugin)), &environment)
@@ -107,6 +112,11 @@ async fn check_plugins(config: &Config) -> Result<Vec<v1::Finding>, Fault> {
             }
             Err(error) => found(name.as_str(), error.code(), &chain(&error), error.hint()),
         }
+    }
+    // What a rule asks for and no connector can do is said now, and not when somebody leaves.
+    if let Ok(policy) = Policy::compile(config.policy.clone()) {
+        let said = capability::check(&policy, &descriptors);
+        findings.extend(said.iter().map(|finding| present::finding(finding, None)));
     }
     Ok(findings)
 }

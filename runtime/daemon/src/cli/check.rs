@@ -31,7 +31,14 @@ pub(super) fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
     };
     let mut findings = secrets(&config, context);
     findings.extend(config.remarks.iter().map(|remark| remark_of(remark)));
-    findings.extend(context.local.check_plugins(&config)?);
+    for finding in context.local.check_plugins(&config)? {
+        // A secret that cannot be read also keeps its target from being prepared; once is enough.
+        let is_known =
+            |known: &v1::Finding| known.code == finding.code && known.text == finding.text;
+        if !findings.iter().any(is_known) {
+            findings.push(finding);
+        }
+    }
     let is_usable = findings.iter().all(|finding| finding.severity != "error");
     if args.json {
         context.printer.json(&Checked {

@@ -120,15 +120,19 @@ fn print(plugin: &v1::Plugin, printer: &mut Printer<'_>) -> io::Result<()> {
     let name = Style::Strong.paint(&plugin.name);
     printer.line(&format!("{name} {} by {}", plugin.version, plugin.vendor))?;
     let mut facts = Table::new(Vec::<String>::new());
-    facts.row(["app", plugin.app.as_str()]);
-    facts.row(["contract", plugin.contract.as_str()]);
-    facts.row([
-        "file",
-        &format!("{} bytes, sha256 {}", plugin.bytes, plugin.digest),
-    ]);
-    facts.row(["capabilities", &plugin.capabilities.join(", ")]);
-    facts.row(["imports", &plugin.imports.join(", ")]);
-    facts.row(["hosts", &plugin.hosts.join(", ")]);
+    let file = format!("{} bytes, sha256 {}", plugin.bytes, plugin.digest);
+    for (name, value) in [
+        ("app", plugin.app.clone()),
+        ("contract", plugin.contract.clone()),
+        ("file", file),
+        ("capabilities", plugin.capabilities.join(", ")),
+        ("imports", plugin.imports.join(", ")),
+        ("hosts", plugin.hosts.join(", ")),
+    ] {
+        if !value.is_empty() {
+            facts.row([name.to_owned(), value]);
+        }
+    }
     facts.print(printer, 2)?;
     for kind in &plugin.kinds {
         let of = Style::Strong.paint(&format!("{} {}", kind.of, kind.name));

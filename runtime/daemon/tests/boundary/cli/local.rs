@@ -205,7 +205,6 @@ fn a_plugin_file_is_looked_into_without_a_daemon() {
         \x20 file          7 bytes, sha256 {digest}\n\
         \x20 capabilities  accounts, grants\n\
         \x20 imports       muster:connector/http@0.1.0\n\
-        \x20 hosts\n\
          account user: ensure-account, ensure-state\n\
          ASKS FOR\n\
          setting   base_url  required  Where the service is\n\
