@@ -35,7 +35,10 @@ impl Change {
                 .collect()
         };
         let change = match &delta.change {
-            AttributeChange::Set(values) => AttributeChange::Set(typed(values)?),
+            AttributeChange::Set(values) => match typed(values)? {
+                values if values.iter().all(is_empty) => AttributeChange::Clear,
+                values => AttributeChange::Set(values),
+            },
             AttributeChange::Clear => AttributeChange::Clear,
             AttributeChange::Add(values) => AttributeChange::Add(typed(values)?),
             AttributeChange::Remove(values) => AttributeChange::Remove(typed(values)?),
@@ -217,6 +220,11 @@ fn operation(is_there: bool, path: &str, value: &Value) -> Value {
     json!({"op": if is_there { "replace" } else { "add" }, "path": path, "value": value})
 }
 
+/// An empty text cannot be told from no value when it is read back.
+fn is_empty(value: &Scalar) -> bool {
+    value.as_text() == Some("")
+}
+
 fn is_there(present: &[Scalar]) -> bool {
     !present.is_empty()
 }
@@ -372,6 +380,24 @@ pub(crate) fn name_schema(fields: &mut Fields, schema: &str) {
         };
         if !list.iter().any(known) {
             list.push(Value::String(schema.to_owned()));
+        }
+    }
+}
+
+/// Says of everything that was there before and is not in the new form that it is not set: in a PUT, some
+/// services keep what is merely left out.
+pub(crate) fn name_the_cleared(before: &Fields, after: &mut Fields) {
+    for (name, old) in before {
+        match (old, after.get_mut(name)) {
+            (Value::Null, _) => {}
+            (Value::Array(_), None) => {
+                after.insert(name.clone(), json!([]));
+            }
+            (_, None) => {
+                after.insert(name.clone(), Value::Null);
+            }
+            (Value::Object(old), Some(Value::Object(new))) => name_the_cleared(old, new),
+            (_, Some(_)) => {}
         }
     }
 }

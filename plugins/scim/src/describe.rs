@@ -49,7 +49,6 @@ fn users() -> AccountKind {
     let mut kind = AccountKind::new(USER_KIND, "User");
     kind.credential_categories = vec!["session".to_owned()];
     kind.create_suspended = Support::Native;
-    kind.revision_checked = true;
     kind.max_page = PAGE_MAX;
     let kind = kind
         .states([AccountState::Active, AccountState::Suspended])

@@ -27,7 +27,7 @@ pub(crate) fn list(
 fn groups(service: &Service<'_>, request: &PageRequest) -> Result<Page<Entitlement>> {
     let ask = Ask {
         collection: Collection::Groups,
-        filter: None,
+        is_part: false,
         without: Some("members"),
     };
     listing::page(service, ask, request, |group| {

@@ -69,7 +69,7 @@ pub(crate) fn by_key(service: &Service<'_>, name: &Name, value: &str) -> Result<
 fn walk(service: &Service<'_>, name: &Name, value: &str) -> Result<Vec<Resource>> {
     let ask = Ask {
         collection: Collection::Users,
-        filter: None,
+        is_part: true,
         without: None,
     };
     let mut request = PageRequest::first(WALK_PAGE);

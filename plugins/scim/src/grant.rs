@@ -8,7 +8,6 @@ use muster_sdk::{
 };
 use serde_json::Value;
 
-use crate::find::equals;
 use crate::listing::{self, Ask, Take};
 use crate::resource::{Fields, Resource, entries, entry_value, field};
 use crate::service::{Collection, Service, is_ours, lists};
@@ -164,10 +163,9 @@ fn of_value(
     list: &str,
     request: &PageRequest,
 ) -> Result<Page<Grant>> {
-    let filter = equals(&format!("{list}.value"), &entitlement.id);
     let ask = Ask {
         collection: Collection::Users,
-        filter: Some(&filter),
+        is_part: true,
         without: None,
     };
     listing::page(service, ask, request, |user| {
@@ -351,10 +349,9 @@ fn groups_of(
     principal: &ObjectRef,
     request: &PageRequest,
 ) -> Result<Page<Grant>> {
-    let filter = equals("members.value", &principal.id);
     let ask = Ask {
         collection: Collection::Groups,
-        filter: Some(&filter),
+        is_part: true,
         without: None,
     };
     let mut looked_at = 0;

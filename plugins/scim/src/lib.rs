@@ -77,7 +77,7 @@ impl Accounts for Scim {
         let service = Service::of(host)?;
         let ask = listing::Ask {
             collection: Collection::Users,
-            filter: None,
+            is_part: false,
             without: None,
         };
         listing::page(&service, ask, page, |user| {

@@ -2,8 +2,9 @@
 //!
 //! Pages by index over a set that moves have holes: when somebody in front is deleted, everybody behind moves
 //! up one place. So each page begins with the last resource of the page before; if that is not where it was, the
-//! listing is not whole. It ends where the announced total is reached, never at a short or empty page. A service
-//! that ignores the index, pages by cursor (RFC 9865) or fails on `count` is noticed on the first page.
+//! listing is not whole. It ends where one more page brings nothing and the announced total is reached: there are
+//! services whose total is the length of the page. A service that ignores the index, pages by cursor (RFC 9865) or
+//! fails on `count` is noticed on the first page.
 
 use muster_sdk::{OpenPage, Page, PageRequest, Path, Problem, Result};
 use serde_json::Value;
@@ -17,12 +18,20 @@ const CURSOR_MAX_BYTES: usize = 4000;
 
 /// What is listed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ask<'a> {
+pub(crate) struct Ask {
     pub(crate) collection: Collection,
-    /// What the service is asked to leave out; the caller checks each resource again.
-    pub(crate) filter: Option<&'a str>,
+    /// Some of what comes is left out by the caller. The service is not asked to do that: that a filter left
+    /// nothing out that belongs here cannot be proven, and one well-known service finds no members at all.
+    pub(crate) is_part: bool,
     /// An attribute that need not come along.
     pub(crate) without: Option<&'static str>,
+}
+
+impl Ask {
+    /// The total as the host may compare it with what it got: not where some of what comes is left out here.
+    fn shown(self, total: Option<u32>) -> Option<u32> {
+        total.filter(|_| !self.is_part)
+    }
 }
 
 /// What a resource is for a listing.
@@ -62,8 +71,6 @@ const MODES: [(Mode, &str); 5] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Place {
     mode: Mode,
-    /// The filter is sent.
-    is_filtered: bool,
     /// The index of the first new resource, from 1.
     start: u32,
     /// How many there were when the listing began.
@@ -73,10 +80,9 @@ struct Place {
 }
 
 impl Place {
-    fn first(mode: Mode, is_filtered: bool) -> Self {
+    fn first(mode: Mode) -> Self {
         Self {
             mode,
-            is_filtered,
             start: 1,
             total: None,
             anchor: String::new(),
@@ -84,18 +90,12 @@ impl Place {
     }
 
     fn read(cursor: &str) -> Option<Self> {
-        let mut words = cursor.splitn(5, '|');
-        let (mode, filtered, start, total, anchor) = (
-            words.next()?,
-            words.next()?,
-            words.next()?,
-            words.next()?,
-            words.next()?,
-        );
+        let mut words = cursor.splitn(4, '|');
+        let (mode, start, total, anchor) =
+            (words.next()?, words.next()?, words.next()?, words.next()?);
         let (mode, _) = MODES.iter().find(|(_, word)| *word == mode)?;
         Some(Self {
             mode: *mode,
-            is_filtered: filtered == "f",
             start: start.parse().ok().filter(|start| *start > 0)?,
             total: if total.is_empty() {
                 None
@@ -111,12 +111,30 @@ impl Place {
             .iter()
             .find(|(mode, _)| *mode == self.mode)
             .unwrap_or(&MODES[0]);
-        let filtered = if self.is_filtered { "f" } else { "" };
         let total = self
             .total
             .map(|total| total.to_string())
             .unwrap_or_default();
-        format!("{mode}|{filtered}|{}|{total}|{}", self.start, self.anchor)
+        format!("{mode}|{}|{total}|{}", self.start, self.anchor)
+    }
+
+    /// The index that the service is asked for.
+    fn asked(&self) -> u32 {
+        self.start - u32::from(self.overlaps())
+    }
+
+    /// How many the service is asked for.
+    fn count(&self, limit: u32) -> u32 {
+        limit.saturating_add(u32::from(self.overlaps()))
+    }
+
+    /// Whether the service gave everything, whatever it was asked for.
+    fn ignored_by(&self, list: &List, limit: u32) -> bool {
+        let received = u32::try_from(list.received()).unwrap_or(u32::MAX);
+        let counts = self.mode != Mode::Uncounted;
+        let is_too_much = counts && received > self.count(limit);
+        let is_from_the_start = self.asked() > 1 && received >= self.asked();
+        list.is_everything() && (self.mode == Mode::Everything || is_too_much || is_from_the_start)
     }
 
     /// Whether the page begins with the last resource of the page before.
@@ -132,7 +150,7 @@ impl Place {
 /// `CursorExpired` for a cursor that this connector did not make, and the problems of a read.
 pub(crate) fn page<T>(
     service: &Service<'_>,
-    ask: Ask<'_>,
+    ask: Ask,
     request: &PageRequest,
     take: impl FnMut(Resource) -> Result<Take<T>>,
 ) -> Result<Page<T>> {
@@ -145,22 +163,21 @@ pub(crate) fn page<T>(
         None => first(service, ask, request.limit)?,
     };
     match place.mode {
-        Mode::Cursor => by_cursor(&place, list, request.limit, take),
-        _ => by_index(&place, list, request.limit, take),
+        Mode::Cursor => by_cursor(&place, ask, list, request.limit, take),
+        _ => by_index(&place, ask, list, request.limit, take),
     }
 }
 
 /// The first page, and with it the way that this service turns pages.
-fn first(service: &Service<'_>, ask: Ask<'_>, limit: u32) -> Result<(Place, List)> {
-    let filtered = ask.filter.is_some() && service.settings.filter;
+fn first(service: &Service<'_>, ask: Ask, limit: u32) -> Result<(Place, List)> {
     let mode = match service.settings.paging {
         Paging::Index => Mode::Plain,
         Paging::Cursor => Mode::Cursor,
         Paging::None => Mode::Everything,
-        Paging::Auto if ask.filter.is_none() && has_cursors(service) => Mode::Cursor,
+        Paging::Auto if !ask.is_part && has_cursors(service) => Mode::Cursor,
         Paging::Auto => Mode::Index,
     };
-    let place = Place::first(mode, filtered);
+    let place = Place::first(mode);
     let problem = match ask_for(service, ask, &place, limit) {
         Ok(list) => return Ok((place, list)),
         Err(problem @ (Problem::Transient(_) | Problem::Invalid(_) | Problem::RemoteDefect(_))) => {
@@ -168,17 +185,11 @@ fn first(service: &Service<'_>, ask: Ask<'_>, limit: u32) -> Result<(Place, List
         }
         Err(problem) => return Err(problem),
     };
-    // A filter, `count` or `cursor` that the service chokes on is left out; what comes is checked anyway.
-    if filtered {
-        let place = Place::first(mode, false);
-        if let Ok(list) = ask_for(service, ask, &place, limit) {
-            return Ok((place, list));
-        }
-    }
     if service.settings.paging != Paging::Auto {
         return Err(problem);
     }
-    let plain = Place::first(Mode::Everything, false);
+    // A `count` or `cursor` that the service chokes on is left out.
+    let plain = Place::first(Mode::Uncounted);
     match ask_for(
         service,
         Ask {
@@ -188,8 +199,7 @@ fn first(service: &Service<'_>, ask: Ask<'_>, limit: u32) -> Result<(Place, List
         &plain,
         limit,
     ) {
-        Ok(list) if list.is_everything() => Ok((plain, list)),
-        Ok(list) => Ok((Place::first(Mode::Uncounted, false), list)),
+        Ok(list) => Ok((plain, list)),
         Err(_) => Err(problem),
     }
 }
@@ -210,18 +220,19 @@ fn has_cursors(service: &Service<'_>) -> bool {
         == Some(true)
 }
 
-fn ask_for(service: &Service<'_>, ask: Ask<'_>, place: &Place, limit: u32) -> Result<List> {
-    let filter = ask.filter.filter(|_| place.is_filtered);
-    let path = ask.collection.path().query_opt("filter", filter);
-    let start = place.start - u32::from(place.overlaps());
-    let count = limit.saturating_add(u32::from(place.overlaps()));
+fn ask_for(service: &Service<'_>, ask: Ask, place: &Place, limit: u32) -> Result<List> {
+    let path = ask.collection.path();
+    let (start, count) = (place.asked(), place.count(limit));
     let path = match place.mode {
         Mode::Everything => path,
+        Mode::Uncounted if start == 1 => path,
         Mode::Uncounted => path.query("startIndex", start),
         Mode::Index | Mode::Plain => path.query("startIndex", start).query("count", count),
         Mode::Cursor => path.query("cursor", &place.anchor).query("count", limit),
     };
-    let without = ask.without.filter(|_| place.mode != Mode::Everything);
+    let without = ask
+        .without
+        .filter(|_| !matches!(place.mode, Mode::Everything | Mode::Uncounted));
     service.list(Path::query_opt(path, "excludedAttributes", without))
 }
 
@@ -233,22 +244,28 @@ struct News {
 
 fn by_index<T>(
     place: &Place,
+    ask: Ask,
     list: List,
     limit: u32,
     take: impl FnMut(Resource) -> Result<Take<T>>,
 ) -> Result<Page<T>> {
     let (total, odd) = (list.total, list.odd);
-    let asked = place.start - u32::from(place.overlaps());
-    if !list.is_everything() && list.start.is_some_and(|start| start != asked) {
-        return Ok(Page::of([])
-            .of_total(total)
-            .broken_off("the service answered from another index"));
+    let ignores = place.ignored_by(&list, limit);
+    if !ignores
+        && list
+            .start
+            .is_some_and(|start| start.max(1) != place.asked())
+    {
+        return Ok(Page::of([]).broken_off("the service answered from another index"));
     }
-    let News { resources, fault } = news(place, list, limit);
+    if place.mode == Mode::Everything && !list.is_everything() {
+        return Ok(Page::of([]).broken_off("everything was asked for and less came"));
+    }
+    let News { resources, fault } = news(place, list, limit, ignores);
     let taken = u32::try_from(resources.len()).unwrap_or(u32::MAX);
-    let next = place.start.saturating_add(taken);
+    let start = place.start.saturating_add(taken);
     let anchor = resources.last().and_then(Resource::id);
-    let mut page = items(resources, take)?.of_total(total);
+    let mut page = items(resources, take)?.of_total(ask.shown(total));
     if let Some(fault) = fault {
         page = page.skipping("", fault);
     }
@@ -258,26 +275,18 @@ fn by_index<T>(
     if place.mode == Mode::Plain && place.total.is_some_and(|before| Some(before) != total) {
         page = page.skipping("", "the number of resources changed while they were listed");
     }
-    let Some(total) = total else {
-        return Ok(match anchor {
-            Some(anchor) => page.next(
-                Place {
-                    start: next,
-                    anchor,
-                    ..place.clone()
-                }
-                .write(),
-            ),
-            None => page.broken_off("the service does not say how many there are"),
-        });
-    };
+    let is_reached = total.is_some_and(|total| start > total);
     match anchor {
-        _ if next > total => Ok(page.last()),
+        // A service that answers the same page for ever would never come to an empty one.
+        Some(_) if fault.is_some() && (is_reached || total.is_none()) => {
+            Ok(page.broken_off("the listing cannot go on"))
+        }
+        Some(_) if is_reached && place.mode == Mode::Everything => Ok(page.last()),
         Some(anchor) => {
-            let total = place.total.or(Some(total));
+            let total = place.total.or(total);
             Ok(page.next(
                 Place {
-                    start: next,
+                    start,
                     total,
                     anchor,
                     ..place.clone()
@@ -285,32 +294,37 @@ fn by_index<T>(
                 .write(),
             ))
         }
+        None if is_reached => Ok(page.last()),
+        None if total.is_none() => {
+            Ok(page.broken_off("the service does not say how many there are"))
+        }
         None => Ok(page.broken_off("an empty page before the announced total")),
     }
 }
 
-fn news(place: &Place, list: List, limit: u32) -> News {
+fn news(place: &Place, list: List, limit: u32, ignores: bool) -> News {
     const MOVED: &str = "the resources moved while they were listed";
-    let everything = list.is_everything();
     let mut resources = list.resources;
     let mut fault = None;
     // How many of those that came were listed before.
-    let known = if everything {
+    let known = if ignores {
         usize::try_from(place.start - 1).unwrap_or(usize::MAX)
     } else {
         usize::from(place.overlaps())
     };
-    if known > 0 && place.mode != Mode::Plain {
-        let before = resources.get(known - 1).and_then(Resource::id);
-        if before.as_deref() != Some(place.anchor.as_str()) {
-            fault = Some(MOVED);
-        }
+    let is_anchor = |resource: &Resource| resource.id().as_deref() == Some(place.anchor.as_str());
+    let is_joined = match known {
+        0 => place.start == 1 || !resources.iter().any(is_anchor),
+        known => resources.get(known - 1).is_some_and(is_anchor),
+    };
+    if !is_joined {
+        fault = Some(MOVED);
     }
     // Where the anchor is gone nothing is known to be old, and a resource that comes twice does no harm.
-    let known = if fault.is_some() && !everything {
-        0
-    } else {
+    let known = if is_joined || ignores {
         known.min(resources.len())
+    } else {
+        0
     };
     resources.drain(..known);
     resources.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -323,6 +337,7 @@ fn news(place: &Place, list: List, limit: u32) -> News {
 
 fn by_cursor<T>(
     place: &Place,
+    ask: Ask,
     list: List,
     limit: u32,
     take: impl FnMut(Resource) -> Result<Take<T>>,
@@ -335,7 +350,7 @@ fn by_cursor<T>(
     }
     let (total, odd) = (list.total, list.odd);
     let listed = place.start.saturating_add(received);
-    let mut page = items(list.resources, take)?.of_total(total);
+    let mut page = items(list.resources, take)?.of_total(ask.shown(total));
     if odd > 0 {
         page = page.skipping("", "an entry that is no resource");
     }

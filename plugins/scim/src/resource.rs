@@ -53,6 +53,8 @@ pub(crate) fn entries(value: Option<&Value>) -> &[Value] {
 pub(crate) fn scalar(value: &Value, is_boolean: bool) -> Option<Scalar> {
     match value {
         Value::String(_) if is_boolean => truth(value).map(Scalar::Boolean),
+        // Some services show what is not set as an empty text.
+        Value::String(text) if text.is_empty() => None,
         Value::String(text) => Some(Scalar::Text(text.clone())),
         Value::Bool(truth) => Some(Scalar::Boolean(*truth)),
         Value::Number(number) => number.as_f64().map(Scalar::Number),

@@ -223,7 +223,7 @@ pub(crate) fn probe(service: &Service<'_>) -> Result<ProbeReport> {
     for (collection, kind, operation, permission) in reads {
         let ask = Ask {
             collection,
-            filter: None,
+            is_part: false,
             without: None,
         };
         let read = listing::page(service, ask, &PageRequest::first(1), |_| {

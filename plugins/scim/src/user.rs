@@ -156,6 +156,7 @@ fn write(service: &Service<'_>, user: &Resource, changes: &[Change]) -> Result<W
     for change in changes {
         change.apply(&mut whole);
     }
+    change::name_the_cleared(&user.fields, &mut whole.fields);
     service.put(&to, &whole)
 }
 

@@ -3,7 +3,7 @@
 //! The host compares what it wrote with what it reads to find out whether a lost write was done, so each value
 //! stands under all its names: `emails`, `emails.work` and `emails[type eq "work"].value`.
 
-use muster_sdk::{Account, AccountState, Instant, ObjectRef, PrincipalClass, Scalar};
+use muster_sdk::{Account, AccountState, Instant, ObjectRef, Scalar};
 use serde_json::Value;
 
 use crate::USER_KIND;
@@ -93,7 +93,7 @@ pub(crate) fn account(resource: &Resource, deprovision: Deprovision) -> Option<A
         // Where removing means switching off, an account that is switched off is in the bin.
         (false, Deprovision::Deactivate) => AccountState::Deleted,
     };
-    let mut account = Account::new(user_ref(resource)?, state).class(PrincipalClass::Human);
+    let mut account = Account::new(user_ref(resource)?, state);
     account.created = resource.meta("created").and_then(Instant::parse);
     account = shown(account, &resource.fields, "");
     let privileged = ["roles", "entitlements"]

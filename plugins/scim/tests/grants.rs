@@ -323,11 +323,16 @@ fn what_an_account_has_is_its_lists_and_its_groups() {
 
     // Without `groups` the groups are asked, and each is looked at: the filter may be ignored.
     let other = json!({"id": "g9", "members": [{"value": "1"}]});
+    let last = Answer::json(
+        200,
+        json!({"totalResults": 2, "startIndex": 2, "Resources": [other]}),
+    );
     let host2 = host().on("GET", ANN, Answer::json(200, ann())).on(
         "GET",
         "/scim/v2/Groups",
         list(&[members(&["1", "7"]), other]),
     );
+    let host2 = host2.on("GET", "/scim/v2/Groups", last);
     let all = all_pages(10, |page| Scim.list_grants(&host2, &scope, page)).unwrap();
     assert!(all.whole);
     assert_eq!(all.items.len(), 1);

@@ -37,6 +37,8 @@ fn f2_every_page_size_lists_the_same_and_is_whole() {
             answers.push(Answer::json(200, page_of(next - 1, size + 1)));
             next += size;
         }
+        // One more, which brings only the last one again.
+        answers.push(Answer::json(200, page_of(7, size + 1)));
         let all = listed(limit, answers).unwrap();
         let ids: Vec<_> = all
             .items
@@ -136,15 +138,13 @@ fn a_service_that_sends_everything_at_once_is_cut_into_pages() {
         all.as_object_mut().unwrap().remove("startIndex");
         Answer::json(200, all)
     };
-    let answers = vec![
-        Answer::status(500),
-        everything(),
-        everything(),
-        everything(),
-    ];
+    let pages = || std::iter::repeat_with(everything).take(4);
+    let answers = std::iter::once(Answer::status(500))
+        .chain(pages())
+        .collect();
     let all = listed(3, answers).unwrap();
     assert_eq!((all.items.len(), all.whole), (7, true));
-    let all = listed(3, vec![everything(), everything(), everything()]).unwrap();
+    let all = listed(3, pages().collect()).unwrap();
     assert_eq!(
         (all.items.len(), all.whole),
         (7, true),
@@ -207,7 +207,7 @@ fn f2_a_cursor_that_ends_early_or_stands_still_is_not_whole() {
 fn an_expired_or_foreign_cursor_starts_the_listing_again() {
     let expired = json!({"scimType": "expiredCursor", "status": "400"});
     let host1 = host().on("GET", USERS, Answer::json(400, expired));
-    let page = Scim.list_accounts(&host1, "user", &PageRequest::from_cursor(2, "c||3|9|old"));
+    let page = Scim.list_accounts(&host1, "user", &PageRequest::from_cursor(2, "c|3|9|old"));
     assert_eq!(page, Err(Problem::CursorExpired));
     let foreign = Scim.list_accounts(&host(), "user", &PageRequest::from_cursor(2, "what"));
     assert_eq!(foreign, Err(Problem::CursorExpired));
@@ -223,4 +223,37 @@ fn a_try_out_names_what_the_credential_may_not_read() {
     let report = Scim.probe(&host).unwrap();
     assert_eq!(report.missing.len(), 1);
     assert_eq!(report.missing[0].kind.as_deref(), Some("group"));
+}
+
+#[test]
+fn f2_a_total_that_is_the_length_of_the_page_does_not_end_a_listing() {
+    let lying = |start: usize, count: usize| {
+        let page = page_of(start, count);
+        let received = page["Resources"].as_array().unwrap().len();
+        let mut page = page;
+        page["totalResults"] = json!(received);
+        Answer::json(200, page)
+    };
+    let answers = vec![lying(1, 3), lying(3, 4), lying(6, 4), lying(7, 4)];
+    let all = listed(3, answers).unwrap();
+    assert_eq!((all.items.len(), all.whole), (7, true));
+}
+
+#[test]
+fn f2_the_same_page_for_ever_is_not_whole_and_ends() {
+    for paging in ["auto", "index"] {
+        let host = host().setting("paging", paging);
+        let host = if paging == "auto" {
+            host.on("GET", CONFIG, Answer::status(404))
+        } else {
+            host
+        };
+        let host = (0..3).fold(host, |host, _| {
+            let mut page = page_of(1, 3);
+            page.as_object_mut().unwrap().remove("startIndex");
+            host.on("GET", USERS, Answer::json(200, page))
+        });
+        let all = all_pages(3, |page| Scim.list_accounts(&host, "user", page)).unwrap();
+        assert!(!all.whole, "{paging}");
+    }
 }

@@ -1,0 +1,11 @@
+//! Real services for the tests, and the host through which the connector reaches them.
+
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "each test file uses its part"
+)]
+
+pub(crate) mod app;
+pub(crate) mod http;
+pub(crate) mod service;
