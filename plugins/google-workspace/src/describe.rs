@@ -20,8 +20,9 @@ use crate::user::{EMAIL, EMPLOYEE_ID};
 /// The slot with the password of new users.
 const PASSWORD: &str = "initial-password";
 
-/// How long after a write Google may still show the old state, in milliseconds.
-const LAG_MS: u32 = 60_000;
+/// How long after a write Google may still show the old state, in milliseconds. A user is shown at once as a
+/// rule, a search and the other APIs follow within seconds.
+const LAG_MS: u32 = 15_000;
 
 /// How long a removed user can be brought back, in milliseconds: 20 days.
 const IN_BIN_MS: u32 = 20 * 86_400_000;

@@ -260,6 +260,17 @@ fn new_backup_codes_that_nobody_read_leave_it_open() {
 }
 
 #[test]
+fn whoever_cannot_have_backup_codes_has_none() {
+    let workspace = Workspace::new();
+    let ann = ann(&workspace);
+    workspace.fail(
+        "directory.verificationCodes.list",
+        Fault::Refused(400, "invalid", "Invalid Input"),
+    );
+    assert_eq!(list(&workspace, &ann, 100).items.len(), 4);
+}
+
+#[test]
 fn credentials_of_everybody_are_not_listed() {
     let workspace = Workspace::new();
     let page = muster_sdk::PageRequest::first(100);
