@@ -43,7 +43,7 @@ fn desired(name: &str) -> DesiredAccount {
 
 fn made(host: &WebHost, name: &str) -> ObjectRef {
     let outcome = Scim.ensure_account(host, &ctx(), &desired(name)).unwrap();
-    outcome.account.expect("the service shows what it made").key
+    outcome.account.unwrap().key
 }
 
 /// A group, which is made by hand: the connector makes none.
@@ -95,8 +95,13 @@ fn lives_and_leaves(host: &WebHost) {
         specs.iter().any(|spec| spec.name == "name.givenName"),
         "{specs:?}"
     );
+    let key = joins(host);
+    moves(host, &key);
+    leaves(host, &key);
+}
 
-    // Joins suspended, before the first day.
+/// Joins suspended, before the first day; the same again writes nothing.
+fn joins(host: &WebHost) -> ObjectRef {
     let zoe = desired("zoe").starting(AccountState::Suspended);
     let outcome = Scim.ensure_account(host, &ctx(), &zoe).unwrap();
     assert_eq!(
@@ -121,9 +126,12 @@ fn lives_and_leaves(host: &WebHost) {
     assert_eq!(writes(host), [""; 0], "nothing was written");
     let conflict = Scim.ensure_account(host, &ctx(), &zoe);
     assert!(matches!(conflict, Err(Problem::Conflict(Some(other))) if *other == key));
+    key
+}
 
-    // First day; then moves.
-    let state = |state| kind(Scim.ensure_state(host, &ctx(), &key, state));
+/// The first day, and then a change.
+fn moves(host: &WebHost, key: &ObjectRef) {
+    let state = |state| kind(Scim.ensure_state(host, &ctx(), key, state));
     assert_eq!(state(AccountState::Active), OutcomeKind::Done);
     assert_eq!(state(AccountState::Active), OutcomeKind::Already);
     let moved = DesiredAccount::new("user")
@@ -142,7 +150,7 @@ fn lives_and_leaves(host: &WebHost) {
         OutcomeKind::Already
     );
     assert_eq!(host.asked().len(), 1, "one read says so");
-    let account = Scim.get_account(host, &key).unwrap().unwrap();
+    let account = Scim.get_account(host, key).unwrap().unwrap();
     for (name, value) in [
         ("title", "Boss"),
         (DEPARTMENT, "Sales"),
@@ -166,21 +174,23 @@ fn lives_and_leaves(host: &WebHost) {
         kind(Scim.ensure_account(host, &ctx(), &cleared)),
         OutcomeKind::Already
     );
+}
 
-    // Leaves.
+fn leaves(host: &WebHost, key: &ObjectRef) {
+    let state = |state| kind(Scim.ensure_state(host, &ctx(), key, state));
     assert_eq!(state(AccountState::Suspended), OutcomeKind::Done);
     assert_eq!(
-        Scim.get_account(host, &key).unwrap().unwrap().state,
+        Scim.get_account(host, key).unwrap().unwrap().state,
         AccountState::Suspended
     );
-    let remove = || kind(Scim.ensure_absent(host, &ctx(), &key, &LeavePlan::default()));
+    let remove = || kind(Scim.ensure_absent(host, &ctx(), key, &LeavePlan::default()));
     assert_eq!(remove(), OutcomeKind::Done);
     assert_eq!(remove(), OutcomeKind::Already);
-    assert_eq!(Scim.get_account(host, &key), Ok(None));
+    assert_eq!(Scim.get_account(host, key), Ok(None));
     let keys = [("userName".to_owned(), "zoe".to_owned())];
     assert_eq!(Scim.find_accounts(host, "user", &keys), Ok(vec![]));
-    let gone = Scim.ensure_state(host, &ctx(), &key, AccountState::Active);
-    assert_eq!(gone, Err(Problem::not_found(key)));
+    let gone = Scim.ensure_state(host, &ctx(), key, AccountState::Active);
+    assert_eq!(gone, Err(Problem::not_found(key.clone())));
 }
 
 /// Comes into a group and goes out of it, beside others.

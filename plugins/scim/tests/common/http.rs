@@ -106,9 +106,9 @@ pub(crate) fn exchange(
     let body = body.unwrap_or_default();
     let mut head = format!("{method} /{path} HTTP/1.1\r\nhost: {server}\r\nconnection: close\r\n");
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head = format!("{head}{name}: {value}\r\n");
     }
-    head.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
+    head = format!("{head}content-length: {}\r\n\r\n", body.len());
     let lost = |error: std::io::Error| HttpFault::SentNoReply(error.to_string());
     stream
         .write_all(head.as_bytes())

@@ -1,5 +1,6 @@
 //! Real services for the tests, and the host through which the connector reaches them.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "test code")]
 #![allow(
     dead_code,
     clippy::allow_attributes,

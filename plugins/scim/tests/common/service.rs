@@ -173,13 +173,11 @@ fn start(mut command: Command) -> (Child, u16) {
             }
         });
     }
-    match heard.recv_timeout(START_MAX) {
-        Ok(Ok(port)) => (child, port),
-        Ok(Err(_)) | Err(_) => {
-            end(&mut child);
-            panic!("the service did not say where it is within {START_MAX:?}");
-        }
+    if let Ok(Ok(port)) = heard.recv_timeout(START_MAX) {
+        return (child, port);
     }
+    end(&mut child);
+    panic!("the service did not say where it is within {START_MAX:?}");
 }
 
 /// Ends a process group: canaille runs in a worker process that would survive its parent.
