@@ -1,0 +1,314 @@
+//! The shape of the repository, as `ARCHITECTURE.md` says it is: who may depend on whom, which crate
+//! alone knows which library, and how long a file may be. Whoever breaks a rule reads here which.
+
+#![expect(clippy::unwrap_used, reason = "test code")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Longest source file, tests included. What is longer is more than one idea.
+const LINES_MAX: usize = 800;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A member of the workspace.
+struct Member {
+    folder: PathBuf,
+    /// What its code depends on, with the kind: `normal`, `build` or `dev`.
+    dependencies: Vec<(String, String)>,
+}
+
+impl Member {
+    /// What it depends on outside of its tests.
+    fn uses(&self) -> BTreeSet<&str> {
+        let dependencies = self.dependencies.iter();
+        let shipped = dependencies.filter(|(_, kind)| kind != "dev");
+        shipped.map(|(name, _)| name.as_str()).collect()
+    }
+}
+
+fn members() -> BTreeMap<String, Member> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    packages
+        .map(|package| {
+            let manifest = Path::new(package["manifest_path"].as_str().unwrap());
+            let dependencies = package["dependencies"].as_array().unwrap().iter();
+            let dependencies = dependencies.map(|dependency| {
+                let name = dependency["name"].as_str().unwrap().to_owned();
+                let kind = dependency["kind"].as_str().unwrap_or("normal").to_owned();
+                (name, kind)
+            });
+            let member = Member {
+                folder: manifest.parent().unwrap().to_owned(),
+                dependencies: dependencies.collect(),
+            };
+            (package["name"].as_str().unwrap().to_owned(), member)
+        })
+        .collect()
+}
+
+/// What each package of the lock file depends on.
+fn locked() -> BTreeMap<String, BTreeSet<String>> {
+    let lock = std::fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    let mut packages: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for package in lock.split("[[package]]").skip(1) {
+        let quoted = |line: &str| line.split('"').nth(1).map(str::to_owned);
+        let mut lines = package.lines();
+        let name = lines
+            .find(|line| line.starts_with("name = "))
+            .and_then(quoted)
+            .unwrap();
+        let listed = lines.skip_while(|line| !line.starts_with("dependencies = "));
+        // An entry is a name, followed by a version where there are several.
+        let names = listed.skip(1).filter_map(quoted);
+        let names = names.filter_map(|entry| entry.split(' ').next().map(str::to_owned));
+        packages.entry(name).or_default().extend(names);
+    }
+    packages
+}
+
+/// Everything that comes along with these packages.
+fn closure(names: BTreeSet<&str>) -> BTreeSet<String> {
+    let locked = locked();
+    let mut found: BTreeSet<String> = BTreeSet::new();
+    let mut next: Vec<String> = names.into_iter().map(str::to_owned).collect();
+    while let Some(name) = next.pop() {
+        if found.insert(name.clone()) {
+            next.extend(locked.get(&name).into_iter().flatten().cloned());
+        }
+    }
+    found
+}
+
+/// Tests, their guests and benches hold the whole against the bare libraries, so they may know both.
+fn is_yardstick(name: &str) -> bool {
+    matches!(name, "muster-tests" | "muster-bench") || name.starts_with("muster-guest-")
+}
+
+fn ours(member: &Member, all: &BTreeMap<String, Member>) -> BTreeSet<String> {
+    let uses = member
+        .uses()
+        .into_iter()
+        .filter(|name| all.contains_key(*name));
+    uses.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_core_knows_nobody_and_ledger_and_host_know_only_the_core() {
+    let members = members();
+    for (name, expected) in [
+        ("muster-core", vec![]),
+        ("muster-ledger", vec!["muster-core"]),
+        ("muster-host", vec!["muster-core"]),
+        (
+            "muster",
+            vec!["muster-core", "muster-host", "muster-ledger"],
+        ),
+        ("muster-sdk", vec![]),
+    ] {
+        let found = ours(&members[name], &members);
+        let expected: BTreeSet<String> = expected.into_iter().map(str::to_owned).collect();
+        assert_eq!(found, expected, "what {name} may depend on");
+    }
+}
+
+#[test]
+fn plugins_and_guests_know_only_the_sdk() {
+    let members = members();
+    let mut seen = 0;
+    for (name, member) in &members {
+        let is_plugin = ["plugins", "tests/guests"].iter().any(|folder| {
+            member
+                .folder
+                .starts_with(root().canonicalize().unwrap().join(folder))
+        });
+        if is_plugin {
+            seen += 1;
+            assert_eq!(
+                ours(member, &members),
+                ["muster-sdk".to_owned()].into(),
+                "{name}"
+            );
+        }
+    }
+    assert!(seen >= 2, "the plugins are gone");
+}
+
+#[test]
+fn nobody_but_tests_and_benches_depends_on_the_daemon() {
+    let members = members();
+    for (name, member) in &members {
+        let depends = member.uses().contains("muster");
+        assert!(
+            !depends || is_yardstick(name),
+            "{name} depends on the daemon"
+        );
+    }
+}
+
+/// The libraries that only one crate may know, and the crate.
+const KNOWN_BY_ONE: [(&str, &str); 6] = [
+    ("redb", "muster-ledger"),
+    ("rmp-serde", "muster-ledger"),
+    ("wasmtime", "muster-host"),
+    ("wasmtime-wasi", "muster-host"),
+    ("wit-bindgen", "muster-sdk"),
+    ("cel", "muster-core"),
+];
+
+#[test]
+fn some_libraries_are_known_to_one_crate_alone() {
+    let members = members();
+    for (library, owner) in KNOWN_BY_ONE {
+        assert!(
+            members[owner].uses().contains(library),
+            "{owner} no longer uses {library}"
+        );
+        for (name, member) in &members {
+            let knows = member.uses().contains(library) && !is_yardstick(name);
+            assert!(
+                !knows || name == owner,
+                "{name} knows {library}, which is {owner}'s"
+            );
+        }
+    }
+}
+
+/// What would bring a clock's tick, a thread pool, a socket, a file or chance into a crate.
+const EFFECTS: [&str; 15] = [
+    "async-std",
+    "futures-executor",
+    "getrandom",
+    "hyper",
+    "mio",
+    "notify",
+    "rand",
+    "redb",
+    "reqwest",
+    "rustls",
+    "smol",
+    "socket2",
+    "tempfile",
+    "tokio",
+    "wasmtime",
+];
+
+#[test]
+fn nothing_comes_along_with_the_core_that_could_act() {
+    let members = members();
+    let along = closure(members["muster-core"].uses());
+    assert!(along.contains("cel"), "the lock file was not understood");
+    let acting: Vec<&str> = EFFECTS
+        .into_iter()
+        .filter(|name| along.contains(*name))
+        .collect();
+    assert_eq!(acting, [""; 0], "the core decides, and does nothing else");
+}
+
+#[test]
+fn the_core_stores_and_sends_nothing() {
+    let members = members();
+    for (name, forbidden) in [
+        (
+            "muster-core",
+            &["serde", "serde_json", "rmp-serde", "tracing", "tokio"][..],
+        ),
+        ("muster-ledger", &["tokio", "hyper", "axum"][..]),
+        ("muster-host", &["axum", "redb"][..]),
+    ] {
+        let uses = members[name].uses();
+        let found: Vec<_> = forbidden
+            .iter()
+            .filter(|library| uses.contains(**library))
+            .collect();
+        assert!(found.is_empty(), "{name} uses {found:?}");
+    }
+}
+
+/// Every source file of ours.
+fn sources() -> Vec<PathBuf> {
+    let top = ["runtime", "plugin-sdk", "plugins", "demo", "tests", "xtask"];
+    let mut folders: Vec<PathBuf> = top.iter().map(|name| root().join(name)).collect();
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                let name = path.file_name().unwrap();
+                if name != "target" && name != "node_modules" {
+                    folders.push(path);
+                }
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                sources.push(path);
+            }
+        }
+    }
+    sources.sort();
+    assert!(sources.len() > 100, "the sources were not found");
+    sources
+}
+
+#[test]
+fn every_source_file_says_first_what_it_is_for() {
+    let silent: Vec<PathBuf> = sources()
+        .into_iter()
+        .filter(|path| !std::fs::read_to_string(path).unwrap().starts_with("//! "))
+        .collect();
+    assert_eq!(silent, [PathBuf::new(); 0]);
+}
+
+#[test]
+fn no_source_file_is_longer_than_one_idea() {
+    let long: Vec<(PathBuf, usize)> = sources()
+        .into_iter()
+        .map(|path| {
+            let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+            (path, lines)
+        })
+        .filter(|(_, lines)| *lines > LINES_MAX)
+        .collect();
+    assert!(long.is_empty(), "longer than {LINES_MAX} lines: {long:?}");
+}
+
+#[test]
+fn every_crate_takes_the_lints_of_the_workspace() {
+    for (name, member) in members() {
+        let manifest = std::fs::read_to_string(member.folder.join("Cargo.toml")).unwrap();
+        assert!(
+            manifest.contains("[lints]\nworkspace = true"),
+            "{name} goes its own way"
+        );
+    }
+}
+
+#[test]
+fn the_cores_own_clippy_file_repeats_what_the_root_bans() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let core = read("runtime/core/clippy.toml");
+    for line in read("clippy.toml")
+        .lines()
+        .filter(|line| line.contains("path = "))
+    {
+        let path = line.split('"').nth(1).unwrap();
+        assert!(
+            core.contains(&format!("\"{path}\"")),
+            "runtime/core/clippy.toml lacks {path}"
+        );
+    }
+}
