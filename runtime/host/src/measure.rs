@@ -4,6 +4,7 @@
 //! no permit, no deadline, no limits on memory, no judgement of the answer.
 
 use muster_core::connector::Problem;
+use wasmtime::component::Component;
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::call::CallState;
@@ -32,4 +33,13 @@ pub async fn bare_check_settings(host: &Host, plugin: &Plugin) -> Result<(), Pro
         Ok(_) => Ok(()),
         Err(error) => Err(failure::plugin_failed(failure::sentence(&error, 0), false)),
     }
+}
+
+/// Compiles a component with wasmtime alone, and throws the code away.
+///
+/// # Errors
+/// What wasmtime says.
+pub fn bare_compile(host: &Host, bytes: &[u8]) -> Result<(), String> {
+    let compiled = Component::from_binary(&host.0.engine.wasmtime, bytes);
+    compiled.map(drop).map_err(|error| failure::sentence(&error, 0))
 }

@@ -1,0 +1,268 @@
+//! Durable operations a second to an app that answers at once, against what the same HTTP client does
+//! to the same app without Muster.
+//!
+//! Ours is the whole path of the daemon: claim with a durable intent, a fresh sandbox, the request,
+//! the judgement, a durable outcome. The rate is taken at the app, from the first change that comes in
+//! to the last: with so many calls out at once, each change but the first few had to wait for an
+//! outcome and an intent that are durable. The peer sends the same requests with hyper's pooled client,
+//! as many at once, from a runtime of its own.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use muster_tests::company::Company;
+use muster_tests::daemon::Daemon;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use crate::Scale;
+use crate::export::Order;
+use crate::figure::{Better, Figure};
+use crate::place::{FEED, Waiting, pause};
+use crate::rounds::Rounds;
+
+const PEOPLE: u32 = 10_000;
+const ROUNDS: u32 = 3;
+const LIMIT: Duration = Duration::from_mins(10);
+
+/// Calls that are out at once: the most that a target may be configured for.
+const AT_ONCE: usize = 64;
+
+/// About what `steady` sends for an account.
+const BODY: &[u8] = br#"{"attributes":{"department":"Finance","display-name":"Given1 Family-1, of Finance","email":"p1@corp.example","user-name":"p1@corp.example"},"state":"active"}"#;
+
+pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
+    let people = scale.of(PEOPLE);
+    let app = App::start()?;
+    let company = Company::configured(&format!("{FEED}{}", target(app.address)), ROLE);
+    company.install("steady", &muster_tests::plugin("test/steady-v1"));
+    let daemon = Daemon::start(&company);
+    let mut rounds = Rounds::default();
+    for round in 1..=ROUNDS {
+        let peer = bare(app.address, people)? / people;
+        app.seen.reset(people);
+        let file = Waiting::write(
+            &company,
+            &format!("day-{round}.csv"),
+            people * round,
+            Order(0),
+        )?;
+        file.drop_and_wait(LIMIT)?;
+        let ours = app.seen.wait()? / people;
+        daemon.wait_until_idle();
+        rounds.add(ours, peer);
+    }
+    anyhow::ensure!(daemon.stop(), "the daemon did not stop well");
+    let rate = |time: Duration| 1.0 / time.as_secs_f64();
+    let detail = format!(
+        "{:.0} operations/s with intent and outcome durable, {:.0} requests/s of the client alone; {AT_ONCE} at once, {people} in each of {} rounds",
+        rate(rounds.ours()),
+        rate(rounds.peer()),
+        rounds.count()
+    );
+    Ok(vec![Figure {
+        name: "operations_durable",
+        ratio: 1.0 / rounds.ratio(),
+        bound: 0.2,
+        better: Better::Higher,
+        detail,
+    }])
+}
+
+const ROLE: &str = r#"
+[[role]]
+name = "everybody"
+description = "Whoever works here"
+when = "true"
+access = { app = [] }
+"#;
+
+fn target(address: SocketAddr) -> String {
+    format!(
+        r#"
+[target.app]
+plugin = "steady"
+settings = {{ url = "http://{address}" }}
+hosts = ["http://{address}"]
+allow_private = ["127.0.0.1"]
+
+[target.app.limits]
+concurrency = {AT_ONCE}
+
+[target.app.account]
+keys = {{ employee-id = "key" }}
+
+[target.app.account.attributes]
+user-name = "email"
+email = "email"
+display-name = "first_name + ' ' + last_name"
+department = "department"
+"#
+    )
+}
+
+/// The app: it answers every change at once and counts.
+pub(crate) struct App {
+    pub(crate) address: SocketAddr,
+    seen: Arc<Seen>,
+    _runtime: Runtime,
+}
+
+/// The changes that came in, and when.
+struct Seen {
+    began: Instant,
+    wanted: AtomicU32,
+    count: AtomicU32,
+    first_ns: AtomicU64,
+    last_ns: AtomicU64,
+}
+
+impl Seen {
+    fn reset(&self, wanted: u32) {
+        self.wanted.store(wanted, Ordering::SeqCst);
+        self.count.store(0, Ordering::SeqCst);
+        self.last_ns.store(0, Ordering::SeqCst);
+    }
+
+    fn note(&self) {
+        let now = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let count = self.count.fetch_add(1, Ordering::SeqCst) + 1;
+        if count == 1 {
+            self.first_ns.store(now, Ordering::SeqCst);
+        }
+        if count == self.wanted.load(Ordering::SeqCst) {
+            self.last_ns.store(now, Ordering::SeqCst);
+        }
+    }
+
+    /// From the first change to the last one that is wanted.
+    fn wait(&self) -> anyhow::Result<Duration> {
+        let began = Instant::now();
+        loop {
+            let last = self.last_ns.load(Ordering::SeqCst);
+            if last > 0 {
+                let first = self.first_ns.load(Ordering::SeqCst);
+                return Ok(Duration::from_nanos(last.saturating_sub(first)));
+            }
+            let count = self.count.load(Ordering::SeqCst);
+            anyhow::ensure!(began.elapsed() < LIMIT, "only {count} changes came in");
+            pause(Duration::from_millis(5));
+        }
+    }
+}
+
+impl App {
+    /// Starts it on a free port.
+    pub(crate) fn start() -> anyhow::Result<Self> {
+        let runtime = runtime()?;
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
+        let address = listener.local_addr()?;
+        let seen = Arc::new(Seen {
+            began: Instant::now(),
+            wanted: AtomicU32::new(0),
+            count: AtomicU32::new(0),
+            first_ns: AtomicU64::new(0),
+            last_ns: AtomicU64::new(0),
+        });
+        runtime.spawn(accept(listener, Arc::clone(&seen)));
+        Ok(Self {
+            address,
+            seen,
+            _runtime: runtime,
+        })
+    }
+}
+
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+}
+
+async fn accept(listener: TcpListener, seen: Arc<Seen>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let seen = Arc::clone(&seen);
+        let service = hyper::service::service_fn(move |request| answer(Arc::clone(&seen), request));
+        tokio::spawn(async move {
+            // Small answers would otherwise wait for the client's acknowledgements.
+            let is_prompt = stream.set_nodelay(true).is_ok();
+            let served = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+            // A client that goes away ends its connection as it likes.
+            drop((is_prompt, served));
+        });
+    }
+}
+
+async fn answer(
+    seen: Arc<Seen>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let is_change = request.method() == Method::PUT;
+    let is_listing = request.uri().path() == "/accounts";
+    // A body that breaks off comes from a client that is gone.
+    drop(request.into_body().collect().await);
+    if is_change {
+        seen.note();
+    }
+    let body = if is_listing {
+        Bytes::from_static(br#"{"accounts":[],"total":0}"#)
+    } else {
+        Bytes::new()
+    };
+    Ok(Response::new(Full::new(body)))
+}
+
+/// The same requests from the client alone, as many at once.
+fn bare(address: SocketAddr, requests: u32) -> anyhow::Result<Duration> {
+    let runtime = runtime()?;
+    let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new())
+        .pool_max_idle_per_host(AT_ONCE)
+        .build_http();
+    let left = Arc::new(AtomicU32::new(requests));
+    let began = Instant::now();
+    runtime.block_on(async {
+        let mut callers = tokio::task::JoinSet::new();
+        for _ in 0..AT_ONCE {
+            callers.spawn(caller(client.clone(), address, Arc::clone(&left)));
+        }
+        while let Some(ended) = callers.join_next().await {
+            ended.context("a caller died")??;
+        }
+        anyhow::Ok(began.elapsed())
+    })
+}
+
+async fn caller(
+    client: Client<hyper_util::client::legacy::connect::HttpConnector, Full<Bytes>>,
+    address: SocketAddr,
+    left: Arc<AtomicU32>,
+) -> anyhow::Result<()> {
+    let next = || {
+        left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+            left.checked_sub(1)
+        })
+    };
+    while let Ok(number) = next() {
+        let request = Request::builder()
+            .method(Method::PUT)
+            .uri(format!("http://{address}/accounts/E{number:07}"))
+            .header("content-type", "application/json")
+            .header("idempotency-key", format!("op-{number}"))
+            .body(Full::new(Bytes::from_static(BODY)))?;
+        let reply = client.request(request).await?;
+        drop(reply.into_body().collect().await?);
+    }
+    Ok(())
+}
