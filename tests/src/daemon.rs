@@ -69,6 +69,16 @@ impl<'c> Daemon<'c> {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Where hooks, health and metrics are, as the daemon says.
+    #[track_caller]
+    pub fn address(&self) -> String {
+        wait_for("the daemon to say where it listens", || {
+            let log = self.log_since_start();
+            let (_, rest) = log.split_once("listening address=")?;
+            rest.split_whitespace().next().map(str::to_owned)
+        })
+    }
+
     fn log_since_start(&self) -> String {
         let log = self.log();
         let marker = format!("--- process {}\n", self.child.id());

@@ -137,6 +137,11 @@ impl Feed {
         IntakeOptions { is_change_set, ..self.options.clone() }
     }
 
+    /// What the columns of an event mean: attributes that it does not name stay as they are.
+    pub fn upsert_mapping(&self) -> &Mapping {
+        &self.upsert_mapping
+    }
+
     /// What the columns of a file of this name mean.
     fn mapping(&self, name: &str) -> &Mapping {
         match event::kind(name) {

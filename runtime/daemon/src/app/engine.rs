@@ -72,12 +72,16 @@ impl Engine for Daemon {
         metrics(&self.0)
     }
 
-    fn hook(&self, feed: &FeedName) -> Option<Hook> {
-        let source = self.0.config.feeds.get(feed)?.hook.as_ref()?;
-        source
-            .read(&self.0.environment)
-            .inspect_err(|error| tracing::error!(%feed, error = crate::error::chain(error), "could not read a hook's secrets"))
-            .ok()
+    fn hook(&self, name: &FeedName) -> Option<Hook> {
+        let source = self.0.config.feeds.get(name)?.hook.as_ref()?;
+        let feed = feed(&self.0, name).ok()?;
+        let hook = source.read(&self.0.environment);
+        let hook = hook.inspect_err(|error| {
+            let error = crate::error::chain(error);
+            tracing::error!(feed = %name, error, "could not read a hook's secrets");
+        });
+        // An event names only what changed.
+        Some(Hook { mapping: feed.upsert_mapping().clone(), ..hook.ok()? })
     }
 
     fn take_delivery(&self, delivery: Delivery) -> Answer<'_, v1::Taken> {
@@ -370,10 +374,10 @@ impl People {
 fn of_decision(app: &App, decision: &Decision, people: People) -> v1::Preview {
     let empty = Summary::default();
     let summary = decision.summary.as_ref().unwrap_or(&empty);
-    let subject = format!("feed {}", decision.file.feed);
+    let feed = decision.file.feed.as_str();
     let (mut reasons, mut findings) = (Vec::new(), Vec::new());
     let holding = decision.problems.reasons();
-    for finding in decision.problems.findings(&subject) {
+    for finding in decision.problems.findings(feed) {
         let list = if holding.contains(&finding.code) {
             &mut reasons
         } else {

@@ -230,8 +230,9 @@ fn cut_off(message: &str) -> Refusal {
 fn check_event(body: &[u8], mapping: &Mapping) -> Result<(), Refusal> {
     let unreadable = |reason: &str| {
         let hint = "one event looks like: {\"type\": \"upsert\", \"row\": {\"WorkerID\": \"1042\", \
-                    \"Department\": \"Sales\"}}; type is upsert or leave; an upsert has every column \
-                    that the mapping needs, a leave needs the key only";
+                    \"Department\": \"Sales\"}}; type is upsert or leave; an upsert names the key, the \
+                    status and the dates that the mapping has, and whatever else changed; a leave needs \
+                    the key only";
         let message = format!("the event cannot be read: {reason}");
         Refusal::new(StatusCode::BAD_REQUEST, &UNREADABLE_EVENT, message, hint)
     };
