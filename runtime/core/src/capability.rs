@@ -34,6 +34,21 @@ pub const NO_PREHIRE: Code = Code::new("TGT-014");
 /// Accounts are to be taken over by less than two keys.
 pub const ADOPTION_BY_ONE_KEY: Code = Code::new("TGT-015");
 
+/// Every code that [`check`] finds.
+pub const CODES: [Code; 11] = [
+    NO_ACCOUNTS,
+    UNKNOWN_KEY,
+    NO_SUSPEND,
+    NO_END_SESSIONS,
+    NO_REVOKE_CREDENTIALS,
+    NO_DELETE,
+    NO_TRANSFER,
+    NO_GRANT,
+    NO_PROOF,
+    NO_PREHIRE,
+    ADOPTION_BY_ONE_KEY,
+];
+
 /// What the policy asks for and the connectors cannot do. Targets whose connector is not loaded are
 /// not compared.
 pub fn check(policy: &Policy, descriptors: &BTreeMap<TargetName, Descriptor>) -> Vec<Finding> {

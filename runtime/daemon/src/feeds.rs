@@ -30,6 +30,11 @@ use crate::planning::{self, ChangedPerson, Consent, Order, Scope, Summary};
 
 pub mod event;
 
+/// A file waits for a person.
+pub const HELD: Code = Code::new("FEED-001");
+/// A file could not be used.
+pub const REJECTED: Code = Code::new("FEED-002");
+
 /// A feed, ready to take files.
 #[derive(Clone)]
 pub struct Feed {
@@ -383,12 +388,15 @@ fn accepted(
         file: file.clone(),
         plan,
     }];
-    if let Some(held) = app
-        .ledger
-        .read()?
-        .feed(&file.feed)?
-        .and_then(|kept| kept.held)
-    {
+    let reader = app.ledger.read()?;
+    let subject = format!("feed {}", file.feed);
+    for code in [HELD, REJECTED] {
+        if reader.finding(&code, &subject)?.is_some() {
+            let subject = subject.clone();
+            facts.push(Fact::FindingClosed { code, subject });
+        }
+    }
+    if let Some(held) = reader.feed(&file.feed)?.and_then(|kept| kept.held) {
         let by = if held.file.digest == file.digest {
             "approval"
         } else {
@@ -478,6 +486,7 @@ fn record_refusal(app: &App, decision: &mut Decision) -> Result<(), FeedError> {
     reasons.sort();
     reasons.dedup();
     let file = decision.file.clone();
+    let said = refusal_finding(decision.verdict, &file, &reasons);
     let fact = match decision.verdict {
         Verdict::Accepted => return Ok(()),
         Verdict::Held => {
@@ -490,9 +499,30 @@ fn record_refusal(app: &App, decision: &mut Decision) -> Result<(), FeedError> {
         }
         Verdict::Rejected => Fact::FileRejected { file, reasons },
     };
-    app.ledger
-        .write(app.clock.now(), |writer| writer.record(&fact))?;
+    app.ledger.write(app.clock.now(), |writer| {
+        writer.record(&fact)?;
+        writer.record(Fact::FindingOpened(said))
+    })?;
     Ok(())
+}
+
+fn refusal_finding(verdict: Verdict, file: &FeedFile, reasons: &[Code]) -> Finding {
+    let codes: Vec<&str> = reasons.iter().map(Code::as_str).collect();
+    let (code, hint) = match verdict {
+        Verdict::Rejected => (REJECTED, "mend the file and drop it again"),
+        Verdict::Held | Verdict::Accepted => (
+            HELD,
+            "look at it with `muster apply`, or drop the right file",
+        ),
+    };
+    let text = format!(
+        "`{}` is {}: {}; the report beside the file says why",
+        file.name,
+        verdict.as_str(),
+        codes.join(", ")
+    );
+    let subject = format!("feed {}", file.feed);
+    Finding::new(code, muster_core::finding::Severity::Error, subject, text).hint(hint)
 }
 
 /// Moves a file that was decided about to its place, with the reports beside it.

@@ -147,6 +147,36 @@ impl App {
         Ok(())
     }
 
+    /// Compares what the policy asks for with what the connectors can do, and keeps what is lacking
+    /// as findings.
+    pub async fn check_capabilities(&self) {
+        let known = self.known.load_full();
+        let lacking = muster_core::capability::check(&self.policy, &known.targets.descriptors);
+        let Ok(reader) = self.ledger.read() else {
+            return;
+        };
+        let mut facts = Vec::new();
+        for code in &muster_core::capability::CODES {
+            for kept in reader.findings_of(code).into_iter().flatten().flatten() {
+                let kept = kept.finding;
+                let still_lacks =
+                    |found: &Finding| found.code == kept.code && found.subject == kept.subject;
+                if !lacking.iter().any(still_lacks) {
+                    let (code, subject) = (kept.code, kept.subject);
+                    facts.push(Fact::FindingClosed { code, subject });
+                }
+            }
+        }
+        for finding in lacking {
+            let kept = reader.finding(&finding.code, &finding.subject);
+            let is_known = kept.is_ok_and(|kept| kept.is_some_and(|kept| kept.finding == finding));
+            if !is_known {
+                facts.push(Fact::FindingOpened(finding));
+            }
+        }
+        self.say(facts).await;
+    }
+
     /// Wakes every driver.
     pub fn wake_all(&self) {
         self.wakes.values().for_each(|wake| wake.notify_one());

@@ -253,6 +253,9 @@ fn say(app: &Arc<App>, said: Vec<(String, Option<Finding>)>) {
     let app = Arc::clone(app);
     tokio::spawn(async move {
         app.say(facts).await;
+        if serves {
+            app.check_capabilities().await;
+        }
         app.wake_all();
     });
 }

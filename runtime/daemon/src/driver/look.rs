@@ -17,43 +17,39 @@ pub(super) async fn observe(driver: &Driver, taken: &Claim) -> Observation {
     let Some(question) = observe::question(action, &taken.account) else {
         return Observation::CannotTell;
     };
-    let mut sight = see(driver, action, question).await;
-    if action.is_removal() && shows_nothing(&sight) {
-        if let Err(problem) = driver.target.probe().await {
-            return Observation::Failed(problem);
-        }
-        if matches!(sight, Err(Problem::NotFound(_))) {
-            sight = Ok(Sight::Account(None));
-        }
-    }
-    if let Ok(Sight::Account(None)) = &sight
-        && action.is_removal()
+    let sight = see(driver, action, &question).await;
+    let is_removal = action.is_removal();
+    if is_removal
+        && shows_nothing(&sight)
+        && let Err(problem) = driver.target.probe().await
     {
-        // The account is gone, and with it everything that it held.
-        return Observation::Satisfied(None);
+        return Observation::Failed(problem);
     }
     if sight.is_ok() {
         driver.activity.answered(driver.clock.now());
     }
-    observe::judge(action, sight)
+    match observe::judge(action, sight) {
+        Observation::Absent if is_removal => observe::proven_absent(&question, &taken.account),
+        seen => seen,
+    }
 }
 
-async fn see(driver: &Driver, action: &Action, question: Read) -> Result<Sight, Problem> {
+async fn see(driver: &Driver, action: &Action, question: &Read) -> Result<Sight, Problem> {
     let target = &driver.target;
     Ok(match question {
-        Read::Account(object) => Sight::Account(target.read_account(&object).await?),
-        Read::AccountsByKeys(keys) => Sight::Accounts(target.find_accounts(&keys).await?),
+        Read::Account(object) => Sight::Account(target.read_account(object).await?),
+        Read::AccountsByKeys(keys) => Sight::Accounts(target.find_accounts(keys).await?),
         Read::GrantsOf(object) => {
             let (Action::EnsureGranted(key) | Action::EnsureRevoked(key)) = action else {
                 return Err(Problem::Unsupported(
                     "only a grant is looked for among grants".to_owned(),
                 ));
             };
-            let listing = target.grants_of(&object, key).await?;
+            let listing = target.grants_of(object, key).await?;
             Sight::Grants(listing.items, listing.is_whole)
         }
         Read::CredentialsOf(object) => {
-            let listing = target.credentials_of(&object).await?;
+            let listing = target.credentials_of(object).await?;
             Sight::Credentials(listing.items, listing.is_whole)
         }
     })
