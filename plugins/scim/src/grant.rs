@@ -11,9 +11,13 @@ use serde_json::Value;
 use crate::listing::{self, Ask, Take};
 use crate::resource::{Fields, Resource, entries, entry_value, field};
 use crate::service::{Collection, Service, is_ours, lists};
+use crate::settings::AtUser;
 use crate::spot::{Member, Others, Spot};
 use crate::view;
 use crate::{GROUP_KIND, USER_KIND};
+
+/// How many groups are looked at to find a member to try out.
+const TRIED_OUT: usize = 3;
 
 /// Kinds of entitlement that are lists of the user, and their lists.
 pub(crate) const LISTS: [(&str, &str); 2] = [("role", "roles"), ("entitlement", "entitlements")];
@@ -114,16 +118,19 @@ fn others(service: &Service<'_>, principal: &ObjectRef, group: &str) -> Result<O
     let Some(user) = service.find(Collection::Users, &principal.id)? else {
         return Ok(Others::default());
     };
-    let says = entries(field(&user.fields, "groups")).iter();
-    let mut says = says.filter(|entry| entry_value(entry).as_deref() == Some(group));
-    let indirect = |entry: &Value| is_indirect(entry);
+    let groups = entries(field(&user.fields, "groups"));
+    let is_meant = |entry: &&Value| entry_value(entry).as_deref() == Some(group);
     Ok(Others {
         names: user
             .text("userName")
             .map(str::to_owned)
             .into_iter()
             .collect(),
-        is_listed: says.any(|entry| !indirect(entry)),
+        is_listed: groups
+            .iter()
+            .filter(is_meant)
+            .any(|entry| !is_indirect(entry)),
+        shows: service.settings.groups_at_user == AtUser::Yes || !groups.is_empty(),
     })
 }
 
@@ -318,7 +325,10 @@ fn of_principal(
             ));
         }
     }
-    let groups = entries(field(&user.fields, "groups"));
+    let groups = match service.settings.groups_at_user {
+        AtUser::No => &[],
+        AtUser::Auto | AtUser::Yes => entries(field(&user.fields, "groups")),
+    };
     for entry in groups {
         let Some(id) = entry_value(entry) else {
             continue;
@@ -336,11 +346,41 @@ fn of_principal(
         ));
     }
     let page = listing::sorted(grants, request)?;
-    if !groups.is_empty() || !page.is_last() {
+    if !groups.is_empty() || !page.is_last() || shows_groups(service, principal) {
         return Ok(page);
     }
     // A user that names no groups may be in none, or at a service that does not say.
     Ok(Page::of(page.into_items()).next(GROUPS))
+}
+
+/// Whether the service shows the groups of a user at the user, tried out on a member of some group. It saves
+/// reading all groups with all their members for everybody who is in none.
+fn shows_groups(service: &Service<'_>, principal: &ObjectRef) -> bool {
+    match service.settings.groups_at_user {
+        AtUser::Yes => return true,
+        AtUser::No => return false,
+        AtUser::Auto => {}
+    }
+    let path = Collection::Groups
+        .path()
+        .query("startIndex", 1)
+        .query("count", TRIED_OUT);
+    let Ok(list) = service.list(path) else {
+        return false;
+    };
+    let known = list.resources.iter().take(TRIED_OUT).find_map(|group| {
+        let mut members = entries(field(&group.fields, "members"))
+            .iter()
+            .filter(|entry| !is_group(entry));
+        let member =
+            members.find_map(|entry| entry_value(entry).filter(|id| *id != principal.id))?;
+        Some((group.id()?, member))
+    });
+    let Some((group, member)) = known else {
+        return false;
+    };
+    let user = service.find(Collection::Users, &member);
+    matches!(user, Ok(Some(user)) if lists(&user, "groups", &group))
 }
 
 /// The groups that have this member, asked of the groups.

@@ -38,6 +38,17 @@ pub(crate) enum Deprovision {
     Deactivate,
 }
 
+/// Whether users show the groups that they are in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AtUser {
+    /// Where a user shows some, those are all; where a user shows none, the groups are asked.
+    Auto,
+    /// They do.
+    Yes,
+    /// They do not, or not rightly.
+    No,
+}
+
 /// The settings, read.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
@@ -48,6 +59,7 @@ pub(crate) struct Settings {
     pub(crate) deprovision: Deprovision,
     /// Members of groups are changed by PUT of the whole group.
     pub(crate) members_by_put: bool,
+    pub(crate) groups_at_user: AtUser,
     /// Whether versions are checked.
     pub(crate) etag: bool,
     /// Whether searches are left to the service first.
@@ -96,6 +108,11 @@ impl Settings {
                 _ => Deprovision::Delete,
             },
             members_by_put: text("members") == "put",
+            groups_at_user: match text("groups_at_user").as_str() {
+                "yes" => AtUser::Yes,
+                "no" => AtUser::No,
+                _ => AtUser::Auto,
+            },
             etag: text("etag") != "off",
             filter: text("filter") != "off",
             extensions: list("extensions"),
@@ -153,6 +170,13 @@ pub(crate) fn declared() -> Vec<Setting> {
             &["patch", "put"],
             "How members of groups are changed: `patch` one by one; `put` with the whole group, for services that \
              lose other members in a PATCH.",
+        ),
+        choice(
+            "groups_at_user",
+            "auto",
+            &["auto", "yes", "no"],
+            "Whether users show in `groups` which groups they are in. `yes` saves reading groups with all their \
+             members, which matters where they are large; `no` where what they show is wrong.",
         ),
         choice(
             "etag",

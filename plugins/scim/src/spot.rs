@@ -10,9 +10,9 @@ use std::collections::BTreeSet;
 use muster_sdk::{Grant, LogLevel, ObjectRef, Outcome, Problem, Result, SideEffect};
 use serde_json::{Value, json};
 
-use crate::resource::{Resource, entries, entry_value, field, spelling};
+use crate::resource::{Fields, Resource, entries, entry_value, field, spelling};
 use crate::service::{Collection, Sent, Service, Target, Written};
-use crate::settings::PatchStyle;
+use crate::settings::{AtUser, PatchStyle};
 use crate::view;
 
 /// How often a write is repeated when the list changed in between.
@@ -52,14 +52,28 @@ pub(crate) struct Others {
     pub(crate) names: Vec<String>,
     /// It is said elsewhere to be in the list.
     pub(crate) is_listed: bool,
+    /// Elsewhere it is said in which lists it is, this one or others.
+    pub(crate) shows: bool,
 }
 
 impl Spot<'_> {
     /// Puts a value into the list.
     pub(crate) fn add(&self, member: &Member<'_>) -> Result<Outcome> {
-        let before = self
-            .read()?
-            .ok_or_else(|| Problem::not_found(self.holder.clone()))?;
+        if self.asks_user() {
+            let others = (member.others)()?;
+            if others.is_listed {
+                return Ok(Outcome::already());
+            }
+            if others.shows {
+                return self.add_unseen(member);
+            }
+        }
+        let before = match self.read() {
+            Err(problem) if is_too_large(&problem) && !self.by_put() => {
+                return self.add_unseen(member);
+            }
+            before => before?.ok_or_else(|| Problem::not_found(self.holder.clone()))?,
+        };
         if self.shows(&before, member.value) {
             return Ok(Outcome::already());
         }
@@ -74,20 +88,83 @@ impl Spot<'_> {
             return Err(Problem::not_found(self.holder.clone()));
         };
         let outcome = self.with_lost(outcome, &before, &after, member.value);
-        if self.shown_as(&after, member)?.is_some() {
+        self.seen_after(outcome, &after, member)
+    }
+
+    /// The outcome of an addition by what the list shows now.
+    fn seen_after(
+        &self,
+        outcome: Outcome,
+        after: &Resource,
+        member: &Member<'_>,
+    ) -> Result<Outcome> {
+        if self.shown_as(after, member)?.is_some() {
             return Ok(outcome);
         }
-        if after.list(self.list).is_none() {
-            let text = format!(
-                "the service does not show `{}`, so this was not verified",
-                self.list
-            );
+        let list = self.list;
+        if after.list(list).is_none() {
+            let text = format!("the service does not show `{list}`, so this was not verified");
             return Ok(outcome.effect(SideEffect::Noted(text)));
         }
         Err(Problem::OutcomeUnknown(format!(
-            "accepted, and `{}` does not show it",
-            self.list
+            "accepted, and `{list}` does not show it"
         )))
+    }
+
+    /// Puts a value into a list that is not read before: the user says what it is in, and the list may be long.
+    fn add_unseen(&self, member: &Member<'_>) -> Result<Outcome> {
+        let unread = Resource {
+            fields: Fields::new(),
+        };
+        let written = self.send_add(&unread, member)?.unwrap_or_default();
+        let outcome = Outcome::done().evidence(written.evidence);
+        let shown = written
+            .resource
+            .is_some_and(|shown| self.shows(&shown, member.value));
+        if shown || (member.others)()?.is_listed {
+            return Ok(outcome);
+        }
+        match self.read() {
+            Err(problem) if is_too_large(&problem) => {
+                let text =
+                    "accepted, the user does not show it, and the group is too large to be read";
+                Err(Problem::OutcomeUnknown(text.to_owned()))
+            }
+            after => {
+                let after = after?.ok_or_else(|| Problem::not_found(self.holder.clone()))?;
+                self.seen_after(outcome, &after, member)
+            }
+        }
+    }
+
+    /// Takes a value out of a list that is too long to be read, by what the user says.
+    fn remove_unseen(&self, member: &Member<'_>, problem: Problem) -> Result<Outcome> {
+        let others = (member.others)()?;
+        match (others.is_listed, others.shows) {
+            (true, _) => {}
+            (false, true) => return Ok(Outcome::already()),
+            (false, false) => return Err(problem),
+        }
+        let unread = Resource {
+            fields: Fields::new(),
+        };
+        let operation = json!({"op": "remove", "path": self.path_of(member.value)});
+        match self
+            .service
+            .patch(&self.target(&unread, false), &[operation])?
+        {
+            Sent::Refused(problem) => Err(problem),
+            Sent::Written(written) if !(member.others)()?.is_listed => {
+                Ok(Outcome::done().evidence(written.evidence))
+            }
+            Sent::Written(_) => Err(Problem::OutcomeUnknown(
+                "accepted, and the user still shows it".to_owned(),
+            )),
+        }
+    }
+
+    fn path_of(&self, value: &str) -> String {
+        format!("{}[{}]", self.list, crate::find::equals("value", value))
     }
 
     /// Sends the addition; `None` if the service did it although it refused.
@@ -133,7 +210,13 @@ impl Spot<'_> {
     /// Takes a value out of the list.
     pub(crate) fn remove(&self, member: &Member<'_>) -> Result<Outcome> {
         for _ in 0..ATTEMPTS_MAX {
-            let Some(before) = self.read()? else {
+            let before = match self.read() {
+                Err(problem) if is_too_large(&problem) => {
+                    return self.remove_unseen(member, problem);
+                }
+                before => before?,
+            };
+            let Some(before) = before else {
                 return Ok(Outcome::already());
             };
             let Some(shown) = self.shown_or_said(&before, member)? else {
@@ -188,7 +271,7 @@ impl Spot<'_> {
         if !of_objects {
             return self.put_without(shown);
         }
-        let path = format!("{}[{}]", self.list, crate::find::equals("value", shown));
+        let path = self.path_of(shown);
         let operation = json!({"op": "remove", "path": path});
         match self
             .service
@@ -373,6 +456,12 @@ impl Spot<'_> {
         !shown.is_empty() && shown.iter().all(|known| known.len() != value.len())
     }
 
+    /// Whether the user is asked first for the groups that it is in.
+    fn asks_user(&self) -> bool {
+        let is_group = self.collection == Collection::Groups;
+        is_group && !self.by_put() && self.service.settings.groups_at_user != AtUser::No
+    }
+
     fn by_put(&self) -> bool {
         let settings = &self.service.settings;
         match self.collection {
@@ -390,4 +479,9 @@ impl Spot<'_> {
             forms: FORMS,
         }
     }
+}
+
+/// Whether a reply was larger than the host takes: a group of very many.
+fn is_too_large(problem: &Problem) -> bool {
+    matches!(problem, Problem::RemoteDefect(text) if text.starts_with("the reply is too large"))
 }

@@ -9,7 +9,12 @@ use muster_sdk::{
 };
 use serde_json::{Value, json};
 
-use script::{ANN, GROUP, ann, ctx, done, group, host, list, membership, operations, user, with};
+use script::{ANN, GROUP, ann, ctx, done, group, list, membership, operations, user, with};
+
+/// A service whose users do not show their groups.
+fn host() -> muster_sdk::FakeHost {
+    script::host().setting("groups_at_user", "no")
+}
 
 fn members(ids: &[&str]) -> Value {
     let members: Vec<_> = ids.iter().map(|id| json!({"value": id})).collect();
@@ -294,7 +299,7 @@ fn what_an_account_has_is_its_lists_and_its_groups() {
         "groups",
         json!([{"value": "g1", "type": "direct"}, {"value": "g2", "type": "indirect"}]),
     );
-    let host1 = host().on("GET", ANN, Answer::json(200, named));
+    let host1 = script::host().on("GET", ANN, Answer::json(200, named));
     let page = Scim
         .list_grants(&host1, &scope, &PageRequest::first(10))
         .unwrap();
@@ -320,23 +325,44 @@ fn what_an_account_has_is_its_lists_and_its_groups() {
         ]
     );
     assert!(page.is_last() && page.is_whole());
+}
 
-    // Without `groups` the groups are asked, and each is looked at: the filter may be ignored.
+#[test]
+fn groups_that_a_user_does_not_name_are_asked_for_the_member() {
+    // The user says nothing, and neither does another member: every group is looked at, without a filter.
+    let scope = GrantScope::OfPrincipal(user("7"));
     let other = json!({"id": "g9", "members": [{"value": "1"}]});
     let last = Answer::json(
         200,
         json!({"totalResults": 2, "startIndex": 2, "Resources": [other]}),
     );
-    let host2 = host().on("GET", ANN, Answer::json(200, ann())).on(
-        "GET",
-        "/scim/v2/Groups",
-        list(&[members(&["1", "7"]), other]),
-    );
-    let host2 = host2.on("GET", "/scim/v2/Groups", last);
-    let all = all_pages(10, |page| Scim.list_grants(&host2, &scope, page)).unwrap();
+    let all = || list(&[members(&["1", "7"]), other.clone()]);
+    let host = script::host()
+        .on("GET", ANN, Answer::json(200, ann()))
+        .on("GET", "/scim/v2/Groups?startIndex=1&count=3", all())
+        .on(
+            "GET",
+            "/scim/v2/Users/1",
+            Answer::json(200, with(ann(), "id", "1")),
+        )
+        .on("GET", "/scim/v2/Groups?startIndex=1&count=10", all())
+        .on("GET", "/scim/v2/Groups?startIndex=2&count=11", last);
+    let all = all_pages(10, |page| Scim.list_grants(&host, &scope, page)).unwrap();
     assert!(all.whole);
     assert_eq!(all.items.len(), 1);
     assert_eq!(all.items[0].entitlement, group("g1"));
+}
+
+#[test]
+fn a_service_that_shows_the_groups_of_others_shows_that_there_are_none() {
+    let scope = GrantScope::OfPrincipal(user("7"));
+    let one = with(with(ann(), "id", "1"), "groups", json!([{"value": "g1"}]));
+    let host = script::host()
+        .on("GET", ANN, Answer::json(200, ann()))
+        .on("GET", "/scim/v2/Groups", list(&[members(&["1"])]))
+        .on("GET", "/scim/v2/Users/1", Answer::json(200, one));
+    let all = all_pages(10, |page| Scim.list_grants(&host, &scope, page)).unwrap();
+    assert_eq!((all.items.len(), all.whole), (0, true));
 }
 
 #[test]
@@ -357,4 +383,40 @@ fn members_are_listed_the_same_with_every_page_size() {
             .collect();
         assert_eq!((seen, all.whole), (ids.clone(), true), "limit {limit}");
     }
+}
+
+#[test]
+fn a_user_that_shows_its_groups_saves_reading_a_large_one() {
+    let seven = |groups: Value| Answer::json(200, with(ann(), "groups", groups));
+    let host = script::host()
+        .on("GET", ANN, seven(json!([{"value": "g2"}])))
+        .on("PATCH", GROUP, Answer::status(204))
+        .on("GET", ANN, seven(json!([{"value": "g2"}, {"value": "g1"}])));
+    done(Scim.ensure_granted(&host, &ctx(), &membership("7"), None));
+    let there = script::host().on("GET", ANN, seven(json!([{"value": "g1"}])));
+    let outcome = Scim
+        .ensure_granted(&there, &ctx(), &membership("7"), None)
+        .unwrap();
+    assert_eq!(outcome.kind, OutcomeKind::Already);
+}
+
+#[test]
+fn a_group_too_large_to_be_read_can_be_left_by_what_the_user_shows() {
+    let seven = |groups: Value| Answer::json(200, with(ann(), "groups", groups));
+    let large = || Answer::fault(muster_sdk::HttpFault::TooLarge("8 MiB".into()));
+    let host = script::host()
+        .on("GET", GROUP, large())
+        .on("GET", ANN, seven(json!([{"value": "g1"}, {"value": "g2"}])))
+        .on("PATCH", GROUP, Answer::status(204))
+        .on("GET", ANN, seven(json!([{"value": "g2"}])));
+    done(Scim.ensure_revoked(&host, &ctx(), &membership("7")));
+    assert_eq!(operations(&host)[0]["path"], "members[value eq \"7\"]");
+    let unknown = script::host()
+        .on("GET", GROUP, large())
+        .on("GET", ANN, Answer::json(200, ann()));
+    let outcome = Scim.ensure_revoked(&unknown, &ctx(), &membership("7"));
+    assert!(
+        matches!(outcome, Err(Problem::RemoteDefect(_))),
+        "nothing says that it is out"
+    );
 }
