@@ -246,6 +246,14 @@ fn joins_and_leaves_a_group(host: &WebHost) {
         ),
         (0, true)
     );
+    // The last one goes, too.
+    let last = GrantKey::new(ann, team.clone());
+    assert_eq!(
+        kind(Scim.ensure_revoked(host, &ctx(), &last)),
+        OutcomeKind::Done
+    );
+    let left = grants(host, &of_team);
+    assert_eq!((left.items.len(), left.whole), (0, true));
     let teams = all_pages(100, |page| Scim.list_entitlements(host, "group", page)).unwrap();
     assert!(
         teams.whole
