@@ -2,8 +2,8 @@
 
 use muster_plugin_google_workspace::GoogleWorkspace as Google;
 use muster_sdk::{
-    AccountState, Answer, AttributeChange, FakeHost, LeavePlan, OutcomeKind, Problem, Scalar,
-    SideEffect, all_pages, dispatch,
+    AccountState, Answer, AttributeChange, DesiredAccount, FakeHost, LeavePlan, OutcomeKind,
+    Problem, Scalar, SideEffect, all_pages, dispatch,
 };
 use serde_json::{Value, json};
 
@@ -186,6 +186,27 @@ fn f7_a_list_is_written_bound_to_the_version_that_was_read() {
 }
 
 #[test]
+fn only_a_write_that_replaces_a_list_is_bound_to_a_version() {
+    let shown = json!({
+        "id": "1", "etag": "\"v7\"", "primaryEmail": "ann@example.com",
+        "externalIds": [{"type": "organization", "value": "E1"}],
+    });
+    let change = |name: &str, value: &str| {
+        let host = Checked::new(
+            FakeHost::new()
+                .answer(Answer::json(200, &shown))
+                .answer(Answer::json(200, &shown)),
+        );
+        let desired = DesiredAccount::new("user").for_target(user("1"));
+        done(ensure(&host, &desired.set(name, value)));
+        let requests = host.fake.requests();
+        requests[1].header("if-match").map(str::to_owned)
+    };
+    assert_eq!(change("employeeId", "E2").as_deref(), Some("\"v7\""));
+    assert_eq!(change("orgUnitPath", "/Sales"), None);
+}
+
+#[test]
 fn f4_f19_an_account_that_is_found_is_taken_over_only_where_that_is_allowed() {
     let workspace = Workspace::new();
     let known = workspace.user("ann@example.com", "E1");
@@ -288,7 +309,7 @@ fn an_address_that_a_group_has_is_a_conflict_with_nobody_named() {
 #[test]
 fn all_that_is_missing_for_a_new_user_is_said_at_once() {
     let workspace = Workspace::new();
-    let desired = muster_sdk::DesiredAccount::new("user").set("name.givenName", "Ann");
+    let desired = DesiredAccount::new("user").set("name.givenName", "Ann");
     let Err(Problem::Invalid(faults)) = ensure(&workspace, &desired) else {
         panic!()
     };

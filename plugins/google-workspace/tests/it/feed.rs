@@ -195,6 +195,38 @@ fn what_may_still_arrive_late_is_not_passed_over() {
 }
 
 #[test]
+fn what_happened_where_one_stretch_ends_is_told_once() {
+    let workspace = Workspace::new();
+    workspace.user("ann@example.com", "E1");
+    let token = begin(&workspace);
+    let change = [event(
+        "CHANGE_LAST_NAME",
+        &[("USER_EMAIL", "ann@example.com")],
+    )];
+    for (number, time) in [
+        "08:08:59.900",
+        "08:09:00.000",
+        "08:09:00.100",
+        "08:09:01.000",
+    ]
+    .iter()
+    .enumerate()
+    {
+        log(
+            &workspace,
+            &format!("2026-11-22T{time}Z"),
+            u32::try_from(number).unwrap(),
+            &change,
+        );
+    }
+    at(&workspace, "2026-11-22T08:19:00Z");
+    let (before, token) = follow(&workspace, &token, 100);
+    at(&workspace, "2026-11-22T08:30:00Z");
+    let (after, _) = follow(&workspace, &token, 100);
+    assert_eq!((before.len(), after.len()), (1, 3));
+}
+
+#[test]
 fn a_token_that_is_too_old_or_foreign_asks_for_a_full_listing() {
     let workspace = Workspace::new();
     let token = begin(&workspace);

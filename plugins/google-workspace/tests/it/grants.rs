@@ -1,8 +1,11 @@
 //! Groups and administrator roles: who is in, who gets in, who cannot be taken out here.
 
 use muster_plugin_google_workspace::GoogleWorkspace as Google;
-use muster_sdk::{GrantScope, ObjectRef, OutcomeKind, Problem, all_pages, dispatch};
+use muster_sdk::{
+    Answer, FakeHost, GrantScope, ObjectRef, OutcomeKind, Problem, all_pages, dispatch,
+};
 
+use crate::checked::Checked;
 use crate::setup::{done, grant, held, holders, revoke};
 use crate::workspace::{Fault, Workspace, users::user};
 
@@ -279,6 +282,38 @@ fn f2_a_failure_on_any_page_of_members_is_never_a_short_listing() {
 }
 
 #[test]
+fn f2_an_answer_that_is_no_list_is_never_an_empty_one() {
+    let group = ObjectRef::new("group", "g1");
+    for body in [
+        "{}",
+        r#"{"kind": "admin#directory#users"}"#,
+        "[]",
+        "null",
+        r#""""#,
+    ] {
+        let answer = || Answer::json(200, body);
+        let host = Checked::new(
+            FakeHost::new()
+                .answer(answer())
+                .answer(answer())
+                .answer(answer()),
+        );
+        let page = muster_sdk::PageRequest::first(100);
+        let groups = dispatch::list_entitlements::<Google>(&host, "group", &page);
+        assert!(
+            matches!(groups, Err(Problem::RemoteDefect(_))),
+            "{body}: {groups:?}"
+        );
+        for listing in [holders(&host, &group), held(&host, &user("1"))] {
+            assert!(
+                matches!(listing, Err(Problem::RemoteDefect(_))),
+                "{body}: {listing:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn all_that_somebody_has_is_of_every_kind() {
     let workspace = Workspace::new()
         .with(
@@ -323,18 +358,20 @@ fn a_role_is_given_and_taken_once_for_the_whole_organisation() {
     let ann = user(&workspace.user("ann@example.com", "E1"));
     let role = workspace.role("Help desk", false);
     workspace.assigned(&role, &ann.id, "user", "ORG_UNIT");
+    workspace.assigned(&role, &ann.id, "user", "CUSTOMER");
+    workspace.change(|all| all.assignments[1]["condition"] = "only security groups".into());
     let give = || grant(&workspace, &ann, &role).unwrap().kind;
     assert_eq!([give(), give()], [OutcomeKind::Done, OutcomeKind::Already]);
     let grants = holders(&workspace, &role).unwrap().items;
-    assert!(grants[0].immutable_reason.is_some() && grants[1].immutable_reason.is_none());
+    let is_left: Vec<bool> = grants
+        .iter()
+        .map(|it| it.immutable_reason.is_some())
+        .collect();
+    assert_eq!(is_left, [true, true, false]);
     let take = || revoke(&workspace, &ann, &role).unwrap().kind;
     assert_eq!([take(), take()], [OutcomeKind::Done, OutcomeKind::Already]);
     let left = workspace.change(|all| all.assignments.clone());
-    assert_eq!(left.len(), 1);
-    assert_eq!(
-        left[0]["scopeType"], "ORG_UNIT",
-        "what is limited was not Muster's"
-    );
+    assert_eq!(left.len(), 2, "what is limited was not Muster's");
 }
 
 #[test]
