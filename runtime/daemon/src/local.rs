@@ -49,7 +49,7 @@ impl Local for ThisProcess {
     ) -> Result<v1::LedgerCheck, Fault> {
         let path = config.daemon.ledger();
         let told = |at: muster_ledger::check::Progress| {
-            progress.report("checking the journal", at.done, at.total)
+            progress.report("checking the journal", at.done, at.total);
         };
         muster_ledger::check::check_file(&path, &muster_ledger::Options::default(), told)
             .map(|report| queries::ledger_check(&report))

@@ -11,7 +11,9 @@ fn main() -> ExitCode {
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let environment = Environment::new(variables);
-    let is_plain = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let is_plain = environment
+        .get("NO_COLOR")
+        .is_some_and(|value| !value.is_empty());
     let looks = Looks {
         out_colour: io::stdout().is_terminal() && !is_plain,
         err_colour: io::stderr().is_terminal() && !is_plain,
@@ -20,5 +22,10 @@ fn main() -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut err = io::stderr();
     let mut printer = Printer::new(&mut out, &mut err, looks);
-    ExitCode::from(cli::run(std::env::args_os(), &environment, &ThisProcess, &mut printer))
+    ExitCode::from(cli::run(
+        std::env::args_os(),
+        &environment,
+        &ThisProcess,
+        &mut printer,
+    ))
 }

@@ -342,10 +342,9 @@ impl<'a, 'txn> Run<'a, 'txn> {
             let order = match (rows.peek(), known.peek()) {
                 (None, None) => return Ok(()),
                 (Some(_), None) => std::cmp::Ordering::Less,
-                (None, Some(_)) => std::cmp::Ordering::Greater,
                 (Some(row), Some(Ok(person))) => row.key().cmp(person.id.key.as_str()),
                 // An error is met where it is read.
-                (Some(_), Some(Err(_))) => std::cmp::Ordering::Greater,
+                (None, Some(_)) | (Some(_), Some(Err(_))) => std::cmp::Ordering::Greater,
             };
             let row = if order.is_le() { rows.next() } else { None };
             let before = if order.is_ge() {

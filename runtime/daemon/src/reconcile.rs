@@ -26,10 +26,10 @@ pub const ORPHANS: Code = Code::new("TGT-012");
 pub const VANISHED: Code = Code::new("TGT-013");
 
 /// How often each target is read.
-const EVERY: Duration = Duration::from_secs(3600);
+const EVERY: Duration = Duration::from_hours(1);
 
 /// How soon a target that could not be read is read again.
-const AGAIN: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_mins(1);
 
 /// Most ids that a finding names.
 const NAMED_MAX: usize = 20;
@@ -161,11 +161,16 @@ async fn accounts(app: &Arc<App>, target: &Connected) -> bool {
     true
 }
 
+/// Kind, container and id of the accounts that a listing shows.
+type Seen = std::collections::BTreeSet<(String, Option<String>, String)>;
+
 fn has_open_operations(app: &App, target: &TargetName) -> bool {
     let counts = app.ledger.read().and_then(|reader| reader.counts());
     counts.is_ok_and(|counts| {
         let states = counts.operations.get(target).into_iter().flatten();
-        states.filter(|(state, _)| **state != "halted").any(|(_, count)| *count > 0)
+        states
+            .filter(|(state, _)| **state != "halted")
+            .any(|(_, count)| *count > 0)
     })
 }
 
@@ -178,7 +183,7 @@ fn compare(
     let reader = app.ledger.read()?;
     let subject = format!("target {target}");
     let mut orphans = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = Seen::new();
     for account in listed {
         seen.insert((
             account.object.kind.clone(),
@@ -217,45 +222,45 @@ fn compare(
         "see at the app whose they are; Muster does not touch them",
     ));
     if is_whole {
-        let mut vanished = Vec::new();
-        for person in reader.people_at(target)? {
-            let person = person?;
-            let Some(account) = person
-                .accounts
-                .get(target)
-                .filter(|account| account.exists())
-            else {
-                continue;
-            };
-            let Some(object) = &account.object else {
-                continue;
-            };
-            // One that is being worked on may be in any state.
-            let is_quiet = account.operations.is_empty();
-            let key = (
-                object.kind.clone(),
-                object.container.clone(),
-                object.id.clone(),
-            );
-            if is_quiet && !seen.contains(&key) && !is_seen_elsewhere(&seen, object) {
-                vanished.push(person.id.to_string());
-            }
-        }
         facts.push(state(
             VANISHED,
             "accounts that were there are gone",
-            &vanished,
+            &vanished(&reader, target, &seen)?,
             "somebody deleted them at the app; `muster why PERSON` shows what the person should have",
         ));
     }
     Ok(facts)
 }
 
+/// The people whose account the ledger believes to be there, and that no listing shows.
+fn vanished(
+    reader: &muster_ledger::Reader,
+    target: &TargetName,
+    seen: &Seen,
+) -> Result<Vec<String>, muster_ledger::Error> {
+    let mut vanished = Vec::new();
+    for person in reader.people_at(target)? {
+        let person = person?;
+        let account = person.accounts.get(target);
+        // One that is being worked on may be in any state.
+        let quiet = account.filter(|account| account.exists() && account.operations.is_empty());
+        let Some(object) = quiet.and_then(|account| account.object.as_ref()) else {
+            continue;
+        };
+        let key = (
+            object.kind.clone(),
+            object.container.clone(),
+            object.id.clone(),
+        );
+        if !seen.contains(&key) && !is_seen_elsewhere(seen, object) {
+            vanished.push(person.id.to_string());
+        }
+    }
+    Ok(vanished)
+}
+
 /// An app may name the container only in listings.
-fn is_seen_elsewhere(
-    seen: &std::collections::BTreeSet<(String, Option<String>, String)>,
-    object: &muster_core::connector::ObjectRef,
-) -> bool {
+fn is_seen_elsewhere(seen: &Seen, object: &muster_core::connector::ObjectRef) -> bool {
     object.container.is_none()
         && seen
             .iter()

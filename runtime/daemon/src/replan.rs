@@ -18,7 +18,7 @@ use crate::planning::{self, Consent, Failed, Order, Scope, Summary};
 const PEOPLE_PER_DATE_MAX: usize = 10_000;
 
 /// How long the loop of dates sleeps at most, so that a clock that was set is noticed.
-const SLEEP_MAX: Duration = Duration::from_secs(60);
+const SLEEP_MAX: Duration = Duration::from_mins(1);
 
 /// Brings everybody to what the policy says now. A plan that takes too much from too many waits.
 pub async fn everybody(app: &Arc<App>) -> Result<Summary, Failed> {

@@ -235,6 +235,10 @@ impl Connected {
         self.usable()?.probe().await.map(drop)
     }
 
+    #[expect(
+        clippy::result_large_err,
+        reason = "a problem is what every call gives; boxing it here alone helps nobody"
+    )]
     fn usable(&self) -> Result<Arc<Target>, Problem> {
         self.target
             .load_full()

@@ -1,6 +1,9 @@
 //! The daemon put together: what all of its parts share, and the parts that answer questions.
 
+mod approval;
+mod delivery;
 pub mod engine;
+mod metrics;
 pub mod present;
 pub(crate) mod queries;
 pub mod serve;

@@ -7,7 +7,7 @@ use muster_core::connector::{AttributeChange, EntitlementKey};
 use muster_core::fact::{Counts, Kind, PersonPlanned};
 use muster_core::finding::Finding;
 use muster_core::id::TargetName;
-use muster_core::identity::{Identity, Value};
+use muster_core::identity::{Identity, Phase, Value};
 use muster_core::operation::{self, Action, Operation, Step, Urgency};
 use muster_core::person::{Account, Grant, Justification, Person};
 use muster_core::policy::Policy;
@@ -93,7 +93,7 @@ pub fn person_row(person: &Person) -> v1::PersonRow {
 /// Everything about a person.
 pub fn person(person: &Person, policy: &Policy, titles: &Titles, now: Timestamp) -> v1::Person {
     let held = policy.explain(&person.id, &person.identity, person.phase);
-    let is_here = person.phase != muster_core::identity::Phase::Ended;
+    let is_here = person.phase != Phase::Ended;
     let roles = held
         .iter()
         .filter(|(_, holds)| is_here && matches!(holds, Ok(true)));
@@ -298,9 +298,15 @@ pub fn person_preview(
         name: identity.map(Identity::display_name).unwrap_or_default(),
         kind: planned.kind.as_str().to_owned(),
         changed: changed(planned, before),
-        effective_at: planned.wake_at.map(instant),
+        effective_at: first_day(planned, identity).map(instant),
         operations: operations.collect(),
     }
+}
+
+/// The first day of somebody who has not begun. Everything else takes effect at once.
+fn first_day(planned: &PersonPlanned, identity: Option<&Identity>) -> Option<Timestamp> {
+    let is_ahead = planned.phase == Phase::Prehire;
+    identity.filter(|_| is_ahead)?.employment.starts_at
 }
 
 /// What HR changed, attribute by attribute; only for somebody who was known.

@@ -489,7 +489,7 @@ impl App {
 
     pub(super) fn check_now(&self, progress: &ProgressSink) -> Result<v1::LedgerCheck, Fault> {
         let told = |at: muster_ledger::check::Progress| {
-            progress.report("checking the journal", at.done, at.total)
+            progress.report("checking the journal", at.done, at.total);
         };
         let report =
             muster_ledger::check::check(&self.ledger, told).map_err(|error| broken(&error))?;

@@ -103,16 +103,7 @@ fn broken(error: &muster_ledger::Error) -> Fault {
 }
 
 fn assemble(config: Config, environment: Environment, clock: Clock) -> Result<App, Fault> {
-    for folder in [&config.daemon.data, &config.daemon.plugins] {
-        std::fs::create_dir_all(folder).map_err(|error| {
-            Fault::new(
-                FaultKind::Broken,
-                API_BROKEN,
-                format!("could not make the folder {}: {error}", folder.display()),
-            )
-            .hint("make it, or name another one in muster.toml")
-        })?;
-    }
+    make_folders(&config)?;
     let ledger = Ledger::open(&config.daemon.ledger(), &muster_ledger::Options::default())
         .map_err(|error| broken(&error))?;
     let committer = Committer::start(ledger.clone(), committer::Options::default())
@@ -124,19 +115,7 @@ fn assemble(config: Config, environment: Environment, clock: Clock) -> Result<Ap
             |finding| Fault::new(FaultKind::Refused, finding.code, finding.text).hint(finding.hint),
         )
     })?;
-    let options = HostOptions {
-        cache: Some(config.daemon.plugin_cache()),
-        clock: clock.for_host(),
-        ..HostOptions::default()
-    };
-    let host = Host::new(options).map_err(|error| {
-        Fault::new(
-            FaultKind::Broken,
-            muster_core::finding::Code::new(error.code()),
-            chain(&error),
-        )
-        .hint(error.hint())
-    })?;
+    let host = host(&config, &clock)?;
     let targets: BTreeMap<TargetName, Arc<Connected>> = config
         .targets
         .iter()
@@ -174,6 +153,36 @@ fn assemble(config: Config, environment: Environment, clock: Clock) -> Result<Ap
         ready: AtomicBool::new(false),
         planning: tokio::sync::Mutex::new(()),
         dates: Notify::new(),
+    })
+}
+
+fn make_folders(config: &Config) -> Result<(), Fault> {
+    for folder in [&config.daemon.data, &config.daemon.plugins] {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Fault::new(
+                FaultKind::Broken,
+                API_BROKEN,
+                format!("could not make the folder {}: {error}", folder.display()),
+            )
+            .hint("make it, or name another one in muster.toml")
+        })?;
+    }
+    Ok(())
+}
+
+fn host(config: &Config, clock: &Clock) -> Result<Host, Fault> {
+    let options = HostOptions {
+        cache: Some(config.daemon.plugin_cache()),
+        clock: clock.for_host(),
+        ..HostOptions::default()
+    };
+    Host::new(options).map_err(|error| {
+        Fault::new(
+            FaultKind::Broken,
+            muster_core::finding::Code::new(error.code()),
+            chain(&error),
+        )
+        .hint(error.hint())
     })
 }
 

@@ -150,7 +150,11 @@ fn a_total_at_the_end_is_no_person() {
     let outcome = take(bytes);
     assert_eq!(outcome.verdict(), Verdict::Held);
     assert_eq!(outcome.problems.reasons(), [code::LAST_ROW_ODD]);
-    assert_eq!(outcome.count(&code::VALUE_UNKNOWN), 0, "it is explained once");
+    assert_eq!(
+        outcome.count(&code::VALUE_UNKNOWN),
+        0,
+        "it is explained once"
+    );
     assert!(outcome.keys().iter().all(|key| !key.starts_with("Total")));
     let with_trailer = |pattern: &str| IntakeOptions {
         trailer: Some(Trailer::new(pattern).unwrap()),

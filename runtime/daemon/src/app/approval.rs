@@ -1,0 +1,292 @@
+//! Previews, and the approval of what was held. A preview is planned like the real thing and thrown
+//! away; an approval takes effect only where the plan still comes out with the digest that was shown.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use muster_core::fact::{Kind as PersonKind, PersonPlanned};
+use muster_core::id::{Digest, FeedName};
+use muster_core::person::Person;
+
+use super::engine::feed;
+use super::queries::broken;
+use super::{App, present};
+use crate::api::v1::{self, PREVIEW_PEOPLE_MAX};
+use crate::error::{API_BROKEN, API_OTHER_PLAN, Fault, FaultKind};
+use crate::feeds::{self, Decision, Desk, Feed, FeedError, Shelf};
+use crate::intake::{self, Verdict};
+use crate::planning::{Consent, Summary};
+use crate::server::engine::ProgressSink;
+
+fn failed(error: &FeedError) -> Fault {
+    Fault::new(FaultKind::Broken, API_BROKEN, crate::error::chain(error))
+        .hint("nothing was changed; see the daemon's log")
+}
+
+/// What a file would lead to.
+pub(super) fn preview(
+    app: &App,
+    name: &FeedName,
+    file: &str,
+    bytes: Vec<u8>,
+    progress: &ProgressSink,
+) -> Result<v1::Preview, Fault> {
+    let feed = feed(app, name)?;
+    progress.report("reading the file", 0, 0);
+    let opened = intake::open(bytes, &feed.options(file));
+    progress.report("planning", 0, 0);
+    let mut people = People::default();
+    let known = app.known.load_full();
+    let mut watch = |planned: &PersonPlanned, before: Option<&Person>| {
+        people.add(
+            present::person_preview(planned, before, &known.titles),
+            planned.kind,
+        );
+    };
+    let decision = Desk { app, feed: &feed }
+        .decide(file, opened, Consent::Preview, &mut watch)
+        .map_err(|error| failed(&error))?;
+    Ok(of_decision(app, &decision, people))
+}
+
+/// The people of a preview: leavers first, and not more than fit.
+#[derive(Default)]
+struct People {
+    by_kind: BTreeMap<u8, Vec<v1::PersonPreview>>,
+    total: u32,
+}
+
+impl People {
+    fn add(&mut self, person: v1::PersonPreview, kind: PersonKind) {
+        let order = match kind {
+            PersonKind::Leaver => 0,
+            PersonKind::Mover => 1,
+            PersonKind::Rehire => 2,
+            PersonKind::Joiner => 3,
+            PersonKind::Update => 4,
+        };
+        self.total += 1;
+        let of_kind = self.by_kind.entry(order).or_default();
+        if of_kind.len() < PREVIEW_PEOPLE_MAX {
+            of_kind.push(person);
+        }
+    }
+
+    fn listed(self) -> (Vec<v1::PersonPreview>, u32) {
+        let listed: Vec<v1::PersonPreview> = self
+            .by_kind
+            .into_values()
+            .flatten()
+            .take(PREVIEW_PEOPLE_MAX)
+            .collect();
+        let omitted = self
+            .total
+            .saturating_sub(u32::try_from(listed.len()).unwrap_or(u32::MAX));
+        (listed, omitted)
+    }
+}
+
+fn of_decision(app: &App, decision: &Decision, people: People) -> v1::Preview {
+    let empty = Summary::default();
+    let summary = decision.summary.as_ref().unwrap_or(&empty);
+    let feed = decision.file.feed.as_str();
+    let (mut reasons, mut findings) = (Vec::new(), Vec::new());
+    let holding = decision.problems.reasons();
+    for finding in decision.problems.findings(feed) {
+        let list = if holding.contains(&finding.code) {
+            &mut reasons
+        } else {
+            &mut findings
+        };
+        list.push(present::finding(&finding, None));
+    }
+    reasons.extend(
+        summary
+            .exceeded
+            .iter()
+            .map(|finding| present::finding(finding, None)),
+    );
+    findings.extend(
+        summary
+            .findings
+            .iter()
+            .map(|finding| present::finding(finding, None)),
+    );
+    let verdict = match decision.verdict {
+        Verdict::Rejected => "reject",
+        Verdict::Held => "hold",
+        Verdict::Accepted if !summary.exceeded.is_empty() => "hold",
+        Verdict::Accepted if summary.is_empty() => "nothing",
+        Verdict::Accepted => "apply",
+    };
+    let (people, people_omitted) = people.listed();
+    v1::Preview {
+        feed: decision.file.feed.to_string(),
+        file: decision.file.name.clone(),
+        file_digest: decision.file.digest.to_string(),
+        plan_digest: summary.digest.map(|digest| digest.to_string()),
+        policy: app.policy.version().to_string(),
+        verdict: verdict.to_owned(),
+        reasons,
+        rows: decision
+            .people
+            .map_or(decision.file.content.row_count, |people| people.rows),
+        people_read: decision.people.map_or(0, |people| people.people),
+        quarantined: decision.people.map_or(0, |people| people.set_aside),
+        counts: present::counts(&summary.counts),
+        people,
+        people_omitted,
+        findings,
+    }
+}
+
+/// The held file whose plan has this digest, read again.
+fn held_file(app: &App, plan: Digest) -> Result<Option<(Feed, String, Vec<u8>)>, Fault> {
+    let reader = app.ledger.read().map_err(|error| broken(&error))?;
+    for name in app.config.feeds.keys() {
+        let held = reader
+            .feed(name)
+            .map_err(|error| broken(&error))?
+            .and_then(|kept| kept.held);
+        let Some(held) = held.filter(|held| held.plan_digest == Some(plan)) else {
+            continue;
+        };
+        let feed = feed(app, name)?;
+        let path = feeds::find_held(&feed, held.file.digest, &held.file.name)
+            .map_err(|error| failed(&error))?;
+        let bytes = std::fs::read(&path).map_err(|error| {
+            Fault::new(
+                FaultKind::Broken,
+                API_BROKEN,
+                format!("could not read {}: {error}", path.display()),
+            )
+        })?;
+        return Ok(Some((feed, held.file.name, bytes)));
+    }
+    Ok(None)
+}
+
+fn no_such_plan(plan: Digest) -> Fault {
+    Fault::not_found("held plan", &crate::plugins::short(plan))
+        .hint("`muster apply` lists what waits")
+}
+
+/// What a held plan would change.
+pub(super) fn held_preview(app: &Arc<App>, plan: Digest) -> Result<v1::Preview, Fault> {
+    if let Some((feed, name, bytes)) = held_file(app, plan)? {
+        return preview(app, feed.name(), &name, bytes, &ProgressSink::none());
+    }
+    let hold = app.policy_hold_of(plan).ok_or_else(|| no_such_plan(plan))?;
+    Ok(v1::Preview {
+        feed: String::new(),
+        file: "the policy".to_owned(),
+        file_digest: String::new(),
+        plan_digest: Some(plan.to_string()),
+        policy: app.policy.version().to_string(),
+        verdict: "hold".to_owned(),
+        reasons: hold
+            .summary
+            .exceeded
+            .iter()
+            .map(|finding| present::finding(finding, None))
+            .collect(),
+        rows: 0,
+        people_read: 0,
+        quarantined: 0,
+        counts: present::counts(&hold.summary.counts),
+        people: Vec::new(),
+        people_omitted: hold.summary.counts.people.values().sum(),
+        findings: hold
+            .summary
+            .findings
+            .iter()
+            .map(|finding| present::finding(finding, None))
+            .collect(),
+    })
+}
+
+/// Applies exactly the held plan with this digest, or nothing.
+pub(super) async fn apply(app: &Arc<App>, plan: Digest, by: String) -> Result<v1::Applied, Fault> {
+    if app.policy_hold_of(plan).is_some() {
+        let summary = crate::replan::approved(app, plan)
+            .await
+            .map_err(|error| failed(&error.into()))?;
+        return applied(summary, plan);
+    }
+    let _one_at_a_time = app.planning.lock().await;
+    let planner = Arc::clone(app);
+    let decided = tokio::task::spawn_blocking(move || {
+        let (feed, name, bytes) = held_file(&planner, plan)?.ok_or_else(|| no_such_plan(plan))?;
+        let opened = intake::open(bytes, &feed.options(&name));
+        let mut nobody = |_: &_, _: Option<&_>| {};
+        let mut decision = Desk {
+            app: &planner,
+            feed: &feed,
+        }
+        .decide(&name, opened, Consent::Approved(plan), &mut nobody)
+        .map_err(|error| failed(&error))?;
+        let stands = decision
+            .summary
+            .as_ref()
+            .is_some_and(|summary| summary.plan.is_some());
+        if stands {
+            decision.verdict = Verdict::Accepted;
+        }
+        Ok((feed, decision))
+    });
+    let (feed, decision) = decided.await.unwrap_or_else(|error| {
+        Err(Fault::new(
+            FaultKind::Broken,
+            API_BROKEN,
+            format!("planning broke off: {error}"),
+        ))
+    })?;
+    tracing::info!(feed = %feed.name(), by, plan = crate::plugins::short(plan), "held plan approved");
+    if decision.verdict == Verdict::Accepted {
+        app.wake_all();
+        move_approved(app, &feed, &decision);
+    }
+    applied(decision.summary.unwrap_or_default(), plan)
+}
+
+fn applied(summary: Summary, wanted: Digest) -> Result<v1::Applied, Fault> {
+    if let Some(plan) = summary.plan {
+        return Ok(v1::Applied {
+            plan: plan.id.0,
+            digest: plan.digest.to_string(),
+            counts: present::counts(&plan.counts),
+        });
+    }
+    let now = summary.digest.map_or_else(
+        || "there is nothing left to do".to_owned(),
+        |digest| format!("it would now be {}", crate::plugins::short(digest)),
+    );
+    let text = format!(
+        "the plan is no longer {}: {now}",
+        crate::plugins::short(wanted)
+    );
+    let hint =
+        "the ledger or the policy moved meanwhile; drop the file again and look at the new plan";
+    Err(Fault::new(FaultKind::Conflict, API_OTHER_PLAN, text).hint(hint))
+}
+
+/// Moves an approved file from `held` to `processed`, with the report of what it now changes.
+fn move_approved(app: &App, feed: &Feed, decision: &Decision) {
+    use crate::intake::folder::place::{Place, Places};
+    let moved = feeds::find_held(feed, decision.file.digest, &decision.file.name)
+        .ok()
+        .and_then(|path| {
+            let places = Places::create(&feed.config.folder).ok()?;
+            let stored = places.move_on(path.file_name()?, Place::Held, Place::Processed);
+            Some((
+                places,
+                stored
+                    .inspect_err(|error| tracing::error!(%error, "could not move an approved file"))
+                    .ok()?,
+            ))
+        });
+    if let Some((places, stored)) = moved {
+        let places = &places;
+        Shelf { app, feed, places }.write_reports(&stored, decision, app.clock.now());
+    }
+}

@@ -1,0 +1,126 @@
+//! What the daemon counts, read when somebody asks. Labels carry names of the configuration only.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use muster_ledger::kept::Counts;
+
+use super::App;
+use crate::driver::Activity;
+use crate::server::metrics::{Family, Kind, Sample};
+
+/// A counter of the drivers: its name, what it counts, and where it stands.
+type Counter = (&'static str, &'static str, fn(&Activity) -> &AtomicU64);
+
+const COUNTERS: [Counter; 5] = [
+    (
+        "muster_calls_total",
+        "Calls of connectors that changed something.",
+        |activity| &activity.calls,
+    ),
+    (
+        "muster_operations_completed_total",
+        "Operations that ended well.",
+        |activity| &activity.completed,
+    ),
+    (
+        "muster_replies_lost_total",
+        "Calls whose reply was lost.",
+        |activity| &activity.lost,
+    ),
+    (
+        "muster_attempts_deferred_total",
+        "Attempts that have to wait.",
+        |activity| &activity.deferred,
+    ),
+    (
+        "muster_operations_halted_total",
+        "Operations that came to wait for a person.",
+        |activity| &activity.halted,
+    ),
+];
+
+/// Everything that is counted.
+pub(super) fn families(app: &App) -> Vec<Family> {
+    let up = app.clock.now().duration_since(app.started_at).as_secs_f64();
+    let mut families = vec![Family::single(
+        "muster_uptime_seconds",
+        "Seconds since the daemon started.",
+        Kind::Gauge,
+        up,
+    )];
+    if let Ok(counts) = app.ledger.read().and_then(|reader| reader.counts()) {
+        families.extend(of_ledger(&counts));
+    }
+    let usable = app
+        .targets
+        .iter()
+        .map(|(name, target)| (name.to_string(), f64::from(u8::from(target.is_usable()))));
+    families.push(Family::by(
+        "muster_target_usable",
+        "1 where calls can be made.",
+        Kind::Gauge,
+        "target",
+        usable,
+    ));
+    for (name, help, counter) in COUNTERS {
+        let by_target = app.activity.iter().map(|(target, activity)| {
+            (
+                target.to_string(),
+                number(counter(activity).load(Ordering::Relaxed)),
+            )
+        });
+        families.push(Family::by(name, help, Kind::Counter, "target", by_target));
+    }
+    families
+}
+
+fn of_ledger(counts: &Counts) -> Vec<Family> {
+    let people = counts
+        .people
+        .iter()
+        .map(|(phase, count)| (phase.as_str().to_owned(), number(*count)));
+    let open = counts.operations.iter().flat_map(|(target, states)| {
+        states.iter().map(move |(state, count)| Sample {
+            labels: vec![
+                ("target", target.to_string()),
+                ("state", (*state).to_owned()),
+            ],
+            value: number(*count),
+        })
+    });
+    vec![
+        Family::single(
+            "muster_journal_entries",
+            "Entries of the journal.",
+            Kind::Gauge,
+            number(counts.entries),
+        ),
+        Family::single(
+            "muster_findings_open",
+            "Findings that hold.",
+            Kind::Gauge,
+            number(counts.findings),
+        ),
+        Family::by(
+            "muster_people",
+            "People by phase.",
+            Kind::Gauge,
+            "phase",
+            people,
+        ),
+        Family {
+            name: "muster_operations_open",
+            help: "Operations that have not ended.",
+            kind: Kind::Gauge,
+            samples: open.collect(),
+        },
+    ]
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "Prometheus counts in floating point"
+)]
+fn number(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,266 @@
+//! What becomes of a file: accepted, held or rejected, recorded in one transaction with the plan that
+//! it led to. Nothing is moved here.
+
+use muster_core::fact::{Cause, Fact, FeedFile};
+use muster_core::finding::{Code, Finding, Severity};
+
+use super::{Feed, FeedError, HELD, REJECTED, event};
+use crate::app::App;
+use crate::config::FeedKind;
+use crate::intake::report::People;
+use crate::intake::{Opened, Problems, Reading, Snapshot, Verdict};
+use crate::planning::{self, Consent, Order, Scope, Summary};
+
+/// What was decided about a file.
+#[derive(Debug)]
+pub struct Decision {
+    /// What became of it.
+    pub verdict: Verdict,
+    /// The file.
+    pub file: FeedFile,
+    /// What is to be said about its rows.
+    pub problems: Problems,
+    /// Its people, where they could be read.
+    pub people: Option<People>,
+    /// What it changes, or would change.
+    pub summary: Option<Summary>,
+}
+
+/// Where the files of one feed are decided about.
+#[derive(Clone, Copy)]
+pub struct Desk<'a> {
+    /// The daemon.
+    pub app: &'a App,
+    /// The feed.
+    pub feed: &'a Feed,
+}
+
+impl Desk<'_> {
+    /// Decides about a file and records it, as far as `consent` goes. Nothing is moved.
+    pub fn decide(
+        &self,
+        name: &str,
+        opened: Opened,
+        consent: Consent,
+        watch: planning::Watch<'_>,
+    ) -> Result<Decision, FeedError> {
+        let file = FeedFile {
+            feed: self.feed.name().clone(),
+            name: name.to_owned(),
+            digest: opened.digest,
+            content: opened.content,
+        };
+        if consent == Consent::WithinLimits && is_unchanged(self.app, &file, &opened)? {
+            let facts = accepted(self.app, &file, None)?;
+            self.app.ledger.write(self.app.clock.now(), |writer| {
+                facts
+                    .iter()
+                    .try_for_each(|fact| writer.record(fact).map(drop))
+            })?;
+            let summary = Some(Summary::default());
+            return Ok(Decision {
+                verdict: Verdict::Accepted,
+                file,
+                problems: opened.problems,
+                people: None,
+                summary,
+            });
+        }
+        let mut problems = opened.problems;
+        let snapshot = match opened.sheet {
+            None => None,
+            Some(sheet) => {
+                let Reading {
+                    problems: of_rows,
+                    snapshot,
+                } = Snapshot::read(sheet, self.feed.mapping(name), &self.feed.options(name));
+                problems.merge(of_rows);
+                snapshot
+            }
+        };
+        let people = snapshot.as_ref().map(People::of);
+        let verdict = problems.verdict();
+        let summary = match &snapshot {
+            Some(snapshot) if verdict != Verdict::Rejected => {
+                // A file that is held for its content is planned, too: to show what approving it means.
+                let consent = match (verdict, consent) {
+                    (Verdict::Held, Consent::WithinLimits) => Consent::Preview,
+                    (_, consent) => consent,
+                };
+                Some(self.plan(&file, snapshot, consent, watch)?)
+            }
+            Some(_) | None => None,
+        };
+        let mut decision = Decision {
+            verdict,
+            file,
+            problems,
+            people,
+            summary,
+        };
+        if consent == Consent::WithinLimits {
+            record_refusal(self.app, &mut decision)?;
+        }
+        Ok(decision)
+    }
+
+    fn plan(
+        &self,
+        file: &FeedFile,
+        snapshot: &Snapshot,
+        consent: Consent,
+        watch: planning::Watch<'_>,
+    ) -> Result<Summary, FeedError> {
+        let Self { app, feed } = *self;
+        let known = app.known.load_full();
+        let limits = app.limits(Some(feed.name()));
+        let is_partial = feed.config.kind == FeedKind::Changes || event::is_event(&file.name);
+        let scope = if is_partial {
+            let mut people = Feed::changes(snapshot)?;
+            event::mark_leavers(&file.name, &mut people);
+            Scope::Changes {
+                feed: feed.name(),
+                people,
+                carried: &feed.carried,
+            }
+        } else {
+            Scope::File {
+                feed: feed.name(),
+                snapshot,
+                carried: &feed.carried,
+            }
+        };
+        let cause = Cause::File {
+            feed: feed.name().clone(),
+            name: file.name.clone(),
+            digest: file.digest,
+        };
+        let order = Order {
+            scope,
+            cause,
+            consent,
+            limits: &limits,
+        };
+        // Read before the plan's transaction begins: a hold only ends through the lock that we hold.
+        let facts = accepted(app, file, None)?;
+        let mut beside = |summary: &Summary| {
+            let plan = summary.plan.as_ref().map(|plan| plan.id);
+            let of_file = |fact: &Fact| match fact {
+                Fact::FileAccepted { file, .. } => Fact::FileAccepted {
+                    file: file.clone(),
+                    plan,
+                },
+                other => other.clone(),
+            };
+            facts.iter().map(of_file).collect()
+        };
+        Ok(planning::make(
+            &app.ledger,
+            app.world(&known),
+            order,
+            watch,
+            &mut beside,
+        )?)
+    }
+}
+
+/// Whether a file says what the last accepted one said, in whichever order.
+fn is_unchanged(app: &App, file: &FeedFile, opened: &Opened) -> Result<bool, FeedError> {
+    if opened.problems.verdict() != Verdict::Accepted
+        || !event::is_comparable(&file.content, &file.name)
+    {
+        return Ok(false);
+    }
+    let kept = app.ledger.read()?.feed(&file.feed)?;
+    Ok(kept
+        .and_then(|kept| kept.accepted)
+        .is_some_and(|accepted| accepted.file.content == file.content))
+}
+
+/// What is recorded of an accepted file: itself, and that a file that was held has been overtaken.
+fn accepted(
+    app: &App,
+    file: &FeedFile,
+    plan: Option<muster_core::id::PlanId>,
+) -> Result<Vec<Fact>, FeedError> {
+    let mut facts = vec![Fact::FileAccepted {
+        file: file.clone(),
+        plan,
+    }];
+    let reader = app.ledger.read()?;
+    let subject = format!("feed {}", file.feed);
+    for code in [HELD, REJECTED] {
+        if reader.finding(&code, &subject)?.is_some() {
+            let subject = subject.clone();
+            facts.push(Fact::FindingClosed { code, subject });
+        }
+    }
+    if let Some(held) = reader.feed(&file.feed)?.and_then(|kept| kept.held) {
+        let by = if held.file.digest == file.digest {
+            "approval"
+        } else {
+            "a newer file"
+        };
+        facts.push(Fact::HoldEnded {
+            feed: file.feed.clone(),
+            digest: held.file.digest,
+            by: by.to_owned(),
+        });
+    }
+    Ok(facts)
+}
+
+/// Records that a file was held or rejected; turns an accepted one into a held one where the plan
+/// takes too much.
+fn record_refusal(app: &App, decision: &mut Decision) -> Result<(), FeedError> {
+    let exceeded = decision
+        .summary
+        .as_ref()
+        .map(|summary| summary.exceeded.clone())
+        .unwrap_or_default();
+    if decision.verdict == Verdict::Accepted && !exceeded.is_empty() {
+        decision.verdict = Verdict::Held;
+    }
+    let mut reasons: Vec<Code> = decision.problems.reasons();
+    reasons.extend(exceeded.iter().map(|finding| finding.code.clone()));
+    reasons.sort();
+    reasons.dedup();
+    let file = decision.file.clone();
+    let said = refusal_finding(decision.verdict, &file, &reasons);
+    let fact = match decision.verdict {
+        Verdict::Accepted => return Ok(()),
+        Verdict::Held => {
+            let plan_digest = decision.summary.as_ref().and_then(|summary| summary.digest);
+            Fact::FileHeld {
+                file,
+                plan_digest,
+                reasons,
+            }
+        }
+        Verdict::Rejected => Fact::FileRejected { file, reasons },
+    };
+    app.ledger.write(app.clock.now(), |writer| {
+        writer.record(&fact)?;
+        writer.record(Fact::FindingOpened(said))
+    })?;
+    Ok(())
+}
+
+fn refusal_finding(verdict: Verdict, file: &FeedFile, reasons: &[Code]) -> Finding {
+    let codes: Vec<&str> = reasons.iter().map(Code::as_str).collect();
+    let (code, hint) = match verdict {
+        Verdict::Rejected => (REJECTED, "mend the file and drop it again"),
+        Verdict::Held | Verdict::Accepted => (
+            HELD,
+            "look at it with `muster apply`, or drop the right file",
+        ),
+    };
+    let text = format!(
+        "`{}` is {}: {}; the report beside the file says why",
+        file.name,
+        verdict.as_str(),
+        codes.join(", ")
+    );
+    let subject = format!("feed {}", file.feed);
+    Finding::new(code, Severity::Error, subject, text).hint(hint)
+}

@@ -1,0 +1,150 @@
+//! Where a file lies once it was decided about: in `processed`, `held` or `rejected`, with the reports
+//! that HR reads beside it.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use muster_core::fact::Counts;
+use muster_core::id::Digest;
+
+use super::{Decision, Feed, FeedError};
+use crate::app::App;
+use crate::intake::Verdict;
+use crate::intake::folder::Arrival;
+use crate::intake::folder::place::{MoveError, Place, Places};
+use crate::intake::report::{Reason, Report};
+
+/// The folders of one feed.
+#[derive(Clone, Copy)]
+pub struct Shelf<'a> {
+    /// The daemon.
+    pub app: &'a App,
+    /// The feed.
+    pub feed: &'a Feed,
+    /// Its folders.
+    pub places: &'a Places,
+}
+
+impl Shelf<'_> {
+    /// Moves a file that was decided about to its place, with the reports beside it.
+    pub fn put_away(&self, arrival: &Arrival, decision: &Decision) {
+        let Self { app, feed, places } = *self;
+        let place = match decision.verdict {
+            Verdict::Accepted => Place::Processed,
+            Verdict::Held => Place::Held,
+            Verdict::Rejected => Place::Rejected,
+        };
+        let at = app.clock.now();
+        let name = arrival
+            .path
+            .file_name()
+            .unwrap_or_else(|| OsStr::new("file"));
+        tracing::info!(
+            feed = %feed.name(),
+            verdict = decision.verdict.as_str(),
+            digest = crate::plugins::short(decision.file.digest),
+            people = decision.people.map_or(0, |people| people.people),
+            "file decided"
+        );
+        match places.put_away(name, arrival.stamp, place, at) {
+            Ok(stored) => self.write_reports(&stored, decision, at),
+            // Another file of the same name took its place meanwhile: it arrives by itself.
+            Err(MoveError::Replaced { .. }) => {}
+            Err(error) => {
+                let text = crate::error::chain(&error);
+                tracing::error!(feed = %feed.name(), error = text, "could not move a file");
+                app.set_feed_trouble(feed.name(), Some(text));
+            }
+        }
+    }
+
+    /// Writes the reports beside a stored file.
+    pub fn write_reports(&self, stored: &Path, decision: &Decision, at: Timestamp) {
+        let Self { app, feed, places } = *self;
+        let exceeded = decision
+            .summary
+            .iter()
+            .flat_map(|summary| &summary.exceeded);
+        let reasons: Vec<Reason> = exceeded
+            .map(|finding| Reason {
+                code: finding.code.clone(),
+                text: finding.text.clone(),
+                hint: finding.hint.clone(),
+            })
+            .collect();
+        let next = next_step(decision);
+        let counts: Option<&Counts> = decision.summary.as_ref().map(|summary| &summary.counts);
+        let report = Report {
+            feed: feed.name().as_str(),
+            file: &decision.file.name,
+            at,
+            verdict: decision.verdict,
+            digest: decision.file.digest,
+            content: decision.file.content,
+            problems: &decision.problems,
+            people: decision.people,
+            counts,
+            reasons: &reasons,
+            next: &next,
+        };
+        for (end, text) in [
+            (".report.txt", report.text()),
+            (".report.json", report.json()),
+        ] {
+            if let Err(error) = places.write_beside(stored, end, &text) {
+                tracing::error!(feed = %feed.name(), %error, "could not write a report");
+                app.set_feed_trouble(
+                    feed.name(),
+                    Some(format!("could not write a report: {error}")),
+                );
+            }
+        }
+    }
+}
+
+fn next_step(decision: &Decision) -> String {
+    let digest = decision.summary.as_ref().and_then(|summary| summary.digest);
+    match (decision.verdict, digest) {
+        (Verdict::Held, Some(digest)) => format!(
+            "if the file is right, IT applies exactly this with: muster apply {}; if not, drop the right file",
+            crate::plugins::short(digest)
+        ),
+        (Verdict::Held, None) | (Verdict::Rejected, _) => {
+            "mend the file and drop it again".to_owned()
+        }
+        (Verdict::Accepted, _) => String::new(),
+    }
+}
+
+/// The held file with this digest, wherever it lies in the folder `held`.
+pub fn find_held(feed: &Feed, digest: Digest, name: &str) -> Result<PathBuf, FeedError> {
+    let gone = || FeedError::HeldFileGone {
+        name: name.to_owned(),
+    };
+    let folder = Places::create(&feed.config.folder)
+        .map_err(|_| gone())?
+        .path(Place::Held);
+    let files = std::fs::read_dir(folder).map_err(|_| gone())?;
+    let mut candidates: Vec<PathBuf> = files
+        .filter_map(|file| Some(file.ok()?.path()))
+        .filter(|path| {
+            path.is_file()
+                && path
+                    .file_name()
+                    .is_some_and(|stored| stored.to_string_lossy().ends_with(name))
+        })
+        .collect();
+    candidates.sort();
+    candidates
+        .into_iter()
+        .rev()
+        .find(|path| sha256_of(path) == Some(digest))
+        .ok_or_else(gone)
+}
+
+fn sha256_of(path: &Path) -> Option<Digest> {
+    use sha2::{Digest as _, Sha256};
+    let bytes = std::fs::read(path).ok()?;
+    Some(Digest(Sha256::digest(&bytes).into()))
+}
