@@ -87,16 +87,22 @@ pub fn question(action: &Action, account: &Account) -> Option<Read> {
     }
 }
 
-/// The account is gone: what [`Observation::Absent`] means once it is proven that the right app was
-/// asked, because its own probe succeeded or it showed another account. Everything that was still
-/// to be taken from the account is moot then, and its tombstone stays.
-pub fn gone(account: &Account) -> Observation {
-    match &account.object {
-        Some(object) => Observation::Satisfied(Some(AccountSeen {
-            object: object.clone(),
-            state: AccountState::Deleted,
-        })),
-        None => Observation::Absent,
+/// What [`Observation::Absent`] means once it is proven that the right app was asked, because its own
+/// probe succeeded or it showed another account.
+///
+/// Where the account itself was asked for, it is gone: everything that was still to be taken from it
+/// is moot, and its tombstone stays. Where something about the account was asked for, that is gone
+/// - it may have been the right that no longer exists - and the account is left as it is known.
+pub fn proven_absent(question: &Read, account: &Account) -> Observation {
+    match (question, &account.object) {
+        (Read::Account(asked), Some(object)) if asked.same_object(object) => {
+            Observation::Satisfied(Some(AccountSeen {
+                object: object.clone(),
+                state: AccountState::Deleted,
+            }))
+        }
+        (Read::GrantsOf(_) | Read::CredentialsOf(_), _) => Observation::Satisfied(None),
+        (Read::Account(_) | Read::AccountsByKeys(_), _) => Observation::Absent,
     }
 }
 

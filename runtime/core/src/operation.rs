@@ -299,7 +299,7 @@ pub enum Observation {
     /// It is not, and this is the account.
     Unsatisfied(Option<AccountSeen>),
     /// The app shows no such account, or does not know it. A wrong address answers so to everything:
-    /// [`crate::observe::gone`] takes its place once the app has proven that it is the right one.
+    /// what [`crate::observe::proven_absent`] says takes its place once the app has proven itself.
     Absent,
     /// The connector cannot show it; sending again is the only way to know.
     CannotTell,

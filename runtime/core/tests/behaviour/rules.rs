@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use muster_core::connector::{
-    AccountState, EntitlementKey, OutcomeKind, Problem, RemoteAccount, RemoteAttributes,
+    AccountState, EntitlementKey, OutcomeKind, Problem, Read, RemoteAccount, RemoteAttributes,
     RemoteGrant, Scalar, SideEffect,
 };
 use muster_core::id::{OperationId, PlanId};
@@ -345,7 +345,17 @@ fn f16_absence_is_no_proof_before_the_app_has_proven_itself() {
         object: user("u1"),
         state: AccountState::Deleted,
     };
-    assert_eq!(observe::gone(&known), Observation::Satisfied(Some(gone)));
+    let absent = |read: Read| observe::proven_absent(&read, &known);
+    assert_eq!(
+        absent(Read::Account(user("u1"))),
+        Observation::Satisfied(Some(gone))
+    );
+    // The right may be what is gone; the account is not taken for gone with it.
+    assert_eq!(
+        absent(Read::GrantsOf(user("u1"))),
+        Observation::Satisfied(None)
+    );
+    assert_eq!(absent(Read::Account(user("u2"))), Observation::Absent);
 }
 
 #[test]

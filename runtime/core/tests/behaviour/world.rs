@@ -384,7 +384,9 @@ impl World {
                 let seen = observe::judge(action, app.read(&question));
                 // The connector's probe shows whether it is the right app.
                 return Event::Observed(match seen {
-                    Observation::Absent if !app.is_elsewhere => observe::gone(&out.account),
+                    Observation::Absent if !app.is_elsewhere && action.is_removal() => {
+                        observe::proven_absent(&question, &out.account)
+                    }
                     seen => seen,
                 });
             }
