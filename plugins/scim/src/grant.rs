@@ -90,7 +90,7 @@ fn change(service: &Service<'_>, key: &GrantKey, way: Way) -> Result<Outcome> {
         list: "members",
         grant: &grant,
     };
-    let others = || others(service, principal, &entitlement.id);
+    let others = || others(service, principal, &entitlement.id, way);
     let reference = Some(service.address_of(collection_of(principal), &principal.id));
     way.go(
         &spot,
@@ -111,12 +111,15 @@ fn collection_of(principal: &ObjectRef) -> Collection {
 }
 
 /// How a service may show a user among the members of a group, and whether the user says that they are one.
-fn others(service: &Service<'_>, principal: &ObjectRef, group: &str) -> Result<Others> {
+fn others(service: &Service<'_>, principal: &ObjectRef, group: &str, way: Way) -> Result<Others> {
     if principal.kind != USER_KIND {
         return Ok(Others::default());
     }
-    let Some(user) = service.find(Collection::Users, &principal.id)? else {
-        return Ok(Others::default());
+    let user = match (service.find(Collection::Users, &principal.id)?, way) {
+        (Some(user), _) => user,
+        // Some services take a member that is nobody.
+        (None, Way::Give) => return Err(Problem::not_found(principal.clone())),
+        (None, Way::Take) => return Ok(Others::default()),
     };
     let groups = entries(field(&user.fields, "groups"));
     let is_meant = |entry: &&Value| entry_value(entry).as_deref() == Some(group);

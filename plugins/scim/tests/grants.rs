@@ -420,3 +420,14 @@ fn a_group_too_large_to_be_read_can_be_left_by_what_the_user_shows() {
         "nothing says that it is out"
     );
 }
+
+#[test]
+fn nobody_is_put_into_a_group() {
+    let host = script::host().on("GET", ANN, Answer::status(404)).on(
+        "GET",
+        script::CONFIG,
+        script::config(),
+    );
+    let outcome = Scim.ensure_granted(&host, &ctx(), &membership("7"), None);
+    assert_eq!(outcome, Err(Problem::not_found(user("7"))));
+}

@@ -579,3 +579,76 @@ fn the_schema_of_the_service_says_which_attributes_there_are() {
         "roles are grants"
     );
 }
+
+#[test]
+fn a_put_says_what_is_cleared_instead_of_leaving_it_out() {
+    let named = with(
+        with(ann(), "title", "Boss"),
+        "name",
+        json!({"givenName": "Ann", "middleName": "B"}),
+    );
+    let host = host()
+        .setting("patch", "off")
+        .on("GET", ANN, Answer::json(200, named))
+        .on("PUT", ANN, Answer::status(204));
+    let cleared = DesiredAccount::new("user")
+        .for_target(user("7"))
+        .change("title", AttributeChange::Clear)
+        .change("name.middleName", AttributeChange::Clear)
+        .change("emails.work", AttributeChange::Clear);
+    done(ensure(&host, &cleared));
+    let sent = host.requests().pop().unwrap().json();
+    assert_eq!(sent["title"], Value::Null);
+    assert!(sent.as_object().unwrap().contains_key("title"));
+    assert_eq!(
+        sent["name"],
+        json!({"givenName": "Ann", "middleName": null})
+    );
+    assert_eq!(sent["emails"], json!([]));
+    assert_eq!(sent["userName"], "ann", "what nobody named stays");
+}
+
+#[test]
+fn a_second_attempt_finds_what_the_first_one_made_by_the_keys_that_it_wrote() {
+    let host = host().on("GET", USERS, nothing()).on(
+        "POST",
+        USERS,
+        Answer::json(201, json!({"id": "7", "userName": "ann"})),
+    );
+    let wanted = DesiredAccount::new("user")
+        .matched_by("externalId", "E1")
+        .set("userName", "ann");
+    done(ensure(&host, &wanted));
+    assert_eq!(host.requests().pop().unwrap().json()["externalId"], "E1");
+}
+
+#[test]
+fn what_the_connector_says_it_can_do_is_what_it_does() {
+    let described = Scim.describe();
+    let users = described.account_kind("user").unwrap();
+    for state in [
+        AccountState::Locked,
+        AccountState::Invited,
+        AccountState::Deactivated,
+    ] {
+        assert!(!users.states.contains(&state));
+        let host = host();
+        let outcome = muster_sdk::dispatch::ensure_state::<Scim>(&host, &ctx(), &user("7"), state);
+        assert!(matches!(outcome, Err(Problem::Unsupported(_))), "{state:?}");
+    }
+    let host = host();
+    let revoked = muster_sdk::dispatch::revoke_credentials::<Scim>(&host, &ctx(), &user("7"), &[]);
+    assert!(matches!(revoked, Err(Problem::Unsupported(_))));
+    let settings: Vec<_> = described
+        .settings
+        .iter()
+        .map(|setting| setting.key.as_str())
+        .collect();
+    let guide = include_str!("../../../docs/guides/connector-scim.md");
+    for setting in settings {
+        assert!(
+            guide.contains(&format!("`{setting}`")),
+            "the guide says nothing about `{setting}`"
+        );
+    }
+}
