@@ -41,6 +41,8 @@ pub const PAGES: &[(&str, &str)] = &[
     page!("CLI-008"),
     page!("CLI-009"),
     page!("CLI-010"),
+    page!("FEED-001"),
+    page!("FEED-002"),
     page!("HOOK-001"),
     page!("HOOK-002"),
     page!("HOOK-003"),
