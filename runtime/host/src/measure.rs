@@ -41,5 +41,7 @@ pub async fn bare_check_settings(host: &Host, plugin: &Plugin) -> Result<(), Pro
 /// What wasmtime says.
 pub fn bare_compile(host: &Host, bytes: &[u8]) -> Result<(), String> {
     let compiled = Component::from_binary(&host.0.engine.wasmtime, bytes);
-    compiled.map(drop).map_err(|error| failure::sentence(&error, 0))
+    compiled
+        .map(drop)
+        .map_err(|error| failure::sentence(&error, 0))
 }
