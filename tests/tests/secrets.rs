@@ -92,3 +92,39 @@ fn a_secret_never_shows_up_outside_its_file() {
         "the ledger, the log, the reports and the configuration were looked at"
     );
 }
+
+#[test]
+fn a_secret_that_is_replaced_is_taken_up_and_a_leaver_whose_removal_was_refused_goes() {
+    let app = App::start(&GROUPS);
+    let company = Company::new(&app);
+    let daemon = Daemon::start(&company);
+    let rows = people(1, 8, &["Sales"]);
+    company.drop_file("all.csv", export(&rows));
+    company.wait_for_report("all.csv");
+    daemon.wait_until_idle();
+
+    company.write("secrets/crm", "one-that-the-app-does-not-know");
+    let taken_up = |times: usize| {
+        wait_for("the replaced secret to be taken up", || {
+            let log = daemon.log();
+            (log.matches("secrets were replaced").count() == times).then_some(())
+        });
+    };
+    taken_up(1);
+    company.drop_file("fewer.csv", export(&rows[1..]));
+    company.wait_for_report("fewer.csv");
+    wait_for("the refusal to be shown", || {
+        let found = daemon.json(&["findings"]).to_string();
+        found.contains("OP-004").then_some(())
+    });
+    assert!(app.is_active("1"), "the app refused");
+
+    company.write("secrets/crm", &app.token);
+    taken_up(2);
+    daemon.wait_until_idle();
+    assert!(!app.is_active("1"), "not a quarter of an hour later");
+    assert!(
+        !daemon.json(&["findings"]).to_string().contains("OP-004"),
+        "what was refused is over"
+    );
+}

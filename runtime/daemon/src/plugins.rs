@@ -281,7 +281,36 @@ impl Library {
             if !said.is_empty() {
                 say(said);
             }
+            if self.renew() {
+                self.changed.notify_waiters();
+            }
         }
+    }
+
+    /// Takes up secrets that were replaced, without which a target would go on with a token that
+    /// its app has withdrawn, and leavers would keep their access. Whether there was one.
+    fn renew(&self) -> bool {
+        let served: Vec<_> = self
+            .lock()
+            .values()
+            .filter_map(|entry| Some((entry.slot.clone()?, entry.targets.clone())))
+            .collect();
+        let mut is_new = false;
+        for (slot, targets) in &served {
+            for target in targets {
+                match target.renew(&self.host, slot, &self.environment) {
+                    None => {}
+                    Some(Ok(())) => {
+                        is_new = true;
+                        tracing::info!(target_name = %target.name(), "secrets were replaced");
+                    }
+                    Some(Err(trouble)) => {
+                        tracing::error!(target_name = %target.name(), code = trouble.code, reason = trouble.text, "secrets were replaced and cannot be used");
+                    }
+                }
+            }
+        }
+        is_new
     }
 
     /// Events of the file system are hints to look; without them the timer does it.

@@ -3,6 +3,7 @@
 //! of the daemon: its operations wait, and the others go on.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,7 +29,14 @@ pub struct Connected {
     target: ArcSwapOption<Target>,
     trouble: Mutex<Option<Trouble>>,
     ready: Notify,
+    /// The secrets that it was connected with last, to see that one was replaced.
+    secrets: Mutex<Option<Secrets>>,
+    /// How often it was connected.
+    connections: AtomicU64,
 }
+
+/// The secrets of a target by their slots; none in a slot whose scheme has no secret.
+type Secrets = BTreeMap<String, Option<config::SecretValue>>;
 
 /// Why a target cannot be used, or cannot use the newest plugin.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,6 +57,8 @@ impl Connected {
             target: ArcSwapOption::empty(),
             trouble: Mutex::new(None),
             ready: Notify::new(),
+            secrets: Mutex::new(None),
+            connections: AtomicU64::new(0),
         }
     }
 
@@ -74,8 +84,10 @@ impl Connected {
         slot: &Arc<Slot>,
         environment: &config::Environment,
     ) -> Result<(), Trouble> {
-        let made = options(&self.config, environment).and_then(|options| {
-            Target::new(host, Arc::clone(slot), options).map_err(|error| {
+        let made = secrets(&self.config, environment).and_then(|secrets| {
+            let options = options(&self.config, &secrets);
+            *self.secrets.lock().unwrap_or_else(PoisonError::into_inner) = Some(secrets);
+            Target::new(host, Arc::clone(slot), options?).map_err(|error| {
                 Trouble::new(error.code(), &crate::error::chain(&error), error.hint())
             })
         });
@@ -83,6 +95,7 @@ impl Connected {
             Ok(target) => {
                 self.target.store(Some(Arc::new(target)));
                 self.set_trouble(None);
+                self.connections.fetch_add(1, Ordering::Release);
                 self.ready.notify_waiters();
                 Ok(())
             }
@@ -91,6 +104,30 @@ impl Connected {
                 Err(trouble)
             }
         }
+    }
+
+    /// Connects anew where a secret was replaced since. None where none was, and also where one
+    /// cannot be read just now: its file may be on its way, and the old one is still in use.
+    pub fn renew(
+        &self,
+        host: &Host,
+        slot: &Arc<Slot>,
+        environment: &config::Environment,
+    ) -> Option<Result<(), Trouble>> {
+        let found = secrets(&self.config, environment).ok()?;
+        let is_known = self
+            .secrets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .is_some_and(|used| *used == found);
+        (!is_known).then(|| self.connect(host, slot, environment))
+    }
+
+    /// How often it was connected. A new number means new secrets or, after a start, perhaps new
+    /// permissions.
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Acquire)
     }
 
     /// Whether a version of the plugin can work with this target's settings and credentials.
@@ -262,11 +299,27 @@ impl Trouble {
     }
 }
 
-/// The target as the host takes it, with the secrets read.
-fn options(
-    config: &config::Target,
-    environment: &config::Environment,
-) -> Result<TargetOptions, Trouble> {
+/// The secrets as they are now.
+fn secrets(config: &config::Target, environment: &config::Environment) -> Result<Secrets, Trouble> {
+    let read = |(slot, credential): (&String, &config::Credential)| {
+        let source = credential.secret();
+        let secret = source
+            .map(|source| source.read(environment))
+            .transpose()
+            .map_err(|error| {
+                Trouble::new(
+                    crate::error::Coded::code(&error).as_str(),
+                    &crate::error::chain(&error),
+                    &crate::error::Coded::hint(&error),
+                )
+            })?;
+        Ok((slot.clone(), secret))
+    };
+    config.secrets.iter().map(read).collect()
+}
+
+/// The target as the host takes it.
+fn options(config: &config::Target, secrets: &Secrets) -> Result<TargetOptions, Trouble> {
     let unusable = |text: String, hint: &str| Trouble::new("CFG-005", &text, hint);
     let mut hosts = Vec::new();
     for text in &config.hosts {
@@ -284,15 +337,8 @@ fn options(
     }
     let mut credentials = BTreeMap::new();
     for (slot, credential) in &config.secrets {
-        let read = |source: &config::SecretSource| source.read(environment);
-        let secret = credential.secret().map(read).transpose().map_err(|error| {
-            Trouble::new(
-                crate::error::Coded::code(&error).as_str(),
-                &crate::error::chain(&error),
-                &crate::error::Coded::hint(&error),
-            )
-        })?;
-        let secret = Secret::new(secret.as_ref().map_or("", config::SecretValue::reveal));
+        let secret = secrets.get(slot).and_then(Option::as_ref);
+        let secret = Secret::new(secret.map_or("", config::SecretValue::reveal));
         let filled = filled(credential, secret).map_err(|error| {
             let hint = "hand over the JSON file that Google made for the service account";
             unusable(format!("secret {slot}: {error}"), hint)

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use muster_core::connector::Problem;
 use muster_core::fact::Fact;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
-use muster_core::operation::Change;
+use muster_core::operation::retried_by_hand;
 use muster_ledger::Error;
 
 use super::queries::broken;
@@ -189,21 +188,27 @@ pub(super) fn feed(app: &App, name: &FeedName) -> Result<Feed, Fault> {
 fn retry(app: &App, id: OperationId) -> Result<v1::Operation, Fault> {
     let (person, target) = app.locate(id)?;
     let now = app.clock.now();
-    let problem = Problem::Transient {
-        text: "somebody asked for another attempt".to_owned(),
-        after_ms: None,
-    };
-    let fact = Fact::OperationChanged {
-        person: person.clone(),
-        target: target.clone(),
-        operation: id,
-        change: Change::Deferred {
-            until: now,
-            problem,
-        },
-    };
+    let (owner, at) = (person.clone(), target.clone());
     app.committer
-        .submit_blocking(now, move |writer| writer.record(&fact).map(drop))
+        .submit_blocking(now, move |writer| {
+            let kept = writer.person(&owner)?;
+            let account = kept.as_ref().and_then(|person| person.accounts.get(&at));
+            let open = account.and_then(|account| {
+                let mut operations = account.operations.iter();
+                operations.find(|operation| operation.id == id)
+            });
+            // None where it went on meanwhile: what is out has to be looked at before it is tried again.
+            let Some(change) = open.and_then(|open| retried_by_hand(open, now)) else {
+                return Ok(());
+            };
+            let fact = Fact::OperationChanged {
+                person: owner.clone(),
+                target: at.clone(),
+                operation: id,
+                change,
+            };
+            writer.record(&fact).map(drop)
+        })
         .map_err(|error: Error| broken(&error))?;
     app.wake_all();
     let found = app

@@ -9,6 +9,7 @@
 //! After a stop, every call that was out is recorded as interrupted before the loop begins; the
 //! core then has it looked at before anything is tried again.
 
+mod again;
 mod look;
 mod settle;
 mod work;
@@ -67,7 +68,14 @@ impl Driver {
         }
         let mut chains: JoinSet<PersonId> = JoinSet::new();
         let mut busy: BTreeSet<PersonId> = BTreeSet::new();
+        let mut connections = 0;
         while !*stop.borrow() {
+            if self.target.connections() != connections {
+                connections = self.target.connections();
+                if let Err(error) = again::refused(&self).await {
+                    tracing::error!(target_name = %self.target.name(), %error, "could not try again what was refused");
+                }
+            }
             let wait = self.fill(&mut chains, &mut busy);
             tokio::select! {
                 Some(ended) = chains.join_next() => {
