@@ -22,6 +22,7 @@ use crate::id::{PersonId, PersonKey, PlanId, TargetName};
 use crate::operation::{Action, Urgency};
 use crate::person::Person;
 use crate::policy::Evaluator;
+use crate::rule::Failed;
 
 pub use catalogue::Catalogue;
 
@@ -85,7 +86,9 @@ pub enum Verdict {
     Same,
     /// This is to be done.
     Planned(Box<PersonPlanned>),
-    /// It cannot be decided what the person should have. Nothing about the person changes.
+    /// It cannot be decided what the person should have, and HR says nothing new: nothing changes. Where
+    /// HR does, the row is planned without anything at the targets, and the finding is among
+    /// [`Planner::into_findings`].
     Refused(Finding),
 }
 
@@ -138,17 +141,7 @@ impl<'a> Planner<'a> {
         };
         let desired = match self.evaluator.desired(id, &delta.identity, delta.phase) {
             Ok(desired) => desired,
-            Err(failed) => {
-                let finding = Finding::new(
-                    RULE_FAILED,
-                    Severity::Error,
-                    id.to_string(),
-                    failed.to_string(),
-                );
-                return Verdict::Refused(finding.hint(
-                    "nothing about this person changes until the rule or the row is mended",
-                ));
-            }
+            Err(failed) => return self.undecided(id, before, delta, &failed),
         };
         let none = BTreeMap::new();
         let accounts_before = before.map_or(&none, |person| &person.accounts);
@@ -162,6 +155,32 @@ impl<'a> Planner<'a> {
             }
         }
         self.conclude(id, before, delta, accounts)
+    }
+
+    /// A rule failed: the accounts are left as they are. What HR says is taken in all the same, so
+    /// that an announced last day counts, and the mended rule meets the newest row.
+    fn undecided(
+        &mut self,
+        id: &PersonId,
+        before: Option<&Person>,
+        delta: Delta,
+        failed: &Failed,
+    ) -> Verdict {
+        let subject = id.to_string();
+        let finding = Finding::new(
+            RULE_FAILED,
+            Severity::Error,
+            subject.clone(),
+            failed.to_string(),
+        )
+        .hint("the accounts of this person stay as they are until the rule or the row is mended");
+        match self.conclude(id, before, delta, BTreeMap::new()) {
+            Verdict::Planned(planned) => {
+                self.findings.insert((RULE_FAILED, subject), finding);
+                Verdict::Planned(planned)
+            }
+            Verdict::Same | Verdict::Refused(_) => Verdict::Refused(finding),
+        }
     }
 
     fn conclude(
