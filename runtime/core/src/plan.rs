@@ -45,6 +45,19 @@ pub const UNCONFIGURED_TARGET: Code = Code::new("PLN-008");
 /// What a target can give was not read yet.
 pub const UNREAD_CATALOGUE: Code = Code::new("PLN-009");
 
+/// Every code that the planner remarks with: what no longer holds after a plan is closed by these.
+pub const CODES: [Code; 9] = [
+    RULE_FAILED,
+    UNKNOWN_ENTITLEMENT,
+    EXCLUSIVE,
+    NOBODY_TO_TRANSFER_TO,
+    AMBIGUOUS_ENTITLEMENT,
+    NO_KEY_VALUE,
+    IMMUTABLE_ATTRIBUTE,
+    UNCONFIGURED_TARGET,
+    UNREAD_CATALOGUE,
+];
+
 /// What the planner knows of the targets.
 #[derive(Debug, Default)]
 pub struct Targets {

@@ -21,15 +21,6 @@ use muster_ledger::{Ledger, Reader, Writer};
 
 use crate::intake::{Presence, Snapshot};
 
-/// Codes of findings that a plan makes and, once they no longer hold, closes.
-const PLANNER_CODES: [Code; 5] = [
-    plan::RULE_FAILED,
-    plan::UNKNOWN_ENTITLEMENT,
-    plan::EXCLUSIVE,
-    plan::NOBODY_TO_TRANSFER_TO,
-    plan::AMBIGUOUS_ENTITLEMENT,
-];
-
 /// What the planner decides by.
 #[derive(Clone, Copy)]
 pub struct World<'a> {
@@ -491,7 +482,7 @@ fn settle_findings(
     for finding in findings {
         open.insert((&finding.code, finding.subject.as_str()), finding);
     }
-    for code in &PLANNER_CODES {
+    for code in &plan::CODES {
         for kept in before.findings_of(code)? {
             let kept = kept?.finding;
             let still_holds = open.contains_key(&(&kept.code, kept.subject.as_str()));
