@@ -168,10 +168,16 @@ fn conflict(
 /// What a failed call leads to. The case alone decides.
 fn failed(operation: &Operation, problem: Problem, now: Timestamp, retry: &RetryPolicy) -> Change {
     let look = |text: String| lost(operation, text, now, retry);
+    let attempt = operation.state.attempt();
     match problem {
-        Problem::Transient { after_ms, .. } | Problem::RateLimited { after_ms } => {
+        Problem::Transient { after_ms, .. } => {
             again_or_halt(operation, problem, after_ms, now, retry)
         }
+        // The app is busy, with us more than with anybody. That is no reason to give up.
+        Problem::RateLimited { after_ms } => Change::Deferred {
+            until: later(now, retry.backoff(attempt, after_ms)),
+            problem,
+        },
         Problem::OutcomeUnknown(text) => look(text),
         // The answer made no sense, so what was done is as open as after no answer.
         Problem::RemoteDefect(text) => look(format!("the answer made no sense: {text}")),

@@ -159,17 +159,15 @@ fn what_takes_access_away_is_never_given_up_for_want_of_attempts() {
 #[test]
 fn what_gives_access_is_halted_after_the_last_attempt() {
     let retry = RetryPolicy::default();
-    let problem = Problem::RateLimited { after_ms: None };
-    for (attempt, halts) in [(retry.attempts_max - 1, false), (retry.attempts_max, true)] {
+    let halts = |problem: Problem, attempt: u32| {
         let operation = sent(Action::EnsureGranted(right()), attempt);
-        let change = decide(
-            &operation,
-            Event::Replied(Err(problem.clone())),
-            at(NOW),
-            &retry,
-        );
-        assert_eq!(matches!(change, Change::Halted { .. }), halts);
-    }
+        let change = decide(&operation, Event::Replied(Err(problem)), at(NOW), &retry);
+        matches!(change, Change::Halted { .. })
+    };
+    assert!(!halts(Problem::Stale, retry.attempts_max - 1));
+    assert!(halts(Problem::Stale, retry.attempts_max));
+    // An app that asks for a slower pace is not at an end.
+    assert!(!halts(Problem::RateLimited { after_ms: None }, 1000));
 }
 
 #[test]
