@@ -187,15 +187,28 @@ fn f17_a_role_that_is_edited_takes_back_what_only_it_gave() {
     let daemon = Daemon::start(&company);
     import(&daemon, &company, "all.csv", &rows);
     assert_eq!(app.groups_of("2"), ["Everybody", "Sales"]);
-    assert!(daemon.stop());
 
-    // Sales no longer gives its group to 2, and Finance's people get it in its place.
+    // Edited while the daemon runs: first with a mistake in it, which changes nothing.
+    company.write(
+        "policy/roles.toml",
+        &POLICY.replace("department ==", "departmnt =="),
+    );
+    wait_for("the mistake to be said", || {
+        daemon
+            .json(&["findings"])
+            .to_string()
+            .contains("POL-020")
+            .then_some(())
+    });
+    assert_eq!(app.groups_of("2"), ["Everybody", "Sales"]);
     let edited = POLICY.replace(
         "department == \"Sales\"'",
         "department == \"Sales\" && key != \"2\"'",
     );
     company.write("policy/roles.toml", &edited);
-    let daemon = Daemon::start(&company);
+    wait_for("the edited role to be taken up", || {
+        (app.groups_of("2") == ["Everybody"]).then_some(())
+    });
     daemon.wait_until_idle();
     assert_eq!(app.groups_of("2"), ["Everybody"]);
     assert_eq!(app.groups_of("4"), ["Everybody", "Sales"]);

@@ -6,7 +6,7 @@
 //! [`api`] is what the doors and the command line say to each other. [`app`] puts the daemon
 //! together: [`intake`] reads HR's files, [`feeds`] decides about them, [`planning`] makes plans,
 //! [`driver`] carries them out at the [`targets`] through [`plugins`], [`reconcile`] reads what is
-//! really there, and [`replan`] follows the policy and the calendar.
+//! really there, and [`replan`] follows the [`policy`] and the calendar.
 
 pub mod api;
 pub mod app;
@@ -20,6 +20,7 @@ pub mod intake;
 pub mod local;
 pub mod planning;
 pub mod plugins;
+pub mod policy;
 pub mod reconcile;
 pub mod replan;
 pub mod server;

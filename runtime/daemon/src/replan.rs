@@ -64,7 +64,7 @@ pub async fn approved(app: &Arc<App>, digest: Digest) -> Result<Summary, Failed>
 async fn make(app: &Arc<App>, consent: Consent) -> Result<Summary, Failed> {
     let planner = Arc::clone(app);
     let made = tokio::task::spawn_blocking(move || {
-        let known = planner.known.load_full();
+        let (known, policy) = (planner.known.load_full(), planner.policy.load_full());
         let limits = planner.limits(None);
         let order = Order {
             scope: Scope::Everybody,
@@ -74,7 +74,7 @@ async fn make(app: &Arc<App>, consent: Consent) -> Result<Summary, Failed> {
         };
         planning::make(
             &planner.ledger,
-            planner.world(&known),
+            planner.world(&policy, &known),
             order,
             &mut |_, _| {},
             &mut |_| Vec::new(),
@@ -149,7 +149,7 @@ async fn due(app: &Arc<App>) -> Result<Option<Timestamp>, Failed> {
         let _one_at_a_time = app.planning.lock().await;
         let planner = Arc::clone(app);
         let made = tokio::task::spawn_blocking(move || {
-            let known = planner.known.load_full();
+            let (known, policy) = (planner.known.load_full(), planner.policy.load_full());
             let limits = planner.limits(None);
             // HR announced these days, and the files that did were within their limits: a date that
             // comes is not held, because nobody keeps access after the last day.
@@ -161,7 +161,7 @@ async fn due(app: &Arc<App>) -> Result<Option<Timestamp>, Failed> {
             };
             planning::make(
                 &planner.ledger,
-                planner.world(&known),
+                planner.world(&policy, &known),
                 order,
                 &mut |_, _| {},
                 &mut |_| Vec::new(),

@@ -125,7 +125,7 @@ fn of_decision(app: &App, decision: &Decision, people: People) -> v1::Preview {
         file: decision.file.name.clone(),
         file_digest: decision.file.digest.to_string(),
         plan_digest: summary.digest.map(|digest| digest.to_string()),
-        policy: app.policy.version().to_string(),
+        policy: app.policy.load().version().to_string(),
         verdict: verdict.to_owned(),
         reasons,
         rows: decision
@@ -182,7 +182,7 @@ pub(super) fn held_preview(app: &Arc<App>, plan: Digest) -> Result<v1::Preview, 
         file: "the policy".to_owned(),
         file_digest: String::new(),
         plan_digest: Some(plan.to_string()),
-        policy: app.policy.version().to_string(),
+        policy: app.policy.load().version().to_string(),
         verdict: "hold".to_owned(),
         reasons: hold
             .summary

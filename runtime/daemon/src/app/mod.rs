@@ -46,8 +46,8 @@ pub struct App {
     pub ledger: Ledger,
     /// The ledger, for everything small.
     pub committer: Committer,
-    /// The policy that decides.
-    pub policy: Policy,
+    /// The policy that decides; swapped when its files change.
+    pub policy: ArcSwap<Policy>,
     /// The plugins.
     pub library: Library,
     /// The connected apps.
@@ -90,9 +90,9 @@ pub struct PolicyHold {
 
 impl App {
     /// What the planner decides by, now.
-    pub fn world<'a>(&'a self, known: &'a Known) -> World<'a> {
+    pub fn world<'a>(&self, policy: &'a Policy, known: &'a Known) -> World<'a> {
         World {
-            policy: &self.policy,
+            policy,
             targets: &known.targets,
             now: self.clock.now(),
         }
@@ -154,7 +154,8 @@ impl App {
     /// as findings.
     pub async fn check_capabilities(&self) {
         let known = self.known.load_full();
-        let lacking = muster_core::capability::check(&self.policy, &known.targets.descriptors);
+        let lacking =
+            muster_core::capability::check(&self.policy.load(), &known.targets.descriptors);
         let Ok(reader) = self.ledger.read() else {
             return;
         };

@@ -48,7 +48,7 @@ impl App {
             started_at: present::instant(self.started_at),
             now: present::instant(self.clock.now()),
             config: self.config.file.display().to_string(),
-            policy: self.policy.version().to_string(),
+            policy: self.policy.load().version().to_string(),
             journal_entries: counts.entries,
             feeds: self.feed_statuses(&reader)?,
             targets: self
@@ -326,7 +326,7 @@ impl App {
         let known = self.known.load_full();
         Ok(present::person(
             &person,
-            &self.policy,
+            &self.policy.load(),
             &known.titles,
             self.clock.now(),
         ))
@@ -407,9 +407,10 @@ impl App {
         let reader = read(self)?;
         let known = self.known.load_full();
         let source = |plan: PlanId| source_of(&reader, plan);
+        let policy = self.policy.load();
         let asked = why::Known {
             person: &person,
-            policy: &self.policy,
+            policy: &policy,
             titles: &known.titles,
             now: self.clock.now(),
             source: &source,

@@ -85,7 +85,7 @@ pub async fn run(
     }
     let mut drivers = start(&app, &stop, &mut tasks)?;
     app.ready.store(true, Ordering::Release);
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), policy = %app.policy.version(), "ready");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), policy = %app.policy.load().version(), "ready");
     stopped(stop).await;
     app.ready.store(false, Ordering::Release);
     while tasks.join_next().await.is_some() {}
@@ -144,7 +144,7 @@ fn assemble(config: Config, environment: Environment, clock: Clock) -> Result<Ap
         clock,
         ledger,
         committer,
-        policy,
+        policy: ArcSwap::from_pointee(policy),
         library,
         targets,
         known: ArcSwap::from_pointee(Known::default()),
@@ -228,6 +228,7 @@ fn start(
         })?;
         tasks.spawn(feeds::run(Arc::clone(app), feed, stop.clone()));
     }
+    tasks.spawn(crate::policy::watch(Arc::clone(app), stop.clone()));
     tasks.spawn(replan::dates(Arc::clone(app), stop.clone()));
     let (watched, plugin_stop) = (Arc::clone(app), stop.clone());
     tasks.spawn(async move {

@@ -142,7 +142,7 @@ impl Context<'_, '_> {
     }
 
     fn client(&self) -> Result<client::Client, CliError> {
-        Ok(client::Client::new(&self.load()?.daemon.socket()))
+        Ok(client::Client::new(&crate::config::socket(&self.config)?))
     }
 }
 

@@ -148,6 +148,8 @@ pub const PAGES: &[(&str, &str)] = &[
     page!("POL-003"),
     page!("POL-004"),
     page!("POL-005"),
+    page!("POL-020"),
+    page!("POL-021"),
     page!("TGT-001"),
     page!("TGT-002"),
     page!("TGT-003"),

@@ -42,6 +42,9 @@ pub use target::{Credential, Limits, Target};
 /// The name of the configuration where none is given.
 pub const FILE_NAME: &str = "muster.toml";
 
+/// The name of the socket in the data folder.
+const SOCKET_NAME: &str = "muster.sock";
+
 /// A configuration that was checked and can be used.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -124,13 +127,26 @@ impl Daemon {
 
     /// The socket that the command line talks to.
     pub fn socket(&self) -> PathBuf {
-        self.data.join("muster.sock")
+        self.data.join(SOCKET_NAME)
     }
 
     /// Where compiled plugins are kept.
     pub fn plugin_cache(&self) -> PathBuf {
         self.data.join("plugin-cache")
     }
+}
+
+/// The daemon's socket, whatever else is wrong with the configuration or the policy: a mistake in an
+/// edit must not keep anybody from asking the daemon that runs.
+pub fn socket(file: &Path) -> Result<PathBuf, ConfigError> {
+    let document = Document::read(file, file)?;
+    let table = document.parse()?;
+    let notes = Notes::new();
+    let data = document.root(&table, &notes).section("daemon").text(&opt::DATA);
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let base = Base(file.parent().unwrap_or_else(|| Path::new(".")));
+    let data = data.map_or_else(|| base.join("data"), |data| base.join(&data.value));
+    Ok(data.join(SOCKET_NAME))
 }
 
 impl Config {

@@ -112,7 +112,7 @@ impl Desk<'_> {
         watch: planning::Watch<'_>,
     ) -> Result<Summary, FeedError> {
         let Self { app, feed } = *self;
-        let known = app.known.load_full();
+        let (known, policy) = (app.known.load_full(), app.policy.load_full());
         let limits = app.limits(Some(feed.name()));
         let is_partial = feed.config.kind == FeedKind::Changes || event::is_event(&file.name);
         let scope = if is_partial {
@@ -156,7 +156,7 @@ impl Desk<'_> {
         };
         Ok(planning::make(
             &app.ledger,
-            app.world(&known),
+            app.world(&policy, &known),
             order,
             watch,
             &mut beside,

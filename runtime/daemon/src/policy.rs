@@ -1,0 +1,151 @@
+//! Takes up a policy that was edited, without a restart: the files are read and checked whole, and
+//! only then does the new policy decide. A mistake in them leaves the old one in force and is said.
+//!
+//! The rules for accounts stand in `muster.toml` and belong to the policy. Which feeds and targets
+//! there are does not: that takes a restart, and is said, too.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use muster_core::fact::Fact;
+use muster_core::finding::{Code, Finding, Severity};
+use muster_core::policy::Policy;
+use tokio::sync::watch;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::replan;
+
+/// An edited policy or configuration cannot be used; the one before goes on deciding.
+pub const UNUSABLE: Code = Code::new("POL-020");
+/// An edited configuration has other feeds or targets, which takes a restart.
+pub const NEEDS_RESTART: Code = Code::new("POL-021");
+
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// What the policy's findings are about.
+const SUBJECT: &str = "policy";
+
+/// What the files look like from outside; where it is the same, they are.
+type Stamps = Vec<(PathBuf, Option<SystemTime>, u64)>;
+
+/// Looks at the files until the daemon stops.
+pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    let mut taken = stamps(&app.config);
+    let mut seen = taken.clone();
+    while !*stop.borrow() {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            changed = stop.changed() => if changed.is_err() { return },
+        }
+        let now = stamps(&app.config);
+        // Two looks that agree: an editor that writes several files is let finish.
+        if now != taken && now == seen {
+            taken.clone_from(&now);
+            take_up(&app).await;
+        }
+        seen = now;
+    }
+}
+
+fn stamps(config: &Config) -> Stamps {
+    let in_folder = std::fs::read_dir(&config.daemon.policy);
+    let files = in_folder
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|file| file.path());
+    let mut stamps: Stamps = files
+        .chain([config.file.clone()])
+        .map(|path| stamp(&path))
+        .collect();
+    stamps.sort();
+    stamps
+}
+
+fn stamp(path: &Path) -> (PathBuf, Option<SystemTime>, u64) {
+    let metadata = std::fs::metadata(path).ok();
+    let modified = metadata
+        .as_ref()
+        .and_then(|metadata| metadata.modified().ok());
+    let bytes = metadata.map_or(0, |metadata| metadata.len());
+    (path.to_owned(), modified, bytes)
+}
+
+/// Reads the files, and has the new policy decide where they can be used.
+async fn take_up(app: &Arc<App>) {
+    let file = app.config.file.clone();
+    let loaded = tokio::task::spawn_blocking(move || Config::load(&file)).await;
+    let config = match loaded {
+        Ok(Ok(config)) => config,
+        Ok(Err(error)) => return refuse(app, crate::error::chain(&error)).await,
+        Err(error) => return refuse(app, format!("reading broke off: {error}")).await,
+    };
+    let mut facts = vec![closed(UNUSABLE)];
+    if !has_same_parts(&app.config, &config) {
+        let text = "muster.toml has other feeds, targets or connections than the daemon runs with";
+        let finding = Finding::new(NEEDS_RESTART, Severity::Warning, SUBJECT, text)
+            .hint("restart the daemon; it takes up exactly where it was");
+        app.say(vec![closed(UNUSABLE)]).await;
+        return app.open_finding(finding).await;
+    }
+    facts.push(closed(NEEDS_RESTART));
+    app.say(facts).await;
+    let policy = match Policy::compile(config.policy) {
+        Ok(policy) => policy,
+        Err(findings) => {
+            let first = findings.into_iter().next().map(|finding| finding.text);
+            return refuse(app, first.unwrap_or_default()).await;
+        }
+    };
+    let before = app.policy.load().version().clone();
+    if *policy.version() == before {
+        return;
+    }
+    tracing::info!(from = %before, to = %policy.version(), "policy taken up");
+    app.policy.store(Arc::new(policy));
+    app.check_capabilities().await;
+    if let Err(error) = replan::everybody(app).await {
+        tracing::error!(
+            error = crate::error::chain(&error),
+            "could not plan for the new policy"
+        );
+    }
+}
+
+/// Whether two configurations differ in nothing but the policy. What the daemon runs with was read at
+/// its start: feeds are watched and targets connected as they were then.
+fn has_same_parts(running: &Config, read: &Config) -> bool {
+    let feeds = |config: &Config| format!("{:?}", config.feeds);
+    let targets = |config: &Config| {
+        let without_rules = |target: &crate::config::Target| {
+            let mut target = target.clone();
+            target.rules.attributes.clear();
+            target.rules.keys.clear();
+            format!("{target:?}")
+        };
+        config
+            .targets
+            .values()
+            .map(without_rules)
+            .collect::<Vec<String>>()
+    };
+    feeds(running) == feeds(read)
+        && targets(running) == targets(read)
+        && running.daemon == read.daemon
+}
+
+fn closed(code: Code) -> Fact {
+    Fact::FindingClosed {
+        code,
+        subject: SUBJECT.to_owned(),
+    }
+}
+
+async fn refuse(app: &App, text: String) {
+    let finding = Finding::new(UNUSABLE, Severity::Error, SUBJECT, text)
+        .hint("`muster check` says everything that is wrong; until it is mended, the policy before decides");
+    app.open_finding(finding).await;
+}
