@@ -173,9 +173,12 @@ fn check_of_a_bad_configuration_is_a_no_with_every_mistake() {
     assert_eq!(json["is_usable"], false);
     assert_eq!(json["findings"][1]["code"], "CFG-003");
     assert_eq!(json["findings"][1]["subject"], format!("{file}:3:1"));
-    // Any other command fails with it.
-    let ran = muster(folder.path(), &FakeLocal::default(), "status");
+    // A daemon does not start with it.
+    let ran = muster(folder.path(), &FakeLocal::default(), "serve");
     assert_eq!((ran.code, ran.err), (cli::FAILED, expected));
+    // One that runs already can be asked all the same.
+    let ran = muster(folder.path(), &FakeLocal::default(), "status");
+    assert!(ran.err.contains("CLI-001"), "{}", ran.err);
 }
 
 #[test]
