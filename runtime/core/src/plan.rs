@@ -293,7 +293,8 @@ fn urgency(kind: Kind, action: &Action) -> Urgency {
         Kind::Leaver => Urgency::Leaver,
         Kind::Mover => Urgency::Mover,
         Kind::Joiner | Kind::Rehire => Urgency::Joiner,
-        Kind::Update if action.is_removal() => Urgency::Mover,
+        // Somebody who left before, and something is still open.
+        Kind::Update if action.is_removal() => Urgency::Leaver,
         Kind::Update => Urgency::Routine,
     }
 }

@@ -250,14 +250,21 @@ impl Planner<'_> {
             return None;
         }
         let mut actions = Vec::new();
-        if suspends && base.is_open() {
+        // Where the app opened it again, somebody may have come in meanwhile.
+        let is_open = suspends && base.is_open();
+        let once = |action: Action, actions: &mut Vec<Action>| {
+            if have.is_wanted || is_open || is_queued(have, &action) {
+                actions.push(action);
+            }
+        };
+        if is_open {
             actions.push(Action::EnsureState(AccountState::Suspended));
         }
         if rules.end_sessions && self.targets.can(target, "end-sessions") {
-            once(have, Action::EndSessions, &mut actions);
+            once(Action::EndSessions, &mut actions);
         }
         if rules.revoke_credentials && self.targets.can(target, "revoke-credentials") {
-            once(have, Action::RevokeCredentials, &mut actions);
+            once(Action::RevokeCredentials, &mut actions);
         }
         let lost = base.granted.iter().copied().collect();
         for key in self.in_order(target, lost).into_iter().rev() {
@@ -267,7 +274,7 @@ impl Planner<'_> {
             && self.knows_heir(person, target)
             && let Some(heir) = person.manager()
         {
-            once(have, Action::TransferOwned(heir), &mut actions);
+            once(Action::TransferOwned(heir), &mut actions);
         }
         if is_due {
             actions.push(Action::EnsureAbsent);
@@ -425,16 +432,11 @@ fn is_as_wished(have: &Account, wish: &Wish<'_>) -> bool {
         && reasons.eq(&wish.grants)
 }
 
-/// Plans what is done once for an account that is let go: when it begins, and again where it was
-/// queued and is about to be superseded.
-fn once(have: &Account, action: Action, actions: &mut Vec<Action>) {
-    let is_queued = have
-        .operations
+/// Whether such an action waits and is about to be superseded.
+fn is_queued(have: &Account, action: &Action) -> bool {
+    have.operations
         .iter()
-        .any(|operation| !operation.has_begun() && operation.action.verb() == action.verb());
-    if have.is_wanted || is_queued {
-        actions.push(action);
-    }
+        .any(|operation| !operation.has_begun() && operation.action.verb() == action.verb())
 }
 
 fn find<'c>(catalogue: Option<&'c Catalogue>, name: &EntitlementName) -> Result<&'c Entry, Code> {

@@ -50,6 +50,8 @@ pub(crate) struct App {
     pub(crate) seats: Option<usize>,
     /// The address is wrong: nothing is ever found.
     pub(crate) is_elsewhere: bool,
+    /// What it goes on with is an invitation: the account is there at once, and opens at the end.
+    pub(crate) invites: bool,
     /// Its answers do not show the account.
     pub(crate) is_terse: bool,
     pub(crate) faults: VecDeque<Fault>,
@@ -99,11 +101,30 @@ impl App {
                 let handle = format!("job-{}", self.made);
                 let is_running = self.pending.values().any(|(running, _)| running == change);
                 assert!(!is_running, "the same is under way twice: {change:?}");
+                if let (true, Change::EnsureAccount(desired)) = (self.invites, change) {
+                    return Some(self.invite(desired, handle, polls));
+                }
                 self.pending.insert(handle.clone(), (change.clone(), polls));
                 Some(Ok(outcome(pending(handle), None)))
             }
             Fault::Refused(problem) => Some(Err(problem)),
         }
+    }
+
+    fn invite(&mut self, desired: &DesiredAccount, handle: String, polls: u32) -> Reply {
+        let mut invited = desired.clone();
+        invited.initial_state = AccountState::Invited;
+        let mut answer = self.ensure_account(&invited)?;
+        let object = answer
+            .account
+            .as_ref()
+            .map(|account| account.object.clone());
+        if let Some(object) = object {
+            let opens = Change::EnsureState(object, AccountState::Active);
+            self.pending.insert(handle.clone(), (opens, polls));
+        }
+        answer.kind = pending(handle);
+        Ok(answer)
     }
 
     fn poll(&mut self, handle: &str) -> Option<Reply> {

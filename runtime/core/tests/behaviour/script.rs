@@ -162,6 +162,7 @@ fn change_app(world: &mut World, text: &str) {
         ["fault", fault] => app.faults.push_back(parse_fault(fault)),
         ["elsewhere", on] => app.is_elsewhere = on == "on",
         ["terse"] => app.is_terse = true,
+        ["invites"] => app.invites = true,
         ["guard", group] => drop(app.guarded.insert(group.to_owned())),
         ["seats", count] => app.seats = Some(count.parse().unwrap()),
         ["rename", id, title] => drop(app.groups.insert(id.to_owned(), title.to_owned())),
