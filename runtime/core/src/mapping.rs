@@ -1,4 +1,4 @@
-//! How the columns of a feed's file become an [`Identity`].
+//! How the columns of a feed's file become an [`Identity`](crate::identity::Identity).
 //!
 //! IT writes [`Columns`]; [`Mapping::new`] checks them once; [`Mapping::bind`] finds them in the
 //! header of a file, in any order; [`Bound::row`] reads one row. Nothing is guessed: a value that no
