@@ -19,6 +19,7 @@ use muster_core::plan::{self, Planner, Targets, Verdict};
 use muster_core::policy::{Evaluator, Policy};
 use muster_ledger::{Ledger, Reader, Writer};
 
+use crate::driver;
 use crate::intake::{Presence, Snapshot};
 
 /// What the planner decides by.
@@ -506,6 +507,22 @@ fn settle_findings(
             .is_some_and(|kept| kept.finding == *finding);
         if !is_known {
             writer.record(Fact::FindingOpened(finding.clone()))?;
+        }
+    }
+    close_replaced(writer, &before, seen)
+}
+
+/// Closes what was said of operations that this plan replaced: nobody will take them any more.
+fn close_replaced(writer: &mut Writer<'_>, before: &Reader, seen: &Seen) -> Result<(), Failed> {
+    for code in driver::WHILE_OPEN {
+        for kept in before.findings_of(&code)? {
+            let subject = kept?.finding.subject;
+            if seen.has(&subject) && !driver::is_open(writer, &subject)? {
+                writer.record(Fact::FindingClosed {
+                    code: code.clone(),
+                    subject,
+                })?;
+            }
         }
     }
     Ok(())

@@ -29,6 +29,7 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::targets::Connected;
 
+pub(crate) use settle::{WHILE_OPEN, is_open};
 pub use work::Activity;
 
 /// How many accounts are read ahead for each call that may be out.

@@ -24,6 +24,17 @@ pub(crate) const UNREACHABLE: Code = Code::new("OP-006");
 /// One account at an app would belong to two people.
 pub(crate) const CLAIMED_TWICE: Code = Code::new("OP-007");
 
+/// What is said of an operation until it is done; none of it holds once another plan has taken its
+/// place.
+pub(crate) const WHILE_OPEN: [Code; 6] = [
+    HALTED,
+    EXPOSED,
+    DELAYED,
+    REFUSED,
+    NO_CAPACITY,
+    CLAIMED_TWICE,
+];
+
 /// Attempts after which giving access is late enough to say so.
 const DELAYED_ATTEMPTS: u32 = 3;
 
@@ -70,10 +81,31 @@ pub(super) fn record(writer: &mut Writer<'_>, settled: &Settled<'_>) -> Result<C
 }
 
 fn subject(settled: &Settled<'_>) -> String {
+    let operation = settled.taken.operation.id;
     format!(
-        "{} at {}, operation {}",
-        settled.person, settled.target, settled.taken.operation.id
+        "{} at {}, operation {operation}",
+        settled.person, settled.target
     )
+}
+
+/// Whether the operation that a finding is about is still to be done. True where the subject names
+/// none.
+pub(crate) fn is_open(writer: &mut Writer<'_>, subject: &str) -> Result<bool, Error> {
+    let named = subject.rsplit_once(", operation ").and_then(|(whose, id)| {
+        let (person, target) = whose.rsplit_once(" at ")?;
+        Some((PersonId::parse(person).ok()?, target, id))
+    });
+    let Some((person, target, id)) = named else {
+        return Ok(true);
+    };
+    Ok(writer.person(&person)?.is_some_and(|person| {
+        person
+            .accounts
+            .iter()
+            .filter(|(name, _)| name.as_str() == target)
+            .flat_map(|(_, account)| &account.operations)
+            .any(|operation| operation.id.to_string() == id)
+    }))
 }
 
 /// The findings that a change opens and closes.
@@ -184,18 +216,11 @@ fn closed(operation: &Operation, subject: &str, attempt: u32) -> Vec<Fact> {
     if is_clean {
         return Vec::new();
     }
-    [
-        HALTED,
-        EXPOSED,
-        DELAYED,
-        REFUSED,
-        NO_CAPACITY,
-        CLAIMED_TWICE,
-    ]
-    .into_iter()
-    .map(|code| Fact::FindingClosed {
-        code,
-        subject: subject.to_owned(),
-    })
-    .collect()
+    WHILE_OPEN
+        .into_iter()
+        .map(|code| Fact::FindingClosed {
+            code,
+            subject: subject.to_owned(),
+        })
+        .collect()
 }
