@@ -246,6 +246,61 @@ fn f17_a_change_of_the_policy_that_takes_too_much_waits_for_a_person() {
 }
 
 #[test]
+fn f17_a_held_change_of_the_policy_can_be_approved_after_operations_ended() {
+    let (app, company, mut rows) = settled(40);
+    let daemon = Daemon::start(&company);
+    import(&daemon, &company, "all.csv", &rows);
+    let busy = json!({ "method": "POST", "path": "/Users", "times": 100_000,
+        "answer": { "kind": "status", "status": 503 } });
+    app.fault(&busy);
+    rows.push(Row::new("41", "Sales"));
+    company.drop_file("one-more.csv", export(&rows));
+    company.wait_for_report("one-more.csv");
+    assert!(daemon.stop());
+    company.write(
+        "policy/roles.toml",
+        &POLICY.replace("department == \"Sales\"", "department == \"Nobody\""),
+    );
+    let daemon = Daemon::start(&company);
+    let held = || {
+        let digest = daemon.json(&["status"])["held"][0]["plan_digest"].clone();
+        digest.as_str().unwrap_or_default().to_owned()
+    };
+    let shown = held();
+    app.admin("DELETE", "/_faults", &Value::Null);
+    daemon.wait_until_idle();
+    assert!(app.is_active("41"));
+
+    let refused = daemon.cli(&["apply", &shown]);
+    assert_ne!(refused.code, 0, "another plan was shown: {refused:?}");
+    assert_eq!(app.groups_of("2"), ["Everybody", "Sales"]);
+    let now = held();
+    assert_ne!(now, shown, "what would now be done waits in its place");
+    let applied = daemon.cli(&["apply", &now]);
+    assert_eq!(applied.code, 0, "{applied:?}");
+    daemon.wait_until_idle();
+    assert_eq!(app.groups_of("2"), ["Everybody"]);
+    assert!(!daemon.json(&["findings"]).to_string().contains("PLN-01"));
+}
+
+#[test]
+fn f14_what_was_said_of_an_operation_is_over_when_another_takes_its_place() {
+    let (app, company, rows) = settled(8);
+    let daemon = Daemon::start(&company);
+    import(&daemon, &company, "all.csv", &rows);
+    let mut nameless = rows.clone();
+    nameless[0].email = String::new();
+    import(&daemon, &company, "nameless.csv", &nameless);
+    let findings = daemon.json(&["findings"]).to_string();
+    assert!(findings.contains("OP-001"), "{findings}");
+
+    import(&daemon, &company, "corrected.csv", &rows);
+    let findings = daemon.json(&["findings"]).to_string();
+    assert!(!findings.contains("OP-001"), "{findings}");
+    assert!(app.is_active("1"));
+}
+
+#[test]
 fn f19_addresses_swapped_between_two_people_never_give_one_the_others_account() {
     let (app, company, mut rows) = settled(2);
     let daemon = Daemon::start(&company);

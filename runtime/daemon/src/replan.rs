@@ -24,6 +24,13 @@ const SLEEP_MAX: Duration = Duration::from_mins(1);
 pub async fn everybody(app: &Arc<App>) -> Result<Summary, Failed> {
     let _one_at_a_time = app.planning.lock().await;
     let summary = make(app, Consent::WithinLimits).await?;
+    keep(app, &summary).await;
+    app.wake_all();
+    Ok(summary)
+}
+
+/// Keeps what waits for a person, or that nothing does.
+async fn keep(app: &Arc<App>, summary: &Summary) {
     let waits = summary.plan.is_none() && !summary.is_empty();
     let hold = waits.then(|| PolicyHold {
         summary: summary.clone(),
@@ -34,7 +41,7 @@ pub async fn everybody(app: &Arc<App>) -> Result<Summary, Failed> {
             digest = crate::plugins::short(digest),
             "a change of the policy waits for a person"
         );
-        for finding in held(&summary, digest) {
+        for finding in held(summary, digest) {
             app.open_finding(finding).await;
         }
     } else {
@@ -43,21 +50,15 @@ pub async fn everybody(app: &Arc<App>) -> Result<Summary, Failed> {
     *app.policy_hold
         .lock()
         .unwrap_or_else(PoisonError::into_inner) = hold;
-    app.wake_all();
-    Ok(summary)
 }
 
-/// Applies the change of the policy that waits, if it is still the one with this digest.
+/// Applies the change of the policy that waits, if it is still the one with this digest. If the ledger
+/// moved meanwhile, what would now be done waits in its place, so that somebody can look at that.
 pub async fn approved(app: &Arc<App>, digest: Digest) -> Result<Summary, Failed> {
     let _one_at_a_time = app.planning.lock().await;
     let summary = make(app, Consent::Approved(digest)).await?;
-    if summary.plan.is_some() {
-        *app.policy_hold
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = None;
-        close_holds(app).await;
-        app.wake_all();
-    }
+    keep(app, &summary).await;
+    app.wake_all();
     Ok(summary)
 }
 

@@ -211,7 +211,8 @@ pub(super) async fn apply(app: &Arc<App>, plan: Digest, by: String) -> Result<v1
         let summary = crate::replan::approved(app, plan)
             .await
             .map_err(|error| failed(&error.into()))?;
-        return applied(summary, plan);
+        let hint = "operations that ended meanwhile changed it; look at `muster apply` and approve the new one";
+        return applied(summary, plan, hint);
     }
     let _one_at_a_time = app.planning.lock().await;
     let planner = Arc::clone(app);
@@ -246,10 +247,12 @@ pub(super) async fn apply(app: &Arc<App>, plan: Digest, by: String) -> Result<v1
         app.wake_all();
         move_approved(app, &feed, &decision);
     }
-    applied(decision.summary.unwrap_or_default(), plan)
+    let hint =
+        "the ledger or the policy moved meanwhile; drop the file again and look at the new plan";
+    applied(decision.summary.unwrap_or_default(), plan, hint)
 }
 
-fn applied(summary: Summary, wanted: Digest) -> Result<v1::Applied, Fault> {
+fn applied(summary: Summary, wanted: Digest, hint: &str) -> Result<v1::Applied, Fault> {
     if let Some(plan) = summary.plan {
         return Ok(v1::Applied {
             plan: plan.id.0,
@@ -265,8 +268,6 @@ fn applied(summary: Summary, wanted: Digest) -> Result<v1::Applied, Fault> {
         "the plan is no longer {}: {now}",
         crate::plugins::short(wanted)
     );
-    let hint =
-        "the ledger or the policy moved meanwhile; drop the file again and look at the new plan";
     Err(Fault::new(FaultKind::Conflict, API_OTHER_PLAN, text).hint(hint))
 }
 
