@@ -90,8 +90,8 @@ impl<'c> Daemon<'c> {
     /// Kills it as a power cut would, and waits until it is gone.
     pub fn kill(mut self) {
         // Already gone is what is wanted.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 
     /// Stops it as an administrator would, and gives whether it ended well.
@@ -166,8 +166,8 @@ impl Drop for Daemon<'_> {
             let left = [&["operations"][..], &["findings"]].map(|arguments| self.cli(arguments));
             eprint_end(&self.log(), &left);
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 

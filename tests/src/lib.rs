@@ -6,7 +6,9 @@
 
 #![expect(
     clippy::missing_panics_doc,
-    reason = "a test ends where something is not as it should be"
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test code: a test ends where something is not as it should be"
 )]
 
 pub mod app;
@@ -18,7 +20,7 @@ use std::time::{Duration, Instant};
 
 /// How long a condition may take to come true. Generous: the machine is shared, and only a failure
 /// ever waits this long.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(25);

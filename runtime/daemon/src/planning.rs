@@ -227,10 +227,9 @@ enum Seen {
 
 impl Seen {
     fn has(&self, subject: &str) -> bool {
-        let person = subject
-            .split(' ')
-            .next()
-            .and_then(|id| PersonId::parse(id).ok());
+        // `hr:1042`, or `hr:1042 at crm`; a key may have spaces in it.
+        let id = subject.rsplit_once(" at ").map_or(subject, |(id, _)| id);
+        let person = PersonId::parse(id).ok();
         match (self, person) {
             (Seen::Everybody, _) => true,
             (Seen::Feed(feed), Some(person)) => person.feed == *feed,
