@@ -24,7 +24,7 @@ use muster_core::id::{PersonId, TargetName};
 use muster_core::operation::{Event, RetryPolicy, decide};
 use muster_ledger::{Committer, Error, Ledger, Writer};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::clock::Clock;
 use crate::targets::Connected;
@@ -80,13 +80,13 @@ impl Driver {
             let wait = self.fill(&mut chains, &mut busy);
             tokio::select! {
                 Some(ended) = chains.join_next() => {
-                    match ended {
-                        Ok(person) => drop(busy.remove(&person)),
-                        // The chain's task died, so nobody knows whose it was; the ledger does.
-                        Err(error) => {
-                            tracing::error!(target_name = %self.target.name(), %error, "a chain of steps broke off");
-                            busy = self.recover_after(&mut chains, busy).await;
-                        }
+                    // One commit ends many chains, and reading what is due costs about the same for
+                    // one of them as for all.
+                    tokio::task::yield_now().await;
+                    let mut next = Some(ended);
+                    while let Some(ended) = next {
+                        busy = self.ended(ended, &mut chains, busy).await;
+                        next = chains.try_join_next();
                     }
                 }
                 () = self.wake.notified() => {}
@@ -156,6 +156,26 @@ impl Driver {
             tokio::time::sleep(LEDGER_PAUSE).await;
         }
         person
+    }
+
+    /// Notes that a chain has ended, and gives whose chains still run.
+    async fn ended(
+        &self,
+        ended: Result<PersonId, JoinError>,
+        chains: &mut JoinSet<PersonId>,
+        mut busy: BTreeSet<PersonId>,
+    ) -> BTreeSet<PersonId> {
+        match ended {
+            Ok(person) => {
+                busy.remove(&person);
+                busy
+            }
+            // The chain's task died, so nobody knows whose it was; the ledger does.
+            Err(error) => {
+                tracing::error!(target_name = %self.target.name(), %error, "a chain of steps broke off");
+                self.recover_after(chains, busy).await
+            }
+        }
     }
 
     async fn recover_after(
