@@ -18,6 +18,7 @@ pub mod error;
 pub mod feeds;
 pub mod intake;
 pub mod local;
+mod memory;
 pub mod planning;
 pub mod plugins;
 pub mod policy;

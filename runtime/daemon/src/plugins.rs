@@ -174,6 +174,9 @@ impl Library {
                 }
             }
         }
+        if !said.is_empty() {
+            crate::memory::give_back();
+        }
         said
     }
 
