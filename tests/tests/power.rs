@@ -26,6 +26,10 @@ impl Dice {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long to run is said in the environment"
+)]
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name)
         .ok()
@@ -40,15 +44,11 @@ fn files() -> Vec<(String, Vec<Row>)> {
     let mut second = first.clone();
     for (index, row) in second.iter_mut().enumerate() {
         if index % 10 == 3 {
-            row.department = if row.department == "Sales" {
-                "Finance"
-            } else {
-                "Sales"
-            }
-            .to_owned();
+            let other = row.department == "Sales";
+            (if other { "Finance" } else { "Sales" }).clone_into(&mut row.department);
         }
         if index % 20 == 7 {
-            row.status = "Terminated".to_owned();
+            "Terminated".clone_into(&mut row.status);
         }
     }
     second.extend(people(PEOPLE + 1, PEOPLE + 100, &["Sales"]));
