@@ -9,7 +9,7 @@ use muster_core::finding::Code;
 use super::printer::{Printer, Style};
 use crate::api::v1;
 use crate::config::{ConfigError, SecretError};
-use crate::error::{Coded, Fault, chain};
+use crate::error::{API_NOT_FOUND, Coded, Fault, chain};
 
 /// The daemon is not running.
 pub(super) const NOT_RUNNING: Code = Code::new("CLI-001");
@@ -116,6 +116,12 @@ pub enum CliError {
         /// Who has it.
         people: Vec<String>,
     },
+    /// Nobody has the key that was typed.
+    #[error("nobody has the key `{key}`")]
+    Nobody {
+        /// The key.
+        key: String,
+    },
     /// Nothing can be printed.
     #[error("could not write the output")]
     Output(#[from] io::Error),
@@ -190,6 +196,7 @@ impl Coded for CliError {
             CliError::Read { .. } => NOT_READABLE,
             CliError::WhichFeed { .. } => WHICH_FEED,
             CliError::WhichPerson { .. } => WHICH_PERSON,
+            CliError::Nobody { .. } => API_NOT_FOUND,
             CliError::Output(_) => NO_OUTPUT,
         }
     }
@@ -223,6 +230,9 @@ impl Coded for CliError {
             CliError::WhichFeed { .. } => "name it: --feed NAME".to_owned(),
             CliError::WhichPerson { people, .. } => {
                 format!("write one of them in full: {}", people.join(", "))
+            }
+            CliError::Nobody { .. } => {
+                "`muster people --find TEXT` looks for names; leading zeros count".to_owned()
             }
             CliError::Output(_) => "look at where the output goes".to_owned(),
         }

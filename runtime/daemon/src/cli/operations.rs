@@ -47,6 +47,9 @@ pub(super) async fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
             context.printer.json(&operation)?;
         } else {
             show::operations(&[operation], context.printer, 0)?;
+            context
+                .printer
+                .line("it is tried now; `muster operations` shows what came of it")?;
         }
         return Ok(Answer::Yes);
     }

@@ -68,7 +68,10 @@ pub(super) async fn resolve(typed: &str, client: &Client) -> Result<String, CliE
     match people.as_slice() {
         [only] => Ok(only.clone()),
         // The daemon says what is wrong with a person that does not exist.
-        [] => Ok(typed.to_owned()),
+        [] if typed.contains(':') => Ok(typed.to_owned()),
+        [] => Err(CliError::Nobody {
+            key: typed.to_owned(),
+        }),
         _ => Err(CliError::WhichPerson {
             key: typed.to_owned(),
             people,

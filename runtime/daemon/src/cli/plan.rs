@@ -103,16 +103,21 @@ pub(super) fn print(preview: &v1::Preview, all: bool, printer: &mut Printer<'_>)
         "nothing" => Style::Good.paint("would change nothing"),
         other => other.to_owned(),
     };
-    printer.line(&format!(
-        "{} of feed {}: {verdict}",
-        preview.file, preview.feed
-    ))?;
-    printer.line(&format!(
-        "  {}, {} read, {} set aside",
-        plural(preview.rows.into(), "row"),
-        plural(preview.people_read.into(), "person").replace("persons", "people"),
-        plural(preview.quarantined.into(), "row")
-    ))?;
+    // A change of the policy waits without a file.
+    if preview.feed.is_empty() {
+        printer.line(&format!("{}: {verdict}", preview.file))?;
+    } else {
+        printer.line(&format!(
+            "{} of feed {}: {verdict}",
+            preview.file, preview.feed
+        ))?;
+        printer.line(&format!(
+            "  {}, {} read, {} set aside",
+            plural(preview.rows.into(), "row"),
+            plural(preview.people_read.into(), "person").replace("persons", "people"),
+            plural(preview.quarantined.into(), "row")
+        ))?;
+    }
     if let Some(digest) = &preview.plan_digest {
         printer.line(&format!(
             "  plan {}, policy {}",
@@ -131,7 +136,12 @@ pub(super) fn print(preview: &v1::Preview, all: bool, printer: &mut Printer<'_>)
     print_people(preview, all, printer)?;
     if !preview.findings.is_empty() {
         printer.line("")?;
-        printer.line(&Style::Strong.paint("remarks on the file"))?;
+        let about = if preview.feed.is_empty() {
+            "remarks"
+        } else {
+            "remarks on the file"
+        };
+        printer.line(&Style::Strong.paint(about))?;
         show::findings(&preview.findings, printer, 2)?;
     }
     Ok(())

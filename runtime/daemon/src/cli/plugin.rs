@@ -118,7 +118,11 @@ fn inspect(file: &PathBuf, json: bool, context: &mut Context<'_, '_>) -> Ended {
 
 fn print(plugin: &v1::Plugin, printer: &mut Printer<'_>) -> io::Result<()> {
     let name = Style::Strong.paint(&plugin.name);
-    printer.line(&format!("{name} {} by {}", plugin.version, plugin.vendor))?;
+    let by = match plugin.vendor.as_str() {
+        "" => String::new(),
+        vendor => format!(" by {vendor}"),
+    };
+    printer.line(&format!("{name} {}{by}", plugin.version))?;
     let mut facts = Table::new(Vec::<String>::new());
     let file = format!("{} bytes, sha256 {}", plugin.bytes, plugin.digest);
     for (name, value) in [

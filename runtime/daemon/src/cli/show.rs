@@ -157,12 +157,11 @@ pub(super) fn source(source: &v1::Source) -> String {
         .row
         .map(|row| format!("row {row} of "))
         .unwrap_or_default();
-    format!(
-        "{row}{} (feed {}, sha256 {}), plan {}, {}",
-        source.file,
-        source.feed,
-        short(&source.digest),
-        source.plan,
-        instant(&source.at)
-    )
+    let (file, plan, at) = (&source.file, source.plan, instant(&source.at));
+    // A plan that no file led to has words in the place of the file.
+    if source.feed.is_empty() {
+        return format!("{file}, plan {plan}, {at}");
+    }
+    let (feed, digest) = (&source.feed, short(&source.digest));
+    format!("{row}{file} (feed {feed}, sha256 {digest}), plan {plan}, {at}")
 }

@@ -46,7 +46,12 @@ fn print(why: &v1::Why, printer: &mut Printer<'_>) -> io::Result<()> {
         word(&why.phase)
     ))?;
     if let Some(source) = &why.source {
-        printer.line(&format!("  as HR says in {}", show::source(source)))?;
+        let says = if source.feed.is_empty() {
+            "last looked at for"
+        } else {
+            "as HR says in"
+        };
+        printer.line(&format!("  {says} {}", show::source(source)))?;
     }
     printer.line(&format!("  policy {}", why.policy))?;
     for target in &why.targets {

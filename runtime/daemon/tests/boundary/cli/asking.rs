@@ -176,6 +176,7 @@ fn an_operation_that_waits_for_a_person_is_retried() {
     let expected = "
 12-4 grant license-seat:Max - queued
     no seat or quota is left: Pro
+it is tried now; `muster operations` shows what came of it
 ";
     check(&open.muster("operations retry 12-4"), 0, expected);
     let refused = "
@@ -202,6 +203,13 @@ hint: `muster people` lists them
 more: `muster explain API-003`
 ";
     check_failed(&open.muster("people hr:9"), nobody);
+    let unknown_key = "
+error: nobody has the key `9`
+
+hint: `muster people --find TEXT` looks for names; leading zeros count
+more: `muster explain API-003`
+";
+    check_failed(&open.muster("why 9 crm"), unknown_key);
     let two = "
 error: 2 people have the key `7`
 
