@@ -1,5 +1,7 @@
 //! HR over HTTP: signed, durable before it is answered, taken once, and the same as a file otherwise.
 
+#![expect(clippy::expect_used, reason = "test code")]
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
