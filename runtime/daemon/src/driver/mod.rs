@@ -1,7 +1,7 @@
 //! Carries out what was planned: one loop per target, leavers first, one call per account.
 //!
 //! The loop is level-triggered. What is due is read from the ledger each time, so a wake-up that was
-//! lost costs a moment and never an operation. Each account that is due becomes a [`work`] chain:
+//! lost costs a moment and never an operation. Each account that is due becomes a chain:
 //! claim a step (durable), take it (a call or a look at the app), settle what it led to and claim
 //! the next (durable, in one transaction). The ledger's group commit makes one disk sync of all the
 //! chains that settle at the same time.

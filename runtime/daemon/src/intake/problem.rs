@@ -57,7 +57,7 @@ pub struct Problem {
     pub code: Code,
     /// What follows.
     pub effect: Effect,
-    /// The rows, as a spreadsheet numbers them (the header is 1), the first [`ROWS_NAMED_MAX`].
+    /// The rows, as a spreadsheet numbers them (the header is 1), the first 50 of them.
     pub rows: Vec<u32>,
     /// How many rows there are in all.
     pub row_count: u32,
