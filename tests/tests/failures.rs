@@ -386,3 +386,26 @@ access = { other = ["group:Sales"] }
         assert!(there.user(&row.id).is_none(), "{}", row.id);
     }
 }
+
+#[test]
+fn f17_a_policy_that_waits_does_not_keep_a_leavers_file_from_being_worked_on() {
+    let (app, company, rows) = settled(40);
+    let daemon = Daemon::start(&company);
+    import(&daemon, &company, "all.csv", &rows);
+    // Taken up while the daemon runs: it would take a group from half of the company.
+    company.write(
+        "policy/roles.toml",
+        &POLICY.replace("department == \"Sales\"", "department == \"Nobody\""),
+    );
+    wait_for("the policy to wait", || {
+        let held = daemon.json(&["status"])["held"].clone();
+        held[0]["plan_digest"].is_string().then_some(())
+    });
+    import(&daemon, &company, "fewer.csv", &rows[1..]);
+    assert!(!app.is_active("1"), "who left is out, whatever waits");
+    assert_eq!(
+        app.groups_of("2"),
+        ["Everybody", "Sales"],
+        "the policy before decides"
+    );
+}

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::fact::{Kind, PersonPlanned};
+use crate::fact::{AccountPlanned, Kind, PersonPlanned};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::TargetName;
 
@@ -100,18 +100,22 @@ pub struct Tally {
 impl Tally {
     /// Counts one person's part.
     pub fn add(&mut self, planned: &PersonPlanned) {
+        let loses = |account: &AccountPlanned| {
+            let mut operations = account.operations.iter();
+            operations.any(|operation| operation.action.is_removal())
+        };
+        // Somebody of whom HR says nothing new, and who only gains, is no sign of a wrong file: an app
+        // that could not be read before, or a role that gives more than it did.
+        let only_gains = planned.identity.is_none() && !planned.accounts.values().any(loses);
         match planned.kind {
             Kind::Leaver => self.leavers += 1,
+            Kind::Mover | Kind::Update if only_gains => {}
             Kind::Mover => self.movers += 1,
             Kind::Update => self.updates += 1,
             Kind::Joiner | Kind::Rehire => {}
         }
         for (target, account) in &planned.accounts {
-            if account
-                .operations
-                .iter()
-                .any(|operation| operation.action.is_removal())
-            {
+            if loses(account) {
                 *self.losing.entry(target.clone()).or_default() += 1;
             }
         }

@@ -18,7 +18,7 @@ use crate::api::v1::HookEventKind;
 use crate::app::App;
 use crate::config::{self, FeedKind};
 use crate::intake::folder::{self, Arrival, Folder, FolderEvent, FolderOptions, ReadError};
-use crate::intake::{IntakeOptions, LastLineBreak, Problem, Snapshot, Trailer};
+use crate::intake::{IntakeOptions, LastLineBreak, Problem, Snapshot, Trailer, Verdict};
 use crate::planning::{self, ChangedPerson, Consent};
 
 mod decide;
@@ -32,6 +32,11 @@ pub use shelf::{Shelf, find_held};
 pub const HELD: Code = Code::new("FEED-001");
 /// A file could not be used.
 pub const REJECTED: Code = Code::new("FEED-002");
+
+/// The folder of a feed cannot be used, so nobody's leaving is noticed.
+pub const FOLDER: Code = Code::new("FEED-003");
+/// Rows of an accepted file were set aside, leavers' perhaps among them.
+pub const ROWS_SET_ASIDE: Code = Code::new("FEED-004");
 
 /// A feed, ready to take files.
 #[derive(Clone)]
@@ -179,7 +184,12 @@ pub async fn run(app: Arc<App>, feed: Feed, mut stop: tokio::sync::watch::Receiv
                     "the folder {} cannot be used: {error}",
                     feed.config.folder.display()
                 );
-                app.set_feed_trouble(feed.name(), Some(text));
+                app.set_feed_trouble(feed.name(), Some(text.clone()));
+                let subject = format!("feed {}", feed.name());
+                let finding = Finding::new(FOLDER, Severity::Error, subject, text).hint(
+                    "give the daemon's user read and write access to it, or name another folder",
+                );
+                app.open_finding(finding).await;
                 tokio::select! {
                     () = tokio::time::sleep(feed.config.poll) => {}
                     _ = stop.changed() => return,
@@ -188,6 +198,8 @@ pub async fn run(app: Arc<App>, feed: Feed, mut stop: tokio::sync::watch::Receiv
         }
     };
     app.set_feed_trouble(feed.name(), None);
+    app.close_finding(FOLDER, format!("feed {}", feed.name()))
+        .await;
     while !*stop.borrow() {
         let event = tokio::select! {
             event = folder.next() => event,
@@ -257,6 +269,7 @@ async fn take(app: &Arc<App>, feed: &Feed, folder: &mut Folder, arrival: Arrival
             app.wake_all();
             let places = folder.places();
             Shelf { app, feed, places }.put_away(&arrival, &decision);
+            say_set_aside(app, feed, &decision).await;
         }
         Ok(Err(error)) => {
             let text = crate::error::chain(&error);
@@ -269,6 +282,26 @@ async fn take(app: &Arc<App>, feed: &Feed, folder: &mut Folder, arrival: Arrival
             folder.retry(&arrival);
         }
     }
+}
+
+/// Keeps as a finding that an accepted file had rows which do not count: HR reads it in the report, and
+/// IT has to know that a leaver may be among them.
+async fn say_set_aside(app: &App, feed: &Feed, decision: &Decision) {
+    let (Verdict::Accepted, Some(people)) = (decision.verdict, decision.people) else {
+        return;
+    };
+    let subject = format!("feed {}", feed.name());
+    if people.set_aside == 0 {
+        return app.close_finding(ROWS_SET_ASIDE, subject).await;
+    }
+    let text = format!(
+        "{} rows of `{}` were set aside; these people stay as they are, whoever left among them, too",
+        people.set_aside, decision.file.name
+    );
+    let finding = Finding::new(ROWS_SET_ASIDE, Severity::Warning, subject, text).hint(
+        "the report beside the file names each row; have HR mend them and drop the file again",
+    );
+    app.open_finding(finding).await;
 }
 
 /// What the last accepted file said, where a file of this name can say the same. With it, a

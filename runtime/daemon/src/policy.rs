@@ -102,16 +102,24 @@ async fn take_up(app: &Arc<App>) {
     };
     let before = app.policy.load().version().clone();
     if *policy.version() == before {
-        return;
+        // The edit that waited was taken back.
+        return replan::drop_hold(app).await;
     }
-    tracing::info!(from = %before, to = %policy.version(), "policy taken up");
-    app.policy.store(Arc::new(policy));
-    app.check_capabilities().await;
-    if let Err(error) = replan::everybody(app).await {
-        tracing::error!(
-            error = crate::error::chain(&error),
-            "could not plan for the new policy"
-        );
+    let version = policy.version().clone();
+    match replan::decide_by(app, Arc::new(policy)).await {
+        Ok(_) if *app.policy.load().version() == version => {
+            tracing::info!(from = %before, to = %version, "policy taken up");
+            app.check_capabilities().await;
+        }
+        Ok(_) => {
+            tracing::warn!(%before, %version, "the policy before decides until the new one is approved");
+        }
+        Err(error) => {
+            tracing::error!(
+                error = crate::error::chain(&error),
+                "could not plan for the new policy"
+            );
+        }
     }
 }
 

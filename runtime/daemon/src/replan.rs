@@ -1,13 +1,14 @@
 //! Plans that no file asks for: the policy, the configuration or a catalogue changed, or a date was
 //! reached.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_core::fact::Cause;
 use muster_core::finding::Finding;
 use muster_core::id::Digest;
+use muster_core::policy::Policy;
 use tokio::sync::watch;
 
 use crate::app::{App, PolicyHold};
@@ -22,20 +23,23 @@ const SLEEP_MAX: Duration = Duration::from_mins(1);
 
 /// Brings everybody to what the policy says now. A plan that takes too much from too many waits.
 pub async fn everybody(app: &Arc<App>) -> Result<Summary, Failed> {
+    decide_by(app, app.policy.load_full()).await
+}
+
+/// Brings everybody to what a policy says, and has it decide from now on. Where it takes too much from
+/// too many it waits for a person, and the policy before goes on deciding: a mistake in a rule must
+/// not keep a leaver's file from being worked on.
+pub async fn decide_by(app: &Arc<App>, policy: Arc<Policy>) -> Result<Summary, Failed> {
     let _one_at_a_time = app.planning.lock().await;
-    let summary = make(app, Consent::WithinLimits).await?;
-    keep(app, &summary).await;
+    let summary = make(app, &policy, Consent::WithinLimits).await?;
+    keep(app, policy, &summary).await;
     app.wake_all();
     Ok(summary)
 }
 
 /// Keeps what waits for a person, or that nothing does.
-async fn keep(app: &Arc<App>, summary: &Summary) {
+async fn keep(app: &Arc<App>, policy: Arc<Policy>, summary: &Summary) {
     let waits = summary.plan.is_none() && !summary.is_empty();
-    let hold = waits.then(|| PolicyHold {
-        summary: summary.clone(),
-        since: app.clock.now(),
-    });
     if let Some(digest) = summary.digest.filter(|_| waits) {
         tracing::warn!(
             digest = crate::plugins::short(digest),
@@ -44,28 +48,56 @@ async fn keep(app: &Arc<App>, summary: &Summary) {
         for finding in held(summary, digest) {
             app.open_finding(finding).await;
         }
-    } else {
+        *hold(app) = Some(PolicyHold {
+            policy,
+            summary: summary.clone(),
+            since: app.clock.now(),
+        });
+        return;
+    }
+    // Another policy that waits goes on waiting: this was the one that decides already.
+    let other_waits = {
+        let held = hold(app);
+        let is_other = |held: &PolicyHold| held.policy.version() != policy.version();
+        *app.policy.load().version() == *policy.version() && held.as_ref().is_some_and(is_other)
+    };
+    if other_waits {
+        return;
+    }
+    app.policy.store(policy);
+    *hold(app) = None;
+    close_holds(app).await;
+}
+
+fn hold(app: &App) -> MutexGuard<'_, Option<PolicyHold>> {
+    app.policy_hold
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Forgets the policy that waits, because its files say again what decides already.
+pub async fn drop_hold(app: &Arc<App>) {
+    let is_other = |held: &PolicyHold| held.policy.version() != app.policy.load().version();
+    if hold(app).as_ref().is_some_and(is_other) {
+        *hold(app) = None;
         close_holds(app).await;
     }
-    *app.policy_hold
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner) = hold;
 }
 
 /// Applies the change of the policy that waits, if it is still the one with this digest. If the ledger
 /// moved meanwhile, what would now be done waits in its place, so that somebody can look at that.
-pub async fn approved(app: &Arc<App>, digest: Digest) -> Result<Summary, Failed> {
+pub async fn approved(app: &Arc<App>, held: PolicyHold, digest: Digest) -> Result<Summary, Failed> {
     let _one_at_a_time = app.planning.lock().await;
-    let summary = make(app, Consent::Approved(digest)).await?;
-    keep(app, &summary).await;
+    let summary = make(app, &held.policy, Consent::Approved(digest)).await?;
+    keep(app, held.policy, &summary).await;
     app.wake_all();
     Ok(summary)
 }
 
-async fn make(app: &Arc<App>, consent: Consent) -> Result<Summary, Failed> {
-    let planner = Arc::clone(app);
+async fn make(app: &Arc<App>, policy: &Arc<Policy>, consent: Consent) -> Result<Summary, Failed> {
+    let (planner, policy) = (Arc::clone(app), Arc::clone(policy));
     let made = tokio::task::spawn_blocking(move || {
-        let (known, policy) = (planner.known.load_full(), planner.policy.load_full());
+        let known = planner.known.load_full();
         let limits = planner.limits(None);
         let order = Order {
             scope: Scope::Everybody,

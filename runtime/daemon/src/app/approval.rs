@@ -207,8 +207,8 @@ pub(super) fn held_preview(app: &Arc<App>, plan: Digest) -> Result<v1::Preview, 
 
 /// Applies exactly the held plan with this digest, or nothing.
 pub(super) async fn apply(app: &Arc<App>, plan: Digest, by: String) -> Result<v1::Applied, Fault> {
-    if app.policy_hold_of(plan).is_some() {
-        let summary = crate::replan::approved(app, plan)
+    if let Some(held) = app.policy_hold_of(plan) {
+        let summary = crate::replan::approved(app, held, plan)
             .await
             .map_err(|error| failed(&error.into()))?;
         let hint = "operations that ended meanwhile changed it; look at `muster apply` and approve the new one";

@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use muster_core::connector::EntitlementKey;
 use muster_core::fact::Fact;
-use muster_core::finding::Finding;
+use muster_core::finding::{Code, Finding};
 use muster_core::guard::Limits;
 use muster_core::id::{Digest, FeedName, TargetName};
 use muster_core::plan::{Catalogue, Targets};
@@ -82,6 +82,8 @@ pub struct Known {
 /// A change of the policy that takes too much from too many to go on by itself.
 #[derive(Clone, Debug)]
 pub struct PolicyHold {
+    /// The policy that waits. Until it is approved the one before decides, about HR's files, too.
+    pub policy: Arc<Policy>,
     /// What it would do.
     pub summary: Summary,
     /// Since when it waits.
@@ -201,6 +203,17 @@ impl App {
     pub async fn open_finding(&self, finding: Finding) {
         tracing::warn!(code = %finding.code, subject = finding.subject, text = finding.text, "finding opened");
         self.say(vec![Fact::FindingOpened(finding)]).await;
+    }
+
+    /// Closes a finding, if it is open.
+    pub async fn close_finding(&self, code: Code, subject: String) {
+        let kept = self
+            .ledger
+            .read()
+            .and_then(|reader| reader.finding(&code, &subject));
+        if kept.is_ok_and(|kept| kept.is_some()) {
+            self.say(vec![Fact::FindingClosed { code, subject }]).await;
+        }
     }
 
     /// Says what stands in the way of a feed; none where nothing does.

@@ -43,6 +43,8 @@ pub const PAGES: &[(&str, &str)] = &[
     page!("CLI-010"),
     page!("FEED-001"),
     page!("FEED-002"),
+    page!("FEED-003"),
+    page!("FEED-004"),
     page!("HOOK-001"),
     page!("HOOK-002"),
     page!("HOOK-003"),

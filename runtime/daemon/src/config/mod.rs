@@ -142,7 +142,10 @@ pub fn socket(file: &Path) -> Result<PathBuf, ConfigError> {
     let document = Document::read(file, file)?;
     let table = document.parse()?;
     let notes = Notes::new();
-    let data = document.root(&table, &notes).section("daemon").text(&opt::DATA);
+    let data = document
+        .root(&table, &notes)
+        .section("daemon")
+        .text(&opt::DATA);
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let base = Base(file.parent().unwrap_or_else(|| Path::new(".")));
     let data = data.map_or_else(|| base.join("data"), |data| base.join(&data.value));
