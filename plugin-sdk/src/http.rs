@@ -16,7 +16,7 @@
 //! # muster_sdk::Result::Ok(())
 //! ```
 //!
-//! What is not a success becomes a [`Problem`](crate::Problem) as `status.rs` says. An app that says more than its status does
+//! What is not a success becomes a [`Problem`] as `status.rs` says. An app that says more than its status does
 //! is given a function with [`Api::explained_by`].
 
 use serde::Serialize;

@@ -2,7 +2,7 @@
 //!
 //! An operation is made by a plan and never edited. What happens to it is a sequence of
 //! [`Change`]s: it is dispatched, it may be lost, deferred or left pending, and it ends completed
-//! or halted. [`decide`] chooses the next change from what came back; [`step`] says what the driver
+//! or halted. [`decide()`] chooses the next change from what came back; [`step`] says what the driver
 //! has to do now. Neither does anything itself.
 //!
 //! Two rules carry the weight. A reply that was lost leads to [`State::Unknown`], and from there
