@@ -4,8 +4,8 @@
 //! Ours is the whole path of the daemon: claim with a durable intent, a fresh sandbox, the request,
 //! the judgement, a durable outcome. The rate is taken at the app, from the first change that comes in
 //! to the last: with so many calls out at once, each change but the first few had to wait for an
-//! outcome and an intent that are durable. The peer sends the same requests with hyper's pooled client,
-//! as many at once, from a runtime of its own.
+//! outcome and an intent that are durable. The peer sends the same requests with the HTTP client that a
+//! target has, and nothing of Muster around it, as many at once, from a runtime of its own.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -18,8 +18,9 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
+use muster_host::PrivateAccess;
+use muster_host::measure::BareClient;
 use muster_tests::company::Company;
 use muster_tests::daemon::Daemon;
 use tokio::net::TcpListener;
@@ -244,12 +245,10 @@ async fn answer(
 /// The same requests from the client alone, as many at once.
 fn bare(address: SocketAddr, requests: u32) -> anyhow::Result<Duration> {
     let runtime = runtime()?;
-    let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new())
-        .pool_max_idle_per_host(AT_ONCE)
-        .build_http();
     let left = Arc::new(AtomicU32::new(requests));
     let began = Instant::now();
     runtime.block_on(async {
+        let client = BareClient::new(PrivateAccess::only(vec!["127.0.0.1".parse()?]))?;
         let mut callers = tokio::task::JoinSet::new();
         for _ in 0..AT_ONCE {
             callers.spawn(caller(client.clone(), address, Arc::clone(&left)));
@@ -262,7 +261,7 @@ fn bare(address: SocketAddr, requests: u32) -> anyhow::Result<Duration> {
 }
 
 async fn caller(
-    client: Client<hyper_util::client::legacy::connect::HttpConnector, Full<Bytes>>,
+    client: BareClient,
     address: SocketAddr,
     left: Arc<AtomicU32>,
 ) -> anyhow::Result<()> {
@@ -277,9 +276,9 @@ async fn caller(
             .uri(format!("http://{address}/accounts/E{number:07}"))
             .header("content-type", "application/json")
             .header("idempotency-key", format!("op-{number}"))
-            .body(Full::new(Bytes::from_static(BODY)))?;
-        let reply = client.request(request).await?;
-        drop(reply.into_body().collect().await?);
+            .body(Bytes::from_static(BODY))?;
+        let sent = client.send(request).await;
+        sent.map_err(|text| anyhow::anyhow!("a request of the client alone: {text}"))?;
     }
     Ok(())
 }

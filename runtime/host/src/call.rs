@@ -12,14 +12,17 @@ use muster_core::id::OperationId;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use ring::rand::{SecureRandom as _, SystemRandom};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+use tokio::time::error::Elapsed;
 use wasmtime::{ResourceLimiter, Store};
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
+use crate::bindings::ConnectorPre;
 use crate::bindings::exports::muster::connector::meta;
-use crate::bindings::{Connector, ConnectorPre};
 use crate::credential::Placeholder;
 use crate::engine::{self, Lane, Running};
+use crate::exports::Interface;
 use crate::failure::{self, LimitReached};
 use crate::host::Inner;
 use crate::http::client::Departures;
@@ -222,19 +225,33 @@ pub(crate) struct Called<R> {
 }
 
 /// Calls one function of a plugin for a target.
-pub(crate) async fn run<R: Send>(
+pub(crate) async fn run<G: Send + Sync, R: Send>(
     host: &Inner,
     place: Place,
     scope: Scope,
-    function: impl for<'a> FnOnce(&'a Connector, &'a mut Store<CallState>) -> Calling<'a, R> + Send,
+    interface: Interface<G>,
+    function: impl for<'a> FnOnce(&'a G, &'a mut Store<CallState>) -> Calling<'a, R> + Send,
 ) -> Called<R> {
     let limits = place.site.limits;
     let plugin = Arc::clone(&place.plugin);
     let state = CallState::new(host, Some(place), scope, &limits);
-    in_fresh_instance(host, &plugin.pre, (state, limits), function).await
+    let mut fresh = match Fresh::new(host, state, limits).await {
+        Ok(fresh) => fresh,
+        Err(called) => return called,
+    };
+    let store = &mut fresh.store;
+    let answer = tokio::time::timeout_at(fresh.deadline, async {
+        let instance = plugin.pre.instance_pre().instantiate_async(&mut *store);
+        let instance = instance.await?;
+        let guest = interface(&plugin.exports, store, &instance)?;
+        function(&guest, store).await
+    });
+    let answer = answer.await;
+    fresh.end(answer)
 }
 
-/// Asks a plugin what it is. There is no target, and so nothing that it can reach.
+/// Asks a plugin what it is. There is no target, and so nothing that it can reach. Every function of
+/// the contract is looked up and type-checked on the way.
 pub(crate) async fn describe(
     host: &Inner,
     pre: &ConnectorPre<CallState>,
@@ -242,51 +259,74 @@ pub(crate) async fn describe(
     limits: &CallLimits,
 ) -> Result<meta::Descriptor, String> {
     let state = CallState::new(host, None, scope, limits);
-    let called = in_fresh_instance(host, pre, (state, *limits), |connector, store| {
-        Box::pin(async move { connector.muster_connector_meta().call_describe(store).await })
-    });
-    called.await.result
-}
-
-async fn in_fresh_instance<R: Send>(
-    host: &Inner,
-    pre: &ConnectorPre<CallState>,
-    (state, limits): (CallState, CallLimits),
-    function: impl for<'a> FnOnce(&'a Connector, &'a mut Store<CallState>) -> Calling<'a, R> + Send,
-) -> Called<R> {
-    let deadline = state.deadline;
-    let room = Arc::clone(&host.engine.instances).acquire_owned();
-    let Ok(Ok(_room)) = tokio::time::timeout_at(deadline, room).await else {
-        let text = LimitReached::Room(limits.time).to_string();
-        return Called {
-            result: Err(text),
-            requests: state.requests,
-        };
+    let mut fresh = match Fresh::new(host, state, *limits).await {
+        Ok(fresh) => fresh,
+        Err(called) => return called.result,
     };
-    let _running = Running::new(&host.engine.running);
-    let lane = state.lane.clone();
-    let mut store = Store::new(&host.engine.wasmtime, state);
-    store.limiter(|state| state);
-    store.set_hostcall_fuel(limits.handover_bytes());
-    engine::give_way(&mut store, &host.engine, limits.cpu, &lane);
-    let answer = tokio::time::timeout_at(deadline, async {
-        let connector = pre.instantiate_async(&mut store).await?;
-        function(&connector, &mut store).await
+    let store = &mut fresh.store;
+    let answer = tokio::time::timeout_at(fresh.deadline, async {
+        let connector = pre.instantiate_async(&mut *store).await?;
+        connector.muster_connector_meta().call_describe(store).await
     });
     let answer = answer.await;
-    lane.leave();
-    let state = store.into_data();
-    let result = match answer {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(failure::sentence(&error, limits.handover_bytes())),
-        Err(_) => Err(LimitReached::Time(limits.time).to_string()),
-    };
-    let result = result.map_err(|text| match &state.remarks.last_error {
-        Some(words) => failure::cut(&format!("{text}; its last words: {words}")),
-        None => text,
-    });
-    Called {
-        result,
-        requests: state.requests,
+    fresh.end(answer).result
+}
+
+/// The store of one call, with its place among the calls that run.
+struct Fresh {
+    store: Store<CallState>,
+    deadline: Instant,
+    limits: CallLimits,
+    lane: Lane,
+    _room: OwnedSemaphorePermit,
+    _running: Running,
+}
+
+impl Fresh {
+    /// Waits for a place and makes the store. Without a place in time, that is how the call went.
+    async fn new<R>(host: &Inner, state: CallState, limits: CallLimits) -> Result<Self, Called<R>> {
+        let deadline = state.deadline;
+        let room = Arc::clone(&host.engine.instances).acquire_owned();
+        let Ok(Ok(room)) = tokio::time::timeout_at(deadline, room).await else {
+            let text = LimitReached::Room(limits.time).to_string();
+            return Err(Called {
+                result: Err(text),
+                requests: state.requests,
+            });
+        };
+        let running = Running::new(&host.engine.running);
+        let lane = state.lane.clone();
+        let mut store = Store::new(&host.engine.wasmtime, state);
+        store.limiter(|state| state);
+        store.set_hostcall_fuel(limits.handover_bytes());
+        engine::give_way(&mut store, &host.engine, limits.cpu, &lane);
+        Ok(Self {
+            store,
+            deadline,
+            limits,
+            lane,
+            _room: room,
+            _running: running,
+        })
+    }
+
+    /// Says how the call went.
+    fn end<R>(self, answer: Result<wasmtime::Result<R>, Elapsed>) -> Called<R> {
+        self.lane.leave();
+        let limits = self.limits;
+        let state = self.store.into_data();
+        let result = match answer {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(failure::sentence(&error, limits.handover_bytes())),
+            Err(_) => Err(LimitReached::Time(limits.time).to_string()),
+        };
+        let result = result.map_err(|text| match &state.remarks.last_error {
+            Some(words) => failure::cut(&format!("{text}; its last words: {words}")),
+            None => text,
+        });
+        Called {
+            result,
+            requests: state.requests,
+        }
     }
 }

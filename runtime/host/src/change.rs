@@ -9,6 +9,7 @@ use muster_core::connector::{
 use crate::bindings::muster::connector::types as wit;
 use crate::call::{self, Called, Place, Scope};
 use crate::convert::{from_guest, to_guest};
+use crate::exports::Exports;
 use crate::failure::{Garbage, plugin_failed};
 use crate::target::Target;
 
@@ -51,49 +52,48 @@ impl Target {
         macro_rules! call {
             ($interface:ident.$function:ident($($name:ident = $value:expr),*; $($argument:expr),*)) => {{
                 $(let $name = $value;)*
-                call::run(&self.host, place, scope, move |connector, store| {
-                    let calling = async move { connector.$interface().$function(store, &ctx $(, $argument)*).await };
-                    Box::pin(calling)
+                call::run(&self.host, place, scope, Exports::$interface, move |guest, store| {
+                    Box::pin(async move { guest.$function(store, &ctx $(, $argument)*).await })
                 })
                 .await
             }};
         }
         match change {
-            Change::EnsureAccount(wanted) => call!(muster_connector_accounts.call_ensure_account(
+            Change::EnsureAccount(wanted) => call!(accounts.call_ensure_account(
                 desired = to_guest::desired(wanted, &kind, password_slot); &desired
             )),
             Change::EnsureState(account, state) => {
-                call!(muster_connector_accounts.call_ensure_state(
+                call!(accounts.call_ensure_state(
                     account = object(account), state = to_guest::state(*state); &account, state
                 ))
             }
-            Change::EnsureAbsent(account) => call!(muster_connector_accounts.call_ensure_absent(
+            Change::EnsureAbsent(account) => call!(accounts.call_ensure_absent(
                 account = object(account), plan = to_guest::leave_plan(); &account, &plan
             )),
             Change::EnsureGranted(account, right) => {
-                call!(muster_connector_grants.call_ensure_granted(
+                call!(grants.call_ensure_granted(
                     account = object(account), right = object(right); &account, &right, None
                 ))
             }
             Change::EnsureRevoked(account, right) => {
-                call!(muster_connector_grants.call_ensure_revoked(
+                call!(grants.call_ensure_revoked(
                     account = object(account), right = object(right); &account, &right
                 ))
             }
-            Change::EndSessions(account) => call!(muster_connector_credentials.call_end_sessions(
+            Change::EndSessions(account) => call!(credentials.call_end_sessions(
                 account = object(account); &account
             )),
             Change::RevokeCredentials(account) => {
-                call!(muster_connector_credentials.call_revoke_credentials(
+                call!(credentials.call_revoke_credentials(
                     account = object(account); &account, &[]
                 ))
             }
             Change::TransferOwned(from, to) => {
-                call!(muster_connector_ownership.call_transfer_owned(
+                call!(ownership.call_transfer_owned(
                     from = object(from), to = object(to); &from, &to
                 ))
             }
-            Change::Poll(handle) => call!(muster_connector_pending.call_poll(
+            Change::Poll(handle) => call!(pending.call_poll(
                 handle = handle.clone(); &handle
             )),
         }

@@ -21,6 +21,7 @@ mod change;
 mod convert;
 mod credential;
 mod engine;
+mod exports;
 mod failure;
 mod host;
 mod http;

@@ -1,7 +1,10 @@
-//! What a call costs without this crate: the yardstick of `cargo xtask bench`.
+//! What a call and a request cost without what is around them: the yardsticks of `cargo xtask bench`.
 //!
-//! The same engine, the same component and the same interruption, and nothing of the host around it:
-//! no permit, no deadline, no limits on memory, no judgement of the answer.
+//! A call: the same engine, the same component and the same interruption, and nothing of the host
+//! around it: no permit, no deadline, no limits on memory, no judgement of the answer. A request: the
+//! same HTTP client, and no plugin that asks for it, no permission, no credential, no pace.
+
+use std::sync::Arc;
 
 use muster_core::connector::Problem;
 use wasmtime::component::Component;
@@ -10,6 +13,9 @@ use wasmtime::{Store, UpdateDeadline};
 use crate::call::CallState;
 use crate::failure;
 use crate::host::Host;
+use crate::http::address::PrivateAccess;
+use crate::http::client::{Allowance, Client, Departures};
+use crate::options::CallLimits;
 use crate::plugin::Plugin;
 
 /// Calls `check-settings` on a fresh instance with wasmtime alone.
@@ -23,11 +29,10 @@ pub async fn bare_check_settings(host: &Host, plugin: &Plugin) -> Result<(), Pro
         ))
     });
     let called = async {
-        let connector = plugin.pre.instantiate_async(&mut store).await?;
-        connector
-            .muster_connector_meta()
-            .call_check_settings(&mut store)
-            .await
+        let instance = plugin.pre.instance_pre().instantiate_async(&mut store);
+        let instance = instance.await?;
+        let guest = plugin.exports.meta(&mut store, &instance)?;
+        guest.call_check_settings(&mut store).await
     };
     match called.await {
         Ok(_) => Ok(()),
@@ -44,4 +49,37 @@ pub fn bare_compile(host: &Host, bytes: &[u8]) -> Result<(), String> {
     compiled
         .map(drop)
         .map_err(|error| failure::sentence(&error, 0))
+}
+
+/// The HTTP client of a target, and nothing around it.
+#[derive(Clone)]
+pub struct BareClient(Client);
+
+impl BareClient {
+    /// A client that may reach these private addresses.
+    ///
+    /// # Errors
+    /// Where TLS cannot be set up.
+    pub fn new(private: PrivateAccess) -> Result<Self, rustls::Error> {
+        let roots = Arc::new(rustls::RootCertStore::empty());
+        Client::new(Arc::new(private), roots).map(Self)
+    }
+
+    /// Sends a request and reads the whole reply, within the limits of an ordinary call.
+    ///
+    /// # Errors
+    /// Why there was no whole reply.
+    pub async fn send(&self, request: http::Request<bytes::Bytes>) -> Result<(), String> {
+        let limits = CallLimits::default();
+        let allowed = Allowance {
+            time: limits.request_time,
+            reply_bytes: limits.reply_bytes,
+        };
+        let departures = Departures::default();
+        let exchanged = self.0.exchange(request, allowed, &departures);
+        exchanged
+            .await
+            .map(drop)
+            .map_err(|fault| format!("{fault:?}"))
+    }
 }

@@ -14,6 +14,7 @@ use crate::bindings::ConnectorPre;
 use crate::bindings::exports::muster::connector::meta;
 use crate::call::CallState;
 use crate::convert;
+use crate::exports::Exports;
 use crate::load_error::LoadError;
 
 /// A plugin that is loaded.
@@ -21,6 +22,7 @@ pub struct Plugin {
     digest: Digest,
     interfaces: Interfaces,
     pub(crate) pre: ConnectorPre<CallState>,
+    pub(crate) exports: Exports,
     descriptor: Descriptor,
     details: Details,
     cursors: Vec<semver::VersionReq>,
@@ -86,10 +88,12 @@ impl Plugin {
                     "`accepts-cursors-from` is no version requirement: {error}"
                 ))
             })?;
+        let exports = Exports::new(pre.instance_pre()).map_err(|error| contract(&error))?;
         Ok(Self {
             digest,
             interfaces,
             pre,
+            exports,
             descriptor,
             details,
             cursors,
@@ -151,5 +155,9 @@ pub(crate) fn pre_instantiate(
     linker
         .instantiate_pre(component)
         .and_then(ConnectorPre::new)
-        .map_err(|error| LoadError::Contract(crate::failure::cut(&format!("{error:#}"))))
+        .map_err(|error| contract(&error))
+}
+
+fn contract(error: &wasmtime::Error) -> LoadError {
+    LoadError::Contract(crate::failure::cut(&format!("{error:#}")))
 }

@@ -13,6 +13,7 @@ use crate::bindings::muster::connector::types as wit;
 use crate::call::{self, Place, Scope};
 use crate::change::is_about;
 use crate::convert::{check, from_guest, problem, to_guest};
+use crate::exports::Exports;
 use crate::failure::{Garbage, cut, plugin_failed};
 use crate::listing::{self, Listing};
 use crate::target::Target;
@@ -137,8 +138,8 @@ pub struct Rotated {
 /// Calls a function without a context and judges its answer.
 macro_rules! read {
     ($self:ident, $place:expr, $scope:expr, $interface:ident, $function:ident $(, $argument:expr)*) => {{
-        let called = call::run(&$self.host, $place, $scope, move |connector, store| {
-            Box::pin(async move { connector.$interface().$function(store $(, $argument)*).await })
+        let called = call::run(&$self.host, $place, $scope, Exports::$interface, move |guest, store| {
+            Box::pin(async move { guest.$function(store $(, $argument)*).await })
         })
         .await;
         $self.judge(called)
@@ -153,7 +154,7 @@ impl Target {
             self,
             self.place(),
             Scope::None,
-            muster_connector_accounts,
+            accounts,
             call_get_account,
             &wanted
         )?;
@@ -181,7 +182,7 @@ impl Target {
             self,
             place,
             Scope::None,
-            muster_connector_accounts,
+            accounts,
             call_find_accounts,
             &kind,
             &keys
@@ -253,13 +254,7 @@ impl Target {
 
     /// Tries the target out, changing nothing.
     pub async fn probe(&self) -> Result<ProbeReport, Problem> {
-        let (report, requests) = read!(
-            self,
-            self.place(),
-            Scope::None,
-            muster_connector_meta,
-            call_probe
-        )?;
+        let (report, requests) = read!(self, self.place(), Scope::None, meta, call_probe)?;
         let missing = checked(
             check::few("missing permissions", report.missing, 1000),
             requests.has_left(),
@@ -282,14 +277,7 @@ impl Target {
     pub async fn discover(&self, kind: Option<&str>) -> Result<Vec<AttributeSpec>, Problem> {
         let place = self.place();
         let kind = account_kind(&place, kind);
-        let (specs, requests) = read!(
-            self,
-            place,
-            Scope::None,
-            muster_connector_meta,
-            call_discover,
-            &kind
-        )?;
+        let (specs, requests) = read!(self, place, Scope::None, meta, call_discover, &kind)?;
         let specs = check::few("attributes", specs, check::ENTRIES_MAX)
             .and_then(|specs| specs.into_iter().map(attribute_spec).collect());
         checked(specs, requests.has_left())
@@ -301,14 +289,8 @@ impl Target {
             &self.host,
             self.place(),
             Scope::None,
-            move |connector, store| {
-                Box::pin(async move {
-                    connector
-                        .muster_connector_meta()
-                        .call_check_settings(store)
-                        .await
-                })
-            },
+            Exports::meta,
+            |guest, store| Box::pin(guest.call_check_settings(store)),
         )
         .await;
         match called.result {
@@ -320,13 +302,8 @@ impl Target {
 
     /// Where the app's feed of changes stands now.
     pub async fn current_token(&self) -> Result<String, Problem> {
-        let (token, requests) = read!(
-            self,
-            self.place(),
-            Scope::None,
-            muster_connector_changes,
-            call_current_token
-        )?;
+        let (token, requests) =
+            read!(self, self.place(), Scope::None, changes, call_current_token)?;
         checked(check::opaque("a change token", token), requests.has_left())
     }
 
@@ -338,7 +315,7 @@ impl Target {
             self,
             self.place(),
             Scope::None,
-            muster_connector_changes,
+            changes,
             call_changes_since,
             &token,
             limit
@@ -368,7 +345,7 @@ impl Target {
             self,
             self.place(),
             Scope::None,
-            muster_connector_events,
+            events,
             call_translate,
             &delivery
         )?;
@@ -393,7 +370,7 @@ impl Target {
             self,
             self.place(),
             scope,
-            muster_connector_credentials,
+            credentials,
             call_rotate_credential,
             &ctx,
             &key
@@ -458,7 +435,7 @@ impl Run<'_> {
             self,
             limit,
             from_guest::account,
-            muster_connector_accounts,
+            accounts,
             call_list_accounts,
             &kind,
             limit,
@@ -476,7 +453,7 @@ impl Run<'_> {
             self,
             limit,
             from_guest::entitlement,
-            muster_connector_entitlements,
+            entitlements,
             call_list_entitlements,
             &kind,
             limit,
@@ -503,7 +480,7 @@ impl Run<'_> {
             self,
             limit,
             from_guest::grant,
-            muster_connector_grants,
+            grants,
             call_list_grants,
             &scope,
             limit,
@@ -522,7 +499,7 @@ impl Run<'_> {
             self,
             limit,
             from_guest::credential,
-            muster_connector_credentials,
+            credentials,
             call_list_credentials,
             owner.as_ref(),
             limit,

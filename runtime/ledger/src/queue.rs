@@ -1,4 +1,6 @@
 //! A bounded queue between many callers, async or not, and one thread. Who finds it full waits.
+//!
+//! To wake a thread is a call of the system even where none waits, so who waits is written down.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,6 +17,10 @@ pub(crate) struct Queue<T> {
 struct State<T> {
     items: VecDeque<T>,
     waiting: Vec<Waker>,
+    /// Threads that wait for room.
+    threads_waiting: usize,
+    /// Whether the thread that takes waits for an item.
+    is_taker_waiting: bool,
     is_closed: bool,
 }
 
@@ -24,6 +30,8 @@ impl<T> Queue<T> {
             state: Mutex::new(State {
                 items: VecDeque::new(),
                 waiting: Vec::new(),
+                threads_waiting: 0,
+                is_taker_waiting: false,
                 is_closed: false,
             }),
             filled: Condvar::new(),
@@ -55,8 +63,7 @@ impl<T> Queue<T> {
             return Poll::Pending;
         }
         state.items.extend(item.take());
-        drop(state);
-        self.filled.notify_one();
+        self.fill(state);
         Poll::Ready(true)
     }
 
@@ -70,12 +77,13 @@ impl<T> Queue<T> {
             }
             if state.items.len() < self.items_max {
                 state.items.push_back(item);
-                drop(state);
-                self.filled.notify_one();
+                self.fill(state);
                 return Ok(());
             }
+            state.threads_waiting += 1;
             let waited = self.freed.wait(state);
             state = waited.unwrap_or_else(PoisonError::into_inner);
+            state.threads_waiting -= 1;
         }
     }
 
@@ -87,9 +95,11 @@ impl<T> Queue<T> {
             if state.is_closed {
                 return None;
             }
+            state.is_taker_waiting = true;
             let waited = self.filled.wait(state);
             state = waited.unwrap_or_else(PoisonError::into_inner);
         }
+        state.is_taker_waiting = false;
         let count = state.items.len().min(limit.max(1));
         let taken = state.items.drain(..count).collect();
         self.wake(state);
@@ -104,10 +114,22 @@ impl<T> Queue<T> {
         self.filled.notify_all();
     }
 
+    fn fill(&self, mut state: MutexGuard<'_, State<T>>) {
+        // Once is enough: it takes everything that is there by the time it runs.
+        let has_to_wake = std::mem::take(&mut state.is_taker_waiting);
+        drop(state);
+        if has_to_wake {
+            self.filled.notify_one();
+        }
+    }
+
     fn wake(&self, mut state: MutexGuard<'_, State<T>>) {
         let waiting = std::mem::take(&mut state.waiting);
+        let has_to_wake = state.threads_waiting > 0;
         drop(state);
-        self.freed.notify_all();
+        if has_to_wake {
+            self.freed.notify_all();
+        }
         for waker in waiting {
             waker.wake();
         }

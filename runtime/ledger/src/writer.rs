@@ -137,7 +137,7 @@ impl<'txn> Writer<'txn> {
     }
 
     /// A person, with everything that was recorded so far.
-    pub fn person(&mut self, id: &PersonId) -> Result<Option<Person>, Error> {
+    pub fn person(&mut self, id: &PersonId) -> Result<Option<&Person>, Error> {
         self.fold.person(id)
     }
 

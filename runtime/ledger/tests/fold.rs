@@ -265,7 +265,7 @@ fn planned_person(
 ) -> Result<(), Error> {
     let before = model.people.remove(&planned.person);
     let after = Person::planned(before.clone(), &planned);
-    assert_eq!(writer.person(&planned.person)?, before);
+    assert_eq!(writer.person(&planned.person)?, before.as_ref());
     let applied = if is_read_before {
         writer.record_planned(before, planned)?
     } else {

@@ -192,7 +192,7 @@ fn retry(app: &App, id: OperationId) -> Result<v1::Operation, Fault> {
     app.committer
         .submit_blocking(now, move |writer| {
             let kept = writer.person(&owner)?;
-            let account = kept.as_ref().and_then(|person| person.accounts.get(&at));
+            let account = kept.and_then(|person| person.accounts.get(&at));
             let open = account.and_then(|account| {
                 let mut operations = account.operations.iter();
                 operations.find(|operation| operation.id == id)

@@ -51,21 +51,24 @@ fn was_refused(operation: &Operation) -> bool {
 }
 
 fn bring_forward(writer: &mut Writer<'_>, target: &TargetName, id: &PersonId) -> Result<(), Error> {
+    let now = writer.at();
     let person = writer.person(id)?;
-    let account = person
-        .as_ref()
-        .and_then(|person| person.accounts.get(target));
+    let account = person.and_then(|person| person.accounts.get(target));
     let operations = account.map(|account| account.operations.as_slice());
-    for operation in operations.unwrap_or_default() {
-        let change = retried_by_hand(operation, writer.at());
-        if let Some(change) = change.filter(|_| was_refused(operation)) {
-            writer.record(Fact::OperationChanged {
-                person: id.clone(),
-                target: target.clone(),
-                operation: operation.id,
-                change,
-            })?;
-        }
+    let refused = operations
+        .unwrap_or_default()
+        .iter()
+        .filter(|operation| was_refused(operation));
+    let changes: Vec<_> = refused
+        .filter_map(|operation| Some((operation.id, retried_by_hand(operation, now)?)))
+        .collect();
+    for (operation, change) in changes {
+        writer.record(Fact::OperationChanged {
+            person: id.clone(),
+            target: target.clone(),
+            operation,
+            change,
+        })?;
     }
     Ok(())
 }

@@ -4,7 +4,8 @@
 //! lost costs a moment and never an operation. Each account that is due becomes a chain:
 //! claim a step (durable), take it (a call or a look at the app), settle what it led to and claim
 //! the next (durable, in one transaction). The ledger's group commit makes one disk sync of all the
-//! chains that settle at the same time.
+//! chains that settle at the same time. There are more chains than calls may be out: while one waits
+//! for its intent or its outcome to be durable, another has its call out.
 //!
 //! After a stop, every call that was out is recorded as interrupted before the loop begins; the
 //! core then has it looked at before anything is tried again.
@@ -14,14 +15,14 @@ mod look;
 mod settle;
 mod work;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_core::fact::Fact;
 use muster_core::id::{PersonId, TargetName};
-use muster_core::operation::{Event, RetryPolicy, decide};
+use muster_core::operation::{Event, RetryPolicy, State, decide};
 use muster_ledger::{Committer, Error, Ledger, Writer};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
@@ -32,7 +33,11 @@ use crate::targets::Connected;
 pub(crate) use settle::{WHILE_OPEN, is_open};
 pub use work::Activity;
 
-/// How many accounts are read ahead for each call that may be out.
+/// Chains for each call that may be out.
+const CHAINS: usize = 2;
+
+/// Accounts that are read ahead for each chain. They are started in the order in which they were
+/// read, so more of them would let those that are more urgent wait longer.
 const READ_AHEAD: usize = 4;
 
 /// How long the loop sleeps at most; a wake-up or a timer is what usually ends it.
@@ -60,6 +65,16 @@ pub struct Driver {
     pub activity: Arc<Activity>,
 }
 
+/// The chains of one target.
+#[derive(Default)]
+struct Chains {
+    running: JoinSet<PersonId>,
+    /// Whose they are.
+    busy: BTreeSet<PersonId>,
+    /// Whose come next, most urgent first.
+    ready: VecDeque<PersonId>,
+}
+
 impl Driver {
     /// Runs until `stop` says so; then waits for the calls that are out, so that their outcome is
     /// recorded.
@@ -67,8 +82,7 @@ impl Driver {
         if let Err(error) = self.recover().await {
             tracing::error!(target_name = %self.target.name(), %error, "could not read which calls were out");
         }
-        let mut chains: JoinSet<PersonId> = JoinSet::new();
-        let mut busy: BTreeSet<PersonId> = BTreeSet::new();
+        let mut chains = Chains::default();
         let mut connections = 0;
         while !*stop.borrow() {
             if self.target.connections() != connections {
@@ -77,76 +91,75 @@ impl Driver {
                     tracing::error!(target_name = %self.target.name(), %error, "could not try again what was refused");
                 }
             }
-            let wait = self.fill(&mut chains, &mut busy);
+            let wait = self.fill(&mut chains);
             tokio::select! {
-                Some(ended) = chains.join_next() => {
-                    // One commit ends many chains, and reading what is due costs about the same for
-                    // one of them as for all.
+                Some(ended) = chains.running.join_next() => {
+                    // One commit ends many chains, and filling up costs about the same for one of
+                    // them as for all.
                     tokio::task::yield_now().await;
                     let mut next = Some(ended);
                     while let Some(ended) = next {
-                        busy = self.ended(ended, &mut chains, busy).await;
-                        next = chains.try_join_next();
+                        self.ended(ended, &mut chains).await;
+                        next = chains.running.try_join_next();
                     }
                 }
-                () = self.wake.notified() => {}
+                // What is more urgent may have come in.
+                () = self.wake.notified() => chains.ready.clear(),
                 () = self.target.became_ready() => {}
                 () = tokio::time::sleep(wait) => {}
                 changed = stop.changed() => if changed.is_err() { break },
             }
         }
-        while chains.join_next().await.is_some() {}
+        while chains.running.join_next().await.is_some() {}
     }
 
     /// Starts a chain for each account that is due, as many as may run. Gives how long there is
     /// nothing to do.
-    fn fill(&self, chains: &mut JoinSet<PersonId>, busy: &mut BTreeSet<PersonId>) -> Duration {
-        if !self.target.is_usable() {
-            return SLEEP_MAX;
-        }
-        let room = self.target.concurrency().saturating_sub(chains.len());
-        if room == 0 {
-            return SLEEP_MAX;
-        }
-        match self.due(room, busy) {
-            Ok((people, next_at)) => {
-                for person in people {
-                    busy.insert(person.clone());
-                    chains.spawn(self.clone().chain(person));
+    fn fill(&self, chains: &mut Chains) -> Duration {
+        let most = self.target.concurrency() * CHAINS;
+        while self.target.is_usable() && chains.running.len() < most {
+            let Some(person) = chains.ready.pop_front() else {
+                match self.read_ahead(chains, most) {
+                    Ok(Some(wait)) => return wait,
+                    Ok(None) => continue,
+                    Err(error) => {
+                        tracing::error!(target_name = %self.target.name(), %error, "could not read what is due");
+                        return LEDGER_PAUSE;
+                    }
                 }
-                next_at.map_or(SLEEP_MAX, |at| until(at, self.clock.now()).min(SLEEP_MAX))
-            }
-            Err(error) => {
-                tracing::error!(target_name = %self.target.name(), %error, "could not read what is due");
-                LEDGER_PAUSE
+            };
+            if chains.busy.insert(person.clone()) {
+                chains.running.spawn(self.clone().chain(person));
             }
         }
+        SLEEP_MAX
     }
 
-    /// People whose account has a step to be taken now, and when the next one comes.
-    fn due(
-        &self,
-        room: usize,
-        busy: &BTreeSet<PersonId>,
-    ) -> Result<(Vec<PersonId>, Option<Timestamp>), Error> {
+    /// Reads whose account has a step to be taken now. Where there is none, gives how long that
+    /// stays so.
+    fn read_ahead(&self, chains: &mut Chains, most: usize) -> Result<Option<Duration>, Error> {
         let reader = self.ledger.read()?;
         let now = self.clock.now();
-        let limit = busy.len() + room * READ_AHEAD;
+        let limit = chains.busy.len() + most * READ_AHEAD;
         let due = reader.due(self.target.name(), now, limit)?;
         let was_all = due.len() < limit;
-        let free = due
-            .into_iter()
-            .map(|due| due.person)
-            .filter(|person| !busy.contains(person));
-        let people: Vec<PersonId> = free.take(room).collect();
+        let due = due.into_iter().map(|due| due.person);
+        chains
+            .ready
+            .extend(due.filter(|person| !chains.busy.contains(person)));
+        if !chains.ready.is_empty() {
+            return Ok(None);
+        }
         let next_at = if was_all {
             reader.next_due_at(self.target.name())?
         } else {
             None
         };
         // What shows as due and is busy ends by itself, which wakes the loop.
-        let next_at = next_at.filter(|at| *at > now || busy.is_empty());
-        Ok((people, next_at))
+        let next_at = next_at.filter(|at| *at > now || chains.busy.is_empty());
+        Ok(Some(
+            next_at.map_or(SLEEP_MAX, |at| until(at, now).min(SLEEP_MAX)),
+        ))
     }
 
     /// Takes the steps of one account until none is left to take now.
@@ -158,40 +171,22 @@ impl Driver {
         person
     }
 
-    /// Notes that a chain has ended, and gives whose chains still run.
-    async fn ended(
-        &self,
-        ended: Result<PersonId, JoinError>,
-        chains: &mut JoinSet<PersonId>,
-        mut busy: BTreeSet<PersonId>,
-    ) -> BTreeSet<PersonId> {
+    /// Notes that a chain has ended.
+    async fn ended(&self, ended: Result<PersonId, JoinError>, chains: &mut Chains) {
         match ended {
             Ok(person) => {
-                busy.remove(&person);
-                busy
+                chains.busy.remove(&person);
             }
             // The chain's task died, so nobody knows whose it was; the ledger does.
             Err(error) => {
                 tracing::error!(target_name = %self.target.name(), %error, "a chain of steps broke off");
-                self.recover_after(chains, busy).await
+                while chains.running.join_next().await.is_some() {}
+                chains.busy.clear();
+                if let Err(error) = self.recover().await {
+                    tracing::error!(target_name = %self.target.name(), %error, "could not read which calls were out");
+                }
             }
         }
-    }
-
-    async fn recover_after(
-        &self,
-        chains: &mut JoinSet<PersonId>,
-        mut busy: BTreeSet<PersonId>,
-    ) -> BTreeSet<PersonId> {
-        while let Some(ended) = chains.join_next().await {
-            if let Ok(person) = ended {
-                busy.remove(&person);
-            }
-        }
-        if let Err(error) = self.recover().await {
-            tracing::error!(target_name = %self.target.name(), %error, "could not read which calls were out");
-        }
-        BTreeSet::new()
     }
 
     /// Records every call that was out when the daemon stopped as interrupted.
@@ -221,24 +216,24 @@ fn interrupted(
     id: &PersonId,
     retry: &RetryPolicy,
 ) -> Result<(), Error> {
-    use muster_core::operation::State;
-    let Some(person) = writer.person(id)? else {
-        return Ok(());
-    };
-    let Some(account) = person.accounts.get(target) else {
-        return Ok(());
-    };
-    for operation in &account.operations {
+    let now = writer.at();
+    let person = writer.person(id)?;
+    let account = person.and_then(|person| person.accounts.get(target));
+    let operations = account.map(|account| account.operations.as_slice());
+    let mut changes = Vec::new();
+    for operation in operations.unwrap_or_default() {
         if matches!(operation.state, State::InFlight { .. }) {
             let event = Event::Interrupted("the daemon stopped while the call was out".to_owned());
-            let change = decide(operation, event, writer.at(), retry);
-            writer.record(Fact::OperationChanged {
-                person: id.clone(),
-                target: target.clone(),
-                operation: operation.id,
-                change,
-            })?;
+            changes.push((operation.id, decide(operation, event, now, retry)));
         }
+    }
+    for (operation, change) in changes {
+        writer.record(Fact::OperationChanged {
+            person: id.clone(),
+            target: target.clone(),
+            operation,
+            change,
+        })?;
     }
     Ok(())
 }

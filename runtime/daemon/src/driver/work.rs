@@ -74,7 +74,10 @@ pub(super) async fn chain(driver: &Driver, person: &PersonId) -> Result<(), Erro
     });
     let mut next = first.await?;
     while let Some(taken) = next {
-        let event = act(driver, &taken).await;
+        let event = {
+            let _place = driver.target.place().await;
+            act(driver, &taken).await
+        };
         if !driver.target.is_usable() {
             // The plugin went away meanwhile: what came back is recorded, and nothing more begins.
             return settle(driver, person, taken, event, false).await.map(drop);
@@ -144,13 +147,11 @@ fn claim(
     };
     let (operation, account) = (operation.clone(), account.clone());
     let heir = match &operation.action {
-        Action::TransferOwned(heir) => writer.person(heir)?.and_then(|heir| {
-            heir.accounts
-                .get(target)
-                .filter(|account| account.exists())?
-                .object
-                .clone()
-        }),
+        Action::TransferOwned(heir) => writer
+            .person(heir)?
+            .and_then(|heir| heir.accounts.get(target))
+            .filter(|account| account.exists())
+            .and_then(|account| account.object.clone()),
         _ => None,
     };
     let mut claimed = Claim {

@@ -85,12 +85,9 @@ impl Marked {
 
 impl Fold<'_> {
     /// A person as this transaction sees it.
-    pub(crate) fn person(&mut self, id: &PersonId) -> Result<Option<Person>, Error> {
-        let key = keys::person(id);
-        match self.people.touched.get(&key) {
-            Some(touched) => Ok(touched.person.clone()),
-            None => lookup::person(&self.tables.people, &key),
-        }
+    pub(crate) fn person(&mut self, id: &PersonId) -> Result<Option<&Person>, Error> {
+        // Who is looked at is changed next, so the record is decoded once for both.
+        Ok(self.touch(&keys::person(id))?.person.as_ref())
     }
 
     /// Who has an account at an app, as this transaction sees it.
@@ -178,6 +175,15 @@ impl Fold<'_> {
         let touched = self.touch(&key)?;
         if !touched.has(place) {
             return Ok(false);
+        }
+        // What only leaves brings no account with it that another person could have.
+        if matches!(change, Change::Dispatched { .. })
+            && let Some(person) = &mut touched.person
+        {
+            let changed = person.changed(place.target, place.operation, change, at);
+            touched.is_changed |= changed;
+            self.write_when_full()?;
+            return Ok(changed);
         }
         // A copy, so that a refused account leaves the person as it was.
         let Some(mut after) = touched.person.clone() else {
