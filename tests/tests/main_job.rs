@@ -54,6 +54,7 @@ fn a_dropped_file_becomes_access_and_the_next_one_moves_and_removes_it() {
         why.out.contains("sales") && why.out.contains("group:Sales"),
         "{why:?}"
     );
+    assert!(why.out.contains("as HR says in row "), "{why:?}");
     daemon.check_ledger();
     assert!(daemon.stop());
 }

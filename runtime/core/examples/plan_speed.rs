@@ -43,9 +43,11 @@ fn main() -> anyhow::Result<()> {
         let mut planner = Planner::new(evaluator, &targets, PlanId(1), now, "file hr.csv");
         let mut parts = Vec::new();
         for (id, identity) in rows {
-            if let Verdict::Planned(part) =
-                planner.person(&id, known.get(&id), Described::Row(identity))
-            {
+            let described = Described::Row {
+                identity,
+                row: None,
+            };
+            if let Verdict::Planned(part) = planner.person(&id, known.get(&id), described) {
                 parts.push(part);
             }
         }

@@ -12,7 +12,12 @@ use crate::person::Person;
 #[derive(Clone, PartialEq, Debug)]
 pub enum Described {
     /// A row.
-    Row(Identity),
+    Row {
+        /// What it says.
+        identity: Identity,
+        /// Its number, as a spreadsheet counts; none where there are no rows.
+        row: Option<u32>,
+    },
     /// A file that is proven whole does not have the person.
     Absent,
     /// Nothing new; the policy, the catalogue or the date changed.
@@ -26,6 +31,8 @@ pub struct Delta {
     pub identity: Identity,
     /// Whether it is new or changed.
     pub is_changed: bool,
+    /// The row that it was read from.
+    pub row: Option<u32>,
     /// Whether the feed has the person.
     pub is_present: bool,
     /// Where the person stands from now on.
@@ -38,10 +45,12 @@ impl Delta {
     /// Compares. Gives none where there is nobody to speak of: somebody unknown who is absent, or
     /// whom HR lists as having left before Muster ever knew of them.
     pub fn between(before: Option<&Person>, described: Described, now: Timestamp) -> Option<Delta> {
-        let (identity, is_present) = match (described, before) {
-            (Described::Row(identity), _) => (identity, true),
-            (Described::Absent, Some(person)) => (person.identity.clone(), false),
-            (Described::AsBefore, Some(person)) => (person.identity.clone(), person.is_present),
+        let (identity, row, is_present) = match (described, before) {
+            (Described::Row { identity, row }, _) => (identity, row, true),
+            (Described::Absent, Some(person)) => (person.identity.clone(), None, false),
+            (Described::AsBefore, Some(person)) => {
+                (person.identity.clone(), None, person.is_present)
+            }
             (Described::Absent | Described::AsBefore, None) => return None,
         };
         let phase = if is_present {
@@ -56,6 +65,7 @@ impl Delta {
         Some(Delta {
             identity,
             is_changed,
+            row,
             is_present,
             phase,
             phase_before: before.map(|person| person.phase),

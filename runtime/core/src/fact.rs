@@ -231,6 +231,9 @@ pub struct PersonPlanned {
     pub kind: Kind,
     /// The identity, where it is new or changed.
     pub identity: Option<Identity>,
+    /// The row of the plan's file that the identity was read from, as a spreadsheet counts; none where
+    /// there is no new identity or no row.
+    pub row: Option<u32>,
     /// Whether the feed still has the person.
     pub is_present: bool,
     /// Where the person stands from now on.

@@ -23,6 +23,8 @@ pub struct Person {
     pub id: PersonId,
     /// What HR last said.
     pub identity: Identity,
+    /// Where HR said so.
+    pub origin: Origin,
     /// Whether the feed's last complete file had the person.
     pub is_present: bool,
     /// Where the person stood when the last plan was made.
@@ -33,6 +35,15 @@ pub struct Person {
     pub plan: PlanId,
     /// The person's accounts.
     pub accounts: BTreeMap<TargetName, Account>,
+}
+
+/// Where an identity comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Origin {
+    /// The plan that the file or the event led to.
+    pub plan: PlanId,
+    /// The row of that file, as a spreadsheet counts; none where there are no rows.
+    pub row: Option<u32>,
 }
 
 /// A person's account at one target, as far as the ledger knows.
@@ -86,11 +97,16 @@ impl Person {
     /// The person after a plan.
     #[must_use]
     pub fn planned(before: Option<Person>, planned: &PersonPlanned) -> Option<Person> {
+        let origin = Origin {
+            plan: planned.plan,
+            row: planned.row,
+        };
         let mut person = match (before, &planned.identity) {
             (Some(person), _) => person,
             (None, Some(identity)) => Person {
                 id: planned.person.clone(),
                 identity: identity.clone(),
+                origin,
                 is_present: true,
                 phase: planned.phase,
                 wake_at: None,
@@ -102,6 +118,7 @@ impl Person {
         };
         if let Some(identity) = &planned.identity {
             person.identity.clone_from(identity);
+            person.origin = origin;
         }
         person.is_present = planned.is_present;
         person.phase = planned.phase;

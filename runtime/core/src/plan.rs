@@ -230,6 +230,7 @@ impl<'a> Planner<'a> {
             person: id.clone(),
             kind,
             identity: delta.is_changed.then_some(delta.identity),
+            row: delta.row.filter(|_| delta.is_changed),
             is_present: delta.is_present,
             phase: delta.phase,
             wake_at,

@@ -168,7 +168,8 @@ impl Feed {
             .people()
             .map(|person| {
                 let person = person.map_err(|problem| planning::Failed::Row(problem.text))?;
-                Ok((person.key, ChangedPerson::Row(person.identity)))
+                let (identity, row) = (person.identity, Some(person.row));
+                Ok((person.key, ChangedPerson::Row { identity, row }))
             })
             .collect()
     }

@@ -62,7 +62,12 @@ pub enum Scope<'a> {
 /// What a change set says of a person.
 pub enum ChangedPerson {
     /// As the row has it.
-    Row(Identity),
+    Row {
+        /// What it says.
+        identity: Identity,
+        /// Its number, as a spreadsheet counts; none where there are no rows.
+        row: Option<u32>,
+    },
     /// The person left.
     Left,
 }
@@ -353,9 +358,9 @@ impl<'a, 'txn> Run<'a, 'txn> {
                         feed: feed.clone(),
                         key: read.key,
                     };
-                    let mut identity = read.identity;
+                    let (mut identity, row) = (read.identity, Some(read.row));
                     delta::carry_over(&mut identity, before.as_ref(), carried);
-                    self.person(&id, before, Described::Row(identity))?;
+                    self.person(&id, before, Described::Row { identity, row })?;
                 }
                 (None, Some(person)) => {
                     // Set aside, or perhaps behind a row that nobody can read: not proven absent.
@@ -385,9 +390,9 @@ impl<'a, 'txn> Run<'a, 'txn> {
             seen.insert(id.clone());
             let before = self.before.person(&id)?;
             let described = match changed {
-                ChangedPerson::Row(mut identity) => {
+                ChangedPerson::Row { mut identity, row } => {
                     delta::carry_over(&mut identity, before.as_ref(), carried);
-                    Described::Row(identity)
+                    Described::Row { identity, row }
                 }
                 ChangedPerson::Left => Described::Absent,
             };

@@ -18,7 +18,7 @@ use muster_host::{
     CallLimits, ClientAuth, ClientCredentials, GrantScope, Host, HostPattern, JwtBearer, Listing,
     NotAServiceAccount, PrivateAccess, PrivateGrant, Scheme, Secret, Slot, Target, TargetOptions,
 };
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::sync::Notify;
 
 use crate::config;
 
@@ -33,8 +33,6 @@ pub struct Connected {
     secrets: Mutex<Option<Secrets>>,
     /// How often it was connected.
     connections: AtomicU64,
-    /// One permit for each call that may be out.
-    places: Semaphore,
 }
 
 /// The secrets of a target by their slots; none in a slot whose scheme has no secret.
@@ -55,7 +53,6 @@ impl Connected {
     /// A target that has no plugin yet.
     pub fn new(config: config::Target) -> Self {
         Self {
-            places: Semaphore::new(config.limits.concurrency as usize),
             config,
             target: ArcSwapOption::empty(),
             trouble: Mutex::new(None),
@@ -78,12 +75,6 @@ impl Connected {
     /// How many calls may be out at once.
     pub fn concurrency(&self) -> usize {
         self.config.limits.concurrency as usize
-    }
-
-    /// Waits until another call may be out, and keeps its place as long as what it gives is held.
-    pub async fn place(&self) -> Option<SemaphorePermit<'_>> {
-        // Nobody closes it.
-        self.places.acquire().await.ok()
     }
 
     /// Puts the plugin in a slot to use, with the secrets read now.

@@ -13,7 +13,7 @@ use muster_core::operation::{
     AccountSeen, AccountSpec, Action, Change, Completion, Event, How, Observation, Operation,
     RetryPolicy, State, Step, Urgency, decide, retried_by_hand, step,
 };
-use muster_core::person::{Account, Grant, Justification, Person};
+use muster_core::person::{Account, Grant, Justification, Origin, Person};
 
 use crate::app::{group, outcome, user};
 use crate::world::{at, person, row, target};
@@ -496,6 +496,10 @@ fn with_operation(account: Account, operation: Operation) -> Person {
     Person {
         id: person("1"),
         identity: row(&[("department", "Sales")]),
+        origin: Origin {
+            plan: PlanId(1),
+            row: Some(2),
+        },
         is_present: true,
         phase: muster_core::identity::Phase::Active,
         wake_at: None,

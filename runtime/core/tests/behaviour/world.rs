@@ -185,7 +185,8 @@ impl World {
             described.insert(id.clone(), Described::Absent);
         }
         for (key, identity) in rows {
-            described.insert(person(key), Described::Row(identity.clone()));
+            let (identity, row) = (identity.clone(), None);
+            described.insert(person(key), Described::Row { identity, row });
         }
         self.plan(&described, "file hr.csv");
     }

@@ -434,7 +434,8 @@ pub struct Source {
     pub file: String,
     /// SHA-256 of its bytes.
     pub digest: String,
-    /// The row, counted from 1 below the header; none where it is not kept.
+    /// The row, as a spreadsheet counts: the header is row 1. None where something else than a row led
+    /// to the plan.
     pub row: Option<u32>,
     /// The plan that it led to.
     pub plan: u64,
@@ -502,8 +503,10 @@ pub struct WhyNot {
     pub gives: Vec<String>,
     /// The role's rule.
     pub rule: String,
-    /// The parts of the rule that are false, or that could not be worked out and why.
+    /// The parts of the rule that are false; empty where the rule could not be decided.
     pub failed: Vec<String>,
+    /// Why the rule could not be decided, where that is so: the accounts then stay as they are.
+    pub undecided: Option<String>,
     /// The values that the rule looked at; `null` where HR says nothing.
     pub values: BTreeMap<String, serde_json::Value>,
 }

@@ -10,6 +10,7 @@ use muster_core::identity::{Phase, Value};
 use muster_core::operation::State;
 use muster_core::person::{Account, Grant, Justification, Person};
 use muster_core::policy::{Policy, Role};
+use muster_core::rule::Failed;
 
 use crate::api::v1;
 use crate::app::present::{self, Titles};
@@ -28,6 +29,15 @@ pub struct Known<'a> {
     pub source: &'a dyn Fn(PlanId) -> Option<v1::Source>,
 }
 
+impl Known<'_> {
+    /// Where a plan came from, with the person's row where it was read from that plan's file.
+    fn source(&self, plan: PlanId) -> Option<v1::Source> {
+        let origin = self.person.origin;
+        let row = origin.row.filter(|_| origin.plan == plan);
+        (self.source)(plan).map(|source| v1::Source { row, ..source })
+    }
+}
+
 /// Answers for one target, or for every one that the policy or the ledger knows of.
 pub fn why(known: &Known<'_>, target: Option<&TargetName>) -> v1::Why {
     let person = known.person;
@@ -41,7 +51,7 @@ pub fn why(known: &Known<'_>, target: Option<&TargetName>) -> v1::Why {
         phase: person.phase.as_str().to_owned(),
         phase_because: phase_because(person),
         policy: known.policy.version().to_string(),
-        source: (known.source)(person.plan),
+        source: known.source(person.origin.plan),
         targets: names
             .into_iter()
             .map(|name| at_target(known, name))
@@ -86,7 +96,7 @@ fn at_target(known: &Known<'_>, target: &TargetName) -> v1::WhyTarget {
         if is_here && matches!(holds, Ok(true)) {
             for_account.push(because(known, role));
         } else {
-            has_not.push(why_not(known, target, role, is_here));
+            has_not.push(why_not(known, target, role, is_here.then_some(holds)));
         }
     }
     if account.is_wanted || account.exists() {
@@ -95,7 +105,7 @@ fn at_target(known: &Known<'_>, target: &TargetName) -> v1::WhyTarget {
             state: account_state(account).to_owned(),
             since: None,
             because: for_account,
-            source: (known.source)(person.plan),
+            source: known.source(person.plan),
         });
     }
     has.extend(
@@ -199,7 +209,7 @@ fn why_grant(
         state: present::grant_state(grant).to_owned(),
         since: grant.since.map(present::instant),
         because: reasons.collect(),
-        source: grant.plan.and_then(known.source),
+        source: grant.plan.and_then(|plan| known.source(plan)),
     }
 }
 
@@ -213,14 +223,26 @@ fn because(known: &Known<'_>, role: &Role) -> v1::Because {
     }
 }
 
-fn why_not(known: &Known<'_>, target: &TargetName, role: &Role, is_here: bool) -> v1::WhyNot {
+/// Why a role gives nothing; `holds` is how its rule came out, for somebody who is employed.
+fn why_not(
+    known: &Known<'_>,
+    target: &TargetName,
+    role: &Role,
+    holds: Option<&Result<bool, Failed>>,
+) -> v1::WhyNot {
     let person = known.person;
-    let failed = if is_here {
-        known
-            .policy
-            .missing(role, &person.id, &person.identity, person.phase)
-    } else {
-        vec!["the employment has ended, so no role applies".to_owned()]
+    let (failed, undecided) = match holds {
+        Some(Ok(_)) => {
+            let missing = known
+                .policy
+                .missing(role, &person.id, &person.identity, person.phase);
+            (missing, None)
+        }
+        Some(Err(failed)) => (Vec::new(), Some(failed.to_string())),
+        None => (
+            vec!["the employment has ended, so no role applies".to_owned()],
+            None,
+        ),
     };
     let gives = role
         .access
@@ -234,6 +256,7 @@ fn why_not(known: &Known<'_>, target: &TargetName, role: &Role, is_here: bool) -
         gives: gives.collect(),
         rule: role.when.source().to_owned(),
         failed,
+        undecided,
         values: values(known, role),
     }
 }

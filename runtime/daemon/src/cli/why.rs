@@ -138,8 +138,16 @@ fn print_not(not: &v1::WhyNot, printer: &mut Printer<'_>) -> io::Result<()> {
         not.gives.join(", ")
     };
     printer.line(&format!("  {} {gives}", Style::Dim.paint("has not")))?;
-    printer.line(&format!("      role {} does not apply", not.role))?;
+    let verdict = if not.undecided.is_some() {
+        "cannot be decided, so the accounts stay as they are (PLN-001)"
+    } else {
+        "does not apply"
+    };
+    printer.line(&format!("      role {} {verdict}", not.role))?;
     printer.line(&format!("        rule   {}", not.rule))?;
+    if let Some(error) = &not.undecided {
+        printer.line(&format!("        error  {error}"))?;
+    }
     // Where the whole rule is what failed, saying it again would not help.
     for failed in not.failed.iter().filter(|failed| **failed != not.rule) {
         printer.line(&format!("        false  {failed}"))?;

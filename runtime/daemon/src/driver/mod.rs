@@ -4,8 +4,7 @@
 //! lost costs a moment and never an operation. Each account that is due becomes a chain:
 //! claim a step (durable), take it (a call or a look at the app), settle what it led to and claim
 //! the next (durable, in one transaction). The ledger's group commit makes one disk sync of all the
-//! chains that settle at the same time. There are more chains than calls may be out: while one waits
-//! for its intent or its outcome to be durable, another has its call out.
+//! chains that settle at the same time.
 //!
 //! After a stop, every call that was out is recorded as interrupted before the loop begins; the
 //! core then has it looked at before anything is tried again.
@@ -33,10 +32,7 @@ use crate::targets::Connected;
 pub(crate) use settle::{WHILE_OPEN, is_open};
 pub use work::Activity;
 
-/// Chains for each call that may be out.
-const CHAINS: usize = 2;
-
-/// Accounts that are read ahead for each chain. They are started in the order in which they were
+/// Accounts that are read ahead for each call that may be out. They are started in the order in which they were
 /// read, so more of them would let those that are more urgent wait longer.
 const READ_AHEAD: usize = 4;
 
@@ -116,7 +112,7 @@ impl Driver {
     /// Starts a chain for each account that is due, as many as may run. Gives how long there is
     /// nothing to do.
     fn fill(&self, chains: &mut Chains) -> Duration {
-        let most = self.target.concurrency() * CHAINS;
+        let most = self.target.concurrency();
         while self.target.is_usable() && chains.running.len() < most {
             let Some(person) = chains.ready.pop_front() else {
                 match self.read_ahead(chains, most) {

@@ -74,10 +74,7 @@ pub(super) async fn chain(driver: &Driver, person: &PersonId) -> Result<(), Erro
     });
     let mut next = first.await?;
     while let Some(taken) = next {
-        let event = {
-            let _place = driver.target.place().await;
-            act(driver, &taken).await
-        };
+        let event = act(driver, &taken).await;
         if !driver.target.is_usable() {
             // The plugin went away meanwhile: what came back is recorded, and nothing more begins.
             return settle(driver, person, taken, event, false).await.map(drop);

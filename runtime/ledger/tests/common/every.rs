@@ -375,6 +375,7 @@ fn people() -> Vec<PersonPlanned> {
             person: person(&format!("p{index}")),
             kind,
             identity: Some(identity(status)),
+            row: (index > 0).then_some(7),
             is_present: index % 2 == 0,
             phase,
             wake_at: (index > 0).then(|| at(50)),

@@ -312,17 +312,29 @@ pub(crate) fn why() -> v1::Why {
                     source: None,
                 },
             ],
-            has_not: vec![v1::WhyNot {
-                role: "finance".to_owned(),
-                description: "Everybody who counts".to_owned(),
-                gives: texts(&["group:Finance"]),
-                rule: "department == \"Finance\" && remote".to_owned(),
-                failed: texts(&["department == \"Finance\""]),
-                values: BTreeMap::from([
-                    ("department".to_owned(), json!("Sales")),
-                    ("remote".to_owned(), json!(null)),
-                ]),
-            }],
+            has_not: vec![
+                v1::WhyNot {
+                    role: "finance".to_owned(),
+                    description: "Everybody who counts".to_owned(),
+                    gives: texts(&["group:Finance"]),
+                    rule: "department == \"Finance\" && remote".to_owned(),
+                    failed: texts(&["department == \"Finance\""]),
+                    undecided: None,
+                    values: BTreeMap::from([
+                        ("department".to_owned(), json!("Sales")),
+                        ("remote".to_owned(), json!(null)),
+                    ]),
+                },
+                v1::WhyNot {
+                    role: "buyers".to_owned(),
+                    description: "Everybody who buys".to_owned(),
+                    gives: texts(&["group:Buyers"]),
+                    rule: "level > 3".to_owned(),
+                    failed: Vec::new(),
+                    undecided: some("`level > 3` fails: a text cannot be compared with a number"),
+                    values: BTreeMap::from([("level".to_owned(), json!("4"))]),
+                },
+            ],
             pending: vec![operations().swap_remove(0)],
         }],
     }

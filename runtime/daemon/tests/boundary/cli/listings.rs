@@ -168,6 +168,11 @@ crm: account 4f1 active
         rule   department == \"Finance\" && remote
         false  department == \"Finance\"
         with   department = \"Sales\", remote = not said by HR
+  has not group:Buyers
+      role buyers cannot be decided, so the accounts stay as they are (PLN-001)
+        rule   level > 3
+        error  `level > 3` fails: a text cannot be compared with a number
+        with   level = \"4\"
   still to be done
     12-3 grant license-seat:Pro - waiting, attempt 3, next 2026-11-22 09:05:00Z
         the app asks to slow down

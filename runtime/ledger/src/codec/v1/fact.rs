@@ -224,6 +224,7 @@ pub(crate) struct PersonPlanned<'a> {
     kind: Kind,
     #[serde(borrow)]
     identity: Option<Identity<'a>>,
+    row: Option<u32>,
     is_present: bool,
     phase: Phase,
     wake_at: Option<i64>,
@@ -238,6 +239,7 @@ impl<'a> PersonPlanned<'a> {
             person: Who::of(&planned.person),
             kind: Kind::of(planned.kind),
             identity: planned.identity.as_ref().map(Identity::of),
+            row: planned.row,
             is_present: planned.is_present,
             phase: Phase::of(planned.phase),
             wake_at: planned.wake_at.map(micros),
@@ -258,6 +260,7 @@ impl<'a> PersonPlanned<'a> {
             person: self.person.into_core()?,
             kind: self.kind.into_core(),
             identity: self.identity.map(Identity::into_core).transpose()?,
+            row: self.row,
             is_present: self.is_present,
             phase: self.phase.into_core(),
             wake_at: instant_opt(self.wake_at)?,

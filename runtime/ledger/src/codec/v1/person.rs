@@ -146,6 +146,8 @@ pub(crate) struct Person<'a> {
     id: Who<'a>,
     #[serde(borrow)]
     identity: Identity<'a>,
+    origin_plan: u64,
+    origin_row: Option<u32>,
     is_present: bool,
     phase: Phase,
     wake_at: Option<i64>,
@@ -160,6 +162,8 @@ impl<'a> Person<'a> {
         Person {
             id: Who::of(&person.id),
             identity: Identity::of(&person.identity),
+            origin_plan: person.origin.plan.0,
+            origin_row: person.origin.row,
             is_present: person.is_present,
             phase: Phase::of(person.phase),
             wake_at: person.wake_at.map(micros),
@@ -178,6 +182,10 @@ impl<'a> Person<'a> {
         Ok(core::Person {
             id: self.id.into_core()?,
             identity: self.identity.into_core()?,
+            origin: core::Origin {
+                plan: PlanId(self.origin_plan),
+                row: self.origin_row,
+            },
             is_present: self.is_present,
             phase: self.phase.into_core(),
             wake_at: instant_opt(self.wake_at)?,
