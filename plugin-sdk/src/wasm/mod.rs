@@ -7,6 +7,7 @@
 mod guest;
 mod lift;
 mod lower;
+mod memory;
 
 use std::marker::PhantomData;
 
