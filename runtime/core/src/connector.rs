@@ -453,7 +453,10 @@ impl Problem {
             Problem::Invalid(fields) => {
                 let fields: Vec<String> = fields
                     .iter()
-                    .map(|(field, text)| format!("{field}: {text}"))
+                    .map(|(field, text)| match field.as_str() {
+                        "" => text.clone(),
+                        field => format!("{field}: {text}"),
+                    })
                     .collect();
                 format!("the app refuses the values: {}", fields.join("; "))
             }

@@ -134,7 +134,7 @@ impl Tally {
                 let text =
                     format!("{found} of {total} {what}; at most {allowed} go without asking");
                 findings.push(Finding::new(code, Severity::Error, subject, text).hint(
-                    "look at the preview; if it is right, apply it with `muster apply`; if not, send the right file",
+                    "look at the preview; if it is right, apply it with `muster apply`; if not, put the file or the policy right",
                 ));
             }
         };

@@ -120,7 +120,7 @@ async fn make(app: &Arc<App>, policy: &Arc<Policy>, consent: Consent) -> Result<
 fn held(summary: &Summary, digest: Digest) -> Vec<Finding> {
     let with_digest = |finding: &Finding| {
         finding.clone().hint(format!(
-            "see `muster apply {0}` for what it would do; with --yes it is applied; or put the policy right",
+            "`muster apply` shows what it would do, and `muster apply {0}` applies it; or put the policy right",
             crate::plugins::short(digest)
         ))
     };

@@ -160,9 +160,9 @@ fn summary(account: &Account) -> String {
         .map_or(String::new(), |at| format!("; to be deleted at {at}"));
     match (open, halted) {
         (0, _) => format!("{state}{deletion}"),
-        (open, 0) => format!("{state}{deletion}; {open} operations still to do"),
+        (open, 0) => format!("{state}{deletion}; still to do: {open}"),
         (open, halted) => {
-            format!("{state}{deletion}; {open} operations still to do, {halted} need a person")
+            format!("{state}{deletion}; still to do: {open}, of which for a person: {halted}")
         }
     }
 }

@@ -165,8 +165,8 @@ async fn approve(
             ..
         } = &status;
         context.printer.line(&format!(
-            "plan {plan}: {done} of {operations} operations done, {waiting} waiting for another \
-             attempt, {halted} waiting for a person"
+            "plan {plan}: operations done: {done} of {operations}; waiting for another attempt: \
+             {waiting}; waiting for a person: {halted}"
         ))?;
     }
     Ok(if status.halted == 0 {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use muster_core::guard::Share;
 use muster_core::id::TargetName;
 use muster_core::policy::{Adopt, LeaverRules, Prehire, TargetRules};
-use muster_host::{HostPattern, PrivateGrant};
+use muster_host::{HostPattern, PrivateAccess, PrivateGrant};
 
 use super::document::{Named, Placed, Section, plain_table};
 use super::options as opt;
@@ -173,6 +173,7 @@ pub(super) fn read(
     for range in &allow_private {
         check_private(section, range);
     }
+    check_reach(section, &hosts, &allow_private);
     let secrets = section
         .named("secrets")
         .into_iter()
@@ -266,6 +267,29 @@ fn check_private(section: &Section<'_>, grant: &Placed<String>) {
             format!("`allow_private` in [{}]: {error}", section.path()),
             "write for example: allow_private = [\"10.1.2.3\", \"10.1.0.0/16\"]".to_owned(),
         );
+    }
+}
+
+/// A server that is granted in one list and out of reach by the other would refuse every call later.
+fn check_reach(section: &Section<'_>, hosts: &[Placed<String>], allow_private: &[Placed<String>]) {
+    let grants = allow_private
+        .iter()
+        .filter_map(|grant| grant.value.parse().ok());
+    let access = PrivateAccess::only(grants.collect());
+    for host in hosts {
+        let pattern = HostPattern::parse(&host.value).ok();
+        if let Some(what) = pattern.and_then(|pattern| pattern.refused_by(&access)) {
+            section.note(
+                UNUSABLE_VALUE,
+                host.offset,
+                format!(
+                    "`hosts` in [{}]: {} is {what}, which `allow_private` does not grant, so that every call would be refused (NET-002)",
+                    section.path(),
+                    host.value
+                ),
+                "if that is meant, write for example: allow_private = [\"127.0.0.1\"]".to_owned(),
+            );
+        }
     }
 }
 

@@ -191,17 +191,25 @@ fn of_deferral(
             Severity::Warning,
             "buy or free a seat; it goes on by itself",
         )),
-        _ if operation.action.is_removal() && attempt > 1 => Some((
-            EXPOSED,
-            Severity::Error,
-            "access is still open; see whether the app can be reached",
-        )),
-        _ if attempt >= DELAYED_ATTEMPTS => Some((
-            DELAYED,
-            Severity::Warning,
-            "see whether the app can be reached; it goes on by itself",
-        )),
+        _ if operation.action.is_removal() && attempt > 1 => {
+            Some((EXPOSED, Severity::Error, what_to_do(problem)))
+        }
+        _ if attempt >= DELAYED_ATTEMPTS => Some((DELAYED, Severity::Warning, what_to_do(problem))),
         _ => None,
+    }
+}
+
+/// What helps an operation that is tried again by itself.
+fn what_to_do(problem: &Problem) -> &'static str {
+    match problem {
+        Problem::Conflict(_) => {
+            "see at the app who holds the key; correct the key in HR's data, or the account there"
+        }
+        Problem::Invalid(_) => "correct the value in HR's data or in the target's attributes",
+        Problem::PluginFailed { .. } | Problem::RemoteDefect(_) | Problem::Unsupported(_) => {
+            "the plugin's vendor has to see this; `muster plugin inspect` names the version"
+        }
+        _ => "see whether the app can be reached and answers; it goes on by itself",
     }
 }
 

@@ -370,10 +370,11 @@ fn check_last_row(sheet: &Sheet, last: Span, options: &IntakeOptions) -> Option<
 
 fn check_bounds(survey: &Survey, options: &IntakeOptions) -> Option<Problem> {
     if survey.content.row_count > options.rows_max {
-        return Some(bound(format!(
-            "the file has more than {} rows",
-            options.rows_max
-        )));
+        let text = format!("the file has more than {} rows", options.rows_max);
+        return Some(bound(text).hint(
+            "look for a quote that is never closed; if there are really so many rows, ask IT to \
+             raise `rows_max` in the feed's `csv` section",
+        ));
     }
     let (row, bytes) = survey.longest;
     let bytes_max = usize::try_from(options.row_bytes_max).unwrap_or(usize::MAX);
@@ -446,10 +447,8 @@ fn cut(text: impl Into<String>) -> Problem {
 }
 
 fn bound(text: String) -> Problem {
-    Problem::of_file(code::BOUND, Effect::Rejects, text).hint(
-        "look for a quote that is never closed; if there are really so many rows, ask IT to raise \
-         `rows_max` in the feed's `csv` section",
-    )
+    Problem::of_file(code::BOUND, Effect::Rejects, text)
+        .hint("look for a quote that is never closed, and export the file again")
 }
 
 fn trailer_missing(row: u32) -> Problem {

@@ -81,7 +81,7 @@ impl Coded for DoorError {
     fn hint(&self) -> String {
         match self {
             DoorError::Address { .. } => {
-                "name another address, or none: listen = \"off\" under [daemon]".to_owned()
+                "if that is another Muster, stop it or leave it in peace; otherwise name another address, or none: listen = \"off\" under [daemon]".to_owned()
             }
             DoorError::Socket { .. } => {
                 "the data folder has to be writable, and its path no longer \

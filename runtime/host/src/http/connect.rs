@@ -22,7 +22,7 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
     /// The name leads inside, and that is not granted.
-    #[error("{host} is {address}, which is {what}")]
+    #[error("{}{what}", named(host, *address))]
     Private {
         host: String,
         address: IpAddr,
@@ -118,6 +118,14 @@ async fn connect(access: Arc<PrivateAccess>, uri: Uri) -> Result<TokioIo<TcpStre
         }
     }
     Err(refused.unwrap_or(ConnectError::NoAddress { host }))
+}
+
+/// A name with the address that it leads to, as the beginning of a sentence about that.
+fn named(host: &str, address: IpAddr) -> String {
+    if host.parse() == Ok(address) {
+        return format!("{address} is ");
+    }
+    format!("{host} is {address}, which is ")
 }
 
 async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {

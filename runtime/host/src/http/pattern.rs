@@ -5,9 +5,12 @@
 //! address (`user@host`, a trailing dot, octal digits, capital letters) looks like another server.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use url::{Host, Url};
+
+use super::address::PrivateAccess;
 
 /// A server, or all servers under a domain, that IT lets a plugin talk to.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -94,6 +97,19 @@ impl HostPattern {
                 .is_some_and(|below| below.len() > 1 && below.ends_with('.')),
             _ => false,
         }
+    }
+
+    /// Why no request could ever reach it, where that shows without looking up a name: it is an address
+    /// inside, or this machine, and that is not granted.
+    pub fn refused_by(&self, access: &PrivateAccess) -> Option<&'static str> {
+        let Hosts::One(host) = &self.host else {
+            return None;
+        };
+        let address = match host.as_str() {
+            "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            host => host.trim_matches(['[', ']']).parse().ok()?,
+        };
+        access.refusal(host, address)
     }
 
     /// The pattern that grants exactly the server of this address.
