@@ -8,7 +8,7 @@
 )]
 #![expect(clippy::print_stdout, reason = "it prints what it measured")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use muster_core::connector::{Entitlement, ObjectRef};
 use muster_core::delta::Described;
 use muster_core::finding::Finding;
 use muster_core::id::{FeedName, PersonId, PersonKey, PlanId, PolicyVersion, RoleName, TargetName};
-use muster_core::identity::{Employment, Identity, Status, Value};
+use muster_core::identity::{Employment, Identity, Status, Value, ValueType};
 use muster_core::person::Person;
 use muster_core::plan::{Catalogue, Planner, Targets, Verdict};
 use muster_core::policy::{
@@ -149,9 +149,8 @@ fn policy() -> anyhow::Result<Policy> {
     let source = PolicySource {
         version: PolicyVersion::new("v1"),
         attributes: names
-            .map(str::to_owned)
-            .into_iter()
-            .collect::<BTreeSet<_>>(),
+            .map(|name| (name.to_owned(), Some(ValueType::Text)))
+            .into(),
         roles,
         targets: [(target, account)].into(),
     };

@@ -24,6 +24,21 @@ pub enum Value {
     List(Vec<String>),
 }
 
+/// What the values of an attribute are, where it has one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ValueType {
+    /// [`Value::Text`]
+    Text,
+    /// [`Value::Boolean`]
+    Boolean,
+    /// [`Value::Integer`]
+    Integer,
+    /// [`Value::Day`]
+    Day,
+    /// [`Value::List`]
+    List,
+}
+
 /// Attributes by the name that the feed's mapping gives them. A name that is missing says nothing.
 pub type Attributes = BTreeMap<String, Value>;
 

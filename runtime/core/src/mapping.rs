@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use crate::finding::{Code, Finding, Severity};
-use crate::identity::Status;
+use crate::identity::{Status, ValueType};
 
 pub use bound::Bound;
 use value::Table;
@@ -397,13 +397,18 @@ impl Mapping {
         Bound::new(self, header)
     }
 
-    /// The names of the attributes that a person may have by this mapping, in order.
-    pub fn attribute_names(&self) -> impl Iterator<Item = &str> {
-        let manager = self.manager.as_ref().map(|_| MANAGER);
+    /// The attributes that a person may have by this mapping, and what their values are.
+    pub fn attribute_types(&self) -> impl Iterator<Item = (&str, ValueType)> {
+        let manager = self.manager.as_ref().map(|_| (MANAGER, ValueType::Text));
         self.attributes
             .iter()
-            .map(|named| named.name.as_str())
+            .map(|named| (named.name.as_str(), named.reader.value_type()))
             .chain(manager)
+    }
+
+    /// Their names, in order.
+    pub fn attribute_names(&self) -> impl Iterator<Item = &str> {
+        self.attribute_types().map(|(name, _)| name)
     }
 }
 

@@ -5,6 +5,8 @@
 //! a list is a list of strings. An expression that fails for a person is never taken as "no": the
 //! person is left as they are, and a finding says which expression failed.
 
+mod examples;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -16,6 +18,8 @@ use cel::{Context, Env, ExecutionError, Program, extensions};
 use crate::connector::Scalar;
 use crate::id::PersonId;
 use crate::identity::{Identity, Phase, Value};
+
+pub use examples::{Examples, Gives};
 
 /// Variables that every expression can use besides attributes.
 pub const BUILT_IN: [&str; 3] = ["key", "feed", "phase"];
@@ -44,6 +48,9 @@ pub enum InvalidExpression {
         /// The nearest name that there is.
         nearest: Option<String>,
     },
+    /// It fails for everybody, whatever the values: an unknown function, or types that do not go together.
+    #[error("`{}` can work for nobody: {}", .0.source_text, .0.reason)]
+    NeverWorks(Failed),
     /// It is too long to be meant.
     #[error(
         "an expression of {bytes} bytes is longer than the {EXPRESSION_BYTES_MAX} that are read"
@@ -111,7 +118,7 @@ impl Language {
             .compile(source)
             .map_err(|error| InvalidExpression::Syntax {
                 source_text: source.to_owned(),
-                reason: one_line(&error.to_string()),
+                reason: first_mistake(&error),
             })?;
         let names: BTreeSet<String> = program
             .references()
@@ -141,7 +148,20 @@ impl Language {
     }
 }
 
-/// A parser's message, which spans lines, on one.
+/// What the parser met first; what it says after that mostly follows from it.
+fn first_mistake(errors: &cel::ParseErrors) -> String {
+    let Some(error) = errors.errors.first() else {
+        return one_line(&errors.to_string());
+    };
+    let text = one_line(&error.msg);
+    let text = text.strip_prefix("Syntax error: ").unwrap_or(&text);
+    match error.pos {
+        (1, at) => format!("at character {at}, {text}"),
+        (line, at) => format!("in line {line} at character {at}, {text}"),
+    }
+}
+
+/// A message that spans lines, on one.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -179,8 +199,12 @@ impl Expression {
 
     /// Its value as yes or no.
     pub fn holds(&self, scope: &Scope<'_>) -> Result<bool, Failed> {
-        match self.resolve(scope)? {
-            cel::Value::Bool(yes) => Ok(yes),
+        self.yes_or_no(&self.resolve(scope)?)
+    }
+
+    fn yes_or_no(&self, value: &cel::Value) -> Result<bool, Failed> {
+        match value {
+            cel::Value::Bool(yes) => Ok(*yes),
             other => Err(self.failed(format!(
                 "it gives {}, and a rule has to give true or false",
                 other.type_of()
@@ -231,10 +255,14 @@ impl Expression {
     }
 
     fn resolve(&self, scope: &Scope<'_>) -> Result<cel::Value, Failed> {
+        self.execute(scope)
+            .map_err(|error| self.failed(why(&error)))
+    }
+
+    fn execute(&self, scope: &Scope<'_>) -> Result<cel::Value, ExecutionError> {
         let mut context = Context::with_env(Arc::clone(&scope.language.0));
         context.set_variable_resolver(scope);
-        let value = self.program.execute(&context);
-        value.map_err(|error| self.failed(why(&error)))
+        self.program.execute(&context)
     }
 
     fn failed(&self, reason: String) -> Failed {
@@ -274,11 +302,15 @@ fn why(error: &ExecutionError) -> String {
             "it divides by zero".to_owned()
         }
         ExecutionError::IndexOutOfBounds(_) => "the list has no such item".to_owned(),
+        ExecutionError::UndeclaredReference(name) => format!("there is no `{name}`"),
+        ExecutionError::NoSuchOverload(call) => format!(
+            "`{}` does not work on {}",
+            call.function().trim_matches('_'),
+            call.argument_types().join(" and ")
+        ),
         // These name types and names of functions only.
         ExecutionError::InvalidArgumentCount { .. }
         | ExecutionError::UnexpectedType { .. }
-        | ExecutionError::NoSuchOverload(_)
-        | ExecutionError::UndeclaredReference(_)
         | ExecutionError::MissingArgumentOrTarget => one_line(&error.to_string()),
         _ => "a value is not what it works with".to_owned(),
     }

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::{CELL_BYTES_MAX, Code, Form, InvalidMapping, LIST_ITEMS_MAX, code, day};
-use crate::identity::Value;
+use crate::identity::{Value, ValueType};
 
 /// Values by the text that stands for them, whatever its case.
 #[derive(Clone, Debug)]
@@ -83,6 +83,17 @@ pub(super) enum Fault {
 }
 
 impl Reader {
+    /// What its values are.
+    pub(super) fn value_type(&self) -> ValueType {
+        match self {
+            Reader::Text => ValueType::Text,
+            Reader::Boolean(_) => ValueType::Boolean,
+            Reader::Integer => ValueType::Integer,
+            Reader::Day(_) => ValueType::Day,
+            Reader::List(_) => ValueType::List,
+        }
+    }
+
     pub(super) fn new(what: &str, form: Form, errors: &mut Vec<InvalidMapping>) -> Option<Self> {
         let what = || what.to_owned();
         Some(match form {

@@ -11,7 +11,7 @@ use muster_core::delta::Described;
 use muster_core::fact::PersonPlanned;
 use muster_core::finding::Finding;
 use muster_core::id::{OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
-use muster_core::identity::{Employment, Identity, Status, Value};
+use muster_core::identity::{Employment, Identity, Status, Value, ValueType};
 use muster_core::observe;
 use muster_core::operation::{
     Action, Change, Event, Observation, Operation, RetryPolicy, State, Step, decide,
@@ -122,7 +122,7 @@ impl World {
             source: PolicySource {
                 version: PolicyVersion::new("v0"),
                 attributes: ["department", "title", "email", "manager", "grade"]
-                    .map(str::to_owned)
+                    .map(|name| (name.to_owned(), Some(ValueType::Text)))
                     .into(),
                 roles: Vec::new(),
                 targets: BTreeMap::new(),

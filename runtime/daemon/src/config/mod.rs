@@ -197,10 +197,14 @@ fn read(root: &Section<'_>, paths: &Paths<'_>, notes: &Notes) -> Result<Config, 
     let (targets, mut inputs) = read_targets(root, base);
     root.finish();
     check_folders(root, daemon.as_ref(), &feeds);
-    inputs.attributes = feeds
+    for (name, value_type) in feeds
         .iter()
-        .flat_map(|placed| placed.feed.mapping.attribute_names().map(str::to_owned))
-        .collect();
+        .flat_map(|placed| placed.feed.mapping.attribute_types())
+    {
+        let known = inputs.attributes.entry(name.to_owned());
+        let known = known.or_insert(Some(value_type));
+        *known = known.filter(|known| *known == value_type);
+    }
     let policy_folder = match &daemon {
         Some(daemon) => daemon.policy.clone(),
         None => base.join(opt::POLICY.key),

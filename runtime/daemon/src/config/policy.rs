@@ -3,11 +3,12 @@
 //! The core compiles the policy and says what is wrong with which role or target; here each of its
 //! remarks gets the file and line of the rule that it is about.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use muster_core::finding::Finding;
 use muster_core::id::{Digest, PolicyVersion, RoleName, TargetName};
+use muster_core::identity::ValueType;
 use muster_core::policy::{Policy, PolicySource, RoleSource, TargetRules};
 use ring::digest;
 
@@ -190,8 +191,8 @@ fn read_access(
 /// What the roles are put together with.
 #[derive(Default)]
 pub(super) struct Inputs {
-    /// The attribute names that the feeds' mappings have.
-    pub(super) attributes: BTreeSet<String>,
+    /// The attributes that the feeds' mappings have; without a type where feeds differ in it.
+    pub(super) attributes: BTreeMap<String, Option<ValueType>>,
     /// The rules of the targets.
     pub(super) targets: BTreeMap<TargetName, TargetRules>,
     /// Where the targets' expressions are written.
@@ -226,7 +227,7 @@ pub(super) fn assemble(roles: Roles, inputs: Inputs, notes: &Notes) -> PolicySou
 /// The version is a digest of what the policy says, not of how the files are laid out: a comment or
 /// another order of files is the same policy.
 fn version(
-    attributes: &BTreeSet<String>,
+    attributes: &BTreeMap<String, Option<ValueType>>,
     roles: &[RoleSource],
     targets: &BTreeMap<TargetName, TargetRules>,
 ) -> PolicyVersion {
@@ -235,7 +236,7 @@ fn version(
         context.update(&(text.len() as u64).to_le_bytes());
         context.update(text.as_bytes());
     };
-    for attribute in attributes {
+    for attribute in attributes.keys() {
         add(attribute);
     }
     let mut roles: Vec<&RoleSource> = roles.iter().collect();

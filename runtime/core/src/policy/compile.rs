@@ -1,0 +1,194 @@
+//! From a policy as it is written to one that can be asked, or to everything that is wrong with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{EntitlementName, Policy, PolicySource, Role, RoleSource, Target, TargetRules};
+use crate::finding::{Code, Finding, Severity};
+use crate::id::TargetName;
+use crate::rule::{Examples, Expression, Gives, InvalidExpression, Language};
+
+/// An expression cannot be used.
+pub const EXPRESSION: Code = Code::new("POL-001");
+/// A role names a target that is not configured.
+pub const UNKNOWN_TARGET: Code = Code::new("POL-002");
+/// Two roles have one name.
+pub const DOUBLE_ROLE: Code = Code::new("POL-003");
+/// An entitlement is not written as `kind:name`.
+pub const ENTITLEMENT_FORM: Code = Code::new("POL-004");
+/// A target has no keys to recognise an account by.
+pub const NO_KEYS: Code = Code::new("POL-005");
+
+impl Policy {
+    /// Compiles a policy, or says everything that is wrong with it.
+    pub fn compile(source: PolicySource) -> Result<Policy, Vec<Finding>> {
+        let mut compiler = Compiler {
+            language: Language::default(),
+            known: source.attributes.keys().cloned().collect(),
+            examples: Examples::of(&source.attributes),
+            findings: Vec::new(),
+        };
+        let mut roles = Vec::with_capacity(source.roles.len());
+        let mut seen = BTreeSet::new();
+        for role in source.roles {
+            if !seen.insert(role.name.clone()) {
+                compiler.report(
+                    DOUBLE_ROLE,
+                    format!("role {}", role.name),
+                    "two roles have this name".to_owned(),
+                    "rename one of them",
+                );
+            }
+            roles.extend(compiler.role(role, &source.targets));
+        }
+        let mut targets = BTreeMap::new();
+        for (name, rules) in source.targets {
+            let target = compiler.target(&name, &rules);
+            targets.insert(name, target);
+        }
+        if !compiler.findings.is_empty() {
+            return Err(compiler.findings);
+        }
+        let rule_names: BTreeSet<String> = roles
+            .iter()
+            .flat_map(|role| role.when.names().iter().cloned())
+            .collect();
+        let mut names = rule_names.clone();
+        for target in targets.values() {
+            let expressions = target
+                .keys
+                .iter()
+                .map(|(_, expression)| expression)
+                .chain(target.attributes.values());
+            names.extend(expressions.flat_map(|expression| expression.names().iter().cloned()));
+        }
+        Ok(Policy {
+            version: source.version,
+            language: compiler.language,
+            roles,
+            targets,
+            rule_names,
+            names,
+        })
+    }
+}
+
+struct Compiler {
+    language: Language,
+    known: BTreeSet<String>,
+    examples: Examples,
+    findings: Vec<Finding>,
+}
+
+impl Compiler {
+    fn report(&mut self, code: Code, subject: String, text: String, hint: &str) {
+        self.findings
+            .push(Finding::new(code, Severity::Error, subject, text).hint(hint));
+    }
+
+    fn expression(&mut self, subject: &str, source: &str, gives: Gives) -> Option<Expression> {
+        let compiled = self.language.compile(source, &self.known);
+        let tried = compiled.and_then(|expression| {
+            self.examples
+                .try_out(&self.language, &expression, gives)
+                .map(|()| expression)
+        });
+        match tried {
+            Ok(expression) => Some(expression),
+            Err(error) => {
+                let hint = match &error {
+                    InvalidExpression::UnknownName {
+                        nearest: Some(nearest),
+                        ..
+                    } => format!("did you mean `{nearest}`?"),
+                    InvalidExpression::UnknownName { .. } => {
+                        let names: Vec<&str> = self.known.iter().map(String::as_str).collect();
+                        format!("the names are: key, feed, phase, {}", names.join(", "))
+                    }
+                    InvalidExpression::NeverWorks(_) => {
+                        "functions are for example contains, startsWith, endsWith, matches, lowerAscii, trim, split, size and int (https://cel.dev); types are those of the feed's mapping".to_owned()
+                    }
+                    InvalidExpression::Syntax { .. } | InvalidExpression::TooLong { .. } => {
+                        "an expression looks like: department == \"Sales\" && phase == \"active\""
+                            .to_owned()
+                    }
+                };
+                self.report(EXPRESSION, subject.to_owned(), error.to_string(), &hint);
+                None
+            }
+        }
+    }
+
+    fn role(
+        &mut self,
+        role: RoleSource,
+        targets: &BTreeMap<TargetName, TargetRules>,
+    ) -> Option<Role> {
+        let subject = format!("role {}", role.name);
+        let when = self.expression(&subject, &role.when, Gives::YesOrNo);
+        let mut access = BTreeMap::new();
+        for (target, written) in role.access {
+            if !targets.contains_key(&target) {
+                let known: Vec<&str> = targets.keys().map(TargetName::as_str).collect();
+                let hint = format!("the targets in muster.toml are: {}", known.join(", "));
+                self.report(
+                    UNKNOWN_TARGET,
+                    subject.clone(),
+                    format!("`{target}` is no configured target"),
+                    &hint,
+                );
+            }
+            let mut names = BTreeSet::new();
+            for text in written {
+                match EntitlementName::parse(&text) {
+                    Some(name) => drop(names.insert(name)),
+                    None => self.report(
+                        ENTITLEMENT_FORM,
+                        subject.clone(),
+                        format!("`{text}` is not written as kind:name"),
+                        "write for example \"group:Sales\"",
+                    ),
+                }
+            }
+            access.insert(target, names);
+        }
+        Some(Role {
+            name: role.name,
+            description: role.description,
+            when: when?,
+            access,
+        })
+    }
+
+    fn target(&mut self, name: &TargetName, rules: &TargetRules) -> Target {
+        let subject = format!("target {name}");
+        if rules.keys.is_empty() {
+            self.report(
+                NO_KEYS,
+                subject.clone(),
+                "no key says which account is whose".to_owned(),
+                "give at least one under [target.NAME.account.keys], for example externalId = \"key\"",
+            );
+        }
+        let mut keys = Vec::new();
+        for (key, source) in &rules.keys {
+            keys.extend(
+                self.expression(&subject, source, Gives::Values)
+                    .map(|expression| (key.clone(), expression)),
+            );
+        }
+        let mut attributes = BTreeMap::new();
+        for (attribute, source) in &rules.attributes {
+            attributes.extend(
+                self.expression(&subject, source, Gives::Values)
+                    .map(|expression| (attribute.clone(), expression)),
+            );
+        }
+        Target {
+            keys,
+            attributes,
+            adopt: rules.adopt,
+            leaver: rules.leaver,
+            prehire: rules.prehire,
+        }
+    }
+}

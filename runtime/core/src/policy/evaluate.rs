@@ -1,0 +1,169 @@
+//! What a person should have, asked for one after the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::{EntitlementName, Policy, Prehire, Target};
+use crate::connector::{RemoteAttributes, Scalar};
+use crate::id::{PersonId, RoleName, TargetName};
+use crate::identity::{Identity, Phase, Value};
+use crate::rule::{Failed, Scope};
+
+/// How many different combinations of rule inputs are remembered.
+const MEMO_ENTRIES_MAX: usize = 65_536;
+
+/// What a person should have at a target.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DesiredAccount {
+    /// Whether the account should be usable, or made and kept suspended (before the first day).
+    pub is_usable: bool,
+    /// Keys to recognise an existing account by.
+    pub keys: Vec<(String, String)>,
+    /// Its attributes.
+    pub attributes: RemoteAttributes,
+    /// What it should have, and the roles that say so.
+    pub entitlements: BTreeMap<EntitlementName, BTreeSet<RoleName>>,
+}
+
+/// What a person should have, by target.
+pub type Desired = BTreeMap<TargetName, DesiredAccount>;
+
+/// Answers what people should have, one after the other.
+#[derive(Debug)]
+pub struct Evaluator<'p> {
+    policy: &'p Policy,
+    memo: BTreeMap<Vec<Value>, Rc<[usize]>>,
+}
+
+impl<'p> Evaluator<'p> {
+    /// An evaluator without memory.
+    pub fn new(policy: &'p Policy) -> Self {
+        Self {
+            policy,
+            memo: BTreeMap::new(),
+        }
+    }
+
+    /// The policy that it answers from.
+    pub fn policy(&self) -> &'p Policy {
+        self.policy
+    }
+
+    /// What the person should have. Somebody who left should have nothing.
+    pub fn desired(
+        &mut self,
+        person: &PersonId,
+        identity: &Identity,
+        phase: Phase,
+    ) -> Result<Desired, Failed> {
+        if phase == Phase::Ended {
+            return Ok(Desired::new());
+        }
+        let held = self.roles(person, identity, phase)?;
+        let mut desired = Desired::new();
+        if held.is_empty() {
+            return Ok(desired);
+        }
+        let policy = self.policy;
+        let scope = Scope::new(&policy.language, &policy.names, person, identity, phase);
+        for role in held.iter().filter_map(|index| policy.roles.get(*index)) {
+            for (target, names) in &role.access {
+                let Some(rules) = policy.targets.get(target) else {
+                    continue;
+                };
+                if phase == Phase::Prehire && rules.prehire == Prehire::Nothing {
+                    continue;
+                }
+                if !desired.contains_key(target) {
+                    desired.insert(target.clone(), account(rules, &scope, phase)?);
+                }
+                let Some(account) = desired.get_mut(target) else {
+                    continue;
+                };
+                for name in names {
+                    account
+                        .entitlements
+                        .entry(name.clone())
+                        .or_default()
+                        .insert(role.name.clone());
+                }
+            }
+        }
+        Ok(desired)
+    }
+
+    /// The indices of the roles that the person has.
+    fn roles(
+        &mut self,
+        person: &PersonId,
+        identity: &Identity,
+        phase: Phase,
+    ) -> Result<Rc<[usize]>, Failed> {
+        let inputs: Vec<Value> = self
+            .policy
+            .rule_names
+            .iter()
+            .map(|name| input(name, person, identity, phase))
+            .collect();
+        if let Some(roles) = self.memo.get(&inputs) {
+            return Ok(Rc::clone(roles));
+        }
+        let policy = self.policy;
+        let scope = Scope::new(
+            &policy.language,
+            &policy.rule_names,
+            person,
+            identity,
+            phase,
+        );
+        let mut roles = Vec::new();
+        for (index, role) in policy.roles.iter().enumerate() {
+            if role.when.holds(&scope)? {
+                roles.push(index);
+            }
+        }
+        let roles: Rc<[usize]> = roles.into();
+        // Rules that look at what differs for everybody would fill it with entries used once.
+        if self.memo.len() >= MEMO_ENTRIES_MAX {
+            self.memo.clear();
+        }
+        self.memo.insert(inputs, Rc::clone(&roles));
+        Ok(roles)
+    }
+}
+
+fn input(name: &str, person: &PersonId, identity: &Identity, phase: Phase) -> Value {
+    match name {
+        "key" => Value::Text(person.key.as_str().to_owned()),
+        "feed" => Value::Text(person.feed.as_str().to_owned()),
+        "phase" => Value::Text(phase.as_str().to_owned()),
+        name => identity
+            .attributes
+            .get(name)
+            .cloned()
+            .unwrap_or(Value::Empty),
+    }
+}
+
+fn account(rules: &Target, scope: &Scope<'_>, phase: Phase) -> Result<DesiredAccount, Failed> {
+    let mut keys = Vec::with_capacity(rules.keys.len());
+    for (key, expression) in &rules.keys {
+        match expression.values(scope)?.into_iter().next() {
+            Some(Scalar::Text(text)) => keys.push((key.clone(), text)),
+            // A worker id that the mapping reads as a number; as text it has no fraction.
+            Some(Scalar::Number(number)) => keys.push((key.clone(), number.to_string())),
+            _ => {}
+        }
+    }
+    let attributes = rules.attributes.iter();
+    let attributes =
+        attributes.map(|(name, expression)| Ok((name.clone(), expression.values(scope)?)));
+    let has_value = |value: &Result<(String, Vec<Scalar>), Failed>| !matches!(value, Ok((_, values)) if values.is_empty());
+    let attributes: RemoteAttributes = attributes.filter(has_value).collect::<Result<_, _>>()?;
+    Ok(DesiredAccount {
+        is_usable: phase != Phase::Prehire,
+        keys,
+        attributes,
+        entitlements: BTreeMap::new(),
+    })
+}
