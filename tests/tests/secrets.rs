@@ -117,6 +117,11 @@ fn a_secret_that_is_replaced_is_taken_up_and_a_leaver_whose_removal_was_refused_
         let found = daemon.json(&["findings"]).to_string();
         found.contains("OP-004").then_some(())
     });
+    let status = daemon.json(&["status"]).to_string();
+    assert!(
+        status.contains("\"degraded\"") && status.contains("OP-004"),
+        "the target is not said to be ready: {status}"
+    );
     assert!(app.is_active("1"), "the app refused");
 
     company.write("secrets/crm", &app.token);

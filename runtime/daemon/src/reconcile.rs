@@ -13,6 +13,7 @@ use muster_core::id::TargetName;
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::driver::REFUSED;
 use crate::replan;
 use crate::targets::Connected;
 
@@ -114,7 +115,13 @@ async fn catalogue(app: &Arc<App>, target: &Connected) -> Option<bool> {
         .ok()
         .flatten();
     let is_same = before.is_some_and(|before| before.entitlements == listing.items);
-    let mut facts = closed(app, name, &[UNREADABLE, NOT_WHOLE]);
+    // A connector that has nothing to list has asked the app nothing.
+    let accepted = (!listing.items.is_empty()).then_some(REFUSED);
+    let codes: Vec<Code> = [UNREADABLE, NOT_WHOLE]
+        .into_iter()
+        .chain(accepted)
+        .collect();
+    let mut facts = closed(app, name, &codes);
     if !is_same {
         facts.push(Fact::CatalogueRead {
             target: name.clone(),
@@ -149,7 +156,7 @@ async fn accounts(app: &Arc<App>, target: &Connected) -> bool {
         Ok(_) if has_open_operations(app, name) => return false,
         Ok(mut facts) => {
             if listing.is_whole {
-                facts.extend(closed(app, name, &[NOT_WHOLE, UNREADABLE]));
+                facts.extend(closed(app, name, &[NOT_WHOLE, UNREADABLE, REFUSED]));
             }
             app.say(facts).await;
         }

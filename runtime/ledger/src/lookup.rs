@@ -1,6 +1,7 @@
 //! Reading single rows, the same from a snapshot and from a transaction that writes.
 
 use muster_core::connector::ObjectRef;
+use muster_core::finding::Code;
 use muster_core::id::{FeedName, PersonId, TargetName};
 use muster_core::person::Person;
 use redb::ReadableTable;
@@ -45,6 +46,18 @@ pub(crate) fn feed(
     row.map(|row| codec::decode::<v1::FeedKept<'_>>(row.value())?.into_core())
         .transpose()
         .of("feeds")
+}
+
+pub(crate) fn finding(
+    findings: &impl ReadableTable<Bytes, Bytes>,
+    code: &Code,
+    subject: &str,
+) -> Result<Option<kept::Finding>, Error> {
+    let row = findings.get(keys::finding(code, subject).as_slice());
+    let row = row.step("read a finding")?;
+    row.map(|row| finding_of(row.value()))
+        .transpose()
+        .of("findings")
 }
 
 pub(crate) fn finding_of(row: &[u8]) -> Result<kept::Finding, Unreadable> {

@@ -336,12 +336,7 @@ impl Reader {
         code: &muster_core::finding::Code,
         subject: &str,
     ) -> Result<Option<kept::Finding>, Error> {
-        let table = self.rows(FINDINGS)?;
-        let row = table.get(keys::finding(code, subject).as_slice());
-        let row = row.step("read a finding")?;
-        row.map(|row| lookup::finding_of(row.value()))
-            .transpose()
-            .of("findings")
+        lookup::finding(&self.rows(FINDINGS)?, code, subject)
     }
 
     /// How many there are of what. Costs the same however many there are.

@@ -5,6 +5,7 @@ use std::borrow::Borrow;
 use jiff::Timestamp;
 use muster_core::connector::ObjectRef;
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
+use muster_core::finding::Code;
 use muster_core::id::{Digest, FeedName, PersonId, PlanId, PolicyVersion, TargetName};
 use muster_core::person::Person;
 use redb::{ReadableDatabase, WriteTransaction};
@@ -153,6 +154,11 @@ impl<'txn> Writer<'txn> {
     /// What a feed brought.
     pub fn feed(&self, name: &FeedName) -> Result<Option<kept::Feed>, Error> {
         lookup::feed(&self.fold.tables.feeds, name)
+    }
+
+    /// A finding that holds, as this transaction sees it.
+    pub fn finding(&self, code: &Code, subject: &str) -> Result<Option<kept::Finding>, Error> {
+        lookup::finding(&self.fold.tables.findings, code, subject)
     }
 
     /// A hook delivery that was taken before.

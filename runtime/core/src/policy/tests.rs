@@ -1,3 +1,5 @@
+//! What a policy gives to whom, and what is found wrong with one before anybody is there.
+
 use super::*;
 use crate::connector::Scalar;
 use crate::finding::Code;

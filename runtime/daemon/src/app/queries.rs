@@ -12,6 +12,7 @@ use muster_ledger::{Reader, kept};
 
 use super::{App, present, why};
 use crate::api::v1;
+use crate::driver::REFUSED;
 use crate::error::{API_NOT_HALTED, Fault, FaultKind};
 use crate::server::engine::{
     AccountFilter, FindingFilter, ListPage, OperationFilter, PersonFilter, ProgressSink,
@@ -54,8 +55,8 @@ impl App {
             targets: self
                 .targets
                 .keys()
-                .map(|name| self.target_status(name, &counts))
-                .collect(),
+                .map(|name| self.target_status(name, &counts, &reader))
+                .collect::<Result<_, _>>()?,
             people: counts
                 .people
                 .iter()
@@ -98,9 +99,20 @@ impl App {
         Ok(statuses)
     }
 
-    fn target_status(&self, name: &TargetName, counts: &kept::Counts) -> v1::TargetStatus {
+    fn target_status(
+        &self,
+        name: &TargetName,
+        counts: &kept::Counts,
+        reader: &Reader,
+    ) -> Result<v1::TargetStatus, Fault> {
         let target = self.targets.get(name);
         let trouble = target.and_then(|target| target.trouble());
+        let trouble = trouble.map(|trouble| format!("{} ({})", trouble.text, trouble.code));
+        let refused = reader
+            .finding(&REFUSED, &format!("target {name}"))
+            .map_err(|error| broken(&error))?;
+        let refused = refused.map(|kept| format!("{} ({REFUSED})", kept.finding.text));
+        let trouble = trouble.or(refused);
         let is_usable = target.is_some_and(|target| target.is_usable());
         let of_target = counts.operations.get(name);
         let open: u64 = of_target.into_iter().flat_map(BTreeMap::values).sum();
@@ -113,7 +125,7 @@ impl App {
                 .load(std::sync::atomic::Ordering::Relaxed)
         });
         let answered = i64::try_from(answered).ok().filter(|ms| *ms > 0);
-        v1::TargetStatus {
+        Ok(v1::TargetStatus {
             name: name.to_string(),
             plugin: target
                 .map(|target| target.config().plugin.clone())
@@ -128,7 +140,7 @@ impl App {
                 (false, None) => "starting",
             }
             .to_owned(),
-            trouble: trouble.map(|trouble| format!("{} ({})", trouble.text, trouble.code)),
+            trouble,
             accounts: kept.map(|(_, count)| count).sum(),
             operations_open: open,
             operations_halted: of_target
@@ -138,7 +150,7 @@ impl App {
             last_answer_at: answered
                 .and_then(|ms| Timestamp::from_millisecond(ms).ok())
                 .map(present::instant),
-        }
+        })
     }
 
     /// The files, and the change of the policy, that wait for a person.

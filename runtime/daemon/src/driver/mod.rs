@@ -29,7 +29,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::clock::Clock;
 use crate::targets::Connected;
 
-pub(crate) use settle::{WHILE_OPEN, is_open};
+pub(crate) use settle::{REFUSED, WHILE_OPEN, is_open};
 pub use work::Activity;
 
 /// Accounts that are read ahead for each call that may be out. They are started in the order in which they were

@@ -24,6 +24,8 @@ pub(crate) const UNREACHABLE: Code = Code::new("OP-006");
 /// One account at an app would belong to two people.
 pub(crate) const CLAIMED_TWICE: Code = Code::new("OP-007");
 
+const CORRECT_IT: &str = "correct the target's credentials or permissions; it goes on by itself";
+
 /// What is said of an operation until it is done; none of it holds once another plan has taken its
 /// place.
 pub(crate) const WHILE_OPEN: [Code; 6] = [
@@ -77,7 +79,38 @@ pub(super) fn record(writer: &mut Writer<'_>, settled: &Settled<'_>) -> Result<C
     for fact in findings(settled, operation, &change) {
         writer.record(fact)?;
     }
+    record_refusal(writer, settled, &change)?;
     Ok(change)
+}
+
+/// Credentials that a target does not accept are one finding about the target, however many operations
+/// meet that. It holds until one succeeds, or reading the target does.
+fn record_refusal(
+    writer: &mut Writer<'_>,
+    settled: &Settled<'_>,
+    change: &Change,
+) -> Result<(), Error> {
+    let subject = format!("target {}", settled.target);
+    let is_open = writer.finding(&REFUSED, &subject)?.is_some();
+    match change {
+        Change::Deferred {
+            problem: problem @ Problem::Unauthenticated(_),
+            ..
+        } if !is_open => {
+            let text = format!(
+                "{}; everything that is to be done there waits",
+                problem.text()
+            );
+            let finding = Finding::new(REFUSED, Severity::Error, subject, text).hint(CORRECT_IT);
+            writer.record(Fact::FindingOpened(finding)).map(drop)
+        }
+        Change::Completed(_) if is_open => {
+            let code = REFUSED;
+            let closed = Fact::FindingClosed { code, subject };
+            writer.record(closed).map(drop)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn subject(settled: &Settled<'_>) -> String {
@@ -181,11 +214,9 @@ fn of_deferral(
     attempt: u32,
 ) -> Option<(Code, Severity, &'static str)> {
     match problem {
-        Problem::Unauthenticated(_) | Problem::Forbidden(_) | Problem::Denied(_) => Some((
-            REFUSED,
-            Severity::Error,
-            "correct the target's credentials or permissions; it goes on by itself",
-        )),
+        // It is said of the target, once; of access that stays open, of each.
+        Problem::Unauthenticated(_) if !operation.action.is_removal() => None,
+        Problem::Forbidden(_) | Problem::Denied(_) => Some((REFUSED, Severity::Error, CORRECT_IT)),
         Problem::NoCapacity(_) => Some((
             NO_CAPACITY,
             Severity::Warning,
