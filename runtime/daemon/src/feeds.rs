@@ -18,7 +18,7 @@ use crate::api::v1::HookEventKind;
 use crate::app::App;
 use crate::config::{self, FeedKind};
 use crate::intake::folder::{self, Arrival, Folder, FolderEvent, FolderOptions, ReadError};
-use crate::intake::{IntakeOptions, LastLineBreak, Problem, Snapshot, Trailer, Verdict};
+use crate::intake::{IntakeOptions, LastLineBreak, Problem, Snapshot, Trailer, Verdict, code};
 use crate::planning::{self, ChangedPerson, Consent};
 
 mod decide;
@@ -198,32 +198,42 @@ pub async fn run(app: Arc<App>, feed: Feed, mut stop: tokio::sync::watch::Receiv
             }
         }
     };
+    let subject = format!("feed {}", feed.name());
     app.set_feed_trouble(feed.name(), None);
-    app.close_finding(FOLDER, format!("feed {}", feed.name()))
-        .await;
+    for code in [FOLDER, code::FOLDER_IO] {
+        app.close_finding(code, subject.clone()).await;
+    }
     while !*stop.borrow() {
         let event = tokio::select! {
             event = folder.next() => event,
             _ = stop.changed() => return,
         };
         match event {
-            FolderEvent::Arrived(arrival) => take(&app, &feed, &mut folder, arrival).await,
+            FolderEvent::Arrived(arrival) => {
+                // Whatever hung has come to rest.
+                app.close_finding(code::UNSETTLED, subject.clone()).await;
+                take(&app, &feed, &mut folder, arrival).await;
+            }
             FolderEvent::Remarked(problem) => {
-                let subject = format!("feed {}", feed.name());
-                app.open_finding(of_problem(&subject, &problem)).await;
+                let finding = of_problem(Severity::Warning, &subject, &problem);
+                app.open_finding(finding).await;
+            }
+            FolderEvent::Closed(problem) => {
+                app.set_feed_trouble(feed.name(), Some(problem.text.clone()));
+                let finding = of_problem(Severity::Error, &subject, &problem);
+                app.open_finding(finding).await;
+            }
+            FolderEvent::Reopened => {
+                app.set_feed_trouble(feed.name(), None);
+                app.close_finding(code::FOLDER_IO, subject.clone()).await;
             }
         }
     }
 }
 
-fn of_problem(subject: &str, problem: &Problem) -> Finding {
-    Finding::new(
-        problem.code.clone(),
-        Severity::Warning,
-        subject,
-        problem.text.clone(),
-    )
-    .hint(problem.hint.clone())
+fn of_problem(severity: Severity, subject: &str, problem: &Problem) -> Finding {
+    let (code, text) = (problem.code.clone(), problem.text.clone());
+    Finding::new(code, severity, subject, text).hint(problem.hint.clone())
 }
 
 async fn take(app: &Arc<App>, feed: &Feed, folder: &mut Folder, arrival: Arrival) {

@@ -90,6 +90,10 @@ pub enum FolderEvent {
     Arrived(Arrival),
     /// Something to tell people; nothing was touched.
     Remarked(Problem),
+    /// The folder cannot be read any more: nothing that is dropped is seen.
+    Closed(Problem),
+    /// It can be read again.
+    Reopened,
 }
 
 /// A watched drop folder.
@@ -102,6 +106,8 @@ pub struct Folder {
     ready: VecDeque<FolderEvent>,
     delivered: BTreeMap<OsString, (Stamp, Duration)>,
     remarked: BTreeMap<OsString, u64>,
+    /// Whether it could not be read the last time.
+    is_closed: bool,
     started: Instant,
     scan_at: Duration,
 }
@@ -125,6 +131,7 @@ impl Folder {
             ready: VecDeque::new(),
             delivered: BTreeMap::new(),
             remarked: BTreeMap::new(),
+            is_closed: false,
             started: Instant::now(),
             scan_at: Duration::ZERO,
             places,
@@ -220,6 +227,9 @@ impl Folder {
         self.scan_at = at + self.options.poll.unwrap_or(self.options.rescan_every);
         match found {
             Ok(Ok(names)) => {
+                if std::mem::take(&mut self.is_closed) {
+                    self.ready.push_back(FolderEvent::Reopened);
+                }
                 self.delivered.retain(|name, _| names.contains(name));
                 self.remarked.retain(|name, _| names.contains(name));
                 for name in names {
@@ -231,9 +241,12 @@ impl Folder {
             Ok(Err(error)) => {
                 let again = Places::create(self.places.root());
                 let text = again.err().unwrap_or(error);
-                self.remark_once(OsStr::new("."), 0, || {
-                    folder_problem(format!("the drop folder cannot be read: {text}"))
-                });
+                if !std::mem::replace(&mut self.is_closed, true) {
+                    let problem = folder_problem(format!(
+                        "the drop folder cannot be read, so nothing that is dropped is seen: {text}"
+                    ));
+                    self.ready.push_back(FolderEvent::Closed(problem));
+                }
             }
             // The pool of threads is gone: the daemon is stopping.
             Err(_) => {}
@@ -307,7 +320,7 @@ impl Folder {
     fn has_arrived(&self, name: &OsStr, stamp: Stamp, at: Duration) -> bool {
         let is_waiting = self.ready.iter().any(|event| match event {
             FolderEvent::Arrived(arrival) => arrival.path.file_name() == Some(name),
-            FolderEvent::Remarked(_) => false,
+            FolderEvent::Remarked(_) | FolderEvent::Closed(_) | FolderEvent::Reopened => false,
         });
         let is_recent = self.delivered.get(name).is_some_and(|(delivered, then)| {
             *delivered == stamp && at.saturating_sub(*then) < ARRIVES_AGAIN_AFTER

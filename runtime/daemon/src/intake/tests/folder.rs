@@ -47,7 +47,7 @@ async fn next(folder: &mut Folder) -> FolderEvent {
 async fn arrival(folder: &mut Folder) -> Arrival {
     match next(folder).await {
         FolderEvent::Arrived(arrival) => arrival,
-        FolderEvent::Remarked(problem) => panic!("{problem:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -195,10 +195,33 @@ async fn a_folder_that_was_made_anew_is_watched_anew() {
     loop {
         match next(&mut folder).await {
             FolderEvent::Arrived(arrival) if arrival.name == "second.csv" => break,
-            FolderEvent::Arrived(_) => {}
-            FolderEvent::Remarked(problem) => assert_eq!(problem.code, code::FOLDER_IO),
+            FolderEvent::Arrived(_) | FolderEvent::Reopened => {}
+            FolderEvent::Closed(problem) | FolderEvent::Remarked(problem) => {
+                assert_eq!(problem.code, code::FOLDER_IO);
+            }
         }
     }
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_read_is_said_once_and_so_is_its_return() {
+    let parent = tempfile::tempdir().unwrap();
+    let root = parent.path().join("drop");
+    let options = FolderOptions {
+        poll: Some(Duration::from_millis(10)),
+        ..quick()
+    };
+    let mut folder = Folder::open(&root, options).unwrap();
+    fs::remove_dir_all(&root).unwrap();
+    fs::write(&root, "a file in the folder's place").unwrap();
+    let FolderEvent::Closed(problem) = next(&mut folder).await else {
+        panic!("nobody would know that nothing is seen");
+    };
+    assert_eq!(problem.code, code::FOLDER_IO);
+    fs::remove_file(&root).unwrap();
+    assert_eq!(next(&mut folder).await, FolderEvent::Reopened);
+    move_in(&root, "after.csv", WHOLE);
+    assert_eq!(arrival(&mut folder).await.name, "after.csv");
 }
 
 #[tokio::test]
