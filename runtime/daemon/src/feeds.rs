@@ -306,8 +306,8 @@ async fn say_set_aside(app: &App, feed: &Feed, decision: &Decision) {
         return app.close_finding(ROWS_SET_ASIDE, subject).await;
     }
     let text = format!(
-        "{} rows of `{}` were set aside; these people stay as they are, whoever left among them, too",
-        people.set_aside, decision.file.name
+        "rows of `{}` that were set aside: {}; these people stay as they are, whoever left among them, too",
+        decision.file.name, people.set_aside
     );
     let finding = Finding::new(ROWS_SET_ASIDE, Severity::Warning, subject, text).hint(
         "the report beside the file names each row; have HR mend them and drop the file again",

@@ -211,7 +211,7 @@ fn compare(
         } else {
             String::new()
         };
-        format!("{} {what}: {}{more}", ids.len(), named.join(", "))
+        format!("{what} ({}): {}{more}", ids.len(), named.join(", "))
     };
     let state = |code: Code, what: &str, ids: &[String], hint: &str| match ids {
         [] => Fact::FindingClosed {
@@ -224,7 +224,7 @@ fn compare(
     };
     facts.push(state(
         ORPHANS,
-        "accounts belong to nobody whom a feed describes",
+        "accounts that belong to nobody whom a feed describes",
         &orphans,
         "see at the app whose they are; Muster does not touch them",
     ));
