@@ -86,7 +86,8 @@ impl Marked {
 impl Fold<'_> {
     /// A person as this transaction sees it.
     pub(crate) fn person(&mut self, id: &PersonId) -> Result<Option<&Person>, Error> {
-        // Who is looked at is changed next, so the record is decoded once for both.
+        // Who is looked at is mostly changed next, so the record is decoded once for both.
+        self.write_when_full()?;
         Ok(self.touch(&keys::person(id))?.person.as_ref())
     }
 
