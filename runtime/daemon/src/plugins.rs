@@ -3,7 +3,10 @@
 //! A new file is read, checked, compiled and asked what it is, and asked of every target whether its
 //! settings and credentials fit, all before anything changes. Then the slot is swapped: the next
 //! call runs on the new version, and calls that are out end on the old one. A file that does not
-//! pass leaves the old version serving, and the reason is kept where people look.
+//! pass leaves the old version serving, and the reason is kept where people look. A version that passes
+//! and then fails more than the one before is taken back: see `trial`.
+
+mod trial;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,12 +23,16 @@ use tokio::sync::{Notify, watch};
 use crate::clock::Clock;
 use crate::config::Environment;
 use crate::targets::{Connected, Trouble};
+use trial::Verdict;
 
 /// How often the folder is looked at beside its events, which network file systems do not send.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// A plugin file is refused; what served before goes on serving.
 pub const REFUSED: Code = Code::new("PLG-036");
+
+/// A version that was in service failed too often, and the one before it serves again.
+pub const FAILED: Code = Code::new("PLG-037");
 
 /// The plugins that the targets use.
 pub struct Library {
@@ -41,6 +48,8 @@ pub struct Library {
 struct Entry {
     targets: Vec<Arc<Connected>>,
     slot: Option<Arc<Slot>>,
+    /// The last version that proved itself, while the one that serves has yet to.
+    before: Option<Arc<Plugin>>,
     since: Option<Timestamp>,
     seen: Option<Stamp>,
     trouble: Option<Trouble>,
@@ -92,6 +101,7 @@ impl Library {
                 .or_insert_with(|| Entry {
                     targets: Vec::new(),
                     slot: None,
+                    before: None,
                     since: None,
                     seen: None,
                     trouble: None,
@@ -160,6 +170,10 @@ impl Library {
         let names: Vec<String> = self.lock().keys().cloned().collect();
         let mut said = Vec::new();
         for name in names {
+            if let Some(trouble) = self.take_back(&name) {
+                self.changed.notify_waiters();
+                said.push((name.clone(), Some(refused(&name, trouble))));
+            }
             match self.look_at(&name).await {
                 Looked::Same => {}
                 Looked::Served => {
@@ -167,10 +181,8 @@ impl Library {
                     said.push((name, None));
                 }
                 Looked::Refused(trouble) => {
-                    let text = format!("{} ({})", trouble.text, trouble.code);
-                    let finding =
-                        Finding::new(REFUSED, Severity::Error, format!("plugin {name}"), text);
-                    said.push((name, Some(finding.hint(trouble.hint))));
+                    let finding = refused(&name, trouble);
+                    said.push((name, Some(finding)));
                 }
             }
         }
@@ -178,6 +190,41 @@ impl Library {
             crate::memory::give_back();
         }
         said
+    }
+
+    /// Puts the version before back into service where the newest one fails more than that one did.
+    /// Gives what is to be said of it.
+    fn take_back(&self, name: &str) -> Option<Trouble> {
+        let mut entries = self.lock();
+        let entry = entries.get_mut(name)?;
+        let (slot, before) = entry.slot.as_ref().zip(entry.before.as_ref())?;
+        let (new, conduct) = (slot.current(), slot.current().conduct());
+        match trial::judge(&conduct, &before.conduct()) {
+            Verdict::Open => return None,
+            Verdict::Stays => {
+                entry.before = None;
+                return None;
+            }
+            Verdict::GoesBack => {}
+        }
+        drop(slot.swap(Arc::clone(before)));
+        let trouble = Trouble::new(
+            FAILED.as_str(),
+            &format!(
+                "version {} ({}) failed in {} of its first {} calls, the last time so: {}; version {} serves again",
+                new.descriptor().version,
+                short(new.digest()),
+                conduct.failures,
+                conduct.calls,
+                conduct.last_failure.unwrap_or_default(),
+                before.descriptor().version
+            ),
+            "have its vendor look at it, and put the older file back into the folder before the daemon is started again",
+        );
+        entry.before = None;
+        entry.since = Some(self.clock.now());
+        entry.trouble = Some(trouble.clone());
+        Some(trouble)
     }
 
     async fn look_at(&self, name: &str) -> Looked {
@@ -212,8 +259,10 @@ impl Library {
         };
         entry.seen = stamp;
         match taken {
-            Ok(slot) => {
+            Ok((slot, before)) => {
                 entry.slot = Some(slot);
+                // What is itself on trial is nothing to go back to.
+                entry.before = entry.before.take().or(before);
                 entry.since = Some(self.clock.now());
                 entry.trouble = None;
                 Looked::Served
@@ -236,14 +285,14 @@ impl Library {
         }
     }
 
-    /// Puts a loaded plugin into service.
+    /// Puts a loaded plugin into service. Gives what served before, too.
     fn take(
         &self,
         name: &str,
         plugin: &Arc<Plugin>,
         targets: &[Arc<Connected>],
         slot: Option<&Arc<Slot>>,
-    ) -> Result<Arc<Slot>, Trouble> {
+    ) -> Result<(Arc<Slot>, Option<Arc<Plugin>>), Trouble> {
         for target in targets {
             target.check_fits(plugin)?;
         }
@@ -253,7 +302,7 @@ impl Library {
             let old = slot.swap(Arc::clone(plugin));
             let from = old.descriptor().version.as_str();
             tracing::info!(plugin = name, from, version, digest, "plugin swapped");
-            return Ok(Arc::clone(slot));
+            return Ok((Arc::clone(slot), Some(old)));
         }
         let slot = Arc::new(Slot::new(Arc::clone(plugin)));
         tracing::info!(plugin = name, version, digest, "plugin loaded");
@@ -263,7 +312,7 @@ impl Library {
                 tracing::error!(target_name = %target.name(), code = trouble.code, reason = trouble.text, "target cannot be used");
             }
         }
-        Ok(slot)
+        Ok((slot, None))
     }
 
     /// Watches the folder until `stop` says so. `say` is told what was refused and what serves.
@@ -339,6 +388,11 @@ impl Library {
 /// The first 12 digits of a digest, as people see it.
 pub fn short(digest: Digest) -> String {
     digest.to_string().chars().take(12).collect()
+}
+
+fn refused(name: &str, trouble: Trouble) -> Finding {
+    let text = format!("{} ({})", trouble.text, trouble.code);
+    Finding::new(REFUSED, Severity::Error, format!("plugin {name}"), text).hint(trouble.hint)
 }
 
 fn of_load(error: &LoadError) -> Trouble {

@@ -247,7 +247,18 @@ pub(crate) async fn run<G: Send + Sync, R: Send>(
         function(&guest, store).await
     });
     let answer = answer.await;
-    fresh.end(answer)
+    // Time runs out because of the app as well, so only what the guest itself did counts against it.
+    let is_fault = matches!(answer, Ok(Err(_)));
+    let called = fresh.end(answer);
+    plugin.note(
+        called
+            .result
+            .as_ref()
+            .err()
+            .filter(|_| is_fault)
+            .map(String::as_str),
+    );
+    called
 }
 
 /// Asks a plugin what it is. There is no target, and so nothing that it can reach. Every function of

@@ -55,7 +55,7 @@ pub use http::pattern::{HostPattern, InvalidHostPattern};
 pub use listing::{ITEMS_MAX, Listing, PAGE_MAX, PAGES_MAX};
 pub use load_error::LoadError;
 pub use options::{CallLimits, TargetOptions};
-pub use plugin::{ChangeFeed, Details, Plugin, Setting};
+pub use plugin::{ChangeFeed, Conduct, Details, Plugin, Setting};
 pub use read::{
     AttributeSpec, CHANGES_MAX, ChangePage, Changed, DELIVERY_BYTES_MAX, GrantScope,
     MissingPermission, ProbeReport, Rotated, Translation,

@@ -132,6 +132,7 @@ pub const PAGES: &[(&str, &str)] = &[
     page!("PLG-034"),
     page!("PLG-035"),
     page!("PLG-036"),
+    page!("PLG-037"),
     page!("PLN-001"),
     page!("PLN-002"),
     page!("PLN-003"),

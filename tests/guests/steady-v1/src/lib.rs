@@ -1,7 +1,8 @@
 //! A well-behaved guest: accounts at a simple app, one request for each change.
 //!
-//! Built twice, as `steady-v1` and `steady-v2`, which differ in the version they report: a swap from
-//! one to the other is seen from outside and changes nothing else. `tests/guests/README.md` says what
+//! Built three times, as `steady-v1` and `steady-v2`, which differ in the version they report, so that a
+//! swap from one to the other is seen from outside and changes nothing else, and as `steady-v3`, which
+//! loads like the others and fails at every change. `tests/guests/README.md` says what
 //! the app has to answer.
 
 use muster_sdk::{
@@ -11,6 +12,9 @@ use muster_sdk::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+
+/// Whether this is the version that disappoints.
+const IS_BROKEN: bool = matches!(env!("CARGO_PKG_VERSION_MAJOR").as_bytes(), b"3");
 
 /// The one kind of account.
 const KIND: &str = "user";
@@ -136,6 +140,7 @@ impl Accounts for Steady {
         ctx: &OpContext,
         desired: &DesiredAccount,
     ) -> Result<Outcome> {
+        assert!(!IS_BROKEN, "this version never works");
         let key = match &desired.target {
             Some(target) => target.id.as_str(),
             None => desired
