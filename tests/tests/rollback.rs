@@ -16,16 +16,16 @@ access = { app = [] }
 "#;
 
 /// An app that keeps nothing and answers every request of the guest `steady` well.
-fn app() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
+fn app() -> std::io::Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
     // It ends with the test's process.
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             thread::spawn(move || drop(answer(stream)));
         }
     });
-    address
+    Ok(address)
 }
 
 fn answer(stream: TcpStream) -> std::io::Result<()> {
@@ -61,7 +61,7 @@ fn answer(stream: TcpStream) -> std::io::Result<()> {
 
 #[test]
 fn a_version_that_fails_at_every_change_goes_back_by_itself() {
-    let address = app();
+    let address = app().unwrap();
     let target = format!(
         r#"
 [target.app]
