@@ -243,7 +243,6 @@ fn start(
 
 /// Keeps what the library said as findings, and lets the planner know of new descriptors.
 fn say(app: &Arc<App>, said: Vec<(String, Option<Finding>)>) {
-    let serves = said.iter().any(|(_, finding)| finding.is_none());
     let facts: Vec<Fact> = said
         .into_iter()
         .map(|(name, finding)| match finding {
@@ -257,15 +256,14 @@ fn say(app: &Arc<App>, said: Vec<(String, Option<Finding>)>) {
             },
         })
         .collect();
-    if serves && let Err(error) = app.refresh_known() {
+    // A version that was taken back can do other things as well.
+    if let Err(error) = app.refresh_known() {
         tracing::error!(%error, "could not read what the targets can give");
     }
     let app = Arc::clone(app);
     tokio::spawn(async move {
         app.say(facts).await;
-        if serves {
-            app.check_capabilities().await;
-        }
+        app.check_capabilities().await;
         app.wake_all();
     });
 }
