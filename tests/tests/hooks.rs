@@ -201,3 +201,47 @@ fn what_was_answered_with_202_survives_a_power_cut() {
     daemon.wait_until_idle();
     daemon.check_ledger();
 }
+
+#[test]
+fn f1_an_event_does_not_take_the_place_of_a_held_file() {
+    let app = App::start(&GROUPS);
+    let company = company(&app);
+    let daemon = Daemon::start(&company);
+    let rows = people(1, 60, &["Sales"]);
+    company.drop_file("all.csv", export(&rows));
+    company.wait_for_report("all.csv");
+    daemon.wait_until_idle();
+    company.drop_file("half.csv", export(&rows[30..]));
+    assert_eq!(company.wait_for_report("half.csv").place, "held");
+
+    let event = r#"{"type":"leave","row":{"WorkerID":"60"}}"#;
+    let taken = deliver(&daemon, "msg-1", "application/json", event, 0);
+    assert_eq!(taken.status, 202, "{}", taken.body);
+    wait_for("the leaver of the event", || {
+        (!app.is_active("60")).then_some(())
+    });
+    let status = daemon.json(&["status"]);
+    assert_eq!(
+        status["held"][0]["file"], "half.csv",
+        "somebody still has to look at it: {status}"
+    );
+    assert!(daemon.json(&["findings"]).to_string().contains("FEED-001"));
+    assert!(app.is_active("1"));
+
+    // The ledger moved, so what was shown is shown anew once; the event is newer than the file.
+    let held = || {
+        let digest = daemon.json(&["status"])["held"][0]["plan_digest"].clone();
+        digest.as_str().unwrap_or_default().to_owned()
+    };
+    let applied = daemon.cli(&["apply", &held()]);
+    if applied.code != 0 {
+        assert_eq!(daemon.cli(&["apply", &held()]).code, 0, "{applied:?}");
+    }
+    daemon.wait_until_idle();
+    assert!((1..=30).all(|id| !app.is_active(&id.to_string())));
+    assert!((31..=59).all(|id| app.is_active(&id.to_string())));
+    assert!(
+        !app.is_active("60"),
+        "an older file does not bring back who left since"
+    );
+}

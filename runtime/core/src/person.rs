@@ -37,12 +37,12 @@ pub struct Person {
     pub accounts: BTreeMap<TargetName, Account>,
 }
 
-/// Where an identity comes from.
+/// Where the last news of a person comes from: who they are, or that they are gone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Origin {
     /// The plan that the file or the event led to.
     pub plan: PlanId,
-    /// The row of that file, as a spreadsheet counts; none where there are no rows.
+    /// The row of that file, as a spreadsheet counts; none where no row said it.
     pub row: Option<u32>,
 }
 
@@ -118,6 +118,9 @@ impl Person {
         };
         if let Some(identity) = &planned.identity {
             person.identity.clone_from(identity);
+        }
+        // That HR no longer has somebody, or has them again, is news of them, too.
+        if planned.identity.is_some() || planned.is_present != person.is_present {
             person.origin = origin;
         }
         person.is_present = planned.is_present;

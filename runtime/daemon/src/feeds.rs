@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use muster_core::fact::Content;
+use muster_core::fact::{Content, Fact, FeedFile};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::FeedName;
 use muster_core::identity::Status;
@@ -35,6 +35,8 @@ pub const REJECTED: Code = Code::new("FEED-002");
 
 /// The folder of a feed cannot be used, so nobody's leaving is noticed.
 pub const FOLDER: Code = Code::new("FEED-003");
+/// A file that says only what changed waits behind one that is held.
+pub const WAITS: Code = Code::new("FEED-005");
 /// Rows of an accepted file were set aside, leavers' perhaps among them.
 pub const ROWS_SET_ASIDE: Code = Code::new("FEED-004");
 
@@ -160,6 +162,11 @@ impl Feed {
         }
     }
 
+    /// Whether a file of this name says only what changed, and nothing of whom it does not name.
+    fn is_partial(&self, name: &str) -> bool {
+        self.config.kind == FeedKind::Changes || event::is_event(name)
+    }
+
     /// What the feed's rows say, by key; in the order of the keys.
     fn changes(
         snapshot: &Snapshot,
@@ -238,6 +245,9 @@ fn of_problem(severity: Severity, subject: &str, problem: &Problem) -> Finding {
 
 async fn take(app: &Arc<App>, feed: &Feed, folder: &mut Folder, arrival: Arrival) {
     let _one_at_a_time = app.planning.lock().await;
+    if has_to_wait(app, feed, &arrival.name).await {
+        return folder.retry(&arrival);
+    }
     let known = match last_said(app, feed, &arrival.name) {
         Ok(known) => known,
         Err(error) => {
@@ -292,6 +302,72 @@ async fn take(app: &Arc<App>, feed: &Feed, folder: &mut Folder, arrival: Arrival
             tracing::error!(feed = %feed.name(), %error, "working on a file broke off; it is tried again");
             folder.retry(&arrival);
         }
+    }
+}
+
+/// Whether another file has to be decided about first; says so where it is.
+async fn has_to_wait(app: &App, feed: &Feed, name: &str) -> bool {
+    match waits_behind(app, feed, name).await {
+        Ok(None) => false,
+        Ok(Some(held)) => {
+            say_waits(app, feed, name, &held).await;
+            true
+        }
+        Err(error) => {
+            let text = crate::error::chain(&error);
+            tracing::error!(feed = %feed.name(), error = text, "could not read which file is held");
+            app.set_feed_trouble(feed.name(), Some(text));
+            true
+        }
+    }
+}
+
+/// The held file that has to be decided about first. Files that say only what changed are taken in
+/// their order: one that went ahead of a held one would be undone by it, and one that took its place
+/// would have the leavers of it forgotten. Whoever gives a held file up takes it out of its folder.
+async fn waits_behind(
+    app: &App,
+    feed: &Feed,
+    name: &str,
+) -> Result<Option<FeedFile>, muster_ledger::Error> {
+    let held = app.ledger.read()?.feed(feed.name())?;
+    let held = held.and_then(|kept| kept.held).map(|held| held.file);
+    let Some(held) = held.filter(|held| feed.is_partial(name) && feed.is_partial(&held.name))
+    else {
+        return Ok(None);
+    };
+    if find_held(feed, held.digest, &held.name).is_ok() {
+        return Ok(Some(held));
+    }
+    tracing::info!(feed = %feed.name(), digest = crate::plugins::short(held.digest), "a held file was given up");
+    let subject = format!("feed {}", feed.name());
+    let closed = [HELD, WAITS].map(|code| Fact::FindingClosed {
+        code,
+        subject: subject.clone(),
+    });
+    let ended = Fact::HoldEnded {
+        feed: held.feed,
+        digest: held.digest,
+        by: "it was taken out of its folder".to_owned(),
+    };
+    app.say(closed.into_iter().chain([ended]).collect()).await;
+    Ok(None)
+}
+
+async fn say_waits(app: &App, feed: &Feed, name: &str, held: &FeedFile) {
+    let subject = format!("feed {}", feed.name());
+    let text = format!(
+        "`{name}` and what comes after it waits until `{}`, which is held, was decided about",
+        held.name
+    );
+    let finding = Finding::new(WAITS, Severity::Error, subject, text).hint(
+        "look at the held one with `muster apply`; if it is wrong, delete it from the folder `held`",
+    );
+    let kept = app.ledger.read();
+    let kept = kept.and_then(|reader| reader.finding(&WAITS, &finding.subject));
+    // Said once for all that wait.
+    if kept.is_ok_and(|kept| kept.is_none()) {
+        app.open_finding(finding).await;
     }
 }
 

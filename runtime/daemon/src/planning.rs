@@ -12,7 +12,7 @@ use muster_core::delta::{self, Described};
 use muster_core::fact::{Cause, Counts, Fact, Plan};
 use muster_core::finding::{Code, Finding};
 use muster_core::guard::{Limits, Population, Tally};
-use muster_core::id::{Digest, FeedName, PersonId, PersonKey};
+use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId};
 use muster_core::identity::{Identity, Phase};
 use muster_core::person::Person;
 use muster_core::plan::{self, Planner, Targets, Verdict};
@@ -43,6 +43,9 @@ pub enum Scope<'a> {
         snapshot: &'a Snapshot,
         /// Attributes that a file may leave out, and that then stay as they were.
         carried: &'a BTreeSet<String>,
+        /// For a file that was held: the newest plan before it. Of whom there was news since, that
+        /// counts, and not the older file.
+        since: Option<PlanId>,
     },
     /// Some people of a feed: a file or a delivery that says only what changed.
     Changes {
@@ -292,9 +295,12 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 feed,
                 snapshot,
                 carried,
+                since,
             } => {
                 self.seen = Seen::Feed(feed.clone());
-                self.file(feed, snapshot, carried)
+                let has_news =
+                    |person: &Person| since.is_some_and(|since| person.origin.plan > since);
+                self.file(feed, snapshot, carried, &has_news)
             }
             Scope::Changes {
                 feed,
@@ -330,6 +336,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
         feed: &FeedName,
         snapshot: &Snapshot,
         carried: &BTreeSet<String>,
+        has_news: &dyn Fn(&Person) -> bool,
     ) -> Result<(), Failed> {
         let proves_absence = snapshot.proves_absence();
         let mut rows = snapshot.rows().peekable();
@@ -352,6 +359,9 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 self.count(person);
             }
             match (row, before) {
+                (_, Some(person)) if has_news(&person) => {
+                    self.person(&person.id.clone(), Some(person), Described::AsBefore)?;
+                }
                 (Some(row), before) => {
                     let read = row.read().map_err(|problem| Failed::Row(problem.text))?;
                     let id = PersonId {

@@ -45,6 +45,7 @@ pub const PAGES: &[(&str, &str)] = &[
     page!("FEED-002"),
     page!("FEED-003"),
     page!("FEED-004"),
+    page!("FEED-005"),
     page!("HOOK-001"),
     page!("HOOK-002"),
     page!("HOOK-003"),

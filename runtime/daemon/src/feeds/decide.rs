@@ -3,10 +3,10 @@
 
 use muster_core::fact::{Cause, Fact, FeedFile};
 use muster_core::finding::{Code, Finding, Severity};
+use muster_core::id::PlanId;
 
-use super::{Feed, FeedError, HELD, REJECTED, event};
+use super::{Feed, FeedError, HELD, REJECTED, WAITS, event};
 use crate::app::App;
-use crate::config::FeedKind;
 use crate::intake::report::People;
 use crate::intake::{Opened, Problems, Reading, Snapshot, Verdict};
 use crate::planning::{self, Consent, Order, Scope, Summary};
@@ -51,7 +51,7 @@ impl Desk<'_> {
             content: opened.content,
         };
         if consent == Consent::WithinLimits && is_unchanged(self.app, &file, &opened)? {
-            let facts = accepted(self.app, &file, None)?;
+            let facts = accepted(self.app, self.feed, &file)?;
             self.app.ledger.write(self.app.clock.now(), |writer| {
                 facts
                     .iter()
@@ -114,8 +114,7 @@ impl Desk<'_> {
         let Self { app, feed } = *self;
         let (known, policy) = (app.known.load_full(), app.policy.load_full());
         let limits = app.limits(Some(feed.name()));
-        let is_partial = feed.config.kind == FeedKind::Changes || event::is_event(&file.name);
-        let scope = if is_partial {
+        let scope = if feed.is_partial(&file.name) {
             let mut people = Feed::changes(snapshot)?;
             event::mark_leavers(&file.name, &mut people);
             Scope::Changes {
@@ -128,6 +127,7 @@ impl Desk<'_> {
                 feed: feed.name(),
                 snapshot,
                 carried: &feed.carried,
+                since: newest_before(app, file)?,
             }
         };
         let cause = Cause::File {
@@ -142,7 +142,7 @@ impl Desk<'_> {
             limits: &limits,
         };
         // Read before the plan's transaction begins: a hold only ends through the lock that we hold.
-        let facts = accepted(app, file, None)?;
+        let facts = accepted(app, feed, file)?;
         let mut beside = |summary: &Summary| {
             let plan = summary.plan.as_ref().map(|plan| plan.id);
             let of_file = |fact: &Fact| match fact {
@@ -177,25 +177,45 @@ fn is_unchanged(app: &App, file: &FeedFile, opened: &Opened) -> Result<bool, Fee
         .is_some_and(|accepted| accepted.file.content == file.content))
 }
 
-/// What is recorded of an accepted file: itself, and that a file that was held has been overtaken.
-fn accepted(
-    app: &App,
-    file: &FeedFile,
-    plan: Option<muster_core::id::PlanId>,
-) -> Result<Vec<Fact>, FeedError> {
+/// For a file that is held, the newest plan that was made before it was.
+fn newest_before(app: &App, file: &FeedFile) -> Result<Option<PlanId>, FeedError> {
+    let reader = app.ledger.read()?;
+    let held = reader.feed(&file.feed)?.and_then(|kept| kept.held);
+    let Some(held) = held.filter(|held| held.file.digest == file.digest) else {
+        return Ok(None);
+    };
+    for kept in reader.plans()? {
+        let kept = kept?;
+        if kept.at <= held.at {
+            return Ok(Some(kept.plan.id));
+        }
+    }
+    Ok(Some(PlanId(0)))
+}
+
+/// What is recorded of an accepted file: itself, and that a file that was held has been approved or, by
+/// a file with everybody, overtaken. One that says only what changed overtakes nothing.
+fn accepted(app: &App, feed: &Feed, file: &FeedFile) -> Result<Vec<Fact>, FeedError> {
     let mut facts = vec![Fact::FileAccepted {
         file: file.clone(),
-        plan,
+        plan: None,
     }];
     let reader = app.ledger.read()?;
+    let held = reader.feed(&file.feed)?.and_then(|kept| kept.held);
+    let held = held.filter(|held| held.file.digest == file.digest || !feed.is_partial(&file.name));
     let subject = format!("feed {}", file.feed);
-    for code in [HELD, REJECTED] {
+    let closed = if held.is_some() {
+        vec![HELD, WAITS, REJECTED]
+    } else {
+        vec![REJECTED]
+    };
+    for code in closed {
         if reader.finding(&code, &subject)?.is_some() {
             let subject = subject.clone();
             facts.push(Fact::FindingClosed { code, subject });
         }
     }
-    if let Some(held) = reader.feed(&file.feed)?.and_then(|kept| kept.held) {
+    if let Some(held) = held {
         let by = if held.file.digest == file.digest {
             "approval"
         } else {

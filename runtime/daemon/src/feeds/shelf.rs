@@ -73,7 +73,7 @@ impl Shelf<'_> {
                 hint: finding.hint.clone(),
             })
             .collect();
-        let next = next_step(decision);
+        let next = next_step(feed, decision);
         let counts: Option<&Counts> = decision.summary.as_ref().map(|summary| &summary.counts);
         let report = Report {
             feed: feed.name().as_str(),
@@ -103,16 +103,21 @@ impl Shelf<'_> {
     }
 }
 
-fn next_step(decision: &Decision) -> String {
+fn next_step(feed: &Feed, decision: &Decision) -> String {
     let digest = decision.summary.as_ref().and_then(|summary| summary.digest);
+    // What says only what changed does not take the place of another such file.
+    let otherwise = if feed.is_partial(&decision.file.name) {
+        "delete it from this folder and drop the right one; files after it wait until then"
+    } else {
+        "drop the right file"
+    };
     match (decision.verdict, digest) {
         (Verdict::Held, Some(digest)) => format!(
-            "if the file is right, IT applies exactly this with: muster apply {}; if not, drop the right file",
+            "if the file is right, IT applies exactly this with: muster apply {}; if not, {otherwise}",
             crate::plugins::short(digest)
         ),
-        (Verdict::Held, None) | (Verdict::Rejected, _) => {
-            "mend the file and drop it again".to_owned()
-        }
+        (Verdict::Held, None) => format!("mend the file: {otherwise}"),
+        (Verdict::Rejected, _) => "mend the file and drop it again".to_owned(),
         (Verdict::Accepted, _) => String::new(),
     }
 }
