@@ -79,3 +79,25 @@ fn a_held_file_of_changes_is_given_up_by_taking_it_out_of_its_folder() {
     assert!(!daemon.json(&["findings"]).to_string().contains("FEED-00"));
     assert!(daemon.stop());
 }
+
+#[test]
+fn what_only_a_rejected_file_said_is_missing_until_it_comes_again() {
+    let app = App::start(&GROUPS);
+    let company = company(&app);
+    let daemon = Daemon::start(&company);
+    company.drop_file("all.csv", export(&people(1, 60, &["Sales"])));
+    company.wait_for_report("all.csv");
+    let leaver = export(&[Row::new("1", "Sales").status("Terminated")]);
+    company.drop_file("leaver.csv", b"PK\x03\x04 a spreadsheet, not its export");
+    assert_eq!(company.wait_for_report("leaver.csv").place, "rejected");
+    company.drop_file("mover.csv", export(&people(60, 60, &["Finance"])));
+    assert_eq!(company.wait_for_report("mover.csv").place, "processed");
+    let says = || daemon.json(&["findings"]).to_string().contains("FEED-002");
+    assert!(says(), "another file does not make it good");
+
+    company.drop_file("leaver.csv", &leaver);
+    wait_for("the file that came again", || (!says()).then_some(()));
+    daemon.wait_until_idle();
+    assert!(!app.is_active("1"));
+    assert!(daemon.stop());
+}

@@ -5,8 +5,10 @@ use muster_core::fact::{Cause, Fact, FeedFile};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::PlanId;
 
+use super::shelf::find;
 use super::{Feed, FeedError, HELD, REJECTED, WAITS, event};
 use crate::app::App;
+use crate::intake::folder::place::Place;
 use crate::intake::report::People;
 use crate::intake::{Opened, Problems, Reading, Snapshot, Verdict};
 use crate::planning::{self, Consent, Order, Scope, Summary};
@@ -201,15 +203,20 @@ fn accepted(app: &App, feed: &Feed, file: &FeedFile) -> Result<Vec<Fact>, FeedEr
         plan: None,
     }];
     let reader = app.ledger.read()?;
-    let held = reader.feed(&file.feed)?.and_then(|kept| kept.held);
-    let held = held.filter(|held| held.file.digest == file.digest || !feed.is_partial(&file.name));
+    let kept = reader.feed(&file.feed)?.unwrap_or_default();
+    let is_whole = !feed.is_partial(&file.name);
+    let held = kept
+        .held
+        .filter(|held| is_whole || held.file.digest == file.digest);
+    // What only a rejected file said is missing until it comes again, or somebody took the file away.
+    let is_made_good = is_whole
+        || kept.rejected.is_none_or(|rejected| {
+            let (digest, name) = (rejected.file.digest, &rejected.file.name);
+            *name == file.name || find(feed, Place::Rejected, digest, name).is_none()
+        });
     let subject = format!("feed {}", file.feed);
-    let closed = if held.is_some() {
-        vec![HELD, WAITS, REJECTED]
-    } else {
-        vec![REJECTED]
-    };
-    for code in closed {
+    let of_hold = held.iter().flat_map(|_| [HELD, WAITS]);
+    for code in of_hold.chain(is_made_good.then_some(REJECTED)) {
         if reader.finding(&code, &subject)?.is_some() {
             let subject = subject.clone();
             facts.push(Fact::FindingClosed { code, subject });

@@ -124,13 +124,15 @@ fn next_step(feed: &Feed, decision: &Decision) -> String {
 
 /// The held file with this digest, wherever it lies in the folder `held`.
 pub fn find_held(feed: &Feed, digest: Digest, name: &str) -> Result<PathBuf, FeedError> {
-    let gone = || FeedError::HeldFileGone {
+    find(feed, Place::Held, digest, name).ok_or_else(|| FeedError::HeldFileGone {
         name: name.to_owned(),
-    };
-    let folder = Places::create(&feed.config.folder)
-        .map_err(|_| gone())?
-        .path(Place::Held);
-    let files = std::fs::read_dir(folder).map_err(|_| gone())?;
+    })
+}
+
+/// A file with this digest that was put away under this name.
+pub(super) fn find(feed: &Feed, place: Place, digest: Digest, name: &str) -> Option<PathBuf> {
+    let folder = Places::create(&feed.config.folder).ok()?.path(place);
+    let files = std::fs::read_dir(folder).ok()?;
     let mut candidates: Vec<PathBuf> = files
         .filter_map(|file| Some(file.ok()?.path()))
         .filter(|path| {
@@ -145,7 +147,6 @@ pub fn find_held(feed: &Feed, digest: Digest, name: &str) -> Result<PathBuf, Fee
         .into_iter()
         .rev()
         .find(|path| sha256_of(path) == Some(digest))
-        .ok_or_else(gone)
 }
 
 fn sha256_of(path: &Path) -> Option<Digest> {
