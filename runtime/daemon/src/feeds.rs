@@ -17,6 +17,7 @@ use muster_core::mapping::{Columns, InvalidMapping, Mapping, StatusRule};
 use crate::api::v1::HookEventKind;
 use crate::app::App;
 use crate::config::{self, FeedKind};
+use crate::intake::folder::place::Place;
 use crate::intake::folder::{self, Arrival, Folder, FolderEvent, FolderOptions, ReadError};
 use crate::intake::{IntakeOptions, LastLineBreak, Problem, Snapshot, Trailer, Verdict, code};
 use crate::planning::{self, ChangedPerson, Consent};
@@ -336,7 +337,9 @@ async fn waits_behind(
     else {
         return Ok(None);
     };
-    if find_held(feed, held.digest, &held.name).is_ok() {
+    // After a stop, it may not have been moved yet.
+    let is_on_its_way = held.name != name && feed.config.folder.join(&held.name).exists();
+    if is_on_its_way || shelf::is_stored(feed, Place::Held, &held.name) {
         return Ok(Some(held));
     }
     tracing::info!(feed = %feed.name(), digest = crate::plugins::short(held.digest), "a held file was given up");

@@ -5,7 +5,7 @@ use muster_core::fact::{Cause, Fact, FeedFile};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::PlanId;
 
-use super::shelf::find;
+use super::shelf::is_stored;
 use super::{Feed, FeedError, HELD, REJECTED, WAITS, event};
 use crate::app::App;
 use crate::intake::folder::place::Place;
@@ -211,8 +211,8 @@ fn accepted(app: &App, feed: &Feed, file: &FeedFile) -> Result<Vec<Fact>, FeedEr
     // What only a rejected file said is missing until it comes again, or somebody took the file away.
     let is_made_good = is_whole
         || kept.rejected.is_none_or(|rejected| {
-            let (digest, name) = (rejected.file.digest, &rejected.file.name);
-            *name == file.name || find(feed, Place::Rejected, digest, name).is_none()
+            let name = &rejected.file.name;
+            *name == file.name || !is_stored(feed, Place::Rejected, name)
         });
     let subject = format!("feed {}", file.feed);
     let of_hold = held.iter().flat_map(|_| [HELD, WAITS]);

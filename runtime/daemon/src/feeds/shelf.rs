@@ -2,6 +2,7 @@
 //! that HR reads beside it.
 
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -124,29 +125,37 @@ fn next_step(feed: &Feed, decision: &Decision) -> String {
 
 /// The held file with this digest, wherever it lies in the folder `held`.
 pub fn find_held(feed: &Feed, digest: Digest, name: &str) -> Result<PathBuf, FeedError> {
-    find(feed, Place::Held, digest, name).ok_or_else(|| FeedError::HeldFileGone {
+    let mut stored = stored(feed, Place::Held, name).unwrap_or_default();
+    stored.sort();
+    let found = stored
+        .into_iter()
+        .rev()
+        .find(|path| sha256_of(path) == Some(digest));
+    found.ok_or_else(|| FeedError::HeldFileGone {
         name: name.to_owned(),
     })
 }
 
-/// A file with this digest that was put away under this name.
-pub(super) fn find(feed: &Feed, place: Place, digest: Digest, name: &str) -> Option<PathBuf> {
-    let folder = Places::create(&feed.config.folder).ok()?.path(place);
-    let files = std::fs::read_dir(folder).ok()?;
-    let mut candidates: Vec<PathBuf> = files
-        .filter_map(|file| Some(file.ok()?.path()))
-        .filter(|path| {
-            path.is_file()
-                && path
-                    .file_name()
-                    .is_some_and(|stored| stored.to_string_lossy().ends_with(name))
-        })
-        .collect();
-    candidates.sort();
-    candidates
-        .into_iter()
-        .rev()
-        .find(|path| sha256_of(path) == Some(digest))
+/// Whether a file of this name still lies where it was put away; also where nobody can tell just now.
+/// Cheap: the file is not read.
+pub(super) fn is_stored(feed: &Feed, place: Place, name: &str) -> bool {
+    match stored(feed, place, name) {
+        Ok(stored) => !stored.is_empty(),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
+}
+
+/// The files that were put away under this name, which has the time before it.
+fn stored(feed: &Feed, place: Place, name: &str) -> io::Result<Vec<PathBuf>> {
+    let files = std::fs::read_dir(feed.config.folder.join(place.as_str()))?;
+    let is_named = |path: &PathBuf| {
+        let stored = path.file_name();
+        stored.is_some_and(|stored| stored.to_string_lossy().ends_with(name))
+    };
+    let paths = files.flatten().map(|file| file.path());
+    Ok(paths
+        .filter(|path| is_named(path) && path.is_file())
+        .collect())
 }
 
 fn sha256_of(path: &Path) -> Option<Digest> {
