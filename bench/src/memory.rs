@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use muster_tests::app::App;
+use muster_tests::company;
 use muster_tests::daemon::Daemon;
 
 use crate::Scale;
@@ -29,19 +30,7 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
     let silent = crate::operations::App::start()?;
     let company = place::company(&app);
     company.install("steady", &muster_tests::plugin("test/steady-v1"));
-    let address = silent.address;
-    let steady = format!(
-        r#"
-[target.steady]
-plugin = "steady"
-settings = {{ url = "http://{address}" }}
-hosts = ["http://{address}"]
-allow_private = ["127.0.0.1"]
-
-[target.steady.account]
-keys = {{ employee-id = "key" }}
-"#
-    );
+    let steady = company::steady("steady", silent.address, "");
     let targets = [place::target("crm", &app), place::target("wiki", &app)];
     company.configure(&[FEED, &targets.concat(), &steady].concat());
     company.write("policy/roles.toml", ROLES);

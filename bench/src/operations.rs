@@ -21,7 +21,7 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use muster_host::PrivateAccess;
 use muster_host::measure::BareClient;
-use muster_tests::company::Company;
+use muster_tests::company::{self, Company};
 use muster_tests::daemon::Daemon;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -106,19 +106,10 @@ access = { app = [] }
 "#;
 
 fn target(address: SocketAddr) -> String {
-    format!(
+    let lines = format!(
         r#"
-[target.app]
-plugin = "steady"
-settings = {{ url = "http://{address}" }}
-hosts = ["http://{address}"]
-allow_private = ["127.0.0.1"]
-
 [target.app.limits]
 concurrency = {AT_ONCE}
-
-[target.app.account]
-keys = {{ employee-id = "key" }}
 
 [target.app.account.attributes]
 user-name = "email"
@@ -126,7 +117,8 @@ email = "email"
 display-name = "first_name + ' ' + last_name"
 department = "department"
 "#
-    )
+    );
+    company::steady("app", address, &lines)
 }
 
 /// The app: it answers every change at once and counts.

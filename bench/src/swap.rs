@@ -16,7 +16,7 @@ use muster::config::{Config, Environment};
 use muster::plugins::Library;
 use muster::targets::Connected;
 use muster_host::{Host, HostOptions, measure as bare};
-use muster_tests::company::Company;
+use muster_tests::company::{self, Company};
 use tokio::sync::watch;
 
 use crate::Scale;
@@ -31,19 +31,7 @@ const LIMIT: Duration = Duration::from_mins(1);
 
 pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
     let app = App::start()?;
-    let address = app.address;
-    let target = format!(
-        r#"
-[target.app]
-plugin = "steady"
-settings = {{ url = "http://{address}" }}
-hosts = ["http://{address}"]
-allow_private = ["127.0.0.1"]
-
-[target.app.account]
-keys = {{ employee-id = "key" }}
-"#
-    );
+    let target = company::steady("app", app.address, "");
     let company = Company::configured(&format!("{FEED}{target}"), "");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

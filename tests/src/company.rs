@@ -1,6 +1,7 @@
 //! A company: a folder with configuration, policy and plugins, and HR's exports.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -241,6 +242,23 @@ first_name = "FirstName"
 last_name = "LastName"
 email = "Email"
 department = "Department"
+"#
+    )
+}
+
+/// A target for the guest `steady`, with lines of its own after its table.
+pub fn steady(name: &str, address: SocketAddr, lines: &str) -> String {
+    format!(
+        r#"
+[target.{name}]
+plugin = "steady"
+settings = {{ url = "http://{address}" }}
+hosts = ["http://{address}"]
+allow_private = ["127.0.0.1"]
+
+[target.{name}.account]
+keys = {{ employee-id = "key" }}
+{lines}
 "#
     )
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
-use muster_tests::company::{Company, export, feed, people};
+use muster_tests::company::{Company, export, feed, people, steady};
 use muster_tests::daemon::Daemon;
 use muster_tests::{plugin, wait_for};
 
@@ -61,22 +61,8 @@ fn answer(stream: TcpStream) -> std::io::Result<()> {
 
 #[test]
 fn a_version_that_fails_at_every_change_goes_back_by_itself() {
-    let address = app().unwrap();
-    let target = format!(
-        r#"
-[target.app]
-plugin = "steady"
-settings = {{ url = "http://{address}" }}
-hosts = ["http://{address}"]
-allow_private = ["127.0.0.1"]
-
-[target.app.account]
-keys = {{ employee-id = "key" }}
-
-[target.app.account.attributes]
-email = "email"
-"#
-    );
+    let attributes = "\n[target.app.account.attributes]\nemail = \"email\"";
+    let target = steady("app", app().unwrap(), attributes);
     let company = Company::configured(&format!("{}{target}", feed("")), POLICY);
     company.install("steady", &plugin("test/steady-v1"));
     let daemon = Daemon::start(&company);

@@ -5,12 +5,11 @@
 //! the news they wait for: a leaver does not stay open for a quarter of an hour longer.
 
 use muster_core::connector::Problem;
-use muster_core::fact::Fact;
-use muster_core::id::{PersonId, TargetName};
+use muster_core::id::PersonId;
 use muster_core::operation::{Operation, State, retried_by_hand};
-use muster_ledger::{Error, Writer};
+use muster_ledger::Error;
 
-use super::Driver;
+use super::{Driver, change_each};
 
 /// Lets everything that was refused be tried again now.
 pub(super) async fn refused(driver: &Driver) -> Result<(), Error> {
@@ -33,9 +32,11 @@ pub(super) async fn refused(driver: &Driver) -> Result<(), Error> {
     driver
         .committer
         .submit(driver.clock.now(), move |writer| {
-            people
-                .iter()
-                .try_for_each(|person| bring_forward(writer, &target, person))
+            people.iter().try_for_each(|person| {
+                change_each(writer, &target, person, |operation, now| {
+                    retried_by_hand(operation, now).filter(|_| was_refused(operation))
+                })
+            })
         })
         .await
 }
@@ -48,27 +49,4 @@ fn was_refused(operation: &Operation) -> bool {
         problem,
         Problem::Unauthenticated(_) | Problem::Forbidden(_) | Problem::Denied(_)
     )
-}
-
-fn bring_forward(writer: &mut Writer<'_>, target: &TargetName, id: &PersonId) -> Result<(), Error> {
-    let now = writer.at();
-    let person = writer.person(id)?;
-    let account = person.and_then(|person| person.accounts.get(target));
-    let operations = account.map(|account| account.operations.as_slice());
-    let refused = operations
-        .unwrap_or_default()
-        .iter()
-        .filter(|operation| was_refused(operation));
-    let changes: Vec<_> = refused
-        .filter_map(|operation| Some((operation.id, retried_by_hand(operation, now)?)))
-        .collect();
-    for (operation, change) in changes {
-        writer.record(Fact::OperationChanged {
-            person: id.clone(),
-            target: target.clone(),
-            operation,
-            change,
-        })?;
-    }
-    Ok(())
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use muster_core::fact::Fact;
 use muster_core::id::{PersonId, TargetName};
-use muster_core::operation::{Event, RetryPolicy, State, decide};
+use muster_core::operation::{Change, Event, Operation, RetryPolicy, State, decide};
 use muster_ledger::{Committer, Error, Ledger, Writer};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
@@ -212,17 +212,29 @@ fn interrupted(
     id: &PersonId,
     retry: &RetryPolicy,
 ) -> Result<(), Error> {
+    change_each(writer, target, id, |operation, now| {
+        let is_out = matches!(operation.state, State::InFlight { .. });
+        let event = Event::Interrupted("the daemon stopped while the call was out".to_owned());
+        is_out.then(|| decide(operation, event, now, retry))
+    })
+}
+
+/// Records what is to happen to each operation of an account; none leaves one as it is.
+fn change_each(
+    writer: &mut Writer<'_>,
+    target: &TargetName,
+    id: &PersonId,
+    change: impl Fn(&Operation, Timestamp) -> Option<Change>,
+) -> Result<(), Error> {
     let now = writer.at();
     let person = writer.person(id)?;
     let account = person.and_then(|person| person.accounts.get(target));
     let operations = account.map(|account| account.operations.as_slice());
-    let mut changes = Vec::new();
-    for operation in operations.unwrap_or_default() {
-        if matches!(operation.state, State::InFlight { .. }) {
-            let event = Event::Interrupted("the daemon stopped while the call was out".to_owned());
-            changes.push((operation.id, decide(operation, event, now, retry)));
-        }
-    }
+    let changes: Vec<_> = operations
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|operation| Some((operation.id, change(operation, now)?)))
+        .collect();
     for (operation, change) in changes {
         writer.record(Fact::OperationChanged {
             person: id.clone(),

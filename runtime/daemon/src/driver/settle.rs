@@ -90,13 +90,18 @@ fn record_refusal(
     settled: &Settled<'_>,
     change: &Change,
 ) -> Result<(), Error> {
-    let subject = format!("target {}", settled.target);
-    let is_open = writer.finding(&REFUSED, &subject)?.is_some();
-    match change {
+    let refused = match change {
         Change::Deferred {
             problem: problem @ Problem::Unauthenticated(_),
             ..
-        } if !is_open => {
+        } => Some(problem),
+        Change::Completed(_) => None,
+        _ => return Ok(()),
+    };
+    let subject = format!("target {}", settled.target);
+    let is_open = writer.finding(&REFUSED, &subject)?.is_some();
+    match refused {
+        Some(problem) if !is_open => {
             let text = format!(
                 "{}; everything that is to be done there waits",
                 problem.text()
@@ -104,12 +109,12 @@ fn record_refusal(
             let finding = Finding::new(REFUSED, Severity::Error, subject, text).hint(CORRECT_IT);
             writer.record(Fact::FindingOpened(finding)).map(drop)
         }
-        Change::Completed(_) if is_open => {
+        None if is_open => {
             let code = REFUSED;
             let closed = Fact::FindingClosed { code, subject };
             writer.record(closed).map(drop)
         }
-        _ => Ok(()),
+        Some(_) | None => Ok(()),
     }
 }
 
