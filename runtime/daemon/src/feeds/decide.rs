@@ -101,7 +101,7 @@ impl Desk<'_> {
             summary,
         };
         if consent == Consent::WithinLimits {
-            record_refusal(self.app, &mut decision)?;
+            record_refusal(self.app, self.feed, &mut decision)?;
         }
         Ok(decision)
     }
@@ -239,7 +239,7 @@ fn accepted(app: &App, feed: &Feed, file: &FeedFile) -> Result<Vec<Fact>, FeedEr
 
 /// Records that a file was held or rejected; turns an accepted one into a held one where the plan
 /// takes too much.
-fn record_refusal(app: &App, decision: &mut Decision) -> Result<(), FeedError> {
+fn record_refusal(app: &App, feed: &Feed, decision: &mut Decision) -> Result<(), FeedError> {
     let exceeded = decision
         .summary
         .as_ref()
@@ -253,7 +253,7 @@ fn record_refusal(app: &App, decision: &mut Decision) -> Result<(), FeedError> {
     reasons.sort();
     reasons.dedup();
     let file = decision.file.clone();
-    let said = refusal_finding(decision.verdict, &file, &reasons);
+    let said = refusal_finding(feed, decision.verdict, &file, &reasons);
     let fact = match decision.verdict {
         Verdict::Accepted => return Ok(()),
         Verdict::Held => {
@@ -273,10 +273,14 @@ fn record_refusal(app: &App, decision: &mut Decision) -> Result<(), FeedError> {
     Ok(())
 }
 
-fn refusal_finding(verdict: Verdict, file: &FeedFile, reasons: &[Code]) -> Finding {
+fn refusal_finding(feed: &Feed, verdict: Verdict, file: &FeedFile, reasons: &[Code]) -> Finding {
     let codes: Vec<&str> = reasons.iter().map(Code::as_str).collect();
     let (code, hint) = match verdict {
         Verdict::Rejected => (REJECTED, "mend the file and drop it again"),
+        Verdict::Held | Verdict::Accepted if feed.is_partial(&file.name) => (
+            HELD,
+            "look at it with `muster apply`; if it is wrong, delete it from the folder `held`",
+        ),
         Verdict::Held | Verdict::Accepted => (
             HELD,
             "look at it with `muster apply`, or drop the right file",
