@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 /// How long a condition may take to come true. Generous: the machine is shared, and only a failure
 /// ever waits this long.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(3);
 
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(25);

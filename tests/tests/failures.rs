@@ -111,7 +111,7 @@ fn f4_an_account_that_hr_does_not_know_is_reported_and_never_touched() {
         .iter()
         .find(|user| user["userName"] == json!("root@corp.example"));
     assert_eq!(root.map(|root| root["active"].clone()), Some(json!(true)));
-    // The app's accounts are listed once nothing is under way there.
+    // The accounts are listed once nothing is under way there, or a minute later.
     wait_for("the account to be reported", || {
         let found = daemon.json(&["findings"]).to_string();
         found.contains("TGT-012").then_some(())
