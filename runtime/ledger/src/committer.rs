@@ -18,7 +18,7 @@ use muster_core::fact::Fact;
 use crate::error::{Error, StoreResult};
 use crate::ledger::Ledger;
 use crate::queue::Queue;
-use crate::writer::Writer;
+use crate::writer::{Left, Writer};
 
 /// How much is taken at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,6 +67,7 @@ impl Committer {
             queue: Arc::clone(&queue),
             failure: Arc::clone(&failure),
             batch_max: options.batch_max,
+            left: Left::default(),
         };
         let thread = std::thread::Builder::new()
             .name("ledger-commit".to_owned())
@@ -254,10 +255,11 @@ struct Worker {
     queue: Arc<Queue<Box<dyn Job>>>,
     failure: Arc<Mutex<Option<String>>>,
     batch_max: usize,
+    left: Left,
 }
 
 impl Worker {
-    fn run(self) {
+    fn run(mut self) {
         while let Some(mut batch) = self.queue.take(self.batch_max) {
             let lost = self.commit(&mut batch).err();
             let lost = lost.map(|error| self.give_up(&error));
@@ -277,12 +279,14 @@ impl Worker {
     }
 
     /// Runs a batch, without those that fail, until one run of the rest can be committed.
-    fn commit(&self, batch: &mut [Box<dyn Job>]) -> Result<(), Error> {
+    fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), Error> {
         let mut jobs: Vec<&mut Box<dyn Job>> = batch.iter_mut().collect();
         loop {
-            let database = self.ledger.database();
+            let ledger = self.ledger.clone();
+            let database = ledger.database();
             let txn = database.begin_write().step("begin to write")?;
-            let mut writer = Writer::open(database, &txn, Timestamp::UNIX_EPOCH)?;
+            let left = std::mem::take(&mut self.left);
+            let mut writer = Writer::open(database, &txn, Timestamp::UNIX_EPOCH, left)?;
             let ran = run_all(&mut jobs, &mut writer)?;
             if let Some(failed) = ran.spoiled_by {
                 jobs.remove(failed);
@@ -291,8 +295,10 @@ impl Worker {
             if writer.recorded() == 0 {
                 return Ok(());
             }
-            writer.finish()?;
-            return txn.commit().step("commit");
+            let left = writer.finish()?;
+            txn.commit().step("commit")?;
+            self.left = left;
+            return Ok(());
         }
     }
 

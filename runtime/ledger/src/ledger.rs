@@ -10,7 +10,7 @@ use redb::{Database, ReadableDatabase, StorageBackend};
 use crate::create;
 use crate::error::{Error, StoreResult};
 use crate::reader::Reader;
-use crate::writer::Writer;
+use crate::writer::{Left, Writer};
 
 /// How the ledger is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,13 +99,13 @@ impl Ledger {
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let txn = self.database.begin_write().step("begin to write")?;
-        let mut writer = Writer::open(&self.database, &txn, at)?;
+        let mut writer = Writer::open(&self.database, &txn, at, Left::default())?;
         let value = work(&mut writer)?;
         writer.end_work()?;
         if writer.recorded() == 0 {
             return Ok(value);
         }
-        writer.finish()?;
+        drop(writer.finish()?);
         txn.commit().step("commit").map_err(E::from)?;
         Ok(value)
     }

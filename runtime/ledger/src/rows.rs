@@ -18,6 +18,8 @@ pub(crate) struct PersonRows {
     pub(crate) due: Vec<Vec<u8>>,
     pub(crate) timer: Option<Vec<u8>>,
     pub(crate) links: Vec<Vec<u8>>,
+    /// Whether a call is out for one of the accounts.
+    pub(crate) is_out: bool,
 }
 
 impl PersonRows {
@@ -27,12 +29,14 @@ impl PersonRows {
             due: Vec::new(),
             timer: person.wake_at.map(|at| keys::timer(at, key)),
             links: Self::links_of(person),
+            is_out: false,
         };
         for (target, account) in &person.accounts {
             match account.turns() {
                 Turns::Busy(since) => {
                     let row = keys::due(target, Lane::InFlight, since, key);
                     rows.due.push(row);
+                    rows.is_out = true;
                 }
                 Turns::Ready(turns) => rows.due.extend(
                     turns

@@ -13,7 +13,7 @@ use redb::{ReadableDatabase, WriteTransaction};
 use crate::codec::entry::{self, Head};
 use crate::codec::{instant, micros};
 use crate::error::{Error, RecordResult, StoreResult};
-use crate::fold::Fold;
+use crate::fold::{Fold, Out};
 use crate::reader::Reader;
 use crate::tables::{Log, Meta};
 use crate::{kept, keys, lookup};
@@ -33,16 +33,27 @@ pub struct Writer<'txn> {
     buffer: Vec<u8>,
 }
 
+/// What one transaction leaves for the next one: people who need not be read again.
+#[derive(Default)]
+pub(crate) struct Left {
+    /// The number of the next journal entry. Where it is another one, somebody else has written since.
+    next_seq: u64,
+    out: Out,
+}
+
 impl<'txn> Writer<'txn> {
     pub(crate) fn open(
         database: &'txn redb::Database,
         txn: &'txn WriteTransaction,
         at: Timestamp,
+        left: Left,
     ) -> Result<Self, Error> {
         let (log, meta) = Log::open(txn)?;
+        let is_current = left.next_seq == meta.next_seq;
+        let out = if is_current { left.out } else { Out::default() };
         let mut writer = Writer {
             database,
-            fold: Fold::open(txn)?,
+            fold: Fold::open_with(txn, out)?,
             log,
             meta,
             opens_commit_on: Some(meta.head),
@@ -185,10 +196,14 @@ impl<'txn> Writer<'txn> {
     }
 
     /// Writes what was kept aside. The transaction can be committed afterwards.
-    pub(crate) fn finish(mut self) -> Result<(), Error> {
+    pub(crate) fn finish(mut self) -> Result<Left, Error> {
         self.end_work()?;
-        self.fold.finish()?;
-        self.log.set_meta(&self.meta)
+        let out = self.fold.finish()?;
+        self.log.set_meta(&self.meta)?;
+        Ok(Left {
+            next_seq: self.meta.next_seq,
+            out,
+        })
     }
 
     fn append(

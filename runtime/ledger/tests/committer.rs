@@ -11,7 +11,7 @@ use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use common::{at, completed, dispatched, join, operation_id, person, target};
+use common::{at, completed, dispatched, join, leaver, operation_id, person, plan, target};
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_ledger::check::check;
@@ -220,4 +220,45 @@ fn what_was_handed_over_is_durable_when_the_committer_has_stopped() {
     assert_eq!(error.code().as_str(), "LED-007");
     let late = committer.submit_blocking(at(2), |_| Ok::<(), Error>(()));
     assert!(matches!(late, Err(Error::Stopped { .. })));
+}
+
+/// The committer keeps people with a call out in memory. What somebody else writes meanwhile, and what
+/// was given up, must never be covered by that.
+#[test]
+fn people_with_a_call_out_are_as_the_ledger_has_them() {
+    let ledger = Ledger::in_memory().unwrap();
+    let first = join(&ledger, 0, &["1", "2"], &["crm"]);
+    let committer = Committer::start(ledger.clone(), Options::default()).unwrap();
+    let record = |fact: Fact| wait(committer.record(at(1), vec![fact]));
+    let made = |key, number, object| completed(key, "crm", operation_id(first, number), object);
+    record(dispatched("1", "crm", operation_id(first, 1))).unwrap();
+    record(dispatched("2", "crm", operation_id(first, 3))).unwrap();
+
+    // A plan past the committer: everybody has left.
+    let leaving = ledger.write(at(2), |writer| {
+        let id = writer.next_plan();
+        let people = [("1", 1), ("2", 11)].map(|(key, number)| leaver(id, key, &["crm"], number));
+        plan(writer, people)
+    });
+    let leaving = leaving.unwrap();
+    record(made("1", 1, "u1")).unwrap();
+    let found = ledger.read().unwrap().person(&person("1")).unwrap();
+    assert_eq!(found.unwrap().plan, leaving);
+
+    // An outcome that is refused, because the account is another person's, leaves no trace.
+    let refused = record(made("2", 3, "u1")).unwrap_err();
+    assert!(matches!(refused, Error::LinkedTwice { .. }), "{refused}");
+    record(made("2", 3, "u2")).unwrap();
+    let found = ledger
+        .read()
+        .unwrap()
+        .person(&person("2"))
+        .unwrap()
+        .unwrap();
+    assert_eq!(found.plan, leaving);
+    assert_eq!(
+        found.accounts[&target("crm")].object.as_ref().unwrap().id,
+        "u2"
+    );
+    assert!(check(&ledger, |_| {}).unwrap().is_clean());
 }

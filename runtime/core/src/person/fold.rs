@@ -67,16 +67,13 @@ impl Account {
     }
 
     pub(super) fn changed(&mut self, id: OperationId, change: &Change, at: Timestamp) -> bool {
-        let found = self
-            .operations
-            .iter()
-            .position(|operation| operation.id == id);
-        let Some((index, operation)) =
-            found.and_then(|index| Some((index, self.operations.get(index)?)))
-        else {
+        let mut operations = self.operations.iter();
+        let Some(index) = operations.position(|operation| operation.id == id) else {
             return false;
         };
-        let action = operation.action.clone();
+        // Out of the list while it moves, since the account moves with it.
+        let mut operation = self.operations.remove(index);
+        let action = &operation.action;
         let mut state = operation.after(change, at);
         match change {
             Change::Found { account }
@@ -87,22 +84,19 @@ impl Account {
             | Change::Halted {
                 account: Some(account),
                 ..
-            } => self.seen(&action, account),
+            } => self.seen(action, account),
             // The state that it shows is believed once it was read back.
             Change::Answered { result, .. } => self.came_with(&result.effects, at),
             Change::Completed(result) => {
                 if let Some(account) = &result.account {
-                    self.seen(&action, account);
+                    self.seen(action, account);
                 }
                 self.came_with(&result.effects, at);
-                self.completed(&action, result, at);
+                self.completed(action, result, at);
                 if matches!(action, Action::EnsureAccount(_)) && !self.exists() {
                     // Without the app's key of it nothing can be done with the account, so the
                     // operation goes on until looking has shown it.
-                    state = Some(made_and_not_shown(
-                        operation_attempt(&self.operations, index),
-                        at,
-                    ));
+                    state = Some(made_and_not_shown(operation.state.attempt(), at));
                 }
             }
             Change::Dispatched { .. }
@@ -111,10 +105,9 @@ impl Account {
             | Change::LeftPending { account: None, .. }
             | Change::Halted { account: None, .. } => {}
         }
-        match (state, self.operations.get_mut(index)) {
-            (Some(state), Some(operation)) => operation.state = state,
-            (None, Some(_)) => drop(self.operations.remove(index)),
-            (_, None) => {}
+        if let Some(state) = state {
+            operation.state = state;
+            self.operations.insert(index, operation);
         }
         self.drop_superseded(id);
         self.drop_what_lost_its_account();
@@ -290,12 +283,6 @@ impl Account {
         };
         is_usable != (self.is_wanted && wants_usable) && !is_under_way(moves)
     }
-}
-
-fn operation_attempt(operations: &[Operation], index: usize) -> u32 {
-    operations
-        .get(index)
-        .map_or(0, |operation| operation.state.attempt())
 }
 
 fn made_and_not_shown(attempt: u32, at: Timestamp) -> State {

@@ -24,6 +24,7 @@ use crate::tables::Tables;
 
 use content::Content;
 pub use feeds::DELIVERIES_MAX;
+pub(crate) use people::Out;
 use people::{People, Place};
 
 /// The tables of one transaction, with what is not written to them yet.
@@ -36,9 +37,14 @@ pub(crate) struct Fold<'txn> {
 
 impl<'txn> Fold<'txn> {
     pub(crate) fn open(txn: &'txn WriteTransaction) -> Result<Self, Error> {
+        Self::open_with(txn, Out::default())
+    }
+
+    /// The same with people who were read and written before, and whom nobody has changed since.
+    pub(crate) fn open_with(txn: &'txn WriteTransaction, out: Out) -> Result<Self, Error> {
         Ok(Fold {
             tables: Tables::open(txn)?,
-            people: People::default(),
+            people: People::with(out),
             content: Content::default(),
             buffer: Vec::new(),
         })
@@ -121,11 +127,12 @@ impl<'txn> Fold<'txn> {
         self.person_replanned(before, planned)
     }
 
-    /// Ends a commit: everything that was kept aside is written.
-    pub(crate) fn finish(&mut self) -> Result<(), Error> {
+    /// Ends a commit: everything that was kept aside is written. Gives the people with a call out.
+    pub(crate) fn finish(&mut self) -> Result<Out, Error> {
         self.content.check_finished()?;
         self.write_people()?;
-        self.write_tallies()
+        self.write_tallies()?;
+        Ok(self.people.take_out())
     }
 
     fn plan_made(&mut self, seq: u64, at: Timestamp, plan: &Plan) -> Result<(), Error> {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use muster_core::fact::PersonPlanned;
 use muster_core::id::{OperationId, PersonId, TargetName};
 use muster_core::operation::Change;
-use muster_core::person::Person;
+use muster_core::person::{Account, Person};
 use redb::{ReadableTable, Table};
 
 use super::Fold;
@@ -27,6 +27,7 @@ const ROWS_MAX: usize = 32_768;
 #[derive(Default)]
 pub(crate) struct People {
     touched: BTreeMap<Vec<u8>, Touched>,
+    out: Out,
     /// Who has which account, where that has changed.
     links: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     due: Marked,
@@ -36,8 +37,12 @@ pub(crate) struct People {
     compared: Vec<u8>,
 }
 
+/// People with a call out, as their records say. What comes of the call is recorded soon, and need not
+/// begin with reading them again.
+pub(crate) type Out = BTreeMap<Vec<u8>, Touched>;
+
 /// A person as read and changed in this transaction.
-struct Touched {
+pub(crate) struct Touched {
     /// The rows that the tables still hold.
     rows: PersonRows,
     /// The accounts at apps that are the person's by now.
@@ -128,6 +133,7 @@ impl Fold<'_> {
             }
             return self.person_planned(planned);
         }
+        self.people.out.remove(&key);
         let rows_before = before.as_ref().map(|person| PersonRows::of(person, &key));
         let rows_before = rows_before.unwrap_or_default();
         if let Some(person) = &before {
@@ -177,43 +183,49 @@ impl Fold<'_> {
         if !touched.has(place) {
             return Ok(false);
         }
-        // What only leaves brings no account with it that another person could have.
-        if matches!(change, Change::Dispatched { .. })
-            && let Some(person) = &mut touched.person
-        {
-            let changed = person.changed(place.target, place.operation, change, at);
-            touched.is_changed |= changed;
-            self.write_when_full()?;
-            return Ok(changed);
-        }
-        // A copy, so that a refused account leaves the person as it was.
-        let Some(mut after) = touched.person.clone() else {
+        // Taken out and put back, since a copy of a person for each change is most of what a change costs.
+        let Some(mut person) = touched.person.take() else {
             return Ok(false);
         };
-        if !after.changed(place.target, place.operation, change, at) {
-            return Ok(false);
-        }
-        self.put(&key, after).map(|()| true)
+        // What only leaves brings no account with it that another person could have.
+        let may_bring_account = !matches!(change, Change::Dispatched { .. });
+        let before = may_bring_account.then(|| Before::of(&person, place.target));
+        let changed = person.changed(place.target, place.operation, change, at);
+        let kept = match before {
+            Some(before) if changed => {
+                let kept = self.keep_links(&key, &person);
+                if kept.is_err() {
+                    before.restore(&mut person, place.target);
+                }
+                kept
+            }
+            _ => Ok(()),
+        };
+        let touched = self.touch(&key)?;
+        touched.person = Some(person);
+        kept?;
+        touched.is_changed |= changed;
+        self.write_when_full()?;
+        Ok(changed)
     }
 
     /// Keeps a person aside as it is now.
     fn put(&mut self, key: &[u8], after: Person) -> Result<(), Error> {
-        let links = PersonRows::links_of(&after);
-        let before = std::mem::take(&mut self.touch(key)?.links);
-        let linked = self.relink(key, &before, &links, &after);
+        self.keep_links(key, &after)?;
         let touched = self.touch(key)?;
-        match linked {
-            Ok(()) => {
-                touched.links = links;
-                touched.person = Some(after);
-                touched.is_changed = true;
-                self.write_when_full()
-            }
-            Err(error) => {
-                touched.links = before;
-                Err(error)
-            }
-        }
+        touched.person = Some(after);
+        touched.is_changed = true;
+        self.write_when_full()
+    }
+
+    /// Keeps aside which accounts at apps are a person's now. Where one is another person's, they stay as
+    /// they were.
+    fn keep_links(&mut self, key: &[u8], person: &Person) -> Result<(), Error> {
+        let links = PersonRows::links_of(person);
+        let before = std::mem::take(&mut self.touch(key)?.links);
+        let linked = self.relink(key, &before, &links, person);
+        self.touch(key)?.links = if linked.is_ok() { links } else { before };
+        linked
     }
 
     /// Gives the accounts at apps to this person, unless somebody else has one of them.
@@ -243,21 +255,28 @@ impl Fold<'_> {
 
     fn touch(&mut self, key: &[u8]) -> Result<&mut Touched, Error> {
         if !self.people.touched.contains_key(key) {
-            let person = lookup::person(&self.tables.people, key)?;
-            let rows = person.as_ref().map(|person| PersonRows::of(person, key));
-            let rows = rows.unwrap_or_default();
-            if let Some(person) = &person {
+            let touched = match self.people.out.remove(key) {
+                Some(touched) => touched,
+                None => self.read(key)?,
+            };
+            if let Some(person) = &touched.person {
                 self.people.tallies.count(person, -1);
             }
-            let touched = Touched {
-                links: rows.links.clone(),
-                rows,
-                person,
-                is_changed: false,
-            };
             self.people.touched.insert(key.to_owned(), touched);
         }
         self.people.touched.get_mut(key).ok_or(Error::Spoiled)
+    }
+
+    fn read(&self, key: &[u8]) -> Result<Touched, Error> {
+        let person = lookup::person(&self.tables.people, key)?;
+        let rows = person.as_ref().map(|person| PersonRows::of(person, key));
+        let rows = rows.unwrap_or_default();
+        Ok(Touched {
+            links: rows.links.clone(),
+            rows,
+            person,
+            is_changed: false,
+        })
     }
 
     fn write_when_full(&mut self) -> Result<(), Error> {
@@ -269,20 +288,24 @@ impl Fold<'_> {
 
     /// Writes the people that were kept aside, and the rows that follow from them.
     pub(super) fn write_people(&mut self) -> Result<(), Error> {
-        for (key, touched) in std::mem::take(&mut self.people.touched) {
+        for (key, mut touched) in std::mem::take(&mut self.people.touched) {
             let Some(person) = &touched.person else {
                 continue;
             };
             self.people.tallies.count(person, 1);
-            if !touched.is_changed {
-                continue;
+            if touched.is_changed {
+                codec::encode(&mut self.people.buffer, &v1::Person::of(person));
+                let row = self.people.buffer.as_slice();
+                let inserted = self.tables.people.insert(key.as_slice(), row);
+                inserted.step("write a person")?;
+                let rows = PersonRows::of(person, &key);
+                self.people.follow(&touched.rows, &rows);
+                touched.rows = rows;
+                touched.is_changed = false;
             }
-            codec::encode(&mut self.people.buffer, &v1::Person::of(person));
-            let row = self.people.buffer.as_slice();
-            let inserted = self.tables.people.insert(key.as_slice(), row);
-            inserted.step("write a person")?;
-            let rows = PersonRows::of(person, &key);
-            self.people.follow(&touched.rows, &rows);
+            if touched.rows.is_out {
+                self.people.out.insert(key, touched);
+            }
         }
         self.write_rows()
     }
@@ -326,6 +349,17 @@ impl Fold<'_> {
 }
 
 impl People {
+    pub(super) fn with(out: Out) -> Self {
+        People {
+            out,
+            ..People::default()
+        }
+    }
+
+    pub(super) fn take_out(&mut self) -> Out {
+        std::mem::take(&mut self.out)
+    }
+
     fn follow(&mut self, before: &PersonRows, after: &PersonRows) {
         self.due.follow(&before.due, &after.due);
         self.timers
@@ -334,6 +368,29 @@ impl People {
 
     fn is_full(&self) -> bool {
         self.due.changes.len() + self.timers.changes.len() >= ROWS_MAX
+    }
+}
+
+/// What a change of an operation can change of a person.
+struct Before {
+    account: Option<Account>,
+    wake_at: Option<Timestamp>,
+}
+
+impl Before {
+    fn of(person: &Person, target: &TargetName) -> Self {
+        Before {
+            account: person.accounts.get(target).cloned(),
+            wake_at: person.wake_at,
+        }
+    }
+
+    fn restore(self, person: &mut Person, target: &TargetName) {
+        person.wake_at = self.wake_at;
+        match self.account {
+            Some(account) => drop(person.accounts.insert(target.clone(), account)),
+            None => drop(person.accounts.remove(target)),
+        }
     }
 }
 
