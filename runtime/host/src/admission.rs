@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use wasmparser::{ComponentExternalKind, ComponentTypeRef, Encoding, Parser, Payload};
 
 /// Where the contract's names begin.
-const CONTRACT: &str = "muster:connector/";
+pub(crate) const CONTRACT: &str = "muster:connector/";
 
 /// The version of the contract that this runtime offers. Versions that differ in the third place
 /// only are of one track: what was built for one of them runs with another, if it finds all it needs.

@@ -15,6 +15,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio::time::error::Elapsed;
+use wasmtime::component::{ComponentType, Lift};
 use wasmtime::{ResourceLimiter, Store};
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
@@ -22,7 +23,7 @@ use crate::bindings::ConnectorPre;
 use crate::bindings::exports::muster::connector::meta;
 use crate::credential::Placeholder;
 use crate::engine::{self, Lane, Running};
-use crate::exports::Interface;
+use crate::exports::{Choice, Function};
 use crate::failure::{self, LimitReached};
 use crate::host::Inner;
 use crate::http::client::Departures;
@@ -225,12 +226,12 @@ pub(crate) struct Called<R> {
 }
 
 /// Calls one function of a plugin for a target.
-pub(crate) async fn run<G: Send + Sync, R: Send>(
+pub(crate) async fn run<R: ComponentType + Lift + Send + Sync + 'static>(
     host: &Inner,
     place: Place,
     scope: Scope,
-    interface: Interface<G>,
-    function: impl for<'a> FnOnce(&'a G, &'a mut Store<CallState>) -> Calling<'a, R> + Send,
+    choice: Choice<R>,
+    call: impl for<'a> FnOnce(Function<R>, &'a mut Store<CallState>) -> Calling<'a, R> + Send,
 ) -> Called<R> {
     let limits = place.site.limits;
     let plugin = Arc::clone(&place.plugin);
@@ -243,8 +244,7 @@ pub(crate) async fn run<G: Send + Sync, R: Send>(
     let answer = tokio::time::timeout_at(fresh.deadline, async {
         let instance = plugin.pre.instance_pre().instantiate_async(&mut *store);
         let instance = instance.await?;
-        let guest = interface(&plugin.exports, store, &instance)?;
-        function(&guest, store).await
+        call(choice(&plugin.exports).of(instance), store).await
     });
     let answer = answer.await;
     // Time runs out because of the app as well, so only what the guest itself did counts against it.

@@ -9,7 +9,6 @@ use muster_core::connector::{
 use crate::bindings::muster::connector::types as wit;
 use crate::call::{self, Called, Place, Scope};
 use crate::convert::{from_guest, to_guest};
-use crate::exports::Exports;
 use crate::failure::{Garbage, plugin_failed};
 use crate::target::Target;
 
@@ -50,50 +49,50 @@ impl Target {
         let ctx = to_guest::context(ctx, self.site.limits.time);
         let object = to_guest::object;
         macro_rules! call {
-            ($interface:ident.$function:ident($($name:ident = $value:expr),*; $($argument:expr),*)) => {{
+            ($function:ident($($name:ident = $value:expr),*; $($argument:expr),*)) => {{
                 $(let $name = $value;)*
-                call::run(&self.host, place, scope, Exports::$interface, move |guest, store| {
-                    Box::pin(async move { guest.$function(store, &ctx $(, $argument)*).await })
+                call::run(&self.host, place, scope, |exports| &exports.$function, move |function, store| {
+                    Box::pin(async move { function.call(store, (&ctx $(, $argument)*)).await })
                 })
                 .await
             }};
         }
         match change {
-            Change::EnsureAccount(wanted) => call!(accounts.call_ensure_account(
+            Change::EnsureAccount(wanted) => call!(ensure_account(
                 desired = to_guest::desired(wanted, &kind, password_slot); &desired
             )),
             Change::EnsureState(account, state) => {
-                call!(accounts.call_ensure_state(
+                call!(ensure_state(
                     account = object(account), state = to_guest::state(*state); &account, state
                 ))
             }
-            Change::EnsureAbsent(account) => call!(accounts.call_ensure_absent(
+            Change::EnsureAbsent(account) => call!(ensure_absent(
                 account = object(account), plan = to_guest::leave_plan(); &account, &plan
             )),
             Change::EnsureGranted(account, right) => {
-                call!(grants.call_ensure_granted(
-                    account = object(account), right = object(right); &account, &right, None
+                call!(ensure_granted(
+                    account = object(account), right = object(right); &account, &right, None::<wit::Instant>
                 ))
             }
             Change::EnsureRevoked(account, right) => {
-                call!(grants.call_ensure_revoked(
+                call!(ensure_revoked(
                     account = object(account), right = object(right); &account, &right
                 ))
             }
-            Change::EndSessions(account) => call!(credentials.call_end_sessions(
+            Change::EndSessions(account) => call!(end_sessions(
                 account = object(account); &account
             )),
             Change::RevokeCredentials(account) => {
-                call!(credentials.call_revoke_credentials(
-                    account = object(account); &account, &[]
+                call!(revoke_credentials(
+                    account = object(account), every = Vec::<String>::new(); &account, &every
                 ))
             }
             Change::TransferOwned(from, to) => {
-                call!(ownership.call_transfer_owned(
+                call!(transfer_owned(
                     from = object(from), to = object(to); &from, &to
                 ))
             }
-            Change::Poll(handle) => call!(pending.call_poll(
+            Change::Poll(handle) => call!(poll(
                 handle = handle.clone(); &handle
             )),
         }

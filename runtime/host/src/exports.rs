@@ -1,57 +1,146 @@
-//! The interfaces that a plugin exports, each found by itself.
+//! The functions that a plugin exports, each found by itself.
 //!
 //! The generated `Connector` looks up and type-checks every function of the contract, in every fresh
-//! instance. It does so once, when a plugin is loaded and describes itself; a call then looks up the
-//! one interface that it needs.
+//! instance. It does so once, when a plugin is loaded and describes itself; a call then looks up and
+//! checks the one function that it needs.
+
+use std::marker::PhantomData;
 
 use wasmtime::Store;
-use wasmtime::component::{Instance, InstancePre};
-
-use crate::bindings::exports::muster::connector::{
-    accounts, changes, credentials, entitlements, events, grants, meta, ownership, pending,
+use wasmtime::component::{
+    Component, ComponentExportIndex, ComponentNamedList, ComponentType, Instance, Lift, Lower,
 };
+
+use crate::admission::{CONTRACT, CONTRACT_VERSION};
+use crate::bindings::exports::muster::connector::{
+    accounts, changes, credentials, entitlements, events, grants, meta,
+};
+use crate::bindings::muster::connector::types::{Account, FieldFault, Outcome, Problem};
 use crate::call::CallState;
 
-/// Finds one interface in a fresh instance.
-pub(crate) type Interface<G> =
-    fn(&Exports, &mut Store<CallState>, &Instance) -> wasmtime::Result<G>;
+/// Where a function is in a component, and what it answers.
+pub(crate) struct Export<R> {
+    index: ComponentExportIndex,
+    answers: PhantomData<fn() -> R>,
+}
+
+/// Chooses a function of a plugin.
+pub(crate) type Choice<R> = fn(&Exports) -> &Export<R>;
+
+impl<R: ComponentType + Lift + Send + Sync + 'static> Export<R> {
+    fn find(component: &Component, interface: &str, function: &str) -> wasmtime::Result<Self> {
+        let interface = format!("{CONTRACT}{interface}@{CONTRACT_VERSION}");
+        let function = function.replace('_', "-");
+        let index = component
+            .get_export_index(None, &interface)
+            .and_then(|found| component.get_export_index(Some(&found), &function));
+        Ok(Self {
+            index: index.ok_or_else(|| {
+                wasmtime::Error::msg(format!("`{interface}` has no `{function}`"))
+            })?,
+            answers: PhantomData,
+        })
+    }
+
+    /// The function in a fresh instance.
+    pub(crate) fn of(&self, instance: Instance) -> Function<R> {
+        Function {
+            instance,
+            index: self.index,
+            answers: PhantomData,
+        }
+    }
+}
+
+/// A function in a fresh instance.
+pub(crate) struct Function<R> {
+    instance: Instance,
+    index: ComponentExportIndex,
+    answers: PhantomData<fn() -> R>,
+}
+
+impl<R: ComponentType + Lift + Send + Sync + 'static> Function<R> {
+    /// Calls it. Arguments that are not what the contract says are an error.
+    pub(crate) async fn call<P>(
+        self,
+        store: &mut Store<CallState>,
+        arguments: P,
+    ) -> wasmtime::Result<R>
+    where
+        P: ComponentNamedList + Lower + Send + Sync,
+    {
+        let function = self
+            .instance
+            .get_typed_func::<P, (R,)>(&mut *store, self.index)?;
+        let (answer,) = function.call_async(store, arguments).await?;
+        Ok(answer)
+    }
+}
 
 macro_rules! exports {
-    ($($interface:ident),*) => {
-        /// Where the functions of each interface are in a component.
+    ($($interface:ident { $($function:ident: $answer:ty,)+ })+) => {
+        /// The functions of the contract in a component.
         pub(crate) struct Exports {
-            $($interface: $interface::GuestIndices,)*
+            $($(pub(crate) $function: Export<$answer>,)+)+
         }
 
         impl Exports {
-            /// Finds the functions by their names.
-            pub(crate) fn new(pre: &InstancePre<CallState>) -> wasmtime::Result<Self> {
+            /// Finds them by their names.
+            pub(crate) fn new(component: &Component) -> wasmtime::Result<Self> {
                 Ok(Self {
-                    $($interface: $interface::GuestIndices::new(pre)?,)*
+                    $($($function: Export::find(
+                        component,
+                        stringify!($interface),
+                        stringify!($function),
+                    )?,)+)+
                 })
             }
-
-            $(
-                pub(crate) fn $interface(
-                    &self,
-                    store: &mut Store<CallState>,
-                    instance: &Instance,
-                ) -> wasmtime::Result<$interface::Guest> {
-                    self.$interface.load(store, instance)
-                }
-            )*
         }
     };
 }
 
-exports!(
-    accounts,
-    changes,
-    credentials,
-    entitlements,
-    events,
-    grants,
-    meta,
-    ownership,
-    pending
-);
+/// What nearly every function answers.
+type Answer<T> = Result<T, Problem>;
+
+exports! {
+    meta {
+        check_settings: Result<(), Vec<FieldFault>>,
+        probe: Answer<meta::ProbeReport>,
+        discover: Answer<Vec<meta::AttributeSpec>>,
+    }
+    accounts {
+        list_accounts: Answer<accounts::AccountPage>,
+        get_account: Answer<Option<Account>>,
+        find_accounts: Answer<Vec<Account>>,
+        ensure_account: Answer<Outcome>,
+        ensure_state: Answer<Outcome>,
+        ensure_absent: Answer<Outcome>,
+    }
+    entitlements {
+        list_entitlements: Answer<entitlements::EntitlementPage>,
+    }
+    grants {
+        list_grants: Answer<grants::GrantPage>,
+        ensure_granted: Answer<Outcome>,
+        ensure_revoked: Answer<Outcome>,
+    }
+    credentials {
+        list_credentials: Answer<credentials::CredentialPage>,
+        end_sessions: Answer<Outcome>,
+        revoke_credentials: Answer<Outcome>,
+        rotate_credential: Answer<credentials::Rotated>,
+    }
+    ownership {
+        transfer_owned: Answer<Outcome>,
+    }
+    changes {
+        current_token: Answer<String>,
+        changes_since: Answer<changes::ChangePage>,
+    }
+    pending {
+        poll: Answer<Outcome>,
+    }
+    events {
+        translate: Answer<events::Translation>,
+    }
+}

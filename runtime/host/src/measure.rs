@@ -31,8 +31,8 @@ pub async fn bare_check_settings(host: &Host, plugin: &Plugin) -> Result<(), Pro
     let called = async {
         let instance = plugin.pre.instance_pre().instantiate_async(&mut store);
         let instance = instance.await?;
-        let guest = plugin.exports.meta(&mut store, &instance)?;
-        guest.call_check_settings(&mut store).await
+        let function = plugin.exports.check_settings.of(instance);
+        function.call(&mut store, ()).await
     };
     match called.await {
         Ok(_) => Ok(()),

@@ -105,7 +105,8 @@ impl Plugin {
                     "`accepts-cursors-from` is no version requirement: {error}"
                 ))
             })?;
-        let exports = Exports::new(pre.instance_pre()).map_err(|error| contract(&error))?;
+        let exports =
+            Exports::new(pre.instance_pre().component()).map_err(|error| contract(&error))?;
         Ok(Self {
             digest,
             interfaces,

@@ -13,7 +13,6 @@ use crate::bindings::muster::connector::types as wit;
 use crate::call::{self, Place, Scope};
 use crate::change::is_about;
 use crate::convert::{check, from_guest, problem, to_guest};
-use crate::exports::Exports;
 use crate::failure::{Garbage, cut, plugin_failed};
 use crate::listing::{self, Listing};
 use crate::target::Target;
@@ -137,9 +136,9 @@ pub struct Rotated {
 
 /// Calls a function without a context and judges its answer.
 macro_rules! read {
-    ($self:ident, $place:expr, $scope:expr, $interface:ident, $function:ident $(, $argument:expr)*) => {{
-        let called = call::run(&$self.host, $place, $scope, Exports::$interface, move |guest, store| {
-            Box::pin(async move { guest.$function(store $(, $argument)*).await })
+    ($self:ident, $place:expr, $scope:expr, $function:ident $(, $argument:expr)*) => {{
+        let called = call::run(&$self.host, $place, $scope, |exports| &exports.$function, move |function, store| {
+            Box::pin(async move { function.call(store, ($($argument,)*)).await })
         })
         .await;
         $self.judge(called)
@@ -150,14 +149,7 @@ impl Target {
     /// One account; none if the app has none with this key.
     pub async fn read_account(&self, key: &ObjectRef) -> Result<Option<RemoteAccount>, Problem> {
         let wanted = to_guest::object(key);
-        let (found, requests) = read!(
-            self,
-            self.place(),
-            Scope::None,
-            accounts,
-            call_get_account,
-            &wanted
-        )?;
+        let (found, requests) = read!(self, self.place(), Scope::None, get_account, &wanted)?;
         let sent = requests.has_left();
         let account = checked(found.map(from_guest::account).transpose(), sent)?;
         match account {
@@ -178,15 +170,7 @@ impl Target {
         let place = self.place();
         let kind = account_kind(&place, kind);
         let keys = keys.to_vec();
-        let (found, requests) = read!(
-            self,
-            place,
-            Scope::None,
-            accounts,
-            call_find_accounts,
-            &kind,
-            &keys
-        )?;
+        let (found, requests) = read!(self, place, Scope::None, find_accounts, &kind, &keys)?;
         let found = check::few("accounts found", found, FOUND_MAX)
             .and_then(|found| found.into_iter().map(from_guest::account).collect());
         checked(found, requests.has_left())
@@ -254,7 +238,7 @@ impl Target {
 
     /// Tries the target out, changing nothing.
     pub async fn probe(&self) -> Result<ProbeReport, Problem> {
-        let (report, requests) = read!(self, self.place(), Scope::None, meta, call_probe)?;
+        let (report, requests) = read!(self, self.place(), Scope::None, probe)?;
         let missing = checked(
             check::few("missing permissions", report.missing, 1000),
             requests.has_left(),
@@ -277,7 +261,7 @@ impl Target {
     pub async fn discover(&self, kind: Option<&str>) -> Result<Vec<AttributeSpec>, Problem> {
         let place = self.place();
         let kind = account_kind(&place, kind);
-        let (specs, requests) = read!(self, place, Scope::None, meta, call_discover, &kind)?;
+        let (specs, requests) = read!(self, place, Scope::None, discover, &kind)?;
         let specs = check::few("attributes", specs, check::ENTRIES_MAX)
             .and_then(|specs| specs.into_iter().map(attribute_spec).collect());
         checked(specs, requests.has_left())
@@ -289,8 +273,8 @@ impl Target {
             &self.host,
             self.place(),
             Scope::None,
-            Exports::meta,
-            |guest, store| Box::pin(guest.call_check_settings(store)),
+            |exports| &exports.check_settings,
+            |function, store| Box::pin(function.call(store, ())),
         )
         .await;
         match called.result {
@@ -302,8 +286,7 @@ impl Target {
 
     /// Where the app's feed of changes stands now.
     pub async fn current_token(&self) -> Result<String, Problem> {
-        let (token, requests) =
-            read!(self, self.place(), Scope::None, changes, call_current_token)?;
+        let (token, requests) = read!(self, self.place(), Scope::None, current_token)?;
         checked(check::opaque("a change token", token), requests.has_left())
     }
 
@@ -315,8 +298,7 @@ impl Target {
             self,
             self.place(),
             Scope::None,
-            changes,
-            call_changes_since,
+            changes_since,
             &token,
             limit
         )?;
@@ -341,14 +323,7 @@ impl Target {
             received,
             extra: Vec::new(),
         };
-        let (said, requests) = read!(
-            self,
-            self.place(),
-            Scope::None,
-            events,
-            call_translate,
-            &delivery
-        )?;
+        let (said, requests) = read!(self, self.place(), Scope::None, translate, &delivery)?;
         let changes = check::few("changes", said.changes, check::ENTRIES_MAX)
             .and_then(|changes| changes.into_iter().map(changed).collect());
         Ok(Translation {
@@ -366,15 +341,7 @@ impl Target {
         let scope = Scope::Operation(ctx.operation);
         let key = to_guest::object(key);
         let ctx = to_guest::context(ctx, self.site.limits.time);
-        let (rotated, requests) = read!(
-            self,
-            self.place(),
-            scope,
-            credentials,
-            call_rotate_credential,
-            &ctx,
-            &key
-        )?;
+        let (rotated, requests) = read!(self, self.place(), scope, rotate_credential, &ctx, &key)?;
         let sent = requests.has_left();
         Ok(Rotated {
             credential: checked(from_guest::credential(rotated.credential), sent)?,
@@ -416,10 +383,10 @@ impl Drop for Run<'_> {
 }
 
 macro_rules! page {
-    ($self:ident, $limit:ident, $convert:path, $interface:ident, $function:ident $(, $argument:expr)*) => {{
+    ($self:ident, $limit:ident, $convert:path, $function:ident $(, $argument:expr)*) => {{
         let target = $self.target;
         let (page, requests) =
-            read!(target, $self.place.clone(), $self.scope, $interface, $function $(, $argument)*)?;
+            read!(target, $self.place.clone(), $self.scope, $function $(, $argument)*)?;
         checked(from_guest::page(page.items, page.end, $limit, $convert), requests.has_left())
     }};
 }
@@ -435,8 +402,7 @@ impl Run<'_> {
             self,
             limit,
             from_guest::account,
-            accounts,
-            call_list_accounts,
+            list_accounts,
             &kind,
             limit,
             cursor.as_ref()
@@ -453,8 +419,7 @@ impl Run<'_> {
             self,
             limit,
             from_guest::entitlement,
-            entitlements,
-            call_list_entitlements,
+            list_entitlements,
             &kind,
             limit,
             cursor.as_ref()
@@ -480,8 +445,7 @@ impl Run<'_> {
             self,
             limit,
             from_guest::grant,
-            grants,
-            call_list_grants,
+            list_grants,
             &scope,
             limit,
             cursor.as_ref()
@@ -499,8 +463,7 @@ impl Run<'_> {
             self,
             limit,
             from_guest::credential,
-            credentials,
-            call_list_credentials,
+            list_credentials,
             owner.as_ref(),
             limit,
             cursor.as_ref()
