@@ -109,7 +109,7 @@ async fn compile(
     // Said here and not in Cargo.toml: these are settings of guests, and a profile there would
     // be one more set of dependencies to build for the daemon.
     command
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s")
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3")
         .env("CARGO_PROFILE_RELEASE_LTO", "true")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
         .env("CARGO_PROFILE_RELEASE_PANIC", "abort")
