@@ -186,9 +186,6 @@ impl Library {
                 }
             }
         }
-        if !said.is_empty() {
-            crate::memory::give_back();
-        }
         said
     }
 
