@@ -1,20 +1,25 @@
 //! Carries out what was planned: one loop per target, leavers first, one call per account.
 //!
 //! The loop is level-triggered. What is due is read from the ledger each time, so a wake-up that was
-//! lost costs a moment and never an operation. Each account that is due becomes a chain:
-//! claim a step (durable), take it (a call or a look at the app), settle what it led to and claim
-//! the next (durable, in one transaction). The ledger's group commit makes one disk sync of all the
-//! chains that settle at the same time.
+//! lost costs a moment and never an operation. It works in rounds (`round`). One round is one durable
+//! transaction: it records what the calls that came back led to, and claims the steps that are taken
+//! next. The calls themselves (`work`) are out meanwhile, as many as the target may have.
+//!
+//! Where calls come back faster than a round is made, as many steps as came back during the last one
+//! are claimed ahead, so that calls do not wait for the disk. Whatever is claimed leaves in the order of
+//! its urgency: a leaver never waits behind a joiner.
 //!
 //! After a stop, every call that was out is recorded as interrupted before the loop begins; the
 //! core then has it looked at before anything is tried again.
 
 mod again;
+mod hand;
 mod look;
+mod round;
 mod settle;
 mod work;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,23 +29,24 @@ use muster_core::id::{PersonId, TargetName};
 use muster_core::operation::{Change, Event, Operation, RetryPolicy, State, decide};
 use muster_ledger::{Committer, Error, Ledger, Writer};
 use tokio::sync::{Notify, watch};
-use tokio::task::{JoinError, JoinSet};
 
 use crate::clock::Clock;
 use crate::targets::Connected;
 
+use hand::Hand;
+use round::Recorded;
+
 pub(crate) use settle::{REFUSED, WHILE_OPEN, is_open};
 pub use work::Activity;
-
-/// Accounts that are read ahead for each call that may be out. They are started in the order in which they were
-/// read, so more of them would let those that are more urgent wait longer.
-const READ_AHEAD: usize = 4;
 
 /// How long the loop sleeps at most; a wake-up or a timer is what usually ends it.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
 
-/// How long it waits after the ledger refused to be read.
+/// How long it waits after the ledger refused to be read or written.
 const LEDGER_PAUSE: Duration = Duration::from_secs(1);
+
+/// A round that is being made durable.
+type Recording = Pin<Box<dyn Future<Output = Vec<Recorded>> + Send>>;
 
 /// What a driver works with.
 #[derive(Clone)]
@@ -61,16 +67,6 @@ pub struct Driver {
     pub activity: Arc<Activity>,
 }
 
-/// The chains of one target.
-#[derive(Default)]
-struct Chains {
-    running: JoinSet<PersonId>,
-    /// Whose they are.
-    busy: BTreeSet<PersonId>,
-    /// Whose come next, most urgent first.
-    ready: VecDeque<PersonId>,
-}
-
 impl Driver {
     /// Runs until `stop` says so; then waits for the calls that are out, so that their outcome is
     /// recorded.
@@ -78,108 +74,40 @@ impl Driver {
         if let Err(error) = self.recover().await {
             tracing::error!(target_name = %self.target.name(), %error, "could not read which calls were out");
         }
-        let mut chains = Chains::default();
+        let mut hand = Hand::default();
+        let mut recording: Option<Recording> = None;
         let mut connections = 0;
-        while !*stop.borrow() {
+        let mut is_stopping = *stop.borrow();
+        loop {
             if self.target.connections() != connections {
                 connections = self.target.connections();
                 if let Err(error) = again::refused(&self).await {
                     tracing::error!(target_name = %self.target.name(), %error, "could not try again what was refused");
                 }
             }
-            let wait = self.fill(&mut chains);
+            hand.start_calls(&self);
+            let mut wait = SLEEP_MAX;
+            if recording.is_none() {
+                match hand.next_round(&self, is_stopping) {
+                    Ok(round) => recording = Some(Box::pin(self.clone().record(round))),
+                    Err(idle) => wait = idle,
+                }
+            }
+            if is_stopping && recording.is_none() && hand.is_empty() {
+                break;
+            }
             tokio::select! {
-                Some(ended) = chains.running.join_next() => {
-                    // One commit ends many chains, and filling up costs about the same for one of
-                    // them as for all.
-                    tokio::task::yield_now().await;
-                    let mut next = Some(ended);
-                    while let Some(ended) = next {
-                        self.ended(ended, &mut chains).await;
-                        next = chains.running.try_join_next();
-                    }
+                Some(()) = hand.call_ended() => {}
+                recorded = recorded(&mut recording), if recording.is_some() => {
+                    recording = None;
+                    hand.take(recorded);
                 }
                 // What is more urgent may have come in.
-                () = self.wake.notified() => chains.ready.clear(),
+                () = self.wake.notified() => hand.read_again(),
                 () = self.target.became_ready() => {}
                 () = tokio::time::sleep(wait) => {}
-                changed = stop.changed() => if changed.is_err() { break },
-            }
-        }
-        while chains.running.join_next().await.is_some() {}
-    }
-
-    /// Starts a chain for each account that is due, as many as may run. Gives how long there is
-    /// nothing to do.
-    fn fill(&self, chains: &mut Chains) -> Duration {
-        let most = self.target.concurrency();
-        while self.target.is_usable() && chains.running.len() < most {
-            let Some(person) = chains.ready.pop_front() else {
-                match self.read_ahead(chains, most) {
-                    Ok(Some(wait)) => return wait,
-                    Ok(None) => continue,
-                    Err(error) => {
-                        tracing::error!(target_name = %self.target.name(), %error, "could not read what is due");
-                        return LEDGER_PAUSE;
-                    }
-                }
-            };
-            if chains.busy.insert(person.clone()) {
-                chains.running.spawn(self.clone().chain(person));
-            }
-        }
-        SLEEP_MAX
-    }
-
-    /// Reads whose account has a step to be taken now. Where there is none, gives how long that
-    /// stays so.
-    fn read_ahead(&self, chains: &mut Chains, most: usize) -> Result<Option<Duration>, Error> {
-        let reader = self.ledger.read()?;
-        let now = self.clock.now();
-        let limit = chains.busy.len() + most * READ_AHEAD;
-        let due = reader.due(self.target.name(), now, limit)?;
-        let was_all = due.len() < limit;
-        let due = due.into_iter().map(|due| due.person);
-        chains
-            .ready
-            .extend(due.filter(|person| !chains.busy.contains(person)));
-        if !chains.ready.is_empty() {
-            return Ok(None);
-        }
-        let next_at = if was_all {
-            reader.next_due_at(self.target.name())?
-        } else {
-            None
-        };
-        // What shows as due and is busy ends by itself, which wakes the loop.
-        let next_at = next_at.filter(|at| *at > now || chains.busy.is_empty());
-        Ok(Some(
-            next_at.map_or(SLEEP_MAX, |at| until(at, now).min(SLEEP_MAX)),
-        ))
-    }
-
-    /// Takes the steps of one account until none is left to take now.
-    async fn chain(self, person: PersonId) -> PersonId {
-        if let Err(error) = work::chain(&self, &person).await {
-            tracing::error!(target_name = %self.target.name(), %person, %error, "could not record a step");
-            tokio::time::sleep(LEDGER_PAUSE).await;
-        }
-        person
-    }
-
-    /// Notes that a chain has ended.
-    async fn ended(&self, ended: Result<PersonId, JoinError>, chains: &mut Chains) {
-        match ended {
-            Ok(person) => {
-                chains.busy.remove(&person);
-            }
-            // The chain's task died, so nobody knows whose it was; the ledger does.
-            Err(error) => {
-                tracing::error!(target_name = %self.target.name(), %error, "a chain of steps broke off");
-                while chains.running.join_next().await.is_some() {}
-                chains.busy.clear();
-                if let Err(error) = self.recover().await {
-                    tracing::error!(target_name = %self.target.name(), %error, "could not read which calls were out");
+                changed = stop.changed(), if !is_stopping => {
+                    is_stopping = changed.is_err() || *stop.borrow();
                 }
             }
         }
@@ -244,6 +172,14 @@ fn change_each(
         })?;
     }
     Ok(())
+}
+
+/// Waits for the round that is being made, where there is one.
+async fn recorded(recording: &mut Option<Recording>) -> Vec<Recorded> {
+    match recording {
+        Some(recording) => recording.await,
+        None => std::future::pending().await,
+    }
 }
 
 /// How long until an instant; nothing for one that has passed.

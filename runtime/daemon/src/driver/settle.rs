@@ -42,19 +42,18 @@ const DELAYED_ATTEMPTS: u32 = 3;
 
 /// A step that was taken.
 pub(super) struct Settled<'a> {
-    pub(super) person: &'a PersonId,
     pub(super) target: &'a TargetName,
-    pub(super) taken: &'a Claim,
+    pub(super) claim: &'a Claim,
     pub(super) event: &'a Event,
     pub(super) retry: &'a RetryPolicy,
 }
 
 /// Records what the step led to, and gives it.
 pub(super) fn record(writer: &mut Writer<'_>, settled: &Settled<'_>) -> Result<Change, Error> {
-    let operation = &settled.taken.operation;
+    let operation = &settled.claim.operation;
     let change = decide(operation, settled.event.clone(), writer.at(), settled.retry);
     let fact = |change: Change| Fact::OperationChanged {
-        person: settled.person.clone(),
+        person: settled.claim.person.clone(),
         target: settled.target.clone(),
         operation: operation.id,
         change,
@@ -119,10 +118,10 @@ fn record_refusal(
 }
 
 fn subject(settled: &Settled<'_>) -> String {
-    let operation = settled.taken.operation.id;
+    let operation = settled.claim.operation.id;
     format!(
         "{} at {}, operation {operation}",
-        settled.person, settled.target
+        settled.claim.person, settled.target
     )
 }
 

@@ -1,0 +1,228 @@
+//! What the driver of one target has in hand: which accounts come next, which steps are claimed, which
+//! calls are out, and what came back and is not recorded yet.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use muster_core::id::PersonId;
+use muster_core::operation::Urgency;
+use muster_ledger::Error;
+use muster_ledger::kept::Lane;
+use tokio::task::{self, JoinError, JoinSet};
+
+use super::round::{Piece, Recorded, Round};
+use super::work::{self, Claim};
+use super::{Driver, LEDGER_PAUSE, SLEEP_MAX, until};
+
+/// Accounts that are read ahead for each call that may be out. They are claimed in the order in which they
+/// were read.
+const READ_AHEAD: usize = 4;
+
+/// Steps that may be claimed ahead for each call that may be out.
+const AHEAD_MAX: usize = 4;
+
+/// How long what came back waits for more, while claimed steps keep the app busy.
+const LINGER: Duration = Duration::from_millis(5);
+
+/// What a driver has in hand. An account is in it from the moment when a round is to claim its step until
+/// a round has recorded what came of its last one.
+#[derive(Default)]
+pub(super) struct Hand {
+    /// Whose they are.
+    busy: BTreeSet<PersonId>,
+    /// Whose come next, most urgent first.
+    next: VecDeque<(Urgency, PersonId)>,
+    /// Steps whose intent is durable and that have not begun.
+    claimed: BTreeMap<Urgency, VecDeque<Box<Claim>>>,
+    /// Steps that are being taken.
+    calls: JoinSet<Piece>,
+    /// Whose they are, for one that dies.
+    whose: HashMap<task::Id, PersonId>,
+    /// What came back.
+    ended: Vec<Piece>,
+    /// Since when some of that waits to be recorded.
+    first_ended_at: Option<Instant>,
+    /// How many have come back since the last round began.
+    during: usize,
+    /// How many came back while the last round was made.
+    pace: usize,
+    /// Whether something more urgent may have come in.
+    has_news: bool,
+}
+
+impl Hand {
+    /// Whether nothing is in hand.
+    pub(super) fn is_empty(&self) -> bool {
+        self.busy.is_empty()
+    }
+
+    /// Begins claimed steps, the most urgent first, as many as may be out at once.
+    pub(super) fn start_calls(&mut self, driver: &Driver) {
+        while self.calls.len() < driver.target.concurrency() {
+            let Some(mut first) = self.claimed.first_entry() else {
+                return;
+            };
+            let claim = first.get_mut().pop_front();
+            if first.get().is_empty() {
+                first.remove();
+            }
+            if let Some(claim) = claim {
+                let (driver, person) = (driver.clone(), claim.person.clone());
+                let call = self.calls.spawn(async move {
+                    let event = work::act(&driver, &claim).await;
+                    Piece::Settle(claim, Box::new(event))
+                });
+                self.whose.insert(call.id(), person);
+            }
+        }
+    }
+
+    /// Waits until a call has ended, and takes in all that have. None: no call is out.
+    pub(super) async fn call_ended(&mut self) -> Option<()> {
+        let mut ended = self.calls.join_next_with_id().await;
+        ended.as_ref()?;
+        while let Some(call) = ended {
+            self.came_back(call);
+            ended = self.calls.try_join_next_with_id();
+        }
+        Some(())
+    }
+
+    fn came_back(&mut self, call: Result<(task::Id, Piece), JoinError>) {
+        self.first_ended_at.get_or_insert_with(Instant::now);
+        self.during += 1;
+        match call {
+            Ok((id, piece)) => {
+                self.whose.remove(&id);
+                self.ended.push(piece);
+            }
+            Err(error) => {
+                tracing::error!(%error, "a step broke off");
+                let person = self.whose.remove(&error.id());
+                self.ended.extend(person.map(Piece::BrokeOff));
+            }
+        }
+    }
+
+    /// Forgets what was read ahead.
+    pub(super) fn read_again(&mut self) {
+        self.next.clear();
+        self.has_news = true;
+    }
+
+    /// What is to be recorded next: what came back and, unless the daemon stops, the steps that may be
+    /// claimed. Where there is nothing, how long that stays so.
+    pub(super) fn next_round(
+        &mut self,
+        driver: &Driver,
+        is_stopping: bool,
+    ) -> Result<Round, Duration> {
+        if !is_stopping && let Some(wait) = self.linger() {
+            return Err(wait);
+        }
+        self.first_ended_at = None;
+        self.has_news = false;
+        self.during = 0;
+        let mut pieces = std::mem::take(&mut self.ended);
+        let goes_on = !is_stopping && driver.target.is_usable();
+        let mut wait = SLEEP_MAX;
+        if goes_on {
+            match self.claim(driver, &mut pieces) {
+                Ok(idle) => wait = idle,
+                Err(error) => {
+                    tracing::error!(target_name = %driver.target.name(), %error, "could not read what is due");
+                    wait = LEDGER_PAUSE;
+                }
+            }
+        }
+        if pieces.is_empty() {
+            return Err(wait);
+        }
+        Ok(Round { pieces, goes_on })
+    }
+
+    /// How long the next round may wait for company: a round costs about as much for one call as for fifty,
+    /// and as long as claimed steps are left the app has something to do.
+    fn linger(&self) -> Option<Duration> {
+        let claimed: usize = self.claimed.values().map(VecDeque::len).sum();
+        if claimed <= self.pace || self.has_news {
+            return None;
+        }
+        LINGER.checked_sub(self.first_ended_at?.elapsed())
+    }
+
+    /// Adds the accounts whose step is to be claimed. Gives how long there is nothing to do where there
+    /// is none.
+    fn claim(&mut self, driver: &Driver, pieces: &mut Vec<Piece>) -> Result<Duration, Error> {
+        let calls_max = driver.target.concurrency();
+        let ahead = (2 * self.pace).min(calls_max * AHEAD_MAX);
+        let mut chosen = 0;
+        loop {
+            let Some((urgency, person)) = self.next.pop_front() else {
+                match self.read_ahead(driver)? {
+                    Some(wait) => return Ok(wait),
+                    None => continue,
+                }
+            };
+            let waiting = self
+                .claimed
+                .range(..=urgency)
+                .map(|(_, claims)| claims.len());
+            let before = self.calls.len() + waiting.sum::<usize>() + chosen;
+            if before >= calls_max + ahead {
+                self.next.push_front((urgency, person));
+                return Ok(SLEEP_MAX);
+            }
+            if self.busy.insert(person.clone()) {
+                pieces.push(Piece::Claim(person));
+                chosen += 1;
+            }
+        }
+    }
+
+    /// Reads whose account has a step to be taken now. Where there is none, gives how long that
+    /// stays so.
+    fn read_ahead(&mut self, driver: &Driver) -> Result<Option<Duration>, Error> {
+        let (reader, target) = (driver.ledger.read()?, driver.target.name());
+        let now = driver.clock.now();
+        let limit = self.busy.len() + driver.target.concurrency() * READ_AHEAD;
+        let due = reader.due(target, now, limit)?;
+        let was_all = due.len() < limit;
+        self.next
+            .extend(due.into_iter().filter_map(|due| match due.lane {
+                Lane::Ready(urgency) if !self.busy.contains(&due.person) => {
+                    Some((urgency, due.person))
+                }
+                Lane::Ready(_) | Lane::InFlight => None,
+            }));
+        if !self.next.is_empty() {
+            return Ok(None);
+        }
+        let next_at = if was_all {
+            reader.next_due_at(target)?
+        } else {
+            None
+        };
+        // What shows as due and is busy ends by itself, which wakes the loop.
+        let next_at = next_at.filter(|at| *at > now || self.busy.is_empty());
+        Ok(Some(
+            next_at.map_or(SLEEP_MAX, |at| until(at, now).min(SLEEP_MAX)),
+        ))
+    }
+
+    /// Takes in what a round came to.
+    pub(super) fn take(&mut self, recorded: Vec<Recorded>) {
+        self.pace = self.during;
+        for Recorded { person, next } in recorded {
+            match next {
+                Some(claim) => {
+                    let claims = self.claimed.entry(claim.urgency).or_default();
+                    claims.push_back(claim);
+                }
+                None => {
+                    self.busy.remove(&person);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! One durable transaction of a driver: what came back is settled, and what goes next is claimed.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use muster_core::fact::Fact;
+use muster_core::id::{PersonId, TargetName};
+use muster_core::operation::{Action, Change, Event, RetryPolicy, State, Step};
+use muster_core::person::{Account, Turn};
+use muster_ledger::{Error, Writer};
+
+use super::work::Claim;
+use super::{Driver, LEDGER_PAUSE, interrupted, settle};
+use crate::targets::Connected;
+
+/// What is recorded together.
+pub(super) struct Round {
+    pub(super) pieces: Vec<Piece>,
+    /// Whether the next step of an account may begin.
+    pub(super) goes_on: bool,
+}
+
+/// What is recorded of one account.
+pub(super) enum Piece {
+    /// What came of a step.
+    Settle(Box<Claim>, Box<Event>),
+    /// Nobody knows what came of a step.
+    BrokeOff(PersonId),
+    /// A step is to be claimed.
+    Claim(PersonId),
+}
+
+/// What a piece came to.
+pub(super) struct Recorded {
+    pub(super) person: PersonId,
+    /// The account's next step, which is to be taken now.
+    pub(super) next: Option<Box<Claim>>,
+}
+
+/// What the transaction has to know beside its pieces.
+struct Scribe {
+    target: Arc<Connected>,
+    retry: RetryPolicy,
+    goes_on: bool,
+}
+
+impl Driver {
+    /// Makes a round durable. A piece that cannot be recorded costs only itself.
+    pub(super) async fn record(self, round: Round) -> Vec<Recorded> {
+        let goes_on = round.goes_on;
+        let pieces: Arc<[Piece]> = round.pieces.into();
+        if let Ok(recorded) = self.try_record(&pieces, 0..pieces.len(), goes_on).await {
+            return recorded;
+        }
+        let (mut all, mut has_failed) = (Vec::new(), false);
+        for (index, piece) in pieces.iter().enumerate() {
+            match self.try_record(&pieces, index..index + 1, goes_on).await {
+                Ok(recorded) => all.extend(recorded),
+                Err(error) => {
+                    let person = piece.person().clone();
+                    tracing::error!(target_name = %self.target.name(), %person, %error, "could not record a step");
+                    all.push(Recorded { person, next: None });
+                    has_failed = true;
+                }
+            }
+        }
+        if has_failed {
+            tokio::time::sleep(LEDGER_PAUSE).await;
+        }
+        all
+    }
+
+    async fn try_record(
+        &self,
+        pieces: &Arc<[Piece]>,
+        which: Range<usize>,
+        goes_on: bool,
+    ) -> Result<Vec<Recorded>, Error> {
+        let scribe = Scribe {
+            target: Arc::clone(&self.target),
+            retry: self.retry.clone(),
+            goes_on,
+        };
+        let pieces = Arc::clone(pieces);
+        let recording = self.committer.submit(self.clock.now(), move |writer| {
+            let pieces = pieces.get(which.clone()).unwrap_or_default().iter();
+            let recorded = pieces.map(|piece| scribe.record(writer, piece));
+            recorded.collect::<Result<Vec<_>, Error>>()
+        });
+        let recorded = recording.await?.into_iter().map(|(recorded, change)| {
+            if let Some(change) = change {
+                self.activity.count(&change);
+            }
+            recorded
+        });
+        Ok(recorded.collect())
+    }
+}
+
+impl Piece {
+    fn person(&self) -> &PersonId {
+        match self {
+            Piece::Settle(claim, _) => &claim.person,
+            Piece::BrokeOff(person) | Piece::Claim(person) => person,
+        }
+    }
+}
+
+impl Scribe {
+    /// Records one piece. Gives what it came to, and what happened to the operation that it settles.
+    fn record(
+        &self,
+        writer: &mut Writer<'_>,
+        piece: &Piece,
+    ) -> Result<(Recorded, Option<Change>), Error> {
+        let (person, target) = (piece.person().clone(), self.target.name());
+        let mut change = None;
+        match piece {
+            Piece::Settle(claim, event) => {
+                let settled = settle::Settled {
+                    target,
+                    claim,
+                    event,
+                    retry: &self.retry_of(&claim.operation.action),
+                };
+                change = Some(settle::record(writer, &settled)?);
+            }
+            Piece::BrokeOff(person) => interrupted(writer, target, person, &self.retry)?,
+            Piece::Claim(_) => {}
+        }
+        let may_claim = self.goes_on || matches!(piece, Piece::Claim(_));
+        let next = if may_claim {
+            claim(writer, target, &person)?
+        } else {
+            None
+        };
+        Ok((Recorded { person, next }, change))
+    }
+
+    /// The retry policy, with the lag that the connector declares for what the action touches.
+    fn retry_of(&self, action: &Action) -> RetryPolicy {
+        RetryPolicy {
+            lag: self.target.lag(action),
+            ..self.retry.clone()
+        }
+    }
+}
+
+/// Finds the step that can be taken now, and records the intent where it is a call.
+fn claim(
+    writer: &mut Writer<'_>,
+    target: &TargetName,
+    id: &PersonId,
+) -> Result<Option<Box<Claim>>, Error> {
+    let now = writer.at();
+    let Some(person) = writer.person(id)? else {
+        return Ok(None);
+    };
+    let Some(account) = person.accounts.get(target) else {
+        return Ok(None);
+    };
+    let Turn::Act(operation, step) = account.turn(now) else {
+        return Ok(None);
+    };
+    let mut claimed = Box::new(Claim {
+        person: id.clone(),
+        urgency: account.urgency().unwrap_or(operation.urgency),
+        operation: operation.clone(),
+        step,
+        account: Account {
+            object: account.object.clone(),
+            state: account.state,
+            ..Account::default()
+        },
+        heir: None,
+    });
+    if let Action::TransferOwned(heir) = &claimed.operation.action {
+        claimed.heir = writer
+            .person(heir)?
+            .and_then(|heir| heir.accounts.get(target))
+            .filter(|account| account.exists())
+            .and_then(|account| account.object.clone());
+    }
+    if let Step::Send(attempt) = claimed.step {
+        claimed.operation.state = State::InFlight {
+            attempt,
+            since: now,
+        };
+        writer.record(Fact::OperationChanged {
+            person: id.clone(),
+            target: target.clone(),
+            operation: claimed.operation.id,
+            change: Change::Dispatched { attempt },
+        })?;
+    }
+    Ok(Some(claimed))
+}
