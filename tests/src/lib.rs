@@ -14,6 +14,7 @@
 pub mod app;
 pub mod company;
 pub mod daemon;
+pub mod simple;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

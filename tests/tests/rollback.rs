@@ -1,11 +1,8 @@
 //! A version of a plugin that loads and then fails takes itself back, and nothing is lost by it.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::thread;
-
 use muster_tests::company::{Company, export, feed, people, steady};
 use muster_tests::daemon::Daemon;
+use muster_tests::simple::SimpleApp;
 use muster_tests::{plugin, wait_for};
 
 const POLICY: &str = r#"
@@ -15,54 +12,11 @@ when = "true"
 access = { app = [] }
 "#;
 
-/// An app that keeps nothing and answers every request of the guest `steady` well.
-fn app() -> std::io::Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    // It ends with the test's process.
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || drop(answer(stream)));
-        }
-    });
-    Ok(address)
-}
-
-fn answer(stream: TcpStream) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut writer = stream;
-    loop {
-        let (mut line, mut is_listing, mut length) = (String::new(), false, 0);
-        if reader.read_line(&mut line)? == 0 {
-            return Ok(());
-        }
-        is_listing |= line.starts_with("GET /accounts?");
-        while line != "\r\n" {
-            line.clear();
-            reader.read_line(&mut line)?;
-            let lower = line.to_ascii_lowercase();
-            if let Some(bytes) = lower.strip_prefix("content-length:") {
-                length = bytes.trim().parse().unwrap_or(0);
-            }
-        }
-        std::io::copy(&mut reader.by_ref().take(length), &mut std::io::sink())?;
-        let body = if is_listing {
-            r#"{"accounts":[],"total":0}"#
-        } else {
-            ""
-        };
-        let length = body.len();
-        write!(
-            writer,
-            "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}"
-        )?;
-    }
-}
-
 #[test]
 fn a_version_that_fails_at_every_change_goes_back_by_itself() {
     let attributes = "\n[target.app.account.attributes]\nemail = \"email\"";
-    let target = steady("app", app().unwrap(), attributes);
+    let app = SimpleApp::start();
+    let target = steady("app", app.address, attributes);
     let company = Company::configured(&format!("{}{target}", feed("")), POLICY);
     company.install("steady", &plugin("test/steady-v1"));
     let daemon = Daemon::start(&company);

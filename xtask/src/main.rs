@@ -9,6 +9,7 @@ mod bench;
 mod child;
 mod demo;
 mod lint;
+mod make;
 mod plugins;
 mod say;
 mod stage;
@@ -83,6 +84,10 @@ async fn main() -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
+    let builds_daemon = !matches!(command, Command::Plugins { .. } | Command::Targets);
+    if builds_daemon {
+        make::ensure(&workspace).await?;
+    }
     match command {
         Command::Plugins { names, forget } => {
             if forget {

@@ -1,7 +1,7 @@
 //! What the driver of one target has in hand: which accounts come next, which steps are claimed, which
 //! calls are out, and what came back and is not recorded yet.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use muster_core::id::PersonId;
@@ -10,6 +10,7 @@ use muster_ledger::Error;
 use muster_ledger::kept::Lane;
 use tokio::task::{self, JoinError, JoinSet};
 
+use super::claimed::Claimed;
 use super::round::{Piece, Recorded, Round};
 use super::work::{self, Claim};
 use super::{Driver, LEDGER_PAUSE, SLEEP_MAX, until};
@@ -33,7 +34,7 @@ pub(super) struct Hand {
     /// Whose come next, most urgent first.
     next: VecDeque<(Urgency, PersonId)>,
     /// Steps whose intent is durable and that have not begun.
-    claimed: BTreeMap<Urgency, VecDeque<Box<Claim>>>,
+    claimed: Claimed<Box<Claim>>,
     /// Steps that are being taken.
     calls: JoinSet<Piece>,
     /// Whose they are, for one that dies.
@@ -59,21 +60,15 @@ impl Hand {
     /// Begins claimed steps, the most urgent first, as many as may be out at once.
     pub(super) fn start_calls(&mut self, driver: &Driver) {
         while self.calls.len() < driver.target.concurrency() {
-            let Some(mut first) = self.claimed.first_entry() else {
+            let Some(claim) = self.claimed.pop() else {
                 return;
             };
-            let claim = first.get_mut().pop_front();
-            if first.get().is_empty() {
-                first.remove();
-            }
-            if let Some(claim) = claim {
-                let (driver, person) = (driver.clone(), claim.person.clone());
-                let call = self.calls.spawn(async move {
-                    let event = work::act(&driver, &claim).await;
-                    Piece::Settle(claim, Box::new(event))
-                });
-                self.whose.insert(call.id(), person);
-            }
+            let (driver, person) = (driver.clone(), claim.person.clone());
+            let call = self.calls.spawn(async move {
+                let event = work::act(&driver, &claim).await;
+                Piece::Settle(claim, Box::new(event))
+            });
+            self.whose.insert(call.id(), person);
         }
     }
 
@@ -144,8 +139,7 @@ impl Hand {
     /// How long the next round may wait for company: a round costs about as much for one call as for fifty,
     /// and as long as claimed steps are left the app has something to do.
     fn linger(&self) -> Option<Duration> {
-        let claimed: usize = self.claimed.values().map(VecDeque::len).sum();
-        if claimed <= self.pace || self.has_news {
+        if self.claimed.len() <= self.pace || self.has_news {
             return None;
         }
         LINGER.checked_sub(self.first_ended_at?.elapsed())
@@ -164,12 +158,8 @@ impl Hand {
                     None => continue,
                 }
             };
-            let waiting = self
-                .claimed
-                .range(..=urgency)
-                .map(|(_, claims)| claims.len());
-            let before = self.calls.len() + waiting.sum::<usize>() + chosen;
-            if before >= calls_max + ahead {
+            let free = calls_max.saturating_sub(self.calls.len());
+            if chosen >= self.claimed.room(urgency, free, calls_max, ahead) {
                 self.next.push_front((urgency, person));
                 return Ok(SLEEP_MAX);
             }
@@ -212,13 +202,10 @@ impl Hand {
 
     /// Takes in what a round came to.
     pub(super) fn take(&mut self, recorded: Vec<Recorded>) {
-        self.pace = self.during;
+        self.pace = self.during.max(self.pace / 2);
         for Recorded { person, next } in recorded {
             match next {
-                Some(claim) => {
-                    let claims = self.claimed.entry(claim.urgency).or_default();
-                    claims.push_back(claim);
-                }
+                Some(claim) => self.claimed.push(claim.urgency, claim),
                 None => {
                     self.busy.remove(&person);
                 }

@@ -13,6 +13,7 @@
 //! core then has it looked at before anything is tried again.
 
 mod again;
+mod claimed;
 mod hand;
 mod look;
 mod round;

@@ -9,6 +9,7 @@
     reason = "test code"
 )]
 
+mod contract;
 mod credentials;
 mod faults;
 mod listing;
