@@ -432,6 +432,18 @@ pub fn retried_by_hand(operation: &Operation, now: Timestamp) -> Option<Change> 
     }
 }
 
+/// What becomes of an operation whose intent is durable and whose call has not left: it may be tried at
+/// once, and is dropped where a newer plan does not want it.
+pub fn given_back(now: Timestamp) -> Change {
+    Change::Deferred {
+        until: now,
+        problem: Problem::Transient {
+            text: "it had not left yet".to_owned(),
+            after_ms: None,
+        },
+    }
+}
+
 impl Operation {
     /// The state that a change leads to; none where the operation has ended.
     pub fn after(&self, change: &Change, at: Timestamp) -> Option<State> {

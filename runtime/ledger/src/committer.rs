@@ -170,6 +170,8 @@ impl Drop for Shared {
 enum Ran {
     Kept,
     Failed,
+    /// Nobody knows what it left half done.
+    Panicked,
 }
 
 /// One piece of work, whatever it gives.
@@ -221,14 +223,13 @@ where
             writer.end_work()?;
             Ok(value)
         }));
-        let result = ran.unwrap_or_else(|_| {
-            let reason = "the work panicked".to_owned();
-            Err(E::from(Error::Stopped { reason }))
-        });
-        let ran = if result.is_ok() {
-            Ran::Kept
-        } else {
-            Ran::Failed
+        let (ran, result) = match ran {
+            Ok(Ok(value)) => (Ran::Kept, Ok(value)),
+            Ok(Err(error)) => (Ran::Failed, Err(error)),
+            Err(_) => {
+                let reason = "the work panicked".to_owned();
+                (Ran::Panicked, Err(E::from(Error::Stopped { reason })))
+            }
         };
         self.result = Some(result);
         ran
@@ -323,7 +324,7 @@ fn run_all(jobs: &mut [&mut Box<dyn Job>], writer: &mut Writer<'_>) -> Result<Al
         match job.run(writer) {
             Ran::Kept => {}
             Ran::Failed if writer.recorded() == recorded && writer.end_work().is_ok() => {}
-            Ran::Failed => {
+            Ran::Failed | Ran::Panicked => {
                 return Ok(AllRan {
                     spoiled_by: Some(index),
                 });

@@ -35,6 +35,22 @@ impl<T> Claimed<T> {
         step
     }
 
+    /// Takes those out of which `is_meant` is true.
+    pub(super) fn take_out(&mut self, mut is_meant: impl FnMut(&T) -> bool) -> Vec<T> {
+        let mut taken = Vec::new();
+        for steps in self.0.values_mut() {
+            for step in std::mem::take(steps) {
+                if is_meant(&step) {
+                    taken.push(step);
+                } else {
+                    steps.push_back(step);
+                }
+            }
+        }
+        self.0.retain(|_, steps| !steps.is_empty());
+        taken
+    }
+
     /// How many more of an urgency may be claimed, with `free` calls that could begin at once, of at most
     /// `calls_max`, and `ahead` that may wait. What is less urgent is overtaken: it takes no room away, and
     /// where it fills the hand, as many as may be called at once are claimed all the same.
@@ -68,6 +84,25 @@ mod tests {
         let order: Vec<_> = std::iter::from_fn(|| claimed.pop()).collect();
         assert_eq!(order, ["leaver", "joiner 1", "joiner 2", "routine"]);
         assert_eq!(claimed.len(), 0);
+    }
+
+    #[test]
+    fn what_is_taken_out_leaves_the_others_in_their_order() {
+        let mut claimed = Claimed::default();
+        for number in 1..=6 {
+            let urgency = if number % 2 == 0 {
+                Urgency::Mover
+            } else {
+                Urgency::Joiner
+            };
+            claimed.push(urgency, number);
+        }
+        assert_eq!(
+            claimed.take_out(|number| *number == 2 || *number > 4),
+            [2, 6, 5]
+        );
+        let order: Vec<_> = std::iter::from_fn(|| claimed.pop()).collect();
+        assert_eq!(order, [4, 1, 3]);
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! What the driver of one target has in hand: which accounts come next, which steps are claimed, which
 //! calls are out, and what came back and is not recorded yet.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use muster_core::id::PersonId;
 use muster_core::operation::Urgency;
 use muster_ledger::Error;
 use muster_ledger::kept::Lane;
-use tokio::task::{self, JoinError, JoinSet};
+use tokio::task::JoinSet;
 
 use super::claimed::Claimed;
 use super::round::{Piece, Recorded, Round};
@@ -25,6 +25,9 @@ const AHEAD_MAX: usize = 4;
 /// How long what came back waits for more, while claimed steps keep the app busy.
 const LINGER: Duration = Duration::from_millis(5);
 
+/// How long what was read ahead counts: something more urgent may come due by itself.
+const READ_EVERY: Duration = Duration::from_secs(1);
+
 /// What a driver has in hand. An account is in it from the moment when a round is to claim its step until
 /// a round has recorded what came of its last one.
 #[derive(Default)]
@@ -37,8 +40,6 @@ pub(super) struct Hand {
     claimed: Claimed<Box<Claim>>,
     /// Steps that are being taken.
     calls: JoinSet<Piece>,
-    /// Whose they are, for one that dies.
-    whose: HashMap<task::Id, PersonId>,
     /// What came back.
     ended: Vec<Piece>,
     /// Since when some of that waits to be recorded.
@@ -49,12 +50,16 @@ pub(super) struct Hand {
     pace: usize,
     /// Whether something more urgent may have come in.
     has_news: bool,
+    /// When it was last read whose accounts come next.
+    read_at: Option<Instant>,
+    /// Accounts that the ledger refused, and when they may be tried again.
+    refused: Vec<(Instant, PersonId)>,
 }
 
 impl Hand {
     /// Whether nothing is in hand.
     pub(super) fn is_empty(&self) -> bool {
-        self.busy.is_empty()
+        self.busy.len() == self.refused.len()
     }
 
     /// Begins claimed steps, the most urgent first, as many as may be out at once.
@@ -63,40 +68,31 @@ impl Hand {
             let Some(claim) = self.claimed.pop() else {
                 return;
             };
-            let (driver, person) = (driver.clone(), claim.person.clone());
-            let call = self.calls.spawn(async move {
+            let driver = driver.clone();
+            self.calls.spawn(async move {
                 let event = work::act(&driver, &claim).await;
                 Piece::Settle(claim, Box::new(event))
             });
-            self.whose.insert(call.id(), person);
         }
     }
 
     /// Waits until a call has ended, and takes in all that have. None: no call is out.
     pub(super) async fn call_ended(&mut self) -> Option<()> {
-        let mut ended = self.calls.join_next_with_id().await;
+        let mut ended = self.calls.join_next().await;
         ended.as_ref()?;
         while let Some(call) = ended {
-            self.came_back(call);
-            ended = self.calls.try_join_next_with_id();
+            self.first_ended_at.get_or_insert_with(Instant::now);
+            self.during += 1;
+            match call {
+                Ok(piece) => self.ended.push(piece),
+                // A step that panics says so itself, and none is ever aborted.
+                Err(error) => {
+                    tracing::error!(%error, "a step was lost; it is looked at after a restart");
+                }
+            }
+            ended = self.calls.try_join_next();
         }
         Some(())
-    }
-
-    fn came_back(&mut self, call: Result<(task::Id, Piece), JoinError>) {
-        self.first_ended_at.get_or_insert_with(Instant::now);
-        self.during += 1;
-        match call {
-            Ok((id, piece)) => {
-                self.whose.remove(&id);
-                self.ended.push(piece);
-            }
-            Err(error) => {
-                tracing::error!(%error, "a step broke off");
-                let person = self.whose.remove(&error.id());
-                self.ended.extend(person.map(Piece::BrokeOff));
-            }
-        }
     }
 
     /// Forgets what was read ahead.
@@ -116,11 +112,16 @@ impl Hand {
             return Err(wait);
         }
         self.first_ended_at = None;
-        self.has_news = false;
+        let had_news = std::mem::take(&mut self.has_news);
         self.during = 0;
         let mut pieces = std::mem::take(&mut self.ended);
         let goes_on = !is_stopping && driver.target.is_usable();
         let mut wait = SLEEP_MAX;
+        if is_stopping {
+            self.give_back(&mut pieces, |_| true);
+        } else if had_news && let Err(error) = self.give_back_outdated(driver, &mut pieces) {
+            tracing::error!(target_name = %driver.target.name(), %error, "could not read whose plan is new");
+        }
         if goes_on {
             match self.claim(driver, &mut pieces) {
                 Ok(idle) => wait = idle,
@@ -136,6 +137,28 @@ impl Hand {
         Ok(Round { pieces, goes_on })
     }
 
+    /// Gives the claimed steps back that a newer plan has touched: it may not want them any more, or want
+    /// something else first.
+    fn give_back_outdated(
+        &mut self,
+        driver: &Driver,
+        pieces: &mut Vec<Piece>,
+    ) -> Result<(), Error> {
+        let reader = driver.ledger.read()?;
+        let is_current = |claim: &Claim| {
+            let person = reader.person(&claim.person);
+            // Whom the ledger does not show is given back as well: that can do no harm.
+            person.is_ok_and(|person| person.is_some_and(|person| person.plan == claim.plan))
+        };
+        self.give_back(pieces, |claim| !is_current(claim));
+        Ok(())
+    }
+
+    fn give_back(&mut self, pieces: &mut Vec<Piece>, is_meant: impl Fn(&Claim) -> bool) {
+        let claims = self.claimed.take_out(|claim| is_meant(claim));
+        pieces.extend(claims.into_iter().map(Piece::GiveBack));
+    }
+
     /// How long the next round may wait for company: a round costs about as much for one call as for fifty,
     /// and as long as claimed steps are left the app has something to do.
     fn linger(&self) -> Option<Duration> {
@@ -149,8 +172,14 @@ impl Hand {
     /// is none.
     fn claim(&mut self, driver: &Driver, pieces: &mut Vec<Piece>) -> Result<Duration, Error> {
         let calls_max = driver.target.concurrency();
+        if self.busy.is_empty() {
+            self.pace = 0;
+        }
         let ahead = (2 * self.pace).min(calls_max * AHEAD_MAX);
         let mut chosen = 0;
+        if self.read_at.is_none_or(|at| at.elapsed() >= READ_EVERY) {
+            self.next.clear();
+        }
         loop {
             let Some((urgency, person)) = self.next.pop_front() else {
                 match self.read_ahead(driver)? {
@@ -161,7 +190,7 @@ impl Hand {
             let free = calls_max.saturating_sub(self.calls.len());
             if chosen >= self.claimed.room(urgency, free, calls_max, ahead) {
                 self.next.push_front((urgency, person));
-                return Ok(SLEEP_MAX);
+                return Ok(READ_EVERY);
             }
             if self.busy.insert(person.clone()) {
                 pieces.push(Piece::Claim(person));
@@ -175,6 +204,13 @@ impl Hand {
     fn read_ahead(&mut self, driver: &Driver) -> Result<Option<Duration>, Error> {
         let (reader, target) = (driver.ledger.read()?, driver.target.name());
         let now = driver.clock.now();
+        self.read_at = Some(Instant::now());
+        let refused = self
+            .refused
+            .extract_if(.., |(until, _)| *until <= Instant::now());
+        for (_, person) in refused {
+            self.busy.remove(&person);
+        }
         let limit = self.busy.len() + driver.target.concurrency() * READ_AHEAD;
         let due = reader.due(target, now, limit)?;
         let was_all = due.len() < limit;
@@ -193,21 +229,28 @@ impl Hand {
         } else {
             None
         };
-        // What shows as due and is busy ends by itself, which wakes the loop.
+        // What shows as due and is busy ends by itself, which wakes the loop; it hides what comes due after it.
+        let most = if self.busy.is_empty() {
+            SLEEP_MAX
+        } else {
+            READ_EVERY
+        };
         let next_at = next_at.filter(|at| *at > now || self.busy.is_empty());
-        Ok(Some(
-            next_at.map_or(SLEEP_MAX, |at| until(at, now).min(SLEEP_MAX)),
-        ))
+        Ok(Some(next_at.map_or(most, |at| until(at, now).min(most))))
     }
 
     /// Takes in what a round came to.
     pub(super) fn take(&mut self, recorded: Vec<Recorded>) {
         self.pace = self.during.max(self.pace / 2);
-        for Recorded { person, next } in recorded {
-            match next {
+        for recorded in recorded {
+            match recorded.next {
                 Some(claim) => self.claimed.push(claim.urgency, claim),
+                None if recorded.is_refused => {
+                    let until = Instant::now() + LEDGER_PAUSE;
+                    self.refused.push((until, recorded.person));
+                }
                 None => {
-                    self.busy.remove(&person);
+                    self.busy.remove(&recorded.person);
                 }
             }
         }

@@ -86,7 +86,9 @@ impl Driver {
                     tracing::error!(target_name = %self.target.name(), %error, "could not try again what was refused");
                 }
             }
-            hand.start_calls(&self);
+            if !is_stopping {
+                hand.start_calls(&self);
+            }
             let mut wait = SLEEP_MAX;
             if recording.is_none() {
                 match hand.next_round(&self, is_stopping) {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use muster_core::fact::Fact;
 use muster_core::id::{PersonId, TargetName};
-use muster_core::operation::{Action, Change, Event, RetryPolicy, State, Step};
+use muster_core::operation::{self, Action, Change, Event, RetryPolicy, State, Step};
 use muster_core::person::{Account, Turn};
 use muster_ledger::{Error, Writer};
 
 use super::work::Claim;
-use super::{Driver, LEDGER_PAUSE, interrupted, settle};
+use super::{Driver, LEDGER_PAUSE, settle};
 use crate::targets::Connected;
 
 /// What is recorded together.
@@ -24,8 +24,8 @@ pub(super) struct Round {
 pub(super) enum Piece {
     /// What came of a step.
     Settle(Box<Claim>, Box<Event>),
-    /// Nobody knows what came of a step.
-    BrokeOff(PersonId),
+    /// A step has not begun, and is not to begin as it was claimed.
+    GiveBack(Box<Claim>),
     /// A step is to be claimed.
     Claim(PersonId),
 }
@@ -35,6 +35,8 @@ pub(super) struct Recorded {
     pub(super) person: PersonId,
     /// The account's next step, which is to be taken now.
     pub(super) next: Option<Box<Claim>>,
+    /// Whether the ledger refused it; the account is left alone for a moment then.
+    pub(super) is_refused: bool,
 }
 
 /// What the transaction has to know beside its pieces.
@@ -52,19 +54,23 @@ impl Driver {
         if let Ok(recorded) = self.try_record(&pieces, 0..pieces.len(), goes_on).await {
             return recorded;
         }
-        let (mut all, mut has_failed) = (Vec::new(), false);
+        let (mut all, mut refused) = (Vec::new(), 0);
         for (index, piece) in pieces.iter().enumerate() {
             match self.try_record(&pieces, index..index + 1, goes_on).await {
                 Ok(recorded) => all.extend(recorded),
                 Err(error) => {
                     let person = piece.person().clone();
                     tracing::error!(target_name = %self.target.name(), %person, %error, "could not record a step");
-                    all.push(Recorded { person, next: None });
-                    has_failed = true;
+                    refused += 1;
+                    all.push(Recorded {
+                        person,
+                        next: None,
+                        is_refused: true,
+                    });
                 }
             }
         }
-        if has_failed {
+        if refused == pieces.len() {
             tokio::time::sleep(LEDGER_PAUSE).await;
         }
         all
@@ -100,8 +106,8 @@ impl Driver {
 impl Piece {
     fn person(&self) -> &PersonId {
         match self {
-            Piece::Settle(claim, _) => &claim.person,
-            Piece::BrokeOff(person) | Piece::Claim(person) => person,
+            Piece::Settle(claim, _) | Piece::GiveBack(claim) => &claim.person,
+            Piece::Claim(person) => person,
         }
     }
 }
@@ -125,7 +131,7 @@ impl Scribe {
                 };
                 change = Some(settle::record(writer, &settled)?);
             }
-            Piece::BrokeOff(person) => interrupted(writer, target, person, &self.retry)?,
+            Piece::GiveBack(claim) => give_back(writer, target, claim)?,
             Piece::Claim(_) => {}
         }
         let may_claim = self.goes_on || matches!(piece, Piece::Claim(_));
@@ -134,7 +140,12 @@ impl Scribe {
         } else {
             None
         };
-        Ok((Recorded { person, next }, change))
+        let recorded = Recorded {
+            person,
+            next,
+            is_refused: false,
+        };
+        Ok((recorded, change))
     }
 
     /// The retry policy, with the lag that the connector declares for what the action touches.
@@ -144,6 +155,20 @@ impl Scribe {
             ..self.retry.clone()
         }
     }
+}
+
+/// Takes back the intent of a call that has not left.
+fn give_back(writer: &mut Writer<'_>, target: &TargetName, claim: &Claim) -> Result<(), Error> {
+    if !matches!(claim.step, Step::Send(_)) {
+        return Ok(());
+    }
+    writer.record(Fact::OperationChanged {
+        person: claim.person.clone(),
+        target: target.clone(),
+        operation: claim.operation.id,
+        change: operation::given_back(writer.at()),
+    })?;
+    Ok(())
 }
 
 /// Finds the step that can be taken now, and records the intent where it is a call.
@@ -164,6 +189,7 @@ fn claim(
     };
     let mut claimed = Box::new(Claim {
         person: id.clone(),
+        plan: person.plan,
         urgency: account.urgency().unwrap_or(operation.urgency),
         operation: operation.clone(),
         step,

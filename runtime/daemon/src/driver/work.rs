@@ -1,12 +1,14 @@
 //! Taking a step that was claimed: a call of the app, or a look at it.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use muster_core::connector::{CallContext, Change, ObjectRef, Problem};
-use muster_core::id::PersonId;
+use muster_core::id::{PersonId, PlanId};
 use muster_core::observe;
-use muster_core::operation::{self, Event, Operation, State, Step, Urgency};
+use muster_core::operation::{self, Event, Observation, Operation, State, Step, Urgency};
 use muster_core::person::Account;
 
 use super::{Driver, look};
@@ -58,6 +60,8 @@ impl Activity {
 /// A step that is this driver's to take. Where it is a call, its intent is durable.
 pub(super) struct Claim {
     pub(super) person: PersonId,
+    /// The plan that had last touched the person. After another one the step may not be wanted any more.
+    pub(super) plan: PlanId,
     /// As urgent as the most urgent that the account waits for.
     pub(super) urgency: Urgency,
     pub(super) operation: Operation,
@@ -68,8 +72,23 @@ pub(super) struct Claim {
     pub(super) heir: Option<ObjectRef>,
 }
 
-/// Takes the step and says what came of it.
+/// Takes the step and says what came of it, also where the code for it panics.
 pub(super) async fn act(driver: &Driver, taken: &Claim) -> Event {
+    let acting = AssertUnwindSafe(take(driver, taken)).catch_unwind();
+    let Ok(event) = acting.await else {
+        tracing::error!(target_name = %driver.target.name(), person = %taken.person, "a step broke off");
+        let text = "the daemon's code for it broke off".to_owned();
+        return match taken.step {
+            Step::Observe | Step::Verify => {
+                Event::Observed(Observation::Failed(Problem::RemoteDefect(text)))
+            }
+            _ => Event::Interrupted(text),
+        };
+    };
+    event
+}
+
+async fn take(driver: &Driver, taken: &Claim) -> Event {
     match &taken.step {
         Step::Send(attempt) => send(driver, taken, *attempt).await,
         Step::Observe | Step::Verify => Event::Observed(look::observe(driver, taken).await),
