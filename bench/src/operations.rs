@@ -45,7 +45,10 @@ const BODY: &[u8] = br#"{"attributes":{"department":"Finance","display-name":"Gi
 pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
     let people = scale.of(PEOPLE);
     let app = App::start()?;
-    let company = Company::configured(&format!("{FEED}{}", target(app.address)), ROLE);
+    let company = Company::configured(
+        &format!("{FEED}{}", target(app.address)),
+        company::EVERYBODY,
+    );
     company.install("steady", &muster_tests::plugin("test/steady-v1"));
     let daemon = Daemon::start(&company);
     let (mut rounds, mut processor) = (Rounds::default(), Vec::new());
@@ -96,14 +99,6 @@ fn processor_time(process: u32) -> Duration {
             .sum::<u64>(),
     )
 }
-
-const ROLE: &str = r#"
-[[role]]
-name = "everybody"
-description = "Whoever works here"
-when = "true"
-access = { app = [] }
-"#;
 
 fn target(address: SocketAddr) -> String {
     let lines = format!(

@@ -246,6 +246,15 @@ department = "Department"
     )
 }
 
+/// Everybody has an account at the target `app`.
+pub const EVERYBODY: &str = r#"
+[[role]]
+name = "everybody"
+description = "Whoever works here"
+when = "true"
+access = { app = [] }
+"#;
+
 /// A target for the guest `steady`, with lines of its own after its table.
 pub fn steady(name: &str, address: SocketAddr, lines: &str) -> String {
     format!(

@@ -1,23 +1,16 @@
 //! A version of a plugin that loads and then fails takes itself back, and nothing is lost by it.
 
-use muster_tests::company::{Company, export, feed, people, steady};
+use muster_tests::company::{Company, EVERYBODY, export, feed, people, steady};
 use muster_tests::daemon::Daemon;
 use muster_tests::simple::SimpleApp;
 use muster_tests::{plugin, wait_for};
-
-const POLICY: &str = r#"
-[[role]]
-name = "everybody"
-when = "true"
-access = { app = [] }
-"#;
 
 #[test]
 fn a_version_that_fails_at_every_change_goes_back_by_itself() {
     let attributes = "\n[target.app.account.attributes]\nemail = \"email\"";
     let app = SimpleApp::start();
     let target = steady("app", app.address, attributes);
-    let company = Company::configured(&format!("{}{target}", feed("")), POLICY);
+    let company = Company::configured(&format!("{}{target}", feed("")), EVERYBODY);
     company.install("steady", &plugin("test/steady-v1"));
     let daemon = Daemon::start(&company);
     let version = || {

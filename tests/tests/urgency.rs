@@ -1,16 +1,9 @@
 //! Who left goes first, also at an app that has stopped answering in the middle of a large import.
 
-use muster_tests::company::{Company, Row, export, feed, people, steady};
+use muster_tests::company::{Company, EVERYBODY, Row, export, feed, people, steady};
 use muster_tests::daemon::Daemon;
 use muster_tests::simple::SimpleApp;
 use muster_tests::{plugin, wait_for};
-
-const POLICY: &str = r#"
-[[role]]
-name = "everybody"
-when = "true"
-access = { app = [] }
-"#;
 
 /// Most of the people may go at once.
 const GUARD: &str = "guard = { leavers_percent_max = 90, leavers_max = 1000 }";
@@ -24,7 +17,7 @@ fn company(app: &SimpleApp) -> Company {
         "\n[target.app.limits]\nconcurrency = {CALLS}\n\n[target.app.account.attributes]\nemail = \"email\""
     );
     let target = steady("app", app.address, &lines);
-    let company = Company::configured(&format!("{}{target}", feed(GUARD)), POLICY);
+    let company = Company::configured(&format!("{}{target}", feed(GUARD)), EVERYBODY);
     company.install("steady", &plugin("test/steady-v1"));
     company
 }

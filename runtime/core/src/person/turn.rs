@@ -44,12 +44,6 @@ impl Account {
         }
     }
 
-    /// How urgent the most urgent of what is still to be done is; none where nothing is.
-    pub fn urgency(&self) -> Option<Urgency> {
-        let urgencies = self.operations.iter().map(|operation| operation.urgency);
-        urgencies.min()
-    }
-
     /// When the account's turns come. An instant has been reached exactly when [`Account::turn`]
     /// finds something to do. What others wait for is as urgent as the most urgent that waits.
     pub fn turns(&self) -> Turns {

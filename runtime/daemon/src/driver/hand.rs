@@ -121,6 +121,7 @@ impl Hand {
             self.give_back(&mut pieces, |_| true);
         } else if had_news && let Err(error) = self.give_back_outdated(driver, &mut pieces) {
             tracing::error!(target_name = %driver.target.name(), %error, "could not read whose plan is new");
+            self.has_news = true;
         }
         if goes_on {
             match self.claim(driver, &mut pieces) {

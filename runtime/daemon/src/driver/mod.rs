@@ -5,9 +5,9 @@
 //! transaction: it records what the calls that came back led to, and claims the steps that are taken
 //! next. The calls themselves (`work`) are out meanwhile, as many as the target may have.
 //!
-//! Where calls come back faster than a round is made, as many steps as came back during the last one
-//! are claimed ahead, so that calls do not wait for the disk. Whatever is claimed leaves in the order of
-//! its urgency: a leaver never waits behind a joiner.
+//! Where calls come back while a round is made, up to twice as many steps are claimed ahead, so that the
+//! next calls do not wait for the disk. Whatever is claimed leaves in the order of its urgency (`claimed`),
+//! and what a newer plan has touched meanwhile is given back before it leaves.
 //!
 //! After a stop, every call that was out is recorded as interrupted before the loop begins; the
 //! core then has it looked at before anything is tried again.

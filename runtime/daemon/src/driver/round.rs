@@ -3,10 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use muster_core::fact::Fact;
 use muster_core::id::{PersonId, TargetName};
-use muster_core::operation::{self, Action, Change, Event, RetryPolicy, State, Step};
-use muster_core::person::{Account, Turn};
+use muster_core::operation::{self, Action, Change, Event, RetryPolicy, State, Step, Urgency};
+use muster_core::person::{Account, Turn, Turns};
 use muster_ledger::{Error, Writer};
 
 use super::work::Claim;
@@ -134,8 +135,7 @@ impl Scribe {
             Piece::GiveBack(claim) => give_back(writer, target, claim)?,
             Piece::Claim(_) => {}
         }
-        let may_claim = self.goes_on || matches!(piece, Piece::Claim(_));
-        let next = if may_claim {
+        let next = if self.goes_on {
             claim(writer, target, &person)?
         } else {
             None
@@ -155,6 +155,15 @@ impl Scribe {
             ..self.retry.clone()
         }
     }
+}
+
+/// How urgent the account's turn is now: the lane in which the ledger shows it as due.
+fn urgency_now(account: &Account, now: Timestamp) -> Option<Urgency> {
+    let Turns::Ready(lanes) = account.turns() else {
+        return None;
+    };
+    let mut due = lanes.into_iter().filter(|(_, at)| *at <= now);
+    due.next().map(|(urgency, _)| urgency)
 }
 
 /// Takes back the intent of a call that has not left.
@@ -190,7 +199,7 @@ fn claim(
     let mut claimed = Box::new(Claim {
         person: id.clone(),
         plan: person.plan,
-        urgency: account.urgency().unwrap_or(operation.urgency),
+        urgency: urgency_now(account, now).unwrap_or(operation.urgency),
         operation: operation.clone(),
         step,
         account: Account {

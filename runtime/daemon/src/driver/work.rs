@@ -62,7 +62,7 @@ pub(super) struct Claim {
     pub(super) person: PersonId,
     /// The plan that had last touched the person. After another one the step may not be wanted any more.
     pub(super) plan: PlanId,
-    /// As urgent as the most urgent that the account waits for.
+    /// How urgent the account was when it was claimed.
     pub(super) urgency: Urgency,
     pub(super) operation: Operation,
     pub(super) step: Step,
@@ -80,7 +80,10 @@ pub(super) async fn act(driver: &Driver, taken: &Claim) -> Event {
         let text = "the daemon's code for it broke off".to_owned();
         return match taken.step {
             Step::Observe | Step::Verify => {
-                Event::Observed(Observation::Failed(Problem::RemoteDefect(text)))
+                Event::Observed(Observation::Failed(Problem::Transient {
+                    text,
+                    after_ms: None,
+                }))
             }
             _ => Event::Interrupted(text),
         };
