@@ -262,7 +262,7 @@ impl AccountKind {
         self
     }
 
-    /// This operation does not exist for this kind: the SDK answers it with `Unsupported`.
+    /// This operation does not exist for this kind: the host does not call it.
     #[must_use]
     pub fn without(mut self, operation: Operation) -> Self {
         self.without.push(operation);
@@ -337,7 +337,7 @@ impl EntitlementKind {
         self
     }
 
-    /// This operation does not exist for this kind: the SDK answers it with `Unsupported`.
+    /// This operation does not exist for this kind: the host does not call it.
     #[must_use]
     pub fn without(mut self, operation: Operation) -> Self {
         self.without.push(operation);

@@ -1,8 +1,9 @@
-//! What stands between the boundary and a connector: each function of the contract, for a connector type.
+//! Each function of the contract, for a connector type, as the host calls it: so that a test sees a connector
+//! as it will be used.
 //!
 //! A capability that was not named, a kind that is not described, an operation that a kind is without and a
-//! limit that is out of range never reach the connector. `muster_sdk::wasm` calls these functions; a test can,
-//! to see a connector as the host does.
+//! limit that is out of range never reach a connector. It is the host that sees to that, before it makes an
+//! instance; in a test, these functions do.
 
 use crate::account::{Account, AccountState, DesiredAccount, LeavePlan};
 use crate::capability::{Exported, capabilities};

@@ -30,6 +30,9 @@ use crate::problem::{Problem, Result};
 use crate::status::{self, Effect};
 use crate::time::Instant;
 
+/// The header with which an app asks to be left alone for a while.
+const RETRY_AFTER: &str = "retry-after";
+
 /// Where the app is and how to get in. Made anew in each call; it costs nothing.
 #[derive(Debug, Clone)]
 pub struct Api {
@@ -275,12 +278,16 @@ impl Call {
             Ok(response) => response,
             Err(fault) => return Err(status::of_fault(fault, self.effect, &server, bucket)),
         };
-        let reply = Reply {
+        let mut reply = Reply {
             response,
             effect: self.effect,
             bucket,
-            received: host.now(),
+            received: None,
         };
+        // Only a day and time to wait for has to be compared with the time of the call.
+        if reply.header(RETRY_AFTER).is_some() {
+            reply.received = Some(host.now());
+        }
         let status = reply.status();
         if (200..300).contains(&status) || self.accepted.contains(&status) {
             return Ok(reply);
@@ -335,7 +342,8 @@ pub struct Reply {
     response: Response,
     effect: Effect,
     bucket: Option<String>,
-    received: Instant,
+    /// The time of the call, where the app asks to wait.
+    received: Option<Instant>,
 }
 
 impl Reply {
@@ -371,7 +379,7 @@ impl Reply {
 
     /// How long a `Retry-After` header asks to wait, in milliseconds.
     pub fn retry_after_ms(&self) -> Option<u32> {
-        crate::time::retry_after_ms(self.header("retry-after")?, &self.received)
+        crate::time::retry_after_ms(self.header(RETRY_AFTER)?, self.received.as_ref()?)
     }
 
     /// Reads its JSON. A body that is empty, HTML or something else makes a read a

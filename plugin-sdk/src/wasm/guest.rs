@@ -1,4 +1,7 @@
-//! The exported functions: lift the arguments, dispatch, lower the answer.
+//! The exported functions: lift the arguments, call the connector, lower the answer.
+//!
+//! What the host calls has been checked against the description by then: kind, operation, state and limit. To
+//! describe the connector once more in each call would cost more than most calls do.
 //!
 //! They are inlined into the generated exports, so that the compiler sees which capabilities were not named and
 //! leaves out the code that would lower their answers: half of a small connector's file.
@@ -17,18 +20,16 @@ fn page(limit: u32, cursor: Option<String>) -> PageRequest {
     PageRequest { limit, cursor }
 }
 
-/// Ends an exported function whose capability was not named. A constant says so, here and not in `dispatch`.
-macro_rules! named {
-    ($capability:ident) => {
-        if !T::$capability {
-            return Err(wit::Problem::Unsupported(dispatch::UNNAMED.to_owned()));
+/// Calls a capability of the connector and lowers its answer. One that was not named ends the exported function; a constant says so
+/// first, so that what follows is left out of the file.
+macro_rules! with {
+    ($constant:ident, |$capability:ident| $call:expr) => {{
+        let connector = T::default();
+        match connector.$capability() {
+            Some($capability) if T::$constant => $call.map(Into::into).map_err(wit::Problem::from),
+            _ => Err(wit::Problem::Unsupported(dispatch::UNNAMED.to_owned())),
         }
-    };
-}
-
-/// Turns an answer into what crosses the boundary.
-fn answer<T, W: From<T>>(result: crate::Result<T>) -> Result<W, wit::Problem> {
-    result.map(W::from).map_err(wit::Problem::from)
+    }};
 }
 
 impl<T: Exported> contract::meta::Guest for Component<T> {
@@ -45,7 +46,8 @@ impl<T: Exported> contract::meta::Guest for Component<T> {
 
     #[inline(always)]
     fn probe() -> Result<contract::meta::ProbeReport, wit::Problem> {
-        answer(T::default().probe(&host()))
+        let report = T::default().probe(&host());
+        report.map(Into::into).map_err(Into::into)
     }
 
     #[inline(always)]
@@ -64,21 +66,19 @@ impl<T: Exported> contract::accounts::Guest for Component<T> {
         limit: u32,
         cursor: Option<String>,
     ) -> Result<contract::accounts::AccountPage, wit::Problem> {
-        named!(ACCOUNTS);
-        answer(dispatch::list_accounts::<T>(
+        with!(ACCOUNTS, |accounts| accounts.list_accounts(
             &host(),
             &kind,
-            &page(limit, cursor),
+            &page(limit, cursor)
         ))
     }
 
     #[inline(always)]
     fn get_account(key: wit::ObjectRef) -> Result<Option<wit::Account>, wit::Problem> {
-        named!(ACCOUNTS);
-        let found = dispatch::get_account::<T>(&host(), &key.into());
-        found
-            .map(|account| account.map(Into::into))
-            .map_err(Into::into)
+        with!(ACCOUNTS, |accounts| {
+            let found = accounts.get_account(&host(), &key.into());
+            found.map(|account| account.map(wit::Account::from))
+        })
     }
 
     #[inline(always)]
@@ -86,10 +86,10 @@ impl<T: Exported> contract::accounts::Guest for Component<T> {
         kind: String,
         keys: Vec<(String, String)>,
     ) -> Result<Vec<wit::Account>, wit::Problem> {
-        named!(ACCOUNTS);
-        dispatch::find_accounts::<T>(&host(), &kind, &keys)
-            .map(all)
-            .map_err(Into::into)
+        with!(ACCOUNTS, |accounts| {
+            let found = accounts.find_accounts(&host(), &kind, &keys);
+            found.map(all::<_, wit::Account>)
+        })
     }
 
     #[inline(always)]
@@ -97,11 +97,10 @@ impl<T: Exported> contract::accounts::Guest for Component<T> {
         ctx: wit::OpContext,
         desired: contract::accounts::DesiredAccount,
     ) -> Result<wit::Outcome, wit::Problem> {
-        named!(ACCOUNTS);
-        answer(dispatch::ensure_account::<T>(
+        with!(ACCOUNTS, |accounts| accounts.ensure_account(
             &host(),
             &ctx.into(),
-            &desired.into(),
+            &desired.into()
         ))
     }
 
@@ -111,12 +110,11 @@ impl<T: Exported> contract::accounts::Guest for Component<T> {
         target: wit::ObjectRef,
         state: wit::AccountState,
     ) -> Result<wit::Outcome, wit::Problem> {
-        named!(ACCOUNTS);
-        answer(dispatch::ensure_state::<T>(
+        with!(ACCOUNTS, |accounts| accounts.ensure_state(
             &host(),
             &ctx.into(),
             &target.into(),
-            state.into(),
+            state.into()
         ))
     }
 
@@ -126,12 +124,11 @@ impl<T: Exported> contract::accounts::Guest for Component<T> {
         target: wit::ObjectRef,
         plan: contract::accounts::LeavePlan,
     ) -> Result<wit::Outcome, wit::Problem> {
-        named!(ACCOUNTS);
-        answer(dispatch::ensure_absent::<T>(
+        with!(ACCOUNTS, |accounts| accounts.ensure_absent(
             &host(),
             &ctx.into(),
             &target.into(),
-            &plan.into(),
+            &plan.into()
         ))
     }
 }
@@ -143,11 +140,10 @@ impl<T: Exported> contract::entitlements::Guest for Component<T> {
         limit: u32,
         cursor: Option<String>,
     ) -> Result<contract::entitlements::EntitlementPage, wit::Problem> {
-        named!(ENTITLEMENTS);
-        answer(dispatch::list_entitlements::<T>(
+        with!(ENTITLEMENTS, |entitlements| entitlements.list_entitlements(
             &host(),
             &kind,
-            &page(limit, cursor),
+            &page(limit, cursor)
         ))
     }
 }
@@ -159,11 +155,10 @@ impl<T: Exported> contract::grants::Guest for Component<T> {
         limit: u32,
         cursor: Option<String>,
     ) -> Result<contract::grants::GrantPage, wit::Problem> {
-        named!(GRANTS);
-        answer(dispatch::list_grants::<T>(
+        with!(GRANTS, |grants| grants.list_grants(
             &host(),
             &scope.into(),
-            &page(limit, cursor),
+            &page(limit, cursor)
         ))
     }
 
@@ -174,14 +169,13 @@ impl<T: Exported> contract::grants::Guest for Component<T> {
         entitlement: wit::ObjectRef,
         expires: Option<String>,
     ) -> Result<wit::Outcome, wit::Problem> {
-        named!(GRANTS);
         let grant = GrantKey::new(principal.into(), entitlement.into());
         let expires = expires.map(Instant::from_contract);
-        answer(dispatch::ensure_granted::<T>(
+        with!(GRANTS, |grants| grants.ensure_granted(
             &host(),
             &ctx.into(),
             &grant,
-            expires.as_ref(),
+            expires.as_ref()
         ))
     }
 
@@ -191,9 +185,12 @@ impl<T: Exported> contract::grants::Guest for Component<T> {
         principal: wit::ObjectRef,
         entitlement: wit::ObjectRef,
     ) -> Result<wit::Outcome, wit::Problem> {
-        named!(GRANTS);
         let grant = GrantKey::new(principal.into(), entitlement.into());
-        answer(dispatch::ensure_revoked::<T>(&host(), &ctx.into(), &grant))
+        with!(GRANTS, |grants| grants.ensure_revoked(
+            &host(),
+            &ctx.into(),
+            &grant
+        ))
     }
 }
 
@@ -204,12 +201,11 @@ impl<T: Exported> contract::credentials::Guest for Component<T> {
         limit: u32,
         cursor: Option<String>,
     ) -> Result<contract::credentials::CredentialPage, wit::Problem> {
-        named!(CREDENTIALS);
         let owner = owner.map(Into::into);
-        answer(dispatch::list_credentials::<T>(
+        with!(CREDENTIALS, |credentials| credentials.list_credentials(
             &host(),
             owner.as_ref(),
-            &page(limit, cursor),
+            &page(limit, cursor)
         ))
     }
 
@@ -218,11 +214,10 @@ impl<T: Exported> contract::credentials::Guest for Component<T> {
         ctx: wit::OpContext,
         target: wit::ObjectRef,
     ) -> Result<wit::Outcome, wit::Problem> {
-        named!(CREDENTIALS);
-        answer(dispatch::end_sessions::<T>(
+        with!(CREDENTIALS, |credentials| credentials.end_sessions(
             &host(),
             &ctx.into(),
-            &target.into(),
+            &target.into()
         ))
     }
 
@@ -232,13 +227,12 @@ impl<T: Exported> contract::credentials::Guest for Component<T> {
         target: wit::ObjectRef,
         categories: Vec<String>,
     ) -> Result<wit::Outcome, wit::Problem> {
-        named!(CREDENTIALS);
         let (ctx, target) = (ctx.into(), target.into());
-        answer(dispatch::revoke_credentials::<T>(
+        with!(CREDENTIALS, |credentials| credentials.revoke_credentials(
             &host(),
             &ctx,
             &target,
-            &categories,
+            &categories
         ))
     }
 
@@ -247,11 +241,10 @@ impl<T: Exported> contract::credentials::Guest for Component<T> {
         ctx: wit::OpContext,
         target: wit::ObjectRef,
     ) -> Result<contract::credentials::Rotated, wit::Problem> {
-        named!(ROTATION);
-        answer(dispatch::rotate_credential::<T>(
+        with!(ROTATION, |rotation| rotation.rotate_credential(
             &host(),
             &ctx.into(),
-            &target.into(),
+            &target.into()
         ))
     }
 }
@@ -263,13 +256,12 @@ impl<T: Exported> contract::ownership::Guest for Component<T> {
         source: wit::ObjectRef,
         target: wit::ObjectRef,
     ) -> Result<wit::Outcome, wit::Problem> {
-        named!(OWNERSHIP);
         let (ctx, source, target) = (ctx.into(), source.into(), target.into());
-        answer(dispatch::transfer_owned::<T>(
+        with!(OWNERSHIP, |ownership| ownership.transfer_owned(
             &host(),
             &ctx,
             &source,
-            &target,
+            &target
         ))
     }
 }
@@ -277,8 +269,7 @@ impl<T: Exported> contract::ownership::Guest for Component<T> {
 impl<T: Exported> contract::changes::Guest for Component<T> {
     #[inline(always)]
     fn current_token() -> Result<String, wit::Problem> {
-        named!(CHANGES);
-        answer(dispatch::current_token::<T>(&host()))
+        with!(CHANGES, |changes| changes.current_token(&host()))
     }
 
     #[inline(always)]
@@ -286,16 +277,22 @@ impl<T: Exported> contract::changes::Guest for Component<T> {
         token: String,
         limit: u32,
     ) -> Result<contract::changes::ChangePage, wit::Problem> {
-        named!(CHANGES);
-        answer(dispatch::changes_since::<T>(&host(), &token, limit))
+        with!(CHANGES, |changes| changes.changes_since(
+            &host(),
+            &token,
+            limit
+        ))
     }
 }
 
 impl<T: Exported> contract::pending::Guest for Component<T> {
     #[inline(always)]
     fn poll(ctx: wit::OpContext, handle: String) -> Result<wit::Outcome, wit::Problem> {
-        named!(PENDING);
-        answer(dispatch::poll::<T>(&host(), &ctx.into(), &handle))
+        with!(PENDING, |pending| pending.poll(
+            &host(),
+            &ctx.into(),
+            &handle
+        ))
     }
 }
 
@@ -304,7 +301,6 @@ impl<T: Exported> contract::events::Guest for Component<T> {
     fn translate(
         delivery: contract::events::Delivery,
     ) -> Result<contract::events::Translation, wit::Problem> {
-        named!(EVENTS);
-        answer(dispatch::translate::<T>(&host(), &delivery.into()))
+        with!(EVENTS, |events| events.translate(&host(), &delivery.into()))
     }
 }

@@ -9,6 +9,7 @@ mod lift;
 mod lower;
 mod memory;
 
+use std::cell::OnceCell;
 use std::marker::PhantomData;
 
 use bindings::muster::connector::{context, http, secrets};
@@ -36,8 +37,11 @@ pub use wit_bindgen;
 #[derive(Debug)]
 pub struct Component<T>(PhantomData<T>);
 
-/// The real host.
-struct Boundary;
+/// The real host, for one call.
+struct Boundary {
+    /// The settings, once one was asked for: they do not change during a call.
+    settings: OnceCell<Vec<(String, String)>>,
+}
 
 impl Host for Boundary {
     fn send(&self, request: Request) -> Result<Response, HttpFault> {
@@ -81,7 +85,13 @@ impl Host for Boundary {
     }
 
     fn settings(&self) -> Vec<(String, String)> {
-        context::settings()
+        self.settings.get_or_init(context::settings).clone()
+    }
+
+    fn setting(&self, key: &str) -> Option<String> {
+        let settings = self.settings.get_or_init(context::settings);
+        let found = settings.iter().find(|(name, _)| name == key);
+        found.map(|(_, value)| value.clone())
     }
 
     fn now(&self) -> Instant {
@@ -115,7 +125,10 @@ impl Host for Boundary {
 
 /// The host, with panics reported to it. An instance lives for one call, so this runs once.
 fn host() -> Boundary {
-    std::panic::set_hook(Box::new(|panic| {
+    let boundary = || Boundary {
+        settings: OnceCell::new(),
+    };
+    std::panic::set_hook(Box::new(move |panic| {
         let message = panic
             .payload_as_str()
             .unwrap_or("a panic without a message");
@@ -123,11 +136,11 @@ fn host() -> Boundary {
             .location()
             .map(ToString::to_string)
             .unwrap_or_default();
-        Boundary.log(
+        boundary().log(
             LogLevel::Error,
             message,
             &[("event", "panic"), ("place", &place)],
         );
     }));
-    Boundary
+    boundary()
 }

@@ -3,6 +3,7 @@
 //! in `wit/`; nothing here knows how a plugin is run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -245,9 +246,19 @@ pub struct CallContext {
 pub struct DesiredAccount {
     /// The account's key, once it is known.
     pub object: Option<ObjectRef>,
-    /// Keys to find an existing account by; each has to agree.
+    /// Whether an existing account that matches may be taken over. The connector is never left to decide that
+    /// by what the policy allows: see [`crate::observe::call`].
+    pub may_adopt: bool,
+    /// How the account should be.
+    pub spec: Arc<AccountSpec>,
+}
+
+/// What an account should be when it is made or updated.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AccountSpec {
+    /// Keys to find an existing account by.
     pub match_keys: Vec<(String, String)>,
-    /// Whether an existing account that matches may be taken over.
+    /// Whether an existing account that agrees in every key may be taken over.
     pub may_adopt: bool,
     /// The state to create it in.
     pub initial_state: AccountState,
@@ -589,6 +600,11 @@ impl Descriptor {
     pub fn can(&self, operation: &str) -> bool {
         self.people()
             .is_some_and(|kind| kind.operations.contains(operation))
+    }
+
+    /// A kind of account by its name.
+    pub fn account_kind(&self, name: &str) -> Option<&AccountKind> {
+        self.account_kinds.iter().find(|kind| kind.name == name)
     }
 
     /// A kind of entitlement by its name.

@@ -4,13 +4,13 @@
 //! answer that is not proven whole never shows that something is gone, and neither does "not found"
 //! from an app that has not just shown another account: a wrong address finds nothing at all.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::connector::{
-    AccountState, AttributeChange, Change, DesiredAccount, EntitlementKey, ObjectRef, Problem,
-    Read, RemoteAccount, RemoteCredential, RemoteGrant, Scalar,
+    AccountSpec, AccountState, AttributeChange, Change, DesiredAccount, EntitlementKey, ObjectRef,
+    Problem, Read, RemoteAccount, RemoteCredential, RemoteGrant, Scalar,
 };
-use crate::operation::{AccountSeen, AccountSpec, Action, Observation};
+use crate::operation::{AccountSeen, Action, Observation};
 use crate::person::Account;
 
 /// What an app showed.
@@ -35,11 +35,9 @@ pub fn call(action: &Action, account: &Account, heir: Option<&ObjectRef>) -> Opt
     let object = account.object.clone().filter(|_| account.exists());
     Some(match action {
         Action::EnsureAccount(spec) => Change::EnsureAccount(DesiredAccount {
-            attributes: attributes(spec, object.is_some()),
             object,
-            match_keys: spec.match_keys.clone(),
             may_adopt: false,
-            initial_state: spec.initial_state,
+            spec: Arc::clone(spec),
         }),
         Action::EnsureState(state) => Change::EnsureState(object?, *state),
         Action::EndSessions => Change::EndSessions(object?),
@@ -49,14 +47,6 @@ pub fn call(action: &Action, account: &Account, heir: Option<&ObjectRef>) -> Opt
         Action::TransferOwned(_) => Change::TransferOwned(object?, heir?.clone()),
         Action::EnsureAbsent => Change::EnsureAbsent(object?),
     })
-}
-
-/// A new account has nothing that could be cleared.
-fn attributes(spec: &AccountSpec, exists: bool) -> BTreeMap<String, AttributeChange> {
-    let attributes = spec.attributes.iter();
-    let kept = attributes.filter(|(_, change)| exists || **change != AttributeChange::Clear);
-    kept.map(|(name, change)| (name.clone(), change.clone()))
-        .collect()
 }
 
 /// Why there is no [`call`] for an action: to be handed to the operation as the reply.

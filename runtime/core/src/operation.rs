@@ -11,21 +11,21 @@
 
 mod decide;
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::connector::{
-    AccountState, AttributeChange, EntitlementKey, ObjectRef, Outcome, Problem, SideEffect,
+    AccountSpec, AccountState, EntitlementKey, ObjectRef, Outcome, Problem, SideEffect,
 };
 use crate::id::{OperationId, PersonId};
 
 /// What an operation brings about. Every action can be carried out twice with the effect of once.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Action {
-    /// The account exists with these attributes.
-    EnsureAccount(AccountSpec),
+    /// The account exists with these attributes. Shared, because each step of the operation takes it along.
+    EnsureAccount(Arc<AccountSpec>),
     /// The account is in this state.
     EnsureState(AccountState),
     /// No session is alive.
@@ -40,19 +40,6 @@ pub enum Action {
     TransferOwned(PersonId),
     /// The account is deleted.
     EnsureAbsent,
-}
-
-/// What an account should be when it is made or updated.
-#[derive(Clone, PartialEq, Debug)]
-pub struct AccountSpec {
-    /// Keys to find an existing account by.
-    pub match_keys: Vec<(String, String)>,
-    /// Whether an existing account that agrees in every key may be taken over.
-    pub may_adopt: bool,
-    /// The state to create it in.
-    pub initial_state: AccountState,
-    /// What to change.
-    pub attributes: BTreeMap<String, AttributeChange>,
 }
 
 impl Action {

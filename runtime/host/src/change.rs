@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use muster_core::connector::{
-    CallContext, Change, ContainerRule, Descriptor, ObjectRef, Outcome, Problem,
-};
+use muster_core::connector::{CallContext, Change, ObjectRef, Outcome, Problem};
 
 use crate::bindings::muster::connector::types as wit;
 use crate::call::{self, Called, Place, Scope};
 use crate::convert::{from_guest, to_guest};
+use crate::described;
 use crate::failure::{Garbage, plugin_failed};
 use crate::target::Target;
 
@@ -16,7 +15,7 @@ impl Target {
     /// Brings a change about.
     pub async fn change(&self, change: &Change, ctx: &CallContext) -> Result<Outcome, Problem> {
         let plugin = self.plugin();
-        check_containers(plugin.descriptor(), change)?;
+        described::check_change(plugin.descriptor(), change)?;
         let may_adopt = match change {
             Change::EnsureAccount(desired) => desired.may_adopt,
             // Of a change that began earlier, it is not known here what it was allowed to.
@@ -97,39 +96,6 @@ impl Target {
             )),
         }
     }
-}
-
-/// Refuses a grant between an account and an entitlement of different places, where the connector
-/// says that both have to be in the same one: the plugin is not even asked.
-fn check_containers(descriptor: &Descriptor, change: &Change) -> Result<(), Problem> {
-    let (Change::EnsureGranted(principal, entitlement)
-    | Change::EnsureRevoked(principal, entitlement)) = change
-    else {
-        return Ok(());
-    };
-    let rule = descriptor
-        .entitlement_kind(&entitlement.kind)
-        .map_or(ContainerRule::MustMatch, |kind| kind.container_rule);
-    let is_fine = match rule {
-        ContainerRule::None | ContainerRule::EntitlementDecides => true,
-        ContainerRule::MustMatch => principal.container == entitlement.container,
-    };
-    if is_fine {
-        return Ok(());
-    }
-    let place = |object: &ObjectRef| {
-        object
-            .container
-            .clone()
-            .unwrap_or_else(|| "no container".to_owned())
-    };
-    Err(Problem::Unsupported(format!(
-        "the {} is in `{}` and the {} in `{}`; at this app both have to be in the same one (PLG-035)",
-        principal.kind,
-        place(principal),
-        entitlement.kind,
-        place(entitlement)
-    )))
 }
 
 /// Refuses an answer about another account than the one that was asked for.

@@ -20,6 +20,7 @@ mod call;
 mod change;
 mod convert;
 mod credential;
+mod described;
 mod engine;
 mod exports;
 mod failure;

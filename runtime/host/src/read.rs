@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use muster_core::connector::{
-    CallContext, Entitlement, ObjectRef, Page, Problem, RemoteAccount, RemoteCredential,
-    RemoteGrant,
+    CallContext, Descriptor, Entitlement, ObjectRef, Page, Problem, RemoteAccount,
+    RemoteCredential, RemoteGrant,
 };
 
 use crate::bindings::exports::muster::connector::{changes, events, grants, meta};
@@ -13,6 +13,7 @@ use crate::bindings::muster::connector::types as wit;
 use crate::call::{self, Place, Scope};
 use crate::change::is_about;
 use crate::convert::{check, from_guest, problem, to_guest};
+use crate::described;
 use crate::failure::{Garbage, cut, plugin_failed};
 use crate::listing::{self, Listing};
 use crate::target::Target;
@@ -148,8 +149,10 @@ macro_rules! read {
 impl Target {
     /// One account; none if the app has none with this key.
     pub async fn read_account(&self, key: &ObjectRef) -> Result<Option<RemoteAccount>, Problem> {
+        let place = self.place();
+        described::check_account(place.plugin.descriptor(), &key.kind, "get-account")?;
         let wanted = to_guest::object(key);
-        let (found, requests) = read!(self, self.place(), Scope::None, get_account, &wanted)?;
+        let (found, requests) = read!(self, place, Scope::None, get_account, &wanted)?;
         let sent = requests.has_left();
         let account = checked(found.map(from_guest::account).transpose(), sent)?;
         match account {
@@ -169,6 +172,7 @@ impl Target {
     ) -> Result<Vec<RemoteAccount>, Problem> {
         let place = self.place();
         let kind = account_kind(&place, kind);
+        described::check_account(place.plugin.descriptor(), &kind, "find-accounts")?;
         let keys = keys.to_vec();
         let (found, requests) = read!(self, place, Scope::None, find_accounts, &kind, &keys)?;
         let found = check::few("accounts found", found, FOUND_MAX)
@@ -183,7 +187,8 @@ impl Target {
     ) -> Result<Listing<RemoteAccount>, Problem> {
         let run = self.run();
         let kind = account_kind(&run.place, kind);
-        let page_max = page_max_of_accounts(&run.place, &kind);
+        let described = described::check_account(run.descriptor(), &kind, "list-accounts")?;
+        let page_max = described.page_max;
         listing::gather(
             page_max,
             |account: &RemoteAccount| key(&account.object),
@@ -195,7 +200,8 @@ impl Target {
     /// All entitlements of this kind.
     pub async fn list_entitlements(&self, kind: &str) -> Result<Listing<Entitlement>, Problem> {
         let run = self.run();
-        let page_max = page_max_of_entitlements(&run.place, Some(kind));
+        let described = described::check_entitlement(run.descriptor(), kind, "list-entitlements")?;
+        let page_max = described.page_max;
         listing::gather(
             page_max,
             |entitlement: &Entitlement| key(&entitlement.object),
@@ -207,6 +213,7 @@ impl Target {
     /// All grants of this scope.
     pub async fn list_grants(&self, scope: &GrantScope) -> Result<Listing<RemoteGrant>, Problem> {
         let run = self.run();
+        described::check_scope(run.descriptor(), scope)?;
         let kind = match scope {
             GrantScope::OfKind(kind) => Some(kind.as_str()),
             GrantScope::OfEntitlement(entitlement) => Some(entitlement.kind.as_str()),
@@ -226,8 +233,15 @@ impl Target {
         owner: Option<&ObjectRef>,
     ) -> Result<Listing<RemoteCredential>, Problem> {
         let run = self.run();
-        let kind = account_kind(&run.place, owner.map(|owner| owner.kind.as_str()));
-        let page_max = page_max_of_accounts(&run.place, &kind);
+        let descriptor = run.descriptor();
+        let kind = match owner {
+            Some(owner) => {
+                let kind = described::check_account(descriptor, &owner.kind, "list-credentials");
+                Some(kind?)
+            }
+            None => descriptor.people(),
+        };
+        let page_max = kind.map_or(listing::PAGE_MAX, |kind| kind.page_max);
         listing::gather(
             page_max,
             |credential: &RemoteCredential| key(&credential.object),
@@ -382,6 +396,12 @@ impl Drop for Run<'_> {
     }
 }
 
+impl Run<'_> {
+    fn descriptor(&self) -> &Descriptor {
+        self.place.plugin.descriptor()
+    }
+}
+
 macro_rules! page {
     ($self:ident, $limit:ident, $convert:path, $function:ident $(, $argument:expr)*) => {{
         let target = $self.target;
@@ -492,14 +512,6 @@ fn account_kind(place: &Place, kind: Option<&str>) -> String {
             .people()
             .map_or_else(String::new, |kind| kind.name.clone()),
     }
-}
-
-fn page_max_of_accounts(place: &Place, kind: &str) -> u32 {
-    let kinds = &place.plugin.descriptor().account_kinds;
-    kinds
-        .iter()
-        .find(|known| known.name == kind)
-        .map_or(listing::PAGE_MAX, |kind| kind.page_max)
 }
 
 fn page_max_of_entitlements(place: &Place, kind: Option<&str>) -> u32 {

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -12,11 +13,13 @@ use super::{
     AMBIGUOUS_ENTITLEMENT, EXCLUSIVE, IMMUTABLE_ATTRIBUTE, NO_KEY_VALUE, NOBODY_TO_TRANSFER_TO,
     PersonView, Planner, UNCONFIGURED_TARGET, UNREAD_CATALOGUE,
 };
-use crate::connector::{AccountState, AttributeChange, EntitlementKey, RemoteAttributes};
+use crate::connector::{
+    AccountSpec, AccountState, AttributeChange, EntitlementKey, RemoteAttributes,
+};
 use crate::fact::AccountPlanned;
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{OperationId, RoleName, TargetName};
-use crate::operation::{AccountSpec, Action, Operation, State, Urgency, later};
+use crate::operation::{Action, Operation, State, Urgency, later};
 use crate::person::{Account, Justification};
 use crate::policy::{Adopt, DesiredAccount, EntitlementName, LeaverRules};
 
@@ -196,12 +199,12 @@ impl Planner<'_> {
         };
         let attributes = attribute_changes(&known, &base, &wish.attributes);
         if !base.exists || !attributes.is_empty() {
-            actions.push(Action::EnsureAccount(AccountSpec {
+            actions.push(Action::EnsureAccount(Arc::new(AccountSpec {
                 match_keys: wish.account.keys.clone(),
                 may_adopt: wish.may_adopt,
                 initial_state,
                 attributes,
-            }));
+            })));
         }
         let comes_back = if base.exists {
             !base.is_in(is_usable)

@@ -2,6 +2,7 @@
 //! when told to, and counts what must never happen twice.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use muster_core::connector::{
     AccountState, AttributeChange, Change, DesiredAccount, Entitlement, ObjectRef, Outcome,
@@ -113,7 +114,7 @@ impl App {
 
     fn invite(&mut self, desired: &DesiredAccount, handle: String, polls: u32) -> Reply {
         let mut invited = desired.clone();
-        invited.initial_state = AccountState::Invited;
+        Arc::make_mut(&mut invited.spec).initial_state = AccountState::Invited;
         let mut answer = self.ensure_account(&invited)?;
         let object = answer
             .account
@@ -218,11 +219,11 @@ impl App {
         if let Some(object) = &desired.object {
             let account = self.held(object)?;
             let before = account.attributes.clone();
-            set(&mut account.attributes, &desired.attributes);
+            set(&mut account.attributes, &desired.spec.attributes);
             let changed = account.attributes != before;
             return Ok(self.answer(object, changed));
         }
-        for key in &desired.match_keys {
+        for key in &desired.spec.match_keys {
             let holder = self
                 .accounts
                 .iter()
@@ -237,19 +238,19 @@ impl App {
         self.made += 1;
         let id = format!("u{}", self.made);
         let mut attributes = RemoteAttributes::new();
-        set(&mut attributes, &desired.attributes);
-        let is_usable = desired.initial_state.is_usable();
+        set(&mut attributes, &desired.spec.attributes);
+        let is_usable = desired.spec.initial_state.is_usable();
         let held = Held {
-            keys: desired.match_keys.clone(),
+            keys: desired.spec.match_keys.clone(),
             attributes,
-            state: desired.initial_state,
+            state: desired.spec.initial_state,
             grants: BTreeSet::new(),
             sessions: u32::from(is_usable),
             tokens: u32::from(is_usable),
             owns: 1,
         };
         self.accounts.insert(id.clone(), held);
-        if let Some((_, value)) = desired.match_keys.first() {
+        if let Some((_, value)) = desired.spec.match_keys.first() {
             *self.created.entry(value.clone()).or_default() += 1;
         }
         Ok(self.answer(&user(&id), true))

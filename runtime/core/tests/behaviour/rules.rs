@@ -1,17 +1,18 @@
 //! Rules that hold for each case of something, and the corners that no scenario reaches.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use muster_core::connector::{
-    AccountState, EntitlementKey, OutcomeKind, Problem, Read, RemoteAccount, RemoteAttributes,
-    RemoteGrant, Scalar, SideEffect,
+    AccountSpec, AccountState, EntitlementKey, OutcomeKind, Problem, Read, RemoteAccount,
+    RemoteAttributes, RemoteGrant, Scalar, SideEffect,
 };
 use muster_core::id::{OperationId, PlanId};
 use muster_core::observe::{self, Sight};
 use muster_core::operation::{
-    AccountSeen, AccountSpec, Action, Change, Completion, Event, How, Observation, Operation,
-    RetryPolicy, State, Step, Urgency, decide, retried_by_hand, step,
+    AccountSeen, Action, Change, Completion, Event, How, Observation, Operation, RetryPolicy,
+    State, Step, Urgency, decide, retried_by_hand, step,
 };
 use muster_core::person::{Account, Grant, Justification, Origin, Person};
 
@@ -35,12 +36,12 @@ fn sent(action: Action, attempt: u32) -> Operation {
 }
 
 fn creation(may_adopt: bool) -> Action {
-    Action::EnsureAccount(AccountSpec {
+    Action::EnsureAccount(Arc::new(AccountSpec {
         match_keys: vec![("externalId".to_owned(), "1".to_owned())],
         may_adopt,
         initial_state: AccountState::Active,
         attributes: BTreeMap::new(),
-    })
+    }))
 }
 
 fn right() -> EntitlementKey {
@@ -394,9 +395,10 @@ fn a_listing_that_is_not_whole_shows_no_absence() {
 #[test]
 fn an_account_found_by_its_keys_is_ours_only_if_it_looks_like_what_was_sent() {
     let spec = |may_adopt| {
-        let Action::EnsureAccount(mut spec) = creation(may_adopt) else {
+        let Action::EnsureAccount(mut shared) = creation(may_adopt) else {
             unreachable!()
         };
+        let spec = Arc::make_mut(&mut shared);
         spec.match_keys
             .push(("email".to_owned(), "Ada@X.example".to_owned()));
         let set = muster_core::connector::AttributeChange::Set;
@@ -404,7 +406,7 @@ fn an_account_found_by_its_keys_is_ours_only_if_it_looks_like_what_was_sent() {
         spec.attributes
             .insert("userName".to_owned(), value("Ada@X.example"));
         spec.attributes.insert("title".to_owned(), value("Closer"));
-        Action::EnsureAccount(spec)
+        Action::EnsureAccount(shared)
     };
     let keys = [("externalId", "1"), ("email", "ada@x.example")];
     let active = AccountState::Active;

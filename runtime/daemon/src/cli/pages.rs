@@ -134,6 +134,7 @@ pub const PAGES: &[(&str, &str)] = &[
     page!("PLG-035"),
     page!("PLG-036"),
     page!("PLG-037"),
+    page!("PLG-038"),
     page!("PLN-001"),
     page!("PLN-002"),
     page!("PLN-003"),

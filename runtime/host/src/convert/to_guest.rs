@@ -59,17 +59,22 @@ pub(crate) fn desired(
     kind: &str,
     password_slot: Option<String>,
 ) -> DesiredAccount {
-    let target = desired.object.as_ref();
+    let (target, spec) = (desired.object.as_ref(), &desired.spec);
+    // A new account has nothing that could be cleared.
+    let has_effect = |change: &core::AttributeChange| {
+        target.is_some() || *change != core::AttributeChange::Clear
+    };
     DesiredAccount {
         kind: target.map_or_else(|| kind.to_owned(), |object| object.kind.clone()),
         container: target.and_then(|object| object.container.clone()),
         target: target.map(object),
-        match_keys: desired.match_keys.clone(),
+        match_keys: spec.match_keys.clone(),
         may_adopt: desired.may_adopt,
-        initial_state: state(desired.initial_state),
-        attributes: desired
+        initial_state: state(spec.initial_state),
+        attributes: spec
             .attributes
             .iter()
+            .filter(|(_, wanted)| has_effect(wanted))
             .map(|(name, wanted)| wit::AttributeDelta {
                 name: name.clone(),
                 change: change(wanted),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use muster_core::connector::{AccountState, Change, DesiredAccount, Problem};
+use muster_core::connector::{Change, Problem};
 use muster_host::{
     ClientAuth, ClientCredentials, Credential, HostPattern, JwtBearer, Scheme, Secret, Target,
     TargetError, TargetOptions,
@@ -15,7 +15,9 @@ use muster_host::{
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::support::{App, Asked, context, failed, guest, host, json_answer, on, target, tell};
+use crate::support::{
+    App, Asked, context, desired, failed, guest, host, json_answer, on, target, tell,
+};
 
 /// What must not be seen anywhere but in a request to the app.
 const CANARY: &str = "canary-5c1e/77+Q\"x";
@@ -224,7 +226,7 @@ async fn a_token_server_that_refuses_is_a_matter_for_it_and_shows_no_secret() {
 }
 
 /// A key that was made for these tests and opens nothing.
-fn throwaway_key() -> String {
+pub(crate) fn throwaway_key() -> String {
     let der = include_bytes!("../data/throwaway-rsa.pk8");
     let kind = "PRIVATE KEY";
     format!(
@@ -318,13 +320,7 @@ async fn a_generated_password_goes_to_the_app_and_to_nobody_else() {
         .settings
         .insert("base.url".to_owned(), app.url("/users"));
     let target = target(&host, options).await;
-    let desired = DesiredAccount {
-        object: None,
-        match_keys: Vec::new(),
-        may_adopt: false,
-        initial_state: AccountState::Active,
-        attributes: BTreeMap::new(),
-    };
+    let desired = desired(None, Vec::new());
     for number in 1..=2 {
         target
             .change(&Change::EnsureAccount(desired.clone()), &context(number))

@@ -1,8 +1,10 @@
 //! Listings through a real guest: turned by the host, in one run, with what one run shares.
 
-use muster_core::connector::{Change, ContainerRule, ObjectRef, OutcomeKind, Problem};
+use muster_core::connector::{
+    Change, ContainerRule, DesiredAccount, ObjectRef, OutcomeKind, Problem,
+};
 
-use crate::support::{App, context, host, lonely, on, target};
+use crate::support::{App, context, desired, host, lonely, on, target};
 
 fn object(kind: &str, container: Option<&str>, id: &str) -> ObjectRef {
     ObjectRef {
@@ -101,25 +103,22 @@ async fn a_pending_answer_has_its_handle_and_an_adoption_needs_permission() {
             poll_after_ms: 5
         }
     );
-    let desired = |may_adopt: bool| {
-        Change::EnsureAccount(muster_core::connector::DesiredAccount {
-            object: None,
-            match_keys: Vec::new(),
+    let wanted = |may_adopt: bool| {
+        Change::EnsureAccount(DesiredAccount {
             may_adopt,
-            initial_state: muster_core::connector::AccountState::Active,
-            attributes: std::collections::BTreeMap::new(),
+            ..desired(None, Vec::new())
         })
     };
     assert_eq!(
         target
-            .change(&desired(true), &context(2))
+            .change(&wanted(true), &context(2))
             .await
             .unwrap()
             .kind,
         OutcomeKind::Adopted
     );
     let problem = target
-        .change(&desired(false), &context(3))
+        .change(&wanted(false), &context(3))
         .await
         .unwrap_err();
     assert!(

@@ -12,7 +12,8 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use muster_core::connector::{
-    AccountState, CallContext, Change, ObjectRef, Outcome, Problem, Scalar,
+    AccountSpec, AccountState, CallContext, Change, DesiredAccount, ObjectRef, Outcome, Problem,
+    Scalar,
 };
 use muster_core::id::{OperationId, PlanId};
 use muster_host::{Host, HostOptions, HostPattern, PrivateAccess, Slot, Target, TargetOptions};
@@ -21,6 +22,11 @@ use tokio::net::TcpListener;
 
 /// The file of a guest of the tests.
 pub(crate) fn guest(name: &str) -> PathBuf {
+    plugin(&format!("test/{name}"))
+}
+
+/// The file of a plugin.
+pub(crate) fn plugin(name: &str) -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     #[expect(
         clippy::disallowed_methods,
@@ -28,7 +34,7 @@ pub(crate) fn guest(name: &str) -> PathBuf {
     )]
     let plugins =
         std::env::var("MUSTER_PLUGINS_DIR").map_or(workspace.join("target/plugins"), PathBuf::from);
-    let path = plugins.join("test").join(format!("{name}.wasm"));
+    let path = plugins.join(format!("{name}.wasm"));
     assert!(
         path.exists(),
         "there is no {name}.wasm: run `cargo xtask plugins` first"
@@ -64,6 +70,24 @@ pub(crate) fn on(app: &App) -> TargetOptions {
         hosts: vec![HostPattern::parse(&app.base()).unwrap()],
         private: PrivateAccess::only(vec!["127.0.0.1".parse().unwrap()]),
         ..TargetOptions::default()
+    }
+}
+
+/// An active account without attributes.
+pub(crate) fn desired(
+    object: Option<ObjectRef>,
+    match_keys: Vec<(String, String)>,
+) -> DesiredAccount {
+    let spec = AccountSpec {
+        match_keys,
+        may_adopt: false,
+        initial_state: AccountState::Active,
+        attributes: [].into(),
+    };
+    DesiredAccount {
+        object,
+        may_adopt: false,
+        spec: Arc::new(spec),
     }
 }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_core::connector::{AccountState, Change, DesiredAccount, Outcome, Problem};
+use muster_core::connector::{Change, Outcome, Problem};
 use muster_host::{CallLimits, Credential, Scheme, Secret, Slot, Target, TargetOptions};
 
-use crate::support::{App, context, guest, host, on};
+use crate::support::{App, context, desired, guest, host, on};
 
 const CANARY: &str = "canary-e91b-unruly";
 
@@ -29,13 +29,7 @@ async fn deed(app: &App, deed: &str) -> Result<Outcome, Problem> {
         ..on(app)
     };
     let target = Target::new(&host, Arc::new(Slot::new(plugin)), options).unwrap();
-    let desired = DesiredAccount {
-        object: None,
-        match_keys: vec![("employee-id".to_owned(), "E1".to_owned())],
-        may_adopt: false,
-        initial_state: AccountState::Active,
-        attributes: BTreeMap::new(),
-    };
+    let desired = desired(None, vec![("employee-id".to_owned(), "E1".to_owned())]);
     target
         .change(&Change::EnsureAccount(desired), &context(1))
         .await

@@ -4,11 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "test code")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::civil::date;
 use muster_core::connector::{
-    AccountState, AttributeChange, Entitlement, EntitlementKey, ObjectRef, Problem, RemoteAccount,
-    Scalar, Seats, SideEffect,
+    AccountSpec, AccountState, AttributeChange, Entitlement, EntitlementKey, ObjectRef, Problem,
+    RemoteAccount, Scalar, Seats, SideEffect,
 };
 use muster_core::fact::{
     AccountPlanned, Cause, Content, Counts, Fact, FeedFile, Kind, PersonPlanned, Plan,
@@ -16,9 +17,7 @@ use muster_core::fact::{
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, PlanId};
 use muster_core::identity::{Employment, Identity, Phase, Status, Value};
-use muster_core::operation::{
-    AccountSeen, AccountSpec, Action, Change, Completion, How, State, Urgency,
-};
+use muster_core::operation::{AccountSeen, Action, Change, Completion, How, State, Urgency};
 use muster_core::person::Justification;
 use muster_ledger::PlanDigest;
 
@@ -217,12 +216,12 @@ fn actions() -> Vec<Action> {
     let set = ("emails".to_owned(), AttributeChange::Set(scalars()));
     let clear = ("nickName".to_owned(), AttributeChange::Clear);
     let mut actions = vec![
-        Action::EnsureAccount(AccountSpec {
+        Action::EnsureAccount(Arc::new(AccountSpec {
             match_keys: vec![("employee-id".to_owned(), "00042".to_owned())],
             may_adopt: true,
             initial_state: AccountState::Invited,
             attributes: BTreeMap::from([set, clear]),
-        }),
+        })),
         Action::EndSessions,
         Action::RevokeCredentials,
         Action::EnsureGranted(key("admin")),

@@ -10,14 +10,17 @@
 pub(crate) mod every;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use muster_core::connector::{AccountState, AttributeChange, EntitlementKey, ObjectRef, Scalar};
+use muster_core::connector::{
+    AccountSpec, AccountState, AttributeChange, EntitlementKey, ObjectRef, Scalar,
+};
 use muster_core::fact::{AccountPlanned, Cause, Counts, Fact, Kind, PersonPlanned};
 use muster_core::id::{OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::{Employment, Identity, Phase, Status, Value};
 use muster_core::operation::{
-    AccountSeen, AccountSpec, Action, Change, Completion, How, Operation, State, Urgency,
+    AccountSeen, Action, Change, Completion, How, Operation, State, Urgency,
 };
 use muster_core::person::Justification;
 use muster_ledger::{Error, Ledger, Writer};
@@ -93,9 +96,9 @@ pub(crate) fn operation(plan: PlanId, number: u32, action: Action, urgency: Urge
     }
 }
 
-pub(crate) fn account_spec(key: &str) -> AccountSpec {
+pub(crate) fn account_spec(key: &str) -> Arc<AccountSpec> {
     let set = |text: String| AttributeChange::Set(vec![Scalar::Text(text)]);
-    AccountSpec {
+    Arc::new(AccountSpec {
         match_keys: vec![("employee-id".to_owned(), key.to_owned())],
         may_adopt: true,
         initial_state: AccountState::Active,
@@ -107,7 +110,7 @@ pub(crate) fn account_spec(key: &str) -> AccountSpec {
                 AttributeChange::Set(vec![Scalar::Boolean(true)]),
             ),
         ]),
-    }
+    })
 }
 
 pub(crate) fn justification(role: &str) -> Justification {

@@ -3,7 +3,9 @@
 //! An operation's plan is stored as a distance from the plan of the record around it: nearly always
 //! zero, and so the same content gives the same bytes whatever number its plan has.
 
-use muster_core::connector::AttributeChange;
+use std::sync::Arc;
+
+use muster_core::connector::{self, AttributeChange};
 use muster_core::id::{OperationId, PlanId};
 use muster_core::operation as core;
 use serde::{Deserialize, Serialize};
@@ -28,7 +30,7 @@ pub(crate) struct AccountSpec<'a> {
 }
 
 impl<'a> AccountSpec<'a> {
-    fn of(spec: &'a core::AccountSpec) -> Self {
+    fn of(spec: &'a connector::AccountSpec) -> Self {
         let attributes = spec.attributes.iter();
         AccountSpec {
             match_keys: text_pairs(&spec.match_keys),
@@ -45,9 +47,9 @@ impl<'a> AccountSpec<'a> {
         }
     }
 
-    fn into_core(self) -> Result<core::AccountSpec, Unreadable> {
+    fn into_core(self) -> Result<Arc<connector::AccountSpec>, Unreadable> {
         let attributes = self.attributes.0.into_iter();
-        Ok(core::AccountSpec {
+        Ok(Arc::new(connector::AccountSpec {
             match_keys: text_pairs_into_core(self.match_keys),
             may_adopt: self.may_adopt,
             initial_state: self.initial_state.into_core(),
@@ -60,7 +62,7 @@ impl<'a> AccountSpec<'a> {
                     Ok((name.to_owned(), change))
                 })
                 .collect::<Result<_, Unreadable>>()?,
-        })
+        }))
     }
 }
 
