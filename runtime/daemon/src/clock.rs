@@ -19,9 +19,10 @@ impl Clock {
         Self(Arc::new(now))
     }
 
-    /// The time.
+    /// The time, to the microsecond: what the ledger keeps of it.
     pub fn now(&self) -> Timestamp {
-        (self.0)()
+        let now = (self.0)();
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
     }
 
     /// The clock as the plugin host takes it.

@@ -11,16 +11,15 @@ use muster_ledger::kept::Lane;
 use tokio::task::JoinSet;
 
 use super::claimed::Claimed;
+use super::pace::Pace;
 use super::round::{Piece, Recorded, Round};
+use super::settle::Settled;
 use super::work::{self, Claim};
 use super::{Driver, LEDGER_PAUSE, SLEEP_MAX, until};
 
 /// Accounts that are read ahead for each call that may be out. They are claimed in the order in which they
 /// were read.
 const READ_AHEAD: usize = 4;
-
-/// Steps that may be claimed ahead for each call that may be out.
-const AHEAD_MAX: usize = 4;
 
 /// How long what came back waits for more, while claimed steps keep the app busy.
 const LINGER: Duration = Duration::from_millis(5);
@@ -46,8 +45,8 @@ pub(super) struct Hand {
     first_ended_at: Option<Instant>,
     /// How many have come back since the last round began.
     during: usize,
-    /// How many came back while the last round was made.
-    pace: usize,
+    /// How many come back while a round is made.
+    pace: Pace,
     /// Whether something more urgent may have come in.
     has_news: bool,
     /// When it was last read whose accounts come next.
@@ -71,7 +70,7 @@ impl Hand {
             let driver = driver.clone();
             self.calls.spawn(async move {
                 let event = work::act(&driver, &claim).await;
-                Piece::Settle(claim, Box::new(event))
+                Piece::Settle(Box::new(Settled::new(&driver, claim, event)))
             });
         }
     }
@@ -163,7 +162,7 @@ impl Hand {
     /// How long the next round may wait for company: a round costs about as much for one call as for fifty,
     /// and as long as claimed steps are left the app has something to do.
     fn linger(&self) -> Option<Duration> {
-        if self.claimed.len() <= self.pace || self.has_news {
+        if self.claimed.len() <= self.pace.expected() || self.has_news {
             return None;
         }
         LINGER.checked_sub(self.first_ended_at?.elapsed())
@@ -174,9 +173,9 @@ impl Hand {
     fn claim(&mut self, driver: &Driver, pieces: &mut Vec<Piece>) -> Result<Duration, Error> {
         let calls_max = driver.target.concurrency();
         if self.busy.is_empty() {
-            self.pace = 0;
+            self.pace = Pace::default();
         }
-        let ahead = (2 * self.pace).min(calls_max * AHEAD_MAX);
+        let ahead = self.pace.ahead();
         let mut chosen = 0;
         if self.read_at.is_none_or(|at| at.elapsed() >= READ_EVERY) {
             self.next.clear();
@@ -242,7 +241,8 @@ impl Hand {
 
     /// Takes in what a round came to.
     pub(super) fn take(&mut self, recorded: Vec<Recorded>) {
-        self.pace = self.during.max(self.pace / 2);
+        let ran_dry = self.claimed.len() == 0;
+        self.pace.learn(self.during, ran_dry);
         for recorded in recorded {
             match recorded.next {
                 Some(claim) => self.claimed.push(claim.urgency, claim),

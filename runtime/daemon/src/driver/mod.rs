@@ -16,6 +16,7 @@ mod again;
 mod claimed;
 mod hand;
 mod look;
+mod pace;
 mod round;
 mod settle;
 mod work;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use muster_core::fact::Fact;
 use muster_core::id::{PersonId, TargetName};
-use muster_core::operation::{self, Action, Change, Event, RetryPolicy, State, Step, Urgency};
+use muster_core::operation::{self, Action, Change, State, Step, Urgency};
 use muster_core::person::{Account, Turn, Turns};
 use muster_ledger::{Error, Writer};
 
+use super::settle::Settled;
 use super::work::Claim;
 use super::{Driver, LEDGER_PAUSE, settle};
-use crate::targets::Connected;
 
 /// What is recorded together.
 pub(super) struct Round {
@@ -24,7 +24,7 @@ pub(super) struct Round {
 /// What is recorded of one account.
 pub(super) enum Piece {
     /// What came of a step.
-    Settle(Box<Claim>, Box<Event>),
+    Settle(Box<Settled>),
     /// A step has not begun, and is not to begin as it was claimed.
     GiveBack(Box<Claim>),
     /// A step is to be claimed.
@@ -42,8 +42,7 @@ pub(super) struct Recorded {
 
 /// What the transaction has to know beside its pieces.
 struct Scribe {
-    target: Arc<Connected>,
-    retry: RetryPolicy,
+    target: TargetName,
     goes_on: bool,
 }
 
@@ -84,76 +83,64 @@ impl Driver {
         goes_on: bool,
     ) -> Result<Vec<Recorded>, Error> {
         let scribe = Scribe {
-            target: Arc::clone(&self.target),
-            retry: self.retry.clone(),
+            target: self.target.name().clone(),
             goes_on,
         };
-        let pieces = Arc::clone(pieces);
+        let (all, range) = (Arc::clone(pieces), which.clone());
         let recording = self.committer.submit(self.clock.now(), move |writer| {
-            let pieces = pieces.get(which.clone()).unwrap_or_default().iter();
-            let recorded = pieces.map(|piece| scribe.record(writer, piece));
-            recorded.collect::<Result<Vec<_>, Error>>()
+            scribe.record(writer, all.get(range.clone()).unwrap_or_default())
         });
-        let recorded = recording.await?.into_iter().map(|(recorded, change)| {
-            if let Some(change) = change {
-                self.activity.count(&change);
-            }
-            recorded
-        });
-        Ok(recorded.collect())
+        let recorded = recording.await?;
+        for change in changes(pieces.get(which).unwrap_or_default()) {
+            self.activity.count(change);
+        }
+        Ok(recorded)
     }
 }
 
 impl Piece {
     fn person(&self) -> &PersonId {
         match self {
-            Piece::Settle(claim, _) | Piece::GiveBack(claim) => &claim.person,
+            Piece::Settle(settled) => &settled.claim.person,
+            Piece::GiveBack(claim) => &claim.person,
             Piece::Claim(person) => person,
         }
     }
 }
 
+/// What steps led to, among pieces.
+fn changes(pieces: &[Piece]) -> impl Iterator<Item = &Change> {
+    pieces.iter().filter_map(|piece| match piece {
+        Piece::Settle(settled) => Some(&settled.change),
+        Piece::GiveBack(_) | Piece::Claim(_) => None,
+    })
+}
+
 impl Scribe {
-    /// Records one piece. Gives what it came to, and what happened to the operation that it settles.
-    fn record(
-        &self,
-        writer: &mut Writer<'_>,
-        piece: &Piece,
-    ) -> Result<(Recorded, Option<Change>), Error> {
-        let (person, target) = (piece.person().clone(), self.target.name());
-        let mut change = None;
+    fn record(&self, writer: &mut Writer<'_>, pieces: &[Piece]) -> Result<Vec<Recorded>, Error> {
+        let recorded = pieces.iter().map(|piece| self.record_one(writer, piece));
+        let recorded = recorded.collect::<Result<_, Error>>()?;
+        settle::record_refusal(writer, &self.target, changes(pieces))?;
+        Ok(recorded)
+    }
+
+    fn record_one(&self, writer: &mut Writer<'_>, piece: &Piece) -> Result<Recorded, Error> {
         match piece {
-            Piece::Settle(claim, event) => {
-                let settled = settle::Settled {
-                    target,
-                    claim,
-                    event,
-                    retry: &self.retry_of(&claim.operation.action),
-                };
-                change = Some(settle::record(writer, &settled)?);
-            }
-            Piece::GiveBack(claim) => give_back(writer, target, claim)?,
+            Piece::Settle(settled) => settle::record(writer, &self.target, settled)?,
+            Piece::GiveBack(claim) => give_back(writer, &self.target, claim)?,
             Piece::Claim(_) => {}
         }
+        let person = piece.person().clone();
         let next = if self.goes_on {
-            claim(writer, target, &person)?
+            claim(writer, &self.target, &person)?
         } else {
             None
         };
-        let recorded = Recorded {
+        Ok(Recorded {
             person,
             next,
             is_refused: false,
-        };
-        Ok((recorded, change))
-    }
-
-    /// The retry policy, with the lag that the connector declares for what the action touches.
-    fn retry_of(&self, action: &Action) -> RetryPolicy {
-        RetryPolicy {
-            lag: self.target.lag(action),
-            ..self.retry.clone()
-        }
+        })
     }
 }
 

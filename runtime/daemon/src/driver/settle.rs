@@ -1,4 +1,4 @@
-//! Records what a step led to, and the findings that go with it.
+//! What a step led to: decided where the step ends, recorded in a round, with the findings that go with it.
 
 use muster_core::connector::Problem;
 use muster_core::fact::Fact;
@@ -7,6 +7,7 @@ use muster_core::id::{PersonId, TargetName};
 use muster_core::operation::{Change, Event, Operation, RetryPolicy, State, decide};
 use muster_ledger::{Error, Writer};
 
+use super::Driver;
 use super::work::Claim;
 
 /// An operation waits for a person.
@@ -41,24 +42,40 @@ pub(crate) const WHILE_OPEN: [Code; 6] = [
 const DELAYED_ATTEMPTS: u32 = 3;
 
 /// A step that was taken.
-pub(super) struct Settled<'a> {
-    pub(super) target: &'a TargetName,
-    pub(super) claim: &'a Claim,
-    pub(super) event: &'a Event,
-    pub(super) retry: &'a RetryPolicy,
+pub(super) struct Settled {
+    pub(super) claim: Box<Claim>,
+    /// What it led to.
+    pub(super) change: Change,
 }
 
-/// Records what the step led to, and gives it.
-pub(super) fn record(writer: &mut Writer<'_>, settled: &Settled<'_>) -> Result<Change, Error> {
+impl Settled {
+    /// Decides what the step leads to.
+    pub(super) fn new(driver: &Driver, claim: Box<Claim>, event: Event) -> Self {
+        let operation = &claim.operation;
+        let retry = RetryPolicy {
+            // What the connector declares for what the action touches.
+            lag: driver.target.lag(&operation.action),
+            ..driver.retry.clone()
+        };
+        let change = decide(operation, event, driver.clock.now(), &retry);
+        Self { claim, change }
+    }
+}
+
+/// Records what a step led to.
+pub(super) fn record(
+    writer: &mut Writer<'_>,
+    target: &TargetName,
+    settled: &Settled,
+) -> Result<(), Error> {
     let operation = &settled.claim.operation;
-    let change = decide(operation, settled.event.clone(), writer.at(), settled.retry);
     let fact = |change: Change| Fact::OperationChanged {
         person: settled.claim.person.clone(),
-        target: settled.target.clone(),
+        target: target.clone(),
         operation: operation.id,
         change,
     };
-    match writer.record(fact(change.clone())) {
+    match writer.record(fact(settled.change.clone())) {
         Ok(_) => {}
         // The app's account is another person's. Nobody gets it a second time; a person decides.
         Err(Error::LinkedTwice { holder, .. }) => {
@@ -68,36 +85,41 @@ pub(super) fn record(writer: &mut Writer<'_>, settled: &Settled<'_>) -> Result<C
                 problem,
                 account: None,
             }))?;
-            let finding = Finding::new(CLAIMED_TWICE, Severity::Error, subject(settled), text)
+            let subject = subject(target, &settled.claim);
+            let finding = Finding::new(CLAIMED_TWICE, Severity::Error, subject, text)
                 .hint("see at the app whose account it is; correct the keys, or the account there");
-            writer.record(Fact::FindingOpened(finding))?;
-            return Ok(change);
+            return writer.record(Fact::FindingOpened(finding)).map(drop);
         }
         Err(error) => return Err(error),
     }
-    for fact in findings(settled, operation, &change) {
+    for fact in findings(target, settled) {
         writer.record(fact)?;
     }
-    record_refusal(writer, settled, &change)?;
-    Ok(change)
+    Ok(())
 }
 
 /// Credentials that a target does not accept are one finding about the target, however many operations
-/// meet that. It holds until one succeeds, or reading the target does.
-fn record_refusal(
+/// meet that. It holds until one succeeds, or reading the target does. `changes` are those of a round.
+pub(super) fn record_refusal<'c>(
     writer: &mut Writer<'_>,
-    settled: &Settled<'_>,
-    change: &Change,
+    target: &TargetName,
+    changes: impl Iterator<Item = &'c Change>,
 ) -> Result<(), Error> {
-    let refused = match change {
-        Change::Deferred {
-            problem: problem @ Problem::Unauthenticated(_),
-            ..
-        } => Some(problem),
-        Change::Completed(_) => None,
-        _ => return Ok(()),
-    };
-    let subject = format!("target {}", settled.target);
+    let (mut refused, mut is_accepted) = (None, false);
+    for change in changes {
+        match change {
+            Change::Deferred {
+                problem: problem @ Problem::Unauthenticated(_),
+                ..
+            } => refused = Some(problem),
+            Change::Completed(_) => is_accepted = true,
+            _ => {}
+        }
+    }
+    if refused.is_none() && !is_accepted {
+        return Ok(());
+    }
+    let subject = format!("target {target}");
     let is_open = writer.finding(&REFUSED, &subject)?.is_some();
     match refused {
         Some(problem) if !is_open => {
@@ -117,12 +139,9 @@ fn record_refusal(
     }
 }
 
-fn subject(settled: &Settled<'_>) -> String {
-    let operation = settled.claim.operation.id;
-    format!(
-        "{} at {}, operation {operation}",
-        settled.claim.person, settled.target
-    )
+fn subject(target: &TargetName, claim: &Claim) -> String {
+    let operation = claim.operation.id;
+    format!("{} at {target}, operation {operation}", claim.person)
 }
 
 /// Whether the operation that a finding is about is still to be done. True where the subject names
@@ -146,8 +165,9 @@ pub(crate) fn is_open(writer: &mut Writer<'_>, subject: &str) -> Result<bool, Er
 }
 
 /// The findings that a change opens and closes.
-fn findings(settled: &Settled<'_>, operation: &Operation, change: &Change) -> Vec<Fact> {
-    let subject = subject(settled);
+fn findings(target: &TargetName, settled: &Settled) -> Vec<Fact> {
+    let (operation, change) = (&settled.claim.operation, &settled.change);
+    let subject = subject(target, &settled.claim);
     let opened = |code: Code, severity: Severity, text: String, hint: &str| {
         Fact::FindingOpened(Finding::new(code, severity, subject.clone(), text).hint(hint))
     };
