@@ -412,3 +412,49 @@ fn f17_a_policy_that_waits_does_not_keep_a_leavers_file_from_being_worked_on() {
         "the policy before decides"
     );
 }
+
+#[test]
+fn f17_a_policy_edited_while_the_daemon_was_stopped_waits_like_any_other() {
+    let (app, company, rows) = settled(40);
+    let daemon = Daemon::start(&company);
+    import(&daemon, &company, "all.csv", &rows);
+    assert!(daemon.stop());
+    // It would take a group from half of the company.
+    company.write(
+        "policy/roles.toml",
+        &POLICY.replace("department == \"Sales\"", "department == \"Nobody\""),
+    );
+    let waiting = |daemon: &Daemon<'_>| {
+        let held = daemon.json(&["status"])["held"].clone();
+        held[0]["plan_digest"].as_str().map(str::to_owned)
+    };
+    // However often it is started.
+    for start in 1..=2 {
+        let daemon = Daemon::start(&company);
+        wait_for("the policy to wait", || waiting(&daemon));
+        import(
+            &daemon,
+            &company,
+            &format!("fewer-{start}.csv"),
+            &rows[start..],
+        );
+        assert!(!app.is_active(&start.to_string()), "who left is out");
+        assert_eq!(
+            app.groups_of("4"),
+            ["Everybody", "Sales"],
+            "the policy before decides about HR's files"
+        );
+        assert!(daemon.stop());
+    }
+    let daemon = Daemon::start(&company);
+    let digest = wait_for("the policy to wait", || waiting(&daemon));
+    let applied = daemon.cli(&["apply", &digest, "--yes"]);
+    assert_eq!(applied.code, 0, "{applied:?}");
+    wait_for("the policy to be carried out", || {
+        (app.groups_of("4") == ["Everybody"]).then_some(())
+    });
+    daemon.wait_until_idle();
+    assert!(daemon.stop());
+    let daemon = Daemon::start(&company);
+    assert_eq!(waiting(&daemon), None, "it decides from now on");
+}

@@ -168,7 +168,7 @@ pub struct Target {
 /// A policy, ready to be asked.
 #[derive(Debug)]
 pub struct Policy {
-    version: PolicyVersion,
+    source: PolicySource,
     language: Language,
     roles: Vec<Role>,
     targets: BTreeMap<TargetName, Target>,
@@ -181,7 +181,12 @@ pub struct Policy {
 impl Policy {
     /// Which version this is.
     pub fn version(&self) -> &PolicyVersion {
-        &self.version
+        &self.source.version
+    }
+
+    /// What it was compiled from.
+    pub fn source(&self) -> &PolicySource {
+        &self.source
     }
 
     /// The roles, in the order in which they are written.

@@ -14,6 +14,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod driver;
+mod durable;
 pub mod error;
 pub mod feeds;
 pub mod intake;

@@ -14,12 +14,26 @@ use tokio::sync::watch;
 use crate::app::{App, PolicyHold};
 use crate::driver;
 use crate::planning::{self, Consent, Failed, Order, Scope, Summary};
+use crate::policy::kept;
 
 /// Most people of one plan that a date leads to; the rest follow in the next one.
 const PEOPLE_PER_DATE_MAX: usize = 10_000;
 
 /// How long the loop of dates sleeps at most, so that a clock that was set is noticed.
 const SLEEP_MAX: Duration = Duration::from_mins(1);
+
+/// Begins where the daemon stopped: with the policy that decided then, which takes up what its files say now
+/// like any other edit.
+pub async fn begin(app: &Arc<App>, configured: Arc<Policy>) -> Result<(), Failed> {
+    let version = configured.version().clone();
+    decide_by(app, configured).await?;
+    let before = app.policy.load().version().clone();
+    if before != version {
+        tracing::warn!(%before, %version, "the policy before decides until the new one is approved");
+        everybody(app).await?;
+    }
+    Ok(())
+}
 
 /// Brings everybody to what the policy says now. A plan that takes too much from too many waits.
 pub async fn everybody(app: &Arc<App>) -> Result<Summary, Failed> {
@@ -64,7 +78,13 @@ async fn keep(app: &Arc<App>, policy: Arc<Policy>, summary: &Summary) {
     if other_waits {
         return;
     }
-    app.policy.store(policy);
+    app.policy.store(Arc::clone(&policy));
+    if let Err(error) = kept::write(&app.config.daemon.data, &policy) {
+        tracing::error!(
+            error = crate::error::chain(&error),
+            "could not keep the policy that decides; an edit made while nobody runs will not wait"
+        );
+    }
     *hold(app) = None;
     close_holds(app).await;
 }

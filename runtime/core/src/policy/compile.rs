@@ -29,7 +29,7 @@ impl Policy {
         };
         let mut roles = Vec::with_capacity(source.roles.len());
         let mut seen = BTreeSet::new();
-        for role in source.roles {
+        for role in source.roles.iter().cloned() {
             if !seen.insert(role.name.clone()) {
                 compiler.report(
                     DOUBLE_ROLE,
@@ -41,9 +41,9 @@ impl Policy {
             roles.extend(compiler.role(role, &source.targets));
         }
         let mut targets = BTreeMap::new();
-        for (name, rules) in source.targets {
-            let target = compiler.target(&name, &rules);
-            targets.insert(name, target);
+        for (name, rules) in &source.targets {
+            let target = compiler.target(name, rules);
+            targets.insert(name.clone(), target);
         }
         if !compiler.findings.is_empty() {
             return Err(compiler.findings);
@@ -62,7 +62,7 @@ impl Policy {
             names.extend(expressions.flat_map(|expression| expression.names().iter().cloned()));
         }
         Ok(Policy {
-            version: source.version,
+            source,
             language: compiler.language,
             roles,
             targets,

@@ -1,7 +1,5 @@
 //! Takes what a hook brought: it is a file in the feed's folder, durably, before it is answered.
 
-use std::path::Path;
-
 use muster_core::fact::Fact;
 use muster_ledger::Error;
 
@@ -9,6 +7,7 @@ use super::App;
 use super::engine::feed;
 use super::queries::broken;
 use crate::api::v1;
+use crate::durable;
 use crate::error::{API_NOT_READY, API_UNUSABLE, Fault, FaultKind};
 use crate::feeds::event;
 use crate::server::engine::{Delivery, DeliveryKind};
@@ -54,7 +53,7 @@ pub(super) fn take(app: &App, delivery: &Delivery) -> Result<v1::Taken, Fault> {
         }
     };
     let name = event::file_name(&delivery.id, delivery.digest, kind);
-    write_durably(&feed.config.folder, &name, &content).map_err(|error| {
+    durable::write(&feed.config.folder, &name, &content).map_err(|error| {
         Fault::new(
             FaultKind::Unavailable,
             API_NOT_READY,
@@ -73,16 +72,4 @@ pub(super) fn take(app: &App, delivery: &Delivery) -> Result<v1::Taken, Fault> {
         })
         .map_err(|error: Error| broken(&error))?;
     Ok(taken)
-}
-
-/// Writes a file whole or not at all, and has the disk keep it.
-fn write_durably(folder: &Path, name: &str, content: &[u8]) -> std::io::Result<()> {
-    use std::io::Write as _;
-    std::fs::create_dir_all(folder)?;
-    let part = folder.join(format!(".{name}.part"));
-    let mut file = std::fs::File::create(&part)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    std::fs::rename(&part, folder.join(name))?;
-    std::fs::File::open(folder)?.sync_all()
 }

@@ -1,8 +1,9 @@
 //! `muster serve`: opens everything, runs until told to stop, and closes in the right order.
 //!
-//! Start: ledger, plugins, what the targets can give, a plan for everybody (the policy may have
-//! changed while nobody ran), then doors, drivers, dates and feeds. Stop: doors and feeds first, so
-//! that nothing new begins; the drivers wait for the calls that are out; the ledger last.
+//! Start: ledger, plugins, what the targets can give, a plan for everybody, then doors, drivers, dates
+//! and feeds. The policy may have been edited while nobody ran: the one before decides until that may go
+//! through. Stop: doors and feeds first, so that nothing new begins; the drivers wait for the calls that
+//! are out; the ledger last.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +29,7 @@ use crate::driver::{Activity, Driver};
 use crate::error::{API_BROKEN, Coded, Fault, FaultKind, chain};
 use crate::feeds::{self, Feed};
 use crate::plugins::{Library, REFUSED};
+use crate::policy::kept;
 use crate::server::listen::Doors;
 use crate::targets::Connected;
 use crate::{reconcile, replan};
@@ -65,7 +67,8 @@ pub async fn run(
     let doors = doors.map_err(|error| {
         Fault::new(FaultKind::Broken, error.code(), chain(&error)).hint(error.hint())
     })?;
-    let app = Arc::new(assemble(config, environment, clock)?);
+    let configured = Arc::new(compile(&config)?);
+    let app = Arc::new(assemble(config, environment, clock, &configured)?);
     let said = app.library.look().await;
     say(&app, said);
     app.refresh_known().map_err(|error| broken(&error))?;
@@ -79,7 +82,7 @@ pub async fn run(
     tasks.spawn(async move { doors.serve(engine, file_bytes_max, door_stop).await });
     reconcile::first(&app, PATIENCE).await;
     app.refresh_known().map_err(|error| broken(&error))?;
-    if let Err(error) = replan::everybody(&app).await {
+    if let Err(error) = replan::begin(&app, configured).await {
         return Err(Fault::new(FaultKind::Broken, API_BROKEN, chain(&error))
             .hint("`muster ledger check` looks for damage"));
     }
@@ -102,19 +105,46 @@ fn broken(error: &muster_ledger::Error) -> Fault {
     Fault::new(FaultKind::Broken, error.code(), chain(error)).hint(hint)
 }
 
-fn assemble(config: Config, environment: Environment, clock: Clock) -> Result<App, Fault> {
-    make_folders(&config)?;
-    let ledger = Ledger::open(&config.daemon.ledger(), &muster_ledger::Options::default())
-        .map_err(|error| broken(&error))?;
-    let committer = Committer::start(ledger.clone(), committer::Options::default())
-        .map_err(|error| broken(&error))?;
-    let policy = Policy::compile(config.policy.clone()).map_err(|findings| {
+fn compile(config: &Config) -> Result<Policy, Fault> {
+    Policy::compile(config.policy.clone()).map_err(|findings| {
         let first = findings.into_iter().next();
         first.map_or_else(
             || Fault::new(FaultKind::Refused, API_BROKEN, "the policy cannot be used"),
             |finding| Fault::new(FaultKind::Refused, finding.code, finding.text).hint(finding.hint),
         )
-    })?;
+    })
+}
+
+/// The policy to begin with: the one that decided last, where it is about the same targets and attributes.
+/// With others it could not be asked, and what the files say decides at once.
+fn deciding(config: &Config, configured: &Arc<Policy>) -> Arc<Policy> {
+    let kept = kept::read(&config.daemon.data).unwrap_or_else(|error| {
+        tracing::error!(
+            error = chain(&error),
+            "the policy that decided last cannot be used; what the files say decides at once"
+        );
+        None
+    });
+    let fits = |kept: &Policy| {
+        let (kept, now) = (kept.source(), configured.source());
+        kept.targets.keys().eq(now.targets.keys()) && kept.attributes == now.attributes
+    };
+    kept.filter(fits)
+        .map_or_else(|| Arc::clone(configured), Arc::new)
+}
+
+fn assemble(
+    config: Config,
+    environment: Environment,
+    clock: Clock,
+    configured: &Arc<Policy>,
+) -> Result<App, Fault> {
+    make_folders(&config)?;
+    let ledger = Ledger::open(&config.daemon.ledger(), &muster_ledger::Options::default())
+        .map_err(|error| broken(&error))?;
+    let committer = Committer::start(ledger.clone(), committer::Options::default())
+        .map_err(|error| broken(&error))?;
+    let policy = deciding(&config, configured);
     let host = host(&config, &clock)?;
     let targets: BTreeMap<TargetName, Arc<Connected>> = config
         .targets
@@ -144,7 +174,7 @@ fn assemble(config: Config, environment: Environment, clock: Clock) -> Result<Ap
         clock,
         ledger,
         committer,
-        policy: ArcSwap::from_pointee(policy),
+        policy: ArcSwap::new(policy),
         library,
         targets,
         known: ArcSwap::from_pointee(Known::default()),

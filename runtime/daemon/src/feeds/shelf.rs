@@ -110,14 +110,14 @@ fn next_step(feed: &Feed, decision: &Decision) -> String {
     let otherwise = if feed.is_partial(&decision.file.name) {
         "delete it from this folder and drop the right one; files after it wait until then"
     } else {
-        "drop the right file"
+        "drop the right one"
     };
     match (decision.verdict, digest) {
         (Verdict::Held, Some(digest)) => format!(
             "if the file is right, IT applies exactly this with: muster apply {}; if not, {otherwise}",
             crate::plugins::short(digest)
         ),
-        (Verdict::Held, None) => format!("mend the file: {otherwise}"),
+        (Verdict::Held, None) => format!("nothing of it can be applied: {otherwise}"),
         (Verdict::Rejected, _) => "mend the file and drop it again".to_owned(),
         (Verdict::Accepted, _) => String::new(),
     }

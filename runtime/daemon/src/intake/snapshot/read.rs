@@ -284,7 +284,7 @@ impl<'a> Pass<'a> {
         let allowed = options.set_aside.allowed(rows);
         // With nobody left, the file would say that there is nobody, whatever is allowed.
         if set_aside > allowed || (set_aside > 0 && good == 0) {
-            problems.push(too_many_set_aside(set_aside, rows, allowed));
+            problems.push(too_many_set_aside(set_aside, rows, allowed, good));
         } else if good == 0 && !options.is_change_set {
             problems.push(nobody());
         }
@@ -350,16 +350,19 @@ fn absence_unproven(rows: u32) -> Problem {
     .hint("correct these rows and export again; people whose row says that they left are handled")
 }
 
-fn too_many_set_aside(set_aside: u32, rows: u32, allowed: u32) -> Problem {
+fn too_many_set_aside(set_aside: u32, rows: u32, allowed: u32, good: usize) -> Problem {
     Problem::of_file(
         code::TOO_MANY_SET_ASIDE,
         Effect::Holds,
         format!("{set_aside} of {rows} rows were set aside, {allowed} are allowed"),
     )
-    .hint(
-        "correct the rows that this report names and drop the new file; or let IT apply the \
-         rest as it is",
-    )
+    .hint(match good {
+        0 => "correct the rows that this report names and drop the new file",
+        _ => {
+            "correct the rows that this report names and drop the new file; or let IT apply the \
+             rest as it is"
+        }
+    })
 }
 
 fn nobody() -> Problem {

@@ -1,0 +1,16 @@
+//! Files that are there whole or not at all, whenever the power goes.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// Writes a file into a folder, which is made where it is not there, and has the disk keep it.
+pub(crate) fn write(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let part = folder.join(format!(".{name}.part"));
+    let mut file = File::create(&part)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&part, folder.join(name))?;
+    File::open(folder)?.sync_all()
+}
