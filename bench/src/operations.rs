@@ -37,8 +37,10 @@ const PEOPLE: u32 = 10_000;
 const ROUNDS: u32 = 9;
 const LIMIT: Duration = Duration::from_mins(10);
 
-/// Calls that are out at once: the most that a target may be configured for.
-const AT_ONCE: usize = 64;
+/// Calls that are out at once, four times what a target is given by default. An app on the loopback answers
+/// faster than more of them could be begun: with 64, the most that can be configured, they only wait for each
+/// other in the processor's caches.
+const AT_ONCE: usize = 16;
 
 /// About what `steady` sends for an account.
 const BODY: &[u8] = br#"{"attributes":{"department":"Finance","display-name":"Given1 Family-1, of Finance","email":"p1@corp.example","user-name":"p1@corp.example"},"state":"active"}"#;
