@@ -176,6 +176,8 @@ impl Hand {
             self.pace = Pace::default();
         }
         let ahead = self.pace.ahead();
+        // A round that claims much more than it settles takes so long that the app waits for it.
+        let chosen_max = calls_max + pieces.len() + pieces.len() / 2;
         let mut chosen = 0;
         if self.read_at.is_none_or(|at| at.elapsed() >= READ_EVERY) {
             self.next.clear();
@@ -188,7 +190,8 @@ impl Hand {
                 }
             };
             let free = calls_max.saturating_sub(self.calls.len());
-            if chosen >= self.claimed.room(urgency, free, calls_max, ahead) {
+            let room = self.claimed.room(urgency, free, calls_max, ahead);
+            if chosen >= room.min(chosen_max) {
                 self.next.push_front((urgency, person));
                 return Ok(READ_EVERY);
             }

@@ -34,7 +34,8 @@ impl Pace {
         let expected = if ran_dry && came_back > 0 {
             2 * came_back.max(self.0)
         } else {
-            came_back.max(kept)
+            // Half as many again: no two rounds take the same time.
+            (came_back + came_back / 2).max(kept)
         };
         self.0 = expected.min(MAX);
     }
@@ -62,8 +63,8 @@ mod tests {
         assert_eq!(pace.expected(), 160);
         pace.learn(90, false);
         assert_eq!(pace.expected(), 156);
-        pace.learn(200, false);
-        assert_eq!(pace.expected(), 200);
+        pace.learn(120, false);
+        assert_eq!(pace.expected(), 180);
     }
 
     #[test]
