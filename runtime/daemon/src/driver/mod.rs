@@ -5,7 +5,7 @@
 //! transaction: it records what the calls that came back led to, and claims the steps that are taken
 //! next. The calls themselves (`work`) are out meanwhile, as many as the target may have.
 //!
-//! Where calls come back while a round is made, up to twice as many steps are claimed ahead, so that the
+//! Where calls come back while a round is made, steps are claimed ahead (`pace` says how many), so that the
 //! next calls do not wait for the disk. Whatever is claimed leaves in the order of its urgency (`claimed`),
 //! and what a newer plan has touched meanwhile is given back before it leaves.
 //!
