@@ -4,6 +4,7 @@
 //! a limit for something that may never come. stdout carries only what the started programs print.
 //! What is built lands in `target/` of the workspace, where tests and the demo look for it.
 
+mod answers;
 mod apt;
 mod bench;
 mod child;

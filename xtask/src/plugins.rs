@@ -12,6 +12,7 @@ use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use wit_component::ComponentEncoder;
 
+use crate::answers::without_freeing;
 use crate::toolchain::{self, TARGET, Toolchain};
 use crate::workspace::{Workspace, environment, write_atomically};
 use crate::{child, say};
@@ -150,10 +151,11 @@ fn encode(workspace: &Workspace, plugin: &Plugin) -> anyhow::Result<()> {
         has_contract(&bytes),
         "it exports nothing of the contract; its library must call `muster_sdk::export!`"
     );
+    let module = without_freeing(&bytes)?;
     let mut encoder = ComponentEncoder::default();
     encoder
         .validate(true)
-        .module(&bytes)
+        .module(&module)
         .context("its core module was refused")?;
     let component = encoder
         .encode()
