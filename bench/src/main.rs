@@ -44,13 +44,13 @@ impl Scale {
 /// One measurement: the beginning of its figures' names, and the work.
 type Part = (&'static str, fn(Scale) -> anyhow::Result<Vec<Figure>>);
 
-/// In the order of the report. What needs a quiet disk comes after what needs a quiet processor.
+/// In the order of the report. What needs a quiet disk comes before what leaves it much to write.
 const PARTS: [Part; 6] = [
     ("call", call::measure),
     ("swap", swap::measure),
     ("reexport", reexport::measure),
-    ("import", import::measure),
     ("operations", operations::measure),
+    ("import", import::measure),
     ("memory", memory::measure),
 ];
 

@@ -5,7 +5,8 @@
 //! the judgement, a durable outcome. The rate is taken at the app, from the first change that comes in
 //! to the last: with so many calls out at once, each change but the first few had to wait for an
 //! outcome and an intent that are durable. The peer sends the same requests with the HTTP client that a
-//! target has, and nothing of Muster around it, as many at once, from a runtime of its own.
+//! target has, and nothing of Muster around it, as many at once, from a runtime of its own: before ours and
+//! after it, because a file is read and planned in between.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -56,7 +57,7 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
     let daemon = Daemon::start(&company);
     let (mut rounds, mut processor) = (Rounds::default(), Vec::new());
     for round in 1..=ROUNDS {
-        let peer = bare(app.address, people)? / people;
+        let before = bare(app.address, people)?;
         app.seen.reset(people);
         let file = Waiting::write(
             &company,
@@ -65,12 +66,13 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
             Order(0),
         )?;
         file.drop_and_wait(LIMIT)?;
-        let before = processor_time(daemon.id());
+        let used_before = processor_time(daemon.id());
         let ours = app.seen.wait()? / people;
-        let used = processor_time(daemon.id()).saturating_sub(before);
+        let used = processor_time(daemon.id()).saturating_sub(used_before);
         processor.push(used.as_secs_f64() * 1e6 / f64::from(people));
         daemon.wait_until_idle();
-        rounds.add(ours, peer);
+        let after = bare(app.address, people)?;
+        rounds.add(ours, (before + after) / (2 * people));
     }
     anyhow::ensure!(daemon.stop(), "the daemon did not stop well");
     let rate = |time: Duration| 1.0 / time.as_secs_f64();
