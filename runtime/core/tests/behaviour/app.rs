@@ -59,6 +59,8 @@ pub(crate) struct App {
     /// How often an account was created for each first key.
     pub(crate) created: BTreeMap<String, u32>,
     pending: BTreeMap<String, (Change, u32)>,
+    /// Jobs whose handle was lost on its way: nobody can ask for them.
+    forgotten: BTreeSet<String>,
     made: u32,
 }
 
@@ -100,8 +102,15 @@ impl App {
             Fault::Pending { polls } => {
                 self.made += 1;
                 let handle = format!("job-{}", self.made);
-                let is_running = self.pending.values().any(|(running, _)| running == change);
-                assert!(!is_running, "the same is under way twice: {change:?}");
+                let mut running = self.pending.iter();
+                let running = running.find(|(_, (running, _))| running == change);
+                if let Some((running, _)) = running {
+                    // Who never got the handle has to ask again, and by its key it is the same job.
+                    let running = running.clone();
+                    let was_lost = self.forgotten.remove(&running);
+                    assert!(was_lost, "the same is under way twice: {change:?}");
+                    return Some(Ok(outcome(pending(running), None)));
+                }
                 if let (true, Change::EnsureAccount(desired)) = (self.invites, change) {
                     return Some(self.invite(desired, handle, polls));
                 }
@@ -109,6 +118,13 @@ impl App {
                 Some(Ok(outcome(pending(handle), None)))
             }
             Fault::Refused(problem) => Some(Err(problem)),
+        }
+    }
+
+    /// An answer was lost on its way.
+    pub(crate) fn lost(&mut self, answer: &Outcome) {
+        if let OutcomeKind::Pending { handle, .. } = &answer.kind {
+            self.forgotten.insert(handle.clone());
         }
     }
 

@@ -354,7 +354,11 @@ impl World {
 
     /// The daemon stops and starts again. What was begun and had not reached the app never does.
     pub(crate) fn restart(&mut self) {
-        self.out.clear();
+        for ((_, target), out) in std::mem::take(&mut self.out) {
+            if let Some(Event::Replied(Ok(answer))) = out.event {
+                self.apps.get_mut(&target).unwrap().lost(&answer);
+            }
+        }
         self.log.push("restart".to_owned());
         let mut cut = Vec::new();
         for (id, person) in &self.people {
