@@ -1,0 +1,1 @@
+//! Plugins that misbehave, and what becomes of a version that is wrong.

@@ -1,0 +1,1 @@
+//! What IT sees, decides and configures: who approved, what is wrong with the configuration.
