@@ -72,6 +72,18 @@ pub enum Fact {
         /// The body's digest.
         digest: Digest,
     },
+    /// Something arrived at a feed. Its number in the journal is its place in the order of arrival, for
+    /// files and deliveries alike, whatever they are called.
+    Arrived(Arrived),
+    /// Something became of what had arrived.
+    ArrivalChanged {
+        /// The feed.
+        feed: FeedName,
+        /// The number of the [`Fact::Arrived`].
+        arrival: u64,
+        /// What became of it.
+        change: ArrivalChange,
+    },
     /// The entitlements of a target were read, whole.
     CatalogueRead {
         /// The target.
@@ -95,6 +107,82 @@ pub enum Fact {
         /// Its subject.
         subject: String,
     },
+}
+
+/// Something that arrived at a feed: it is durable, and its turn comes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Arrived {
+    /// The feed.
+    pub feed: FeedName,
+    /// What it is called, fit to be shown.
+    pub name: String,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+    /// When it was written, as far as that is known; never later than when it arrived.
+    pub modified: Timestamp,
+    /// Through which door it came.
+    pub source: Source,
+}
+
+/// Through which door something came.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// A file in the drop folder. Its bytes are kept under their digest.
+    Folder {
+        /// A digest of its name and of what it looked like from outside: a file that looks like this was
+        /// taken already.
+        mark: u128,
+    },
+    /// A whole file over the hook. Its bytes are kept under their digest.
+    Delivery {
+        /// The sender's message id.
+        id: String,
+    },
+    /// A single event over the hook.
+    Event {
+        /// The sender's message id.
+        id: String,
+        /// What happened to the person.
+        kind: EventKind,
+        /// A header and a row, as a file would have them.
+        row: Vec<u8>,
+    },
+}
+
+/// What happened to the person of an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EventKind {
+    /// New or changed.
+    Upsert,
+    /// The person left.
+    Leave,
+}
+
+/// What became of something that arrived.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ArrivalChange {
+    /// It was decided about, and never is again.
+    Decided(Outcome),
+    /// It was put away under this name, where HR finds it.
+    PutAway {
+        /// The name.
+        stored: String,
+    },
+    /// Nothing has to be known of it any more.
+    Ended,
+}
+
+/// What was decided about something that arrived.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// It counts.
+    Accepted,
+    /// It waits for a person.
+    Held,
+    /// It cannot be used.
+    Rejected,
+    /// Something newer says it all.
+    Replaced,
 }
 
 /// A file that a feed brought.

@@ -297,6 +297,9 @@ fn compare_all(
     compare.table("plans", tables::PLANS, shown_number)?;
     compare.table("findings", tables::FINDINGS, keys::shown)?;
     compare.table("feeds", tables::FEEDS, keys::shown)?;
+    compare.table("arrivals", tables::ARRIVALS, keys::shown)?;
+    compare.table("contents", tables::CONTENTS, keys::shown)?;
+    compare.table("content-ages", tables::CONTENT_AGES, shown_number)?;
     compare.table("catalogues", tables::CATALOGUES, keys::shown)?;
     compare.table("tokens", tables::TOKENS, keys::shown)?;
     compare.table("deliveries", tables::DELIVERIES, keys::shown)?;

@@ -195,6 +195,8 @@ fn is_about(fact: &Fact, person: &PersonId) -> bool {
         | Fact::FileRejected { .. }
         | Fact::HoldEnded { .. }
         | Fact::DeliveryTaken { .. }
+        | Fact::Arrived(_)
+        | Fact::ArrivalChanged { .. }
         | Fact::CatalogueRead { .. }
         | Fact::ChangesRead { .. }
         | Fact::FindingOpened(_)

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 use muster_core::connector::{AccountState, Entitlement};
-use muster_core::fact::{self, Fact, FeedFile};
+use muster_core::fact::{self, Arrived, Fact, FeedFile, Outcome};
 use muster_core::finding::{self, Code};
 use muster_core::id::{Digest, PersonId, PlanId, TargetName};
 use muster_core::identity::Phase;
@@ -58,6 +58,32 @@ pub struct Feed {
     pub held: Option<HeldFile>,
     /// The file that was rejected last.
     pub rejected: Option<RejectedFile>,
+    /// When the newest of the accepted files was written.
+    pub newest: Option<Timestamp>,
+}
+
+/// Something that arrived at a feed, until nothing has to be known of it any more.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Arrival {
+    /// Its number in the journal: its place in the order of arrival.
+    pub seq: u64,
+    /// When it arrived.
+    pub at: Timestamp,
+    /// What it is.
+    pub arrived: Arrived,
+    /// What was decided about it; none while its turn has not come.
+    pub outcome: Option<Outcome>,
+    /// The name under which HR finds it; none where it was not put away.
+    pub stored: Option<String>,
+}
+
+/// What was accepted before under some content.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SaidBefore {
+    /// The name of the file that said it last.
+    pub name: String,
+    /// When that was accepted.
+    pub at: Timestamp,
 }
 
 /// A file that was accepted.

@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 use muster_core::connector::ObjectRef;
+use muster_core::fact::Content;
 use muster_core::finding::Code;
 use muster_core::id::{FeedName, PersonId, PersonKey, TargetName};
 use muster_core::operation::Urgency;
@@ -57,6 +58,22 @@ pub(crate) fn person_text(feed: &FeedName, key: &str) -> Vec<u8> {
     bytes.push(END);
     bytes.extend_from_slice(key.as_bytes());
     bytes
+}
+
+/// The key of something that arrived.
+pub(crate) fn arrival(feed: &FeedName, seq: u64) -> Vec<u8> {
+    let (mut key, _) = under(feed.as_str());
+    key.extend_from_slice(&seq.to_be_bytes());
+    key
+}
+
+/// What a file of a feed said.
+pub(crate) fn content(feed: &FeedName, content: &Content) -> Vec<u8> {
+    let (mut key, _) = under(feed.as_str());
+    key.extend_from_slice(&content.header.to_be_bytes());
+    key.extend_from_slice(&content.rows.to_be_bytes());
+    key.extend_from_slice(&content.row_count.to_be_bytes());
+    key
 }
 
 /// The person of a key.

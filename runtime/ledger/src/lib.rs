@@ -29,7 +29,7 @@ mod writer;
 pub use committer::Committer;
 pub use digest::PlanDigest;
 pub use error::Error;
-pub use fold::DELIVERIES_MAX;
+pub use fold::{CONTENTS_MAX, DELIVERIES_MAX};
 pub use iter::{Findings, Journal, People, Plans};
 pub use ledger::{Ledger, Options};
 pub use reader::Reader;

@@ -76,6 +76,28 @@ pub(crate) fn delivery_of(row: &[u8]) -> Result<kept::Delivery, Unreadable> {
     })
 }
 
+pub(crate) fn arrival_of(row: &[u8]) -> Result<kept::Arrival, Unreadable> {
+    codec::decode::<v1::ArrivalKept<'_>>(row)?.into_core()
+}
+
+pub(crate) fn arrival(
+    arrivals: &impl ReadableTable<Bytes, Bytes>,
+    key: &[u8],
+) -> Result<Option<kept::Arrival>, Error> {
+    let row = arrivals.get(key).step("read an arrival")?;
+    row.map(|row| arrival_of(row.value()))
+        .transpose()
+        .of("arrivals")
+}
+
+pub(crate) fn said_before_of(row: &[u8]) -> Result<kept::SaidBefore, Unreadable> {
+    let record: v1::ContentKept<'_> = codec::decode(row)?;
+    Ok(kept::SaidBefore {
+        name: record.name.to_owned(),
+        at: instant(record.at)?,
+    })
+}
+
 pub(crate) fn catalogue(
     catalogues: &impl ReadableTable<Bytes, Bytes>,
     target: &TargetName,

@@ -5,6 +5,7 @@ use std::ops::RangeBounds;
 
 use jiff::Timestamp;
 use muster_core::connector::ObjectRef;
+use muster_core::fact::Content;
 use muster_core::id::{FeedName, PersonId, PersonKey, PlanId, TargetName};
 use muster_core::person::Person;
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
@@ -14,8 +15,8 @@ use crate::iter::{Dues, Findings, Journal, People, Plans};
 use crate::kept::{self, Counts, Due, Lane};
 use crate::rows::Tally;
 use crate::tables::{
-    self, CATALOGUES, DELIVERIES, DUE, FEEDS, FINDINGS, JOURNAL, LINKS, Meta, PEOPLE, PLANS,
-    TALLIES, TIMERS, TOKENS,
+    self, ARRIVALS, CATALOGUES, CONTENTS, DELIVERIES, DUE, FEEDS, FINDINGS, JOURNAL, LINKS, Meta,
+    PEOPLE, PLANS, TALLIES, TIMERS, TOKENS,
 };
 use crate::{keys, lookup};
 
@@ -307,6 +308,45 @@ impl Reader {
         row.map(|row| lookup::delivery_of(row.value()))
             .transpose()
             .of("deliveries")
+    }
+
+    /// What arrived at a feed from this number on and is not ended, in the order of arrival; not more than
+    /// `count_max`.
+    pub fn arrivals(
+        &self,
+        feed: &FeedName,
+        from: u64,
+        count_max: usize,
+    ) -> Result<Vec<kept::Arrival>, Error> {
+        const STEP: &str = "read what arrived";
+        let (first, beyond) = (keys::arrival(feed, from), keys::under(feed.as_str()).1);
+        let rows = self.rows(ARRIVALS)?;
+        let rows = rows.range(first.as_slice()..beyond.as_slice()).step(STEP)?;
+        rows.take(count_max)
+            .map(|row| {
+                let (_, row) = row.step(STEP)?;
+                lookup::arrival_of(row.value()).of("arrivals")
+            })
+            .collect()
+    }
+
+    /// How many things arrived, over all feeds, that are not ended.
+    pub fn arrivals_count(&self) -> Result<u64, Error> {
+        self.rows(ARRIVALS)?.len().step("count what arrived")
+    }
+
+    /// The accepted file that last said exactly this, if one did.
+    pub fn said_before(
+        &self,
+        feed: &FeedName,
+        content: &Content,
+    ) -> Result<Option<kept::SaidBefore>, Error> {
+        let table = self.rows(CONTENTS)?;
+        let row = table.get(keys::content(feed, content).as_slice());
+        let row = row.step("read what was said before")?;
+        row.map(|row| lookup::said_before_of(row.value()))
+            .transpose()
+            .of("contents")
     }
 
     /// What a target can give, as it was read last.

@@ -37,6 +37,12 @@ pub(crate) const PLANS: Numbered = TableDefinition::new("plans");
 pub(crate) const FINDINGS: Rows = TableDefinition::new("findings");
 /// What each feed brought.
 pub(crate) const FEEDS: Rows = TableDefinition::new("feeds");
+/// What arrived at each feed, in the order of arrival.
+pub(crate) const ARRIVALS: Rows = TableDefinition::new("arrivals");
+/// What accepted files said, by feed and content.
+pub(crate) const CONTENTS: Rows = TableDefinition::new("contents");
+/// The same contents, oldest first.
+pub(crate) const CONTENT_AGES: Numbered = TableDefinition::new("content-ages");
 /// What each target can give.
 pub(crate) const CATALOGUES: Rows = TableDefinition::new("catalogues");
 /// Up to where each target's changes were read.
@@ -121,6 +127,9 @@ pub(crate) struct Tables<'txn> {
     pub(crate) plans: Table<'txn, u64, Bytes>,
     pub(crate) findings: Table<'txn, Bytes, Bytes>,
     pub(crate) feeds: Table<'txn, Bytes, Bytes>,
+    pub(crate) arrivals: Table<'txn, Bytes, Bytes>,
+    pub(crate) contents: Table<'txn, Bytes, Bytes>,
+    pub(crate) content_ages: Table<'txn, u64, Bytes>,
     pub(crate) catalogues: Table<'txn, Bytes, Bytes>,
     pub(crate) tokens: Table<'txn, Bytes, Bytes>,
     pub(crate) deliveries: Table<'txn, Bytes, Bytes>,
@@ -140,6 +149,9 @@ impl<'txn> Tables<'txn> {
             plans: txn.open_table(PLANS).step(STEP)?,
             findings: txn.open_table(FINDINGS).step(STEP)?,
             feeds: txn.open_table(FEEDS).step(STEP)?,
+            arrivals: txn.open_table(ARRIVALS).step(STEP)?,
+            contents: txn.open_table(CONTENTS).step(STEP)?,
+            content_ages: txn.open_table(CONTENT_AGES).step(STEP)?,
             catalogues: txn.open_table(CATALOGUES).step(STEP)?,
             tokens: txn.open_table(TOKENS).step(STEP)?,
             deliveries: txn.open_table(DELIVERIES).step(STEP)?,

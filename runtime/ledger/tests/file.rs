@@ -101,9 +101,28 @@ fn holds_every_fact(ledger: &Ledger) {
     assert!(report.is_clean(), "{report:?}");
 }
 
+/// A file with every fact in it.
+fn write_fixture(path: &Path) {
+    drop(std::fs::remove_file(path));
+    let ledger = open(path).unwrap();
+    for commit in every::commits() {
+        ledger
+            .write(at(1), |writer| {
+                commit
+                    .iter()
+                    .try_for_each(|fact| writer.record(fact).map(drop))
+            })
+            .unwrap();
+    }
+}
+
 #[test]
 fn a_file_of_every_released_version_opens() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    // Until the first release only: afterwards a layout that changes gets a number of its own.
+    if std::env::var_os("UPDATE_GENERATED").is_some() {
+        write_fixture(&fixtures.join("v1.redb"));
+    }
     let (_folder, path) = folder();
     std::fs::copy(fixtures.join("v1.redb"), &path).unwrap();
     let ledger = Ledger::open_existing(&path, &Options::default()).unwrap();

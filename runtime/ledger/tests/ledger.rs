@@ -8,13 +8,13 @@ use common::{
 };
 use jiff::Timestamp;
 use muster_core::connector::AccountState;
-use muster_core::fact::{Content, Fact, FeedFile};
+use muster_core::fact::{ArrivalChange, Arrived, Content, Fact, FeedFile, Outcome, Source};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, PlanId};
 use muster_core::identity::Phase;
 use muster_core::operation::{Change, Urgency};
 use muster_ledger::kept::Lane;
-use muster_ledger::{DELIVERIES_MAX, Error, Ledger};
+use muster_ledger::{CONTENTS_MAX, DELIVERIES_MAX, Error, Ledger};
 
 #[test]
 fn a_plan_is_read_back_as_it_was_recorded() {
@@ -287,6 +287,88 @@ fn a_hold_ends_by_the_digest_of_the_file_that_is_held() {
         ledger.read().unwrap().feed(&feed).unwrap().unwrap().held,
         None
     );
+}
+
+#[test]
+fn what_arrived_is_read_in_its_order_until_it_is_ended() {
+    let ledger = Ledger::in_memory().unwrap();
+    let feed = FeedName::new("hr").unwrap();
+    let arrived = |name: &str, seconds: i64| {
+        Fact::Arrived(Arrived {
+            feed: FeedName::new("hr").unwrap(),
+            name: name.to_owned(),
+            digest: Digest([1; 32]),
+            modified: at(seconds),
+            source: Source::Folder { mark: 7 },
+        })
+    };
+    let changed = |arrival, change| Fact::ArrivalChanged {
+        feed: FeedName::new("hr").unwrap(),
+        arrival,
+        change,
+    };
+    ledger
+        .write(at(9), |writer| {
+            for (name, seconds) in [("z.csv", 3), ("a.csv", 1), ("b.csv", 2)] {
+                assert!(writer.record(arrived(name, seconds))?);
+            }
+            assert!(writer.record(changed(1, ArrivalChange::Decided(Outcome::Accepted)))?);
+            assert!(writer.record(changed(2, ArrivalChange::Decided(Outcome::Accepted)))?);
+            assert!(writer.record(changed(2, ArrivalChange::Ended))?);
+            let late = changed(2, ArrivalChange::Decided(Outcome::Held));
+            assert!(!writer.record(late)?, "what was ended stays so");
+            Ok::<(), Error>(())
+        })
+        .unwrap();
+    let reader = ledger.read().unwrap();
+    let arrivals = reader.arrivals(&feed, 0, 10).unwrap();
+    let names: Vec<&str> = arrivals
+        .iter()
+        .map(|kept| kept.arrived.name.as_str())
+        .collect();
+    assert_eq!(names, ["z.csv", "b.csv"]);
+    assert_eq!(arrivals[0].outcome, Some(Outcome::Accepted));
+    assert_eq!(reader.arrivals(&feed, 2, 10).unwrap().len(), 1);
+    assert_eq!(reader.arrivals_count().unwrap(), 2);
+    let kept = reader.feed(&feed).unwrap().unwrap();
+    assert_eq!(kept.newest, Some(at(3)), "of the accepted, the newest");
+}
+
+#[test]
+fn what_a_file_said_is_remembered_and_the_oldest_is_forgotten() {
+    let ledger = Ledger::in_memory().unwrap();
+    let feed = FeedName::new("hr").unwrap();
+    let content = |rows: u64| Content {
+        header: 1,
+        rows: u128::from(rows),
+        row_count: 2,
+    };
+    let accepted = |rows: u64| Fact::FileAccepted {
+        file: FeedFile {
+            feed: FeedName::new("hr").unwrap(),
+            name: format!("{rows}.csv"),
+            digest: Digest([1; 32]),
+            content: content(rows),
+        },
+        plan: None,
+    };
+    ledger
+        .write(at(5), |writer| {
+            writer.record(accepted(0))?;
+            writer.record(accepted(1))?;
+            writer.record(accepted(0))?;
+            for rows in 2..=CONTENTS_MAX {
+                writer.record(accepted(rows))?;
+            }
+            Ok::<(), Error>(())
+        })
+        .unwrap();
+    let reader = ledger.read().unwrap();
+    let said = |rows| reader.said_before(&feed, &content(rows)).unwrap();
+    assert_eq!(said(1), None, "the oldest");
+    let first = said(0).unwrap();
+    assert_eq!((first.name.as_str(), first.at), ("0.csv", at(5)));
+    assert!(said(CONTENTS_MAX).is_some());
 }
 
 #[test]

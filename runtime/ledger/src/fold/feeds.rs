@@ -1,5 +1,7 @@
-//! What facts about feeds do to the tables: files accepted, held and rejected, and hook deliveries.
+//! What facts about feeds do to the tables: what arrived, files accepted, held and rejected, and hook
+//! deliveries.
 
+use muster_core::fact::{ArrivalChange, Outcome, Source};
 use muster_core::id::{Digest, FeedName};
 use redb::{ReadableTable, ReadableTableMetadata};
 
@@ -12,8 +14,16 @@ use crate::{kept, keys, lookup};
 /// message is accepted for minutes only, so a copy that comes later is refused by its age.
 pub const DELIVERIES_MAX: u64 = 100_000;
 
+/// Most contents of accepted files that are remembered, over all feeds; the oldest are forgotten first.
+pub const CONTENTS_MAX: u64 = 10_000;
+
 impl Fold<'_> {
-    pub(super) fn file_accepted(&mut self, accepted: kept::AcceptedFile) -> Result<bool, Error> {
+    pub(super) fn file_accepted(
+        &mut self,
+        seq: u64,
+        accepted: kept::AcceptedFile,
+    ) -> Result<bool, Error> {
+        self.remember_content(seq, &accepted)?;
         let name = accepted.file.feed.clone();
         self.feed(&name, |feed| {
             feed.accepted = Some(accepted);
@@ -108,5 +118,83 @@ impl Fold<'_> {
         row.map(|row| lookup::delivery_of(row.value()))
             .transpose()
             .of("deliveries")
+    }
+
+    /// Remembers what a file said, so that it is known when it comes again. One without rows says nothing.
+    fn remember_content(&mut self, seq: u64, accepted: &kept::AcceptedFile) -> Result<(), Error> {
+        const STEP: &str = "remember what a file said";
+        let file = &accepted.file;
+        if file.content.row_count == 0 {
+            return Ok(());
+        }
+        let key = keys::content(&file.feed, &file.content);
+        let record = v1::ContentKept {
+            name: &file.name,
+            at: micros(accepted.at),
+            seq,
+        };
+        codec::encode(&mut self.buffer, &record);
+        let row = self.buffer.as_slice();
+        let contents = &mut self.tables.contents;
+        let before = contents.insert(key.as_slice(), row).step(STEP)?;
+        let before = before.map(|row| {
+            let before: Result<v1::ContentKept<'_>, _> = codec::decode(row.value());
+            before.map(|before| before.seq)
+        });
+        let ages = &mut self.tables.content_ages;
+        if let Some(before) = before.transpose().of("contents")? {
+            ages.remove(before).step(STEP)?;
+        }
+        ages.insert(seq, key.as_slice()).step(STEP)?;
+        if ages.len().step(STEP)? > CONTENTS_MAX
+            && let Some((_, oldest)) = ages.pop_first().step(STEP)?
+        {
+            self.tables.contents.remove(oldest.value()).step(STEP)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn arrived(&mut self, arrival: kept::Arrival) -> Result<bool, Error> {
+        let key = keys::arrival(&arrival.arrived.feed, arrival.seq);
+        codec::encode(&mut self.buffer, &v1::ArrivalKept::of(&arrival));
+        let inserted = self
+            .tables
+            .arrivals
+            .insert(key.as_slice(), self.buffer.as_slice());
+        inserted.step("write an arrival")?;
+        Ok(true)
+    }
+
+    /// What was ended is not changed any more.
+    pub(super) fn arrival_changed(
+        &mut self,
+        feed: &FeedName,
+        seq: u64,
+        change: &ArrivalChange,
+    ) -> Result<bool, Error> {
+        let key = keys::arrival(feed, seq);
+        if matches!(change, ArrivalChange::Ended) {
+            let removed = self.tables.arrivals.remove(key.as_slice());
+            return Ok(removed.step("end an arrival")?.is_some());
+        }
+        let Some(mut arrival) = lookup::arrival(&self.tables.arrivals, &key)? else {
+            return Ok(false);
+        };
+        match change {
+            ArrivalChange::Decided(outcome) => {
+                arrival.outcome = Some(*outcome);
+                let is_event = matches!(arrival.arrived.source, Source::Event { .. });
+                if *outcome == Outcome::Accepted && !is_event {
+                    let modified = Some(arrival.arrived.modified);
+                    self.feed(feed, |feed| {
+                        feed.newest = feed.newest.max(modified);
+                        true
+                    })?;
+                }
+            }
+            ArrivalChange::PutAway { stored } => arrival.stored = Some(stored.clone()),
+            ArrivalChange::Ended => {}
+        }
+        self.arrived(arrival)
     }
 }

@@ -23,7 +23,7 @@ use crate::kept;
 use crate::tables::Tables;
 
 use content::Content;
-pub use feeds::DELIVERIES_MAX;
+pub use feeds::{CONTENTS_MAX, DELIVERIES_MAX};
 pub(crate) use people::Out;
 use people::{People, Place};
 
@@ -77,11 +77,10 @@ impl<'txn> Fold<'txn> {
                 };
                 self.operation_changed(person, &place, change, at)
             }
-            Fact::FileAccepted { file, plan } => self.file_accepted(kept::AcceptedFile {
-                file: file.clone(),
-                plan: *plan,
-                at,
-            }),
+            Fact::FileAccepted { file, plan } => {
+                let (file, plan) = (file.clone(), *plan);
+                self.file_accepted(seq, kept::AcceptedFile { file, plan, at })
+            }
             Fact::FileHeld {
                 file,
                 plan_digest,
@@ -105,6 +104,18 @@ impl<'txn> Fold<'txn> {
                 };
                 self.delivery_taken(seq, feed, key, delivery)
             }
+            Fact::Arrived(arrived) => self.arrived(kept::Arrival {
+                seq,
+                at,
+                arrived: arrived.clone(),
+                outcome: None,
+                stored: None,
+            }),
+            Fact::ArrivalChanged {
+                feed,
+                arrival,
+                change,
+            } => self.arrival_changed(feed, *arrival, change),
             Fact::CatalogueRead {
                 target,
                 entitlements,

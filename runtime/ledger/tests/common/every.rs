@@ -12,7 +12,8 @@ use muster_core::connector::{
     RemoteAccount, Scalar, Seats, SideEffect,
 };
 use muster_core::fact::{
-    AccountPlanned, Cause, Content, Counts, Fact, FeedFile, Kind, PersonPlanned, Plan,
+    AccountPlanned, ArrivalChange, Arrived, Cause, Content, Counts, EventKind, Fact, FeedFile,
+    Kind, Outcome, PersonPlanned, Plan, Source,
 };
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, PlanId};
@@ -438,7 +439,52 @@ fn others() -> Vec<Fact> {
             digest: Digest([5; 32]),
         },
     ]);
+    facts.extend(arrivals());
     facts
+}
+
+fn arrivals() -> Vec<Fact> {
+    let row = b"WorkerID\n1042\n".to_vec();
+    let event = |kind| Source::Event {
+        id: "msg-2".to_owned(),
+        kind,
+        row: row.clone(),
+    };
+    let sources = [
+        Source::Folder {
+            mark: u128::MAX - 1,
+        },
+        Source::Delivery {
+            id: "msg-1".to_owned(),
+        },
+        event(EventKind::Upsert),
+        event(EventKind::Leave),
+    ];
+    let arrived = sources.into_iter().map(|source| {
+        Fact::Arrived(Arrived {
+            feed: feed(),
+            name: "people 5.csv".to_owned(),
+            digest: Digest([5; 32]),
+            modified: at(40),
+            source,
+        })
+    });
+    let changes = [
+        ArrivalChange::Decided(Outcome::Accepted),
+        ArrivalChange::Decided(Outcome::Held),
+        ArrivalChange::Decided(Outcome::Rejected),
+        ArrivalChange::Decided(Outcome::Replaced),
+        ArrivalChange::PutAway {
+            stored: "20261122T090312Z-people 5.csv".to_owned(),
+        },
+        ArrivalChange::Ended,
+    ];
+    let changed = changes.into_iter().map(|change| Fact::ArrivalChanged {
+        feed: feed(),
+        arrival: 1,
+        change,
+    });
+    arrived.chain(changed).collect()
 }
 
 fn targets_facts() -> Vec<Fact> {

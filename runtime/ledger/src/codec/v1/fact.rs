@@ -6,7 +6,7 @@ use muster_core::id::{OperationId, PlanId};
 use serde::{Deserialize, Serialize};
 
 use super::connector::{Catalogue, EntitlementKey};
-use super::feed::{FeedFile, codes, codes_into_core};
+use super::feed::{ArrivalChange, Arrived, FeedFile, codes, codes_into_core};
 use super::identity::{Identity, Phase};
 use super::operation::{Change, Operation};
 use super::parts::{Fixed, Pairs, Who, feed, policy, target};
@@ -375,6 +375,10 @@ pub(crate) enum Fact<'a> {
     HoldEnded(&'a str, Fixed<32>, &'a str),
     #[serde(rename = "d")]
     DeliveryTaken(&'a str, &'a str, Fixed<32>),
+    #[serde(rename = "n", borrow)]
+    Arrived(Arrived<'a>),
+    #[serde(rename = "m")]
+    ArrivalChanged(&'a str, u64, #[serde(borrow)] ArrivalChange<'a>),
     #[serde(rename = "c")]
     CatalogueRead(&'a str, #[serde(borrow)] Catalogue<'a>),
     #[serde(rename = "t")]
@@ -425,6 +429,12 @@ pub(crate) fn fact_body(buffer: &mut Vec<u8>, fact: &core::Fact) {
         core::Fact::DeliveryTaken { feed, key, digest } => {
             Fact::DeliveryTaken(feed.as_str(), key, (*digest).into())
         }
+        core::Fact::Arrived(arrived) => Fact::Arrived(Arrived::of(arrived)),
+        core::Fact::ArrivalChanged {
+            feed,
+            arrival,
+            change,
+        } => Fact::ArrivalChanged(feed.as_str(), *arrival, ArrivalChange::of(change)),
         core::Fact::CatalogueRead {
             target,
             entitlements,
@@ -473,6 +483,12 @@ impl Fact<'_> {
                 feed: feed(name)?,
                 key: key.to_owned(),
                 digest: digest.into(),
+            },
+            Fact::Arrived(arrived) => core::Fact::Arrived(arrived.into_core()?),
+            Fact::ArrivalChanged(name, arrival, change) => core::Fact::ArrivalChanged {
+                feed: feed(name)?,
+                arrival,
+                change: change.into_core(),
             },
             Fact::CatalogueRead(name, catalogue) => core::Fact::CatalogueRead {
                 target: target(name)?,

@@ -12,7 +12,7 @@ mod parts;
 mod person;
 
 pub(crate) use fact::{Fact, FindingKept, PersonPlanned, PlanKept, fact_body};
-pub(crate) use feed::{Delivery, FeedKept};
+pub(crate) use feed::{ArrivalKept, ContentKept, Delivery, FeedKept};
 pub(crate) use person::Person;
 
 pub(crate) use connector::{Catalogue, Token};
