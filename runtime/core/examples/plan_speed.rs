@@ -60,8 +60,8 @@ fn main() -> anyhow::Result<()> {
         println!("{name}: {people} people, {operations} operations in {took:.0?}");
         for part in parts {
             let before = known.remove(&part.person);
-            known
-                .extend(Person::planned(before, &part).map(|person| (part.person.clone(), person)));
+            let after = Person::planned(before, &part, now);
+            known.extend(after.map(|person| (part.person.clone(), person)));
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 //! never edited; the tables of the ledger are what they add up to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -9,7 +10,7 @@ use crate::connector::{Entitlement, EntitlementKey};
 use crate::finding::{Code, Finding};
 use crate::id::{Digest, FeedName, OperationId, PersonId, PlanId, PolicyVersion, TargetName};
 use crate::identity::{Identity, Phase};
-use crate::operation::{Change, Operation};
+use crate::operation::{Change, Operation, later};
 use crate::person::Justification;
 
 /// One fact.
@@ -62,6 +63,16 @@ pub enum Fact {
         digest: Digest,
         /// Who or what ended it.
         by: String,
+    },
+    /// A held file would lead to another plan by now: what went on meanwhile changed it. Approving names
+    /// the new one.
+    HoldReplanned {
+        /// The feed.
+        feed: FeedName,
+        /// The held file.
+        digest: Digest,
+        /// The digest of the plan that it would lead to now.
+        plan_digest: Digest,
     },
     /// A hook delivery was taken: the same key is answered the same, and not taken again.
     DeliveryTaken {
@@ -309,6 +320,10 @@ impl Kind {
 }
 
 /// What a plan says of one person: the identity from now on, and the operations at each target.
+///
+/// No instant stands here that comes from the clock. A plan that waits for a person is computed again
+/// when it is approved, and has to come out the same however much time has passed: instants are made
+/// from that of the journal entry, when the plan takes effect.
 #[derive(Clone, PartialEq, Debug)]
 pub struct PersonPlanned {
     /// The plan.
@@ -326,8 +341,6 @@ pub struct PersonPlanned {
     pub is_present: bool,
     /// Where the person stands from now on.
     pub phase: Phase,
-    /// When the next change comes by itself: a first day, a last day, the end of a grace period.
-    pub wake_at: Option<Timestamp>,
     /// What is to happen at each target. Targets that are not named are left as they are.
     pub accounts: BTreeMap<TargetName, AccountPlanned>,
 }
@@ -340,7 +353,30 @@ pub struct AccountPlanned {
     /// What the account should have from now on, each with its reasons.
     pub grants: BTreeMap<EntitlementKey, BTreeSet<Justification>>,
     /// When the account is to be deleted, for somebody who left.
-    pub delete_at: Option<Timestamp>,
+    pub deletion: Deletion,
     /// The operations, in order. What was queued before and not begun is superseded.
     pub operations: Vec<Operation>,
+}
+
+/// When the account of somebody who left is to be deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Deletion {
+    /// Not by itself.
+    #[default]
+    Never,
+    /// So long after the plan takes effect.
+    After(Duration),
+    /// When an earlier plan said.
+    AsBefore,
+}
+
+impl Deletion {
+    /// The instant, for a plan that takes effect `now` and an account of which `before` was said.
+    pub fn at(self, before: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Deletion::Never => None,
+            Deletion::After(grace) => Some(later(now, grace)),
+            Deletion::AsBefore => before,
+        }
+    }
 }

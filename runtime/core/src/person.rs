@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::connector::{AccountState, EntitlementKey, ObjectRef, RemoteAttributes};
 use crate::fact::PersonPlanned;
 use crate::id::{OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
-use crate::identity::{Identity, Phase};
+use crate::identity::{Employment, Identity, Phase};
 use crate::operation::{Change, Operation, State, Step, Urgency};
 
 /// A person as the ledger knows one.
@@ -94,9 +94,13 @@ pub enum Justification {
 }
 
 impl Person {
-    /// The person after a plan.
+    /// The person after a plan that took effect at `at`.
     #[must_use]
-    pub fn planned(before: Option<Person>, planned: &PersonPlanned) -> Option<Person> {
+    pub fn planned(
+        before: Option<Person>,
+        planned: &PersonPlanned,
+        at: Timestamp,
+    ) -> Option<Person> {
         let origin = Origin {
             plan: planned.plan,
             row: planned.row,
@@ -125,12 +129,15 @@ impl Person {
         }
         person.is_present = planned.is_present;
         person.phase = planned.phase;
-        person.wake_at = planned.wake_at;
         person.plan = planned.plan;
         for (target, account_planned) in &planned.accounts {
             let account = person.accounts.entry(target.clone()).or_default();
-            account.planned(account_planned, planned.plan);
+            account.planned(account_planned, planned.plan, at);
         }
+        let deletions = person.accounts.values();
+        let deletions = deletions.filter_map(|account| account.delete_at);
+        let employment = person.is_present.then_some(&person.identity.employment);
+        person.wake_at = wakes_at(employment, deletions, at);
         person.forget_empty_accounts();
         Some(person)
     }
@@ -176,6 +183,20 @@ impl Person {
             .values()
             .any(|account| account.state.is_some_and(AccountState::is_usable))
     }
+}
+
+/// When the next change after `now` comes by itself: a first day or a last day of somebody whom the feed
+/// has, the end of a grace period. A deletion that is due has its operation already.
+pub(crate) fn wakes_at(
+    employment: Option<&Employment>,
+    deletions: impl Iterator<Item = Timestamp>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let employment = employment.and_then(|employment| employment.changes_at(now));
+    employment
+        .into_iter()
+        .chain(deletions.filter(|at| *at > now))
+        .min()
 }
 
 impl Operation {

@@ -20,7 +20,7 @@ use crate::fact::{AccountPlanned, Kind, PersonPlanned};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{PersonId, PersonKey, PlanId, TargetName};
 use crate::operation::{Action, Urgency};
-use crate::person::Person;
+use crate::person::{Person, wakes_at};
 use crate::policy::Evaluator;
 use crate::rule::Failed;
 
@@ -233,7 +233,6 @@ impl<'a> Planner<'a> {
             row: delta.row.filter(|_| delta.is_changed),
             is_present: delta.is_present,
             phase: delta.phase,
-            wake_at,
             accounts,
         }))
     }
@@ -245,19 +244,20 @@ impl<'a> Planner<'a> {
         delta: &Delta,
         accounts: &BTreeMap<TargetName, AccountPlanned>,
     ) -> Option<Timestamp> {
-        let employment = delta
-            .is_present
-            .then(|| delta.identity.employment.changes_at(self.now))
-            .flatten();
+        let employment = &delta.identity.employment;
         let untouched = before.into_iter().flat_map(|person| &person.accounts);
         let untouched = untouched.filter(|(target, _)| !accounts.contains_key(*target));
-        let deletions = untouched.filter_map(|(_, account)| account.delete_at);
-        let deletions = deletions.chain(accounts.values().filter_map(|account| account.delete_at));
-        // One that is due has its operation already.
-        employment
-            .into_iter()
-            .chain(deletions.filter(|at| *at > self.now))
-            .min()
+        let untouched = untouched.filter_map(|(_, account)| account.delete_at);
+        let planned = accounts.iter().filter_map(|(target, planned)| {
+            let known = before.and_then(|person| person.accounts.get(target));
+            let said = known.and_then(|account| account.delete_at);
+            planned.deletion.at(said, self.now)
+        });
+        wakes_at(
+            delta.is_present.then_some(employment),
+            untouched.chain(planned),
+            self.now,
+        )
     }
 }
 

@@ -194,6 +194,7 @@ fn is_about(fact: &Fact, person: &PersonId) -> bool {
         | Fact::FileHeld { .. }
         | Fact::FileRejected { .. }
         | Fact::HoldEnded { .. }
+        | Fact::HoldReplanned { .. }
         | Fact::DeliveryTaken { .. }
         | Fact::Arrived(_)
         | Fact::ArrivalChanged { .. }

@@ -101,8 +101,8 @@ impl<'txn> Writer<'txn> {
         planned: PersonPlanned,
     ) -> Result<bool, Error> {
         let fact = Fact::PersonPlanned(planned);
-        self.append(&fact, |fold, seq, _, body| match &fact {
-            Fact::PersonPlanned(planned) => fold.replanned(seq, before, planned, body),
+        self.append(&fact, |fold, seq, at, body| match &fact {
+            Fact::PersonPlanned(planned) => fold.replanned((seq, at), before, planned, body),
             _ => Ok(false),
         })
     }

@@ -264,7 +264,7 @@ fn planned_person(
     is_read_before: bool,
 ) -> Result<(), Error> {
     let before = model.people.remove(&planned.person);
-    let after = Person::planned(before.clone(), &planned);
+    let after = Person::planned(before.clone(), &planned, writer.at());
     assert_eq!(writer.person(&planned.person)?, before.as_ref());
     let applied = if is_read_before {
         writer.record_planned(before, planned)?

@@ -15,10 +15,10 @@ use crate::id::{OperationId, PlanId};
 use crate::operation::{AccountSeen, Action, Change, Completion, Operation, State};
 
 impl Account {
-    /// The account after a plan that names it.
-    pub(super) fn planned(&mut self, planned: &AccountPlanned, plan: PlanId) {
+    /// The account after a plan that names it and took effect at `at`.
+    pub(super) fn planned(&mut self, planned: &AccountPlanned, plan: PlanId, at: Timestamp) {
         self.is_wanted = planned.is_wanted;
-        self.delete_at = planned.delete_at;
+        self.delete_at = planned.deletion.at(self.delete_at, at);
         self.justify(&planned.grants, plan);
         // What has begun goes on; what only waited is superseded by this plan.
         self.operations.retain(Operation::has_begun);

@@ -5,8 +5,6 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::catalogue::{Catalogue, Entry};
 use super::picture::Picture;
 use super::{
@@ -16,10 +14,10 @@ use super::{
 use crate::connector::{
     AccountSpec, AccountState, AttributeChange, EntitlementKey, RemoteAttributes,
 };
-use crate::fact::AccountPlanned;
+use crate::fact::{AccountPlanned, Deletion};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{OperationId, RoleName, TargetName};
-use crate::operation::{Action, Operation, State, Urgency, later};
+use crate::operation::{Action, Operation, State, Urgency};
 use crate::person::{Account, Justification};
 use crate::policy::{Adopt, DesiredAccount, EntitlementName, LeaverRules};
 
@@ -220,7 +218,7 @@ impl Planner<'_> {
         for key in self.in_order(target, given.collect()) {
             actions.push(Action::EnsureGranted(key.clone()));
         }
-        Some(self.planned(true, wish.grants, None, actions))
+        Some(self.planned(true, wish.grants, Deletion::Never, actions))
     }
 
     /// The account of somebody who is to have it no longer.
@@ -236,10 +234,15 @@ impl Planner<'_> {
         if !base.exists {
             // Nothing was made yet or its deletion has begun, and what was only queued is dropped.
             let is_clean = !have.is_wanted && have.operations.iter().all(Operation::has_begun);
-            return (!is_clean).then(|| self.planned(false, Reasons::new(), None, Vec::new()));
+            return (!is_clean)
+                .then(|| self.planned(false, Reasons::new(), Deletion::Never, Vec::new()));
         }
-        let grace_ends = || rules.delete_after.map(|after| later(self.now, after));
-        let delete_at = have.delete_at.or_else(grace_ends);
+        let deletion = match (have.delete_at, rules.delete_after) {
+            (Some(_), _) => Deletion::AsBefore,
+            (None, Some(grace)) => Deletion::After(grace),
+            (None, None) => Deletion::Never,
+        };
+        let delete_at = deletion.at(have.delete_at, self.now);
         let hands_on = rules.transfer_to_manager && self.targets.can(target, "transfer-owned");
         let is_due = delete_at.is_some_and(|at| at <= self.now)
             && self.targets.can(target, "ensure-absent")
@@ -282,7 +285,7 @@ impl Planner<'_> {
         if is_due {
             actions.push(Action::EnsureAbsent);
         }
-        Some(self.planned(false, Reasons::new(), delete_at, actions))
+        Some(self.planned(false, Reasons::new(), deletion, actions))
     }
 
     /// Whether somebody is there to take over what a leaver owns. Where nobody is, the account is
@@ -318,7 +321,7 @@ impl Planner<'_> {
         &self,
         is_wanted: bool,
         grants: BTreeMap<EntitlementKey, BTreeSet<Justification>>,
-        delete_at: Option<Timestamp>,
+        deletion: Deletion,
         actions: Vec<Action>,
     ) -> AccountPlanned {
         let operation = |action: Action| Operation {
@@ -334,7 +337,7 @@ impl Planner<'_> {
         AccountPlanned {
             is_wanted,
             grants,
-            delete_at,
+            deletion,
             operations: actions.into_iter().map(operation).collect(),
         }
     }

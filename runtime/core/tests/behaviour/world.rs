@@ -219,9 +219,9 @@ impl World {
         self.plans += 1;
         for planned in planned {
             self.check_owned(&planned);
-            self.log.push(describe(&planned));
             let before = self.people.remove(&planned.person);
-            let after = Person::planned(before, &planned).unwrap();
+            let after = Person::planned(before, &planned, self.now).unwrap();
+            self.log.push(describe(&planned, &after));
             for (operation, _) in operations(&after) {
                 let known = (after.id.clone(), operation.action.clone());
                 let entry = self.operations.entry(operation.id);
@@ -613,7 +613,7 @@ pub(crate) fn operations(person: &Person) -> Vec<(&Operation, &TargetName)> {
     each.collect()
 }
 
-fn describe(planned: &PersonPlanned) -> String {
+fn describe(planned: &PersonPlanned, after: &Person) -> String {
     let mut parts = Vec::new();
     for (target, account) in &planned.accounts {
         let operations = account.operations.iter();
@@ -622,7 +622,11 @@ fn describe(planned: &PersonPlanned) -> String {
         if operations.is_empty() {
             text = format!("{target}: nothing to do");
         }
-        if let Some(at) = account.delete_at {
+        if let Some(at) = after
+            .accounts
+            .get(target)
+            .and_then(|account| account.delete_at)
+        {
             text = format!("{text} (delete at {at})");
         }
         parts.push(text);
@@ -636,7 +640,7 @@ fn describe(planned: &PersonPlanned) -> String {
     if !parts.is_empty() {
         line = format!("{line}: {}", parts.join("; "));
     }
-    if let Some(at) = planned.wake_at {
+    if let Some(at) = after.wake_at {
         line = format!("{line}; wakes at {at}");
     }
     line

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use muster_core::fact::{Kind as PersonKind, PersonPlanned};
+use muster_core::fact::{Fact, Kind as PersonKind, PersonPlanned};
 use muster_core::id::{Digest, FeedName};
 use muster_core::person::Person;
 
@@ -226,12 +226,14 @@ pub(super) async fn apply(app: &Arc<App>, plan: Digest, by: String) -> Result<v1
         }
         .decide(&name, opened, Consent::Approved(plan), &mut nobody)
         .map_err(|error| failed(&error))?;
-        let stands = decision
-            .summary
-            .as_ref()
-            .is_some_and(|summary| summary.plan.is_some());
+        // The verdict on its rows is not that it was applied: only what stands in the ledger is.
+        let summary = decision.summary.as_ref();
+        let stands = summary.is_some_and(|summary| summary.plan.is_some() || summary.is_empty());
         if stands {
             decision.verdict = Verdict::Accepted;
+        } else {
+            decision.verdict = Verdict::Held;
+            replanned(&planner, &decision)?;
         }
         Ok((feed, decision))
     });
@@ -242,14 +244,34 @@ pub(super) async fn apply(app: &Arc<App>, plan: Digest, by: String) -> Result<v1
             format!("planning broke off: {error}"),
         ))
     })?;
-    tracing::info!(feed = %feed.name(), by, plan = crate::plugins::short(plan), "held plan approved");
     if decision.verdict == Verdict::Accepted {
+        tracing::info!(feed = %feed.name(), by, plan = crate::plugins::short(plan), "held plan approved");
         app.wake_all();
         move_approved(app, &feed, &decision);
     }
-    let hint =
-        "the ledger or the policy moved meanwhile; drop the file again and look at the new plan";
+    let hint = if decision.verdict == Verdict::Accepted {
+        "what the file says is so already; it was put into `processed`"
+    } else {
+        "what went on meanwhile changed it, and the file is still held; look at `muster apply` and approve the new one"
+    };
     applied(decision.summary.unwrap_or_default(), plan, hint)
+}
+
+/// Keeps under which digest a held file can be approved from now on, since what was shown is no more.
+fn replanned(app: &App, decision: &Decision) -> Result<(), Fault> {
+    let now = decision.summary.as_ref().and_then(|summary| summary.digest);
+    let Some(plan_digest) = now else {
+        return Ok(());
+    };
+    let fact = Fact::HoldReplanned {
+        feed: decision.file.feed.clone(),
+        digest: decision.file.digest,
+        plan_digest,
+    };
+    let recorded = app
+        .ledger
+        .write(app.clock.now(), |writer| writer.record(&fact));
+    recorded.map(drop).map_err(|error| broken(&error))
 }
 
 fn applied(summary: Summary, wanted: Digest, hint: &str) -> Result<v1::Applied, Fault> {

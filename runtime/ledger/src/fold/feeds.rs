@@ -55,6 +55,21 @@ impl Fold<'_> {
         })
     }
 
+    /// Since when it is held stays, since news of its people from then on counts more than it does.
+    pub(super) fn hold_replanned(
+        &mut self,
+        name: &FeedName,
+        digest: &Digest,
+        plan_digest: Digest,
+    ) -> Result<bool, Error> {
+        self.feed(name, |feed| {
+            let held = feed.held.as_mut();
+            let held = held.filter(|held| held.file.digest == *digest);
+            held.map(|held| held.plan_digest = Some(plan_digest))
+                .is_some()
+        })
+    }
+
     /// Changes what is kept of a feed. Gives what `change` gives: whether anything was changed.
     fn feed(
         &mut self,

@@ -63,7 +63,7 @@ impl<'txn> Fold<'txn> {
             Fact::PlanMade(plan) => self.plan_made(seq, at, plan).map(|()| true),
             Fact::PersonPlanned(planned) => {
                 self.content.add(seq, planned, body)?;
-                self.person_planned(planned)
+                self.person_planned(planned, at)
             }
             Fact::OperationChanged {
                 person,
@@ -97,6 +97,11 @@ impl<'txn> Fold<'txn> {
                 at,
             }),
             Fact::HoldEnded { feed, digest, .. } => self.hold_ended(feed, digest),
+            Fact::HoldReplanned {
+                feed,
+                digest,
+                plan_digest,
+            } => self.hold_replanned(feed, digest, *plan_digest),
             Fact::DeliveryTaken { feed, key, digest } => {
                 let delivery = kept::Delivery {
                     digest: *digest,
@@ -129,13 +134,13 @@ impl<'txn> Fold<'txn> {
     /// Takes in what a plan says of a person whom the caller has read already.
     pub(crate) fn replanned(
         &mut self,
-        seq: u64,
+        (seq, at): (u64, Timestamp),
         before: Option<Person>,
         planned: &PersonPlanned,
         body: &[u8],
     ) -> Result<bool, Error> {
         self.content.add(seq, planned, body)?;
-        self.person_replanned(before, planned)
+        self.person_replanned(before, planned, at)
     }
 
     /// Ends a commit: everything that was kept aside is written. Gives the people with a call out.

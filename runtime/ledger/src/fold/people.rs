@@ -110,10 +110,14 @@ impl Fold<'_> {
     }
 
     /// Takes in what a plan says of a person.
-    pub(super) fn person_planned(&mut self, planned: &PersonPlanned) -> Result<bool, Error> {
+    pub(super) fn person_planned(
+        &mut self,
+        planned: &PersonPlanned,
+        at: Timestamp,
+    ) -> Result<bool, Error> {
         let key = keys::person(&planned.person);
         let before = self.touch(&key)?.person.clone();
-        match Person::planned(before, planned) {
+        match Person::planned(before, planned, at) {
             Some(after) => self.put(&key, after).map(|()| true),
             None => Ok(false),
         }
@@ -125,13 +129,14 @@ impl Fold<'_> {
         &mut self,
         before: Option<Person>,
         planned: &PersonPlanned,
+        at: Timestamp,
     ) -> Result<bool, Error> {
         let key = keys::person(&planned.person);
         if let Some(touched) = self.people.touched.get(&key) {
             if touched.person != before {
                 return Err(outdated(&planned.person));
             }
-            return self.person_planned(planned);
+            return self.person_planned(planned, at);
         }
         self.people.out.remove(&key);
         let rows_before = before.as_ref().map(|person| PersonRows::of(person, &key));
@@ -141,7 +146,7 @@ impl Fold<'_> {
             self.people.tallies.count(person, -1);
         }
         let was_known = before.is_some();
-        let Some(after) = Person::planned(before, planned) else {
+        let Some(after) = Person::planned(before, planned, at) else {
             let known = self.tables.people.get(key.as_slice());
             return match known.step("read a person")? {
                 Some(_) => Err(outdated(&planned.person)),

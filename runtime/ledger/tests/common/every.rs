@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::civil::date;
 use muster_core::connector::{
@@ -12,8 +13,8 @@ use muster_core::connector::{
     RemoteAccount, Scalar, Seats, SideEffect,
 };
 use muster_core::fact::{
-    AccountPlanned, ArrivalChange, Arrived, Cause, Content, Counts, EventKind, Fact, FeedFile,
-    Kind, Outcome, PersonPlanned, Plan, Source,
+    AccountPlanned, ArrivalChange, Arrived, Cause, Content, Counts, Deletion, EventKind, Fact,
+    FeedFile, Kind, Outcome, PersonPlanned, Plan, Source,
 };
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, PlanId};
@@ -349,6 +350,11 @@ fn people() -> Vec<PersonPlanned> {
             by: "root".to_owned(),
         },
     ]);
+    let deletions = [
+        Deletion::Never,
+        Deletion::After(Duration::from_secs(99)),
+        Deletion::AsBefore,
+    ];
     let mut number = 0;
     let mut people = Vec::new();
     for (index, (kind, status, phase)) in kinds.into_iter().enumerate() {
@@ -363,7 +369,7 @@ fn people() -> Vec<PersonPlanned> {
         let full = AccountPlanned {
             is_wanted: true,
             grants: BTreeMap::from([(key("admin"), reasons.clone())]),
-            delete_at: Some(at(99)),
+            deletion: deletions[index % deletions.len()],
             operations,
         };
         let bare = AccountPlanned {
@@ -378,7 +384,6 @@ fn people() -> Vec<PersonPlanned> {
             row: (index > 0).then_some(7),
             is_present: index % 2 == 0,
             phase,
-            wake_at: (index > 0).then(|| at(50)),
             accounts: BTreeMap::from([(target("crm"), full), (target("mail"), bare)]),
         });
     }
@@ -418,6 +423,11 @@ fn others() -> Vec<Fact> {
             file: file(2),
             plan_digest: Some(Digest([9; 32])),
             reasons: vec![Code::new("HR-010"), Code::new("HR-011")],
+        },
+        Fact::HoldReplanned {
+            feed: feed(),
+            digest: Digest([3; 32]),
+            plan_digest: Digest([9; 32]),
         },
         Fact::HoldEnded {
             feed: feed(),

@@ -11,12 +11,13 @@ pub(crate) mod every;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use muster_core::connector::{
     AccountSpec, AccountState, AttributeChange, EntitlementKey, ObjectRef, Scalar,
 };
-use muster_core::fact::{AccountPlanned, Cause, Counts, Fact, Kind, PersonPlanned};
+use muster_core::fact::{AccountPlanned, Cause, Counts, Deletion, Fact, Kind, PersonPlanned};
 use muster_core::id::{OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::{Employment, Identity, Phase, Status, Value};
 use muster_core::operation::{
@@ -136,7 +137,7 @@ pub(crate) fn joiner(plan: PlanId, key: &str, targets: &[&str], number: u32) -> 
         let planned = AccountPlanned {
             is_wanted: true,
             grants: BTreeMap::from([(group("staff"), BTreeSet::from([justification("staff")]))]),
-            delete_at: None,
+            deletion: Deletion::Never,
             operations,
         };
         accounts.insert(target(name), planned);
@@ -149,7 +150,6 @@ pub(crate) fn joiner(plan: PlanId, key: &str, targets: &[&str], number: u32) -> 
         row: Some(number + 2),
         is_present: true,
         phase: Phase::Active,
-        wake_at: None,
         accounts,
     }
 }
@@ -172,7 +172,7 @@ pub(crate) fn leaver(plan: PlanId, key: &str, targets: &[&str], number: u32) -> 
         let planned = AccountPlanned {
             is_wanted: false,
             grants: BTreeMap::new(),
-            delete_at: Some(at(86_400 * 30)),
+            deletion: Deletion::After(Duration::from_hours(24 * 30)),
             operations,
         };
         accounts.insert(target(name), planned);
@@ -185,7 +185,6 @@ pub(crate) fn leaver(plan: PlanId, key: &str, targets: &[&str], number: u32) -> 
         row: None,
         is_present: false,
         phase: Phase::Ended,
-        wake_at: Some(at(86_400 * 30)),
         accounts,
     }
 }

@@ -1,5 +1,7 @@
 //! Layout 1 of facts, and of the plans and findings that the tables keep.
 
+use std::time::Duration;
+
 use muster_core::fact as core;
 use muster_core::finding;
 use muster_core::id::{OperationId, PlanId};
@@ -11,7 +13,7 @@ use super::identity::{Identity, Phase};
 use super::operation::{Change, Operation};
 use super::parts::{Fixed, Pairs, Who, feed, policy, target};
 use super::person::Justifications;
-use crate::codec::{Unreadable, append, instant, instant_opt, micros};
+use crate::codec::{Unreadable, append, instant, micros};
 use crate::kept;
 
 #[derive(Serialize, Deserialize)]
@@ -171,12 +173,43 @@ impl<'a> PlanKept<'a> {
     }
 }
 
+/// When an account is to be deleted; a grace period in microseconds.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum Deletion {
+    #[serde(rename = "n")]
+    Never,
+    #[serde(rename = "a")]
+    After(u64),
+    #[serde(rename = "b")]
+    AsBefore,
+}
+
+impl Deletion {
+    fn of(deletion: core::Deletion) -> Self {
+        match deletion {
+            core::Deletion::Never => Deletion::Never,
+            core::Deletion::After(grace) => {
+                Deletion::After(u64::try_from(grace.as_micros()).unwrap_or(u64::MAX))
+            }
+            core::Deletion::AsBefore => Deletion::AsBefore,
+        }
+    }
+
+    fn into_core(self) -> core::Deletion {
+        match self {
+            Deletion::Never => core::Deletion::Never,
+            Deletion::After(micros) => core::Deletion::After(Duration::from_micros(micros)),
+            Deletion::AsBefore => core::Deletion::AsBefore,
+        }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 pub(crate) struct AccountPlanned<'a> {
     is_wanted: bool,
     #[serde(borrow)]
     grants: Pairs<EntitlementKey<'a>, Justifications<'a>>,
-    delete_at: Option<i64>,
+    deletion: Deletion,
     #[serde(borrow)]
     operations: Vec<Operation<'a>>,
 }
@@ -192,7 +225,7 @@ impl<'a> AccountPlanned<'a> {
                     .map(|(key, reasons)| (EntitlementKey::of(key), Justifications::of(reasons)))
                     .collect(),
             ),
-            delete_at: planned.delete_at.map(micros),
+            deletion: Deletion::of(planned.deletion),
             operations: operations
                 .map(|operation| Operation::of(operation, plan))
                 .collect(),
@@ -207,7 +240,7 @@ impl<'a> AccountPlanned<'a> {
             grants: grants
                 .map(|(key, reasons)| Ok((key.into_core(), reasons.into_core()?)))
                 .collect::<Result<_, Unreadable>>()?,
-            delete_at: instant_opt(self.delete_at)?,
+            deletion: self.deletion.into_core(),
             operations: operations
                 .map(|operation| operation.into_core(plan))
                 .collect::<Result<_, Unreadable>>()?,
@@ -227,7 +260,6 @@ pub(crate) struct PersonPlanned<'a> {
     row: Option<u32>,
     is_present: bool,
     phase: Phase,
-    wake_at: Option<i64>,
     #[serde(borrow)]
     accounts: Pairs<&'a str, AccountPlanned<'a>>,
 }
@@ -242,7 +274,6 @@ impl<'a> PersonPlanned<'a> {
             row: planned.row,
             is_present: planned.is_present,
             phase: Phase::of(planned.phase),
-            wake_at: planned.wake_at.map(micros),
             accounts: Pairs(
                 accounts
                     .map(|(target, account)| {
@@ -263,7 +294,6 @@ impl<'a> PersonPlanned<'a> {
             row: self.row,
             is_present: self.is_present,
             phase: self.phase.into_core(),
-            wake_at: instant_opt(self.wake_at)?,
             accounts: accounts
                 .map(|(name, account)| Ok((target(name)?, account.into_core(plan)?)))
                 .collect::<Result<_, Unreadable>>()?,
@@ -373,6 +403,9 @@ pub(crate) enum Fact<'a> {
     FileRejected(#[serde(borrow)] FeedFile<'a>, #[serde(borrow)] Vec<&'a str>),
     #[serde(rename = "e")]
     HoldEnded(&'a str, Fixed<32>, &'a str),
+    /// Feed, held file, plan.
+    #[serde(rename = "w")]
+    HoldReplanned(&'a str, Fixed<32>, Fixed<32>),
     #[serde(rename = "d")]
     DeliveryTaken(&'a str, &'a str, Fixed<32>),
     #[serde(rename = "n", borrow)]
@@ -426,6 +459,11 @@ pub(crate) fn fact_body(buffer: &mut Vec<u8>, fact: &core::Fact) {
         core::Fact::HoldEnded { feed, digest, by } => {
             Fact::HoldEnded(feed.as_str(), (*digest).into(), by)
         }
+        core::Fact::HoldReplanned {
+            feed,
+            digest,
+            plan_digest,
+        } => Fact::HoldReplanned(feed.as_str(), (*digest).into(), (*plan_digest).into()),
         core::Fact::DeliveryTaken { feed, key, digest } => {
             Fact::DeliveryTaken(feed.as_str(), key, (*digest).into())
         }
@@ -478,6 +516,11 @@ impl Fact<'_> {
                 feed: feed(name)?,
                 digest: digest.into(),
                 by: by.to_owned(),
+            },
+            Fact::HoldReplanned(name, digest, plan_digest) => core::Fact::HoldReplanned {
+                feed: feed(name)?,
+                digest: digest.into(),
+                plan_digest: plan_digest.into(),
             },
             Fact::DeliveryTaken(name, key, digest) => core::Fact::DeliveryTaken {
                 feed: feed(name)?,
