@@ -410,6 +410,20 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Whether another version of the plugin may fare better: it failed, could not do it, could not make
+    /// sense of an answer, or wrote what the app refused.
+    pub fn may_be_the_plugins(&self) -> bool {
+        matches!(
+            self,
+            Problem::PluginFailed { .. }
+                | Problem::Unsupported(_)
+                | Problem::RemoteDefect(_)
+                | Problem::Invalid(_)
+                | Problem::CursorExpired
+                | Problem::TokenExpired
+        )
+    }
+
     /// A short name for tables and counters.
     pub fn name(&self) -> &'static str {
         match self {

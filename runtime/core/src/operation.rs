@@ -122,6 +122,8 @@ pub enum State {
         looks: u32,
         /// How it was lost.
         text: String,
+        /// Whether it was the plugin that failed, and not the way to the app.
+        by_plugin: bool,
     },
     /// It will be tried again. From here: dispatched.
     Waiting {
@@ -175,6 +177,8 @@ pub enum Change {
         observe_at: Timestamp,
         /// How it was lost.
         text: String,
+        /// Whether it was the plugin that failed, and not the way to the app.
+        by_plugin: bool,
     },
     /// It will be tried again.
     Deferred {
@@ -419,6 +423,46 @@ pub fn retried_by_hand(operation: &Operation, now: Timestamp) -> Option<Change> 
     }
 }
 
+/// Another attempt because another version of the plugin serves: at once, for what may have been that
+/// plugin's doing. What is unknown or pending is looked at and asked for at once. None for what is the
+/// app's or a person's to put right.
+pub fn retried_by_version(operation: &Operation, now: Timestamp) -> Option<Change> {
+    match &operation.state {
+        State::Waiting { problem, .. } | State::Halted { problem, .. }
+            if problem.may_be_the_plugins() =>
+        {
+            Some(Change::Deferred {
+                until: now,
+                problem: problem.clone(),
+            })
+        }
+        State::Unknown {
+            observe_at,
+            text,
+            by_plugin,
+            ..
+        } if *observe_at > now => Some(Change::Lost {
+            observe_at: now,
+            text: text.clone(),
+            by_plugin: *by_plugin,
+        }),
+        State::Pending {
+            handle, poll_at, ..
+        } if *poll_at > now => Some(Change::LeftPending {
+            handle: handle.clone(),
+            poll_at: now,
+            account: None,
+        }),
+        State::Queued
+        | State::InFlight { .. }
+        | State::Unknown { .. }
+        | State::Waiting { .. }
+        | State::Pending { .. }
+        | State::Verifying { .. }
+        | State::Halted { .. } => None,
+    }
+}
+
 /// What becomes of an operation whose intent is durable and whose call has not left: it may be tried at
 /// once, and is dropped where a newer plan does not want it.
 pub fn given_back(now: Timestamp) -> Change {
@@ -440,7 +484,11 @@ impl Operation {
                 attempt: *attempt,
                 since: at,
             }),
-            Change::Lost { observe_at, text } => Some(State::Unknown {
+            Change::Lost {
+                observe_at,
+                text,
+                by_plugin,
+            } => Some(State::Unknown {
                 attempt,
                 observe_at: *observe_at,
                 looks: match self.state {
@@ -448,6 +496,7 @@ impl Operation {
                     _ => 0,
                 },
                 text: text.clone(),
+                by_plugin: *by_plugin,
             }),
             Change::Deferred { until, problem } => Some(State::Waiting {
                 attempt,

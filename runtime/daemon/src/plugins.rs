@@ -4,7 +4,8 @@
 //! settings and credentials fit, all before anything changes. Then the slot is swapped: the next
 //! call runs on the new version, and calls that are out end on the old one. A file that does not
 //! pass leaves the old version serving, and the reason is kept where people look. A version that passes
-//! and then fails more than the one before is taken back: see `trial`.
+//! and then fails more than the one before is taken back: see `trial`. Whichever version comes into service,
+//! its targets are told, so that what another one failed at is tried again and read again at once.
 
 mod trial;
 
@@ -23,7 +24,9 @@ use tokio::sync::{Notify, watch};
 use crate::clock::Clock;
 use crate::config::Environment;
 use crate::targets::{Connected, Trouble};
-use trial::Verdict;
+
+/// Versions before the one that serves that are kept to go back to.
+const BEFORE_MAX: usize = 3;
 
 /// How often the folder is looked at beside its events, which network file systems do not send.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -48,11 +51,31 @@ pub struct Library {
 struct Entry {
     targets: Vec<Arc<Connected>>,
     slot: Option<Arc<Slot>>,
-    /// The last version that proved itself, while the one that serves has yet to.
-    before: Option<Arc<Plugin>>,
+    /// The versions that served before the one that does, the latest last: what it is compared with, and
+    /// what to go back to.
+    before: Vec<Arc<Plugin>>,
     since: Option<Timestamp>,
     seen: Option<Stamp>,
     trouble: Option<Trouble>,
+}
+
+impl Entry {
+    /// Keeps the version that served until now as one to go back to, if it has shown that it is one, or
+    /// there is none better.
+    fn keep_before(&mut self, old: Option<Arc<Plugin>>) {
+        let Some(old) = old else { return };
+        let is_same = self
+            .slot
+            .as_ref()
+            .is_some_and(|slot| slot.current().digest() == old.digest());
+        if is_same || !(self.before.is_empty() || trial::is_proven(&old.conduct())) {
+            return;
+        }
+        self.before.push(old);
+        if self.before.len() > BEFORE_MAX {
+            self.before.remove(0);
+        }
+    }
 }
 
 /// What a file looks like from outside; where it is the same, the file is.
@@ -101,7 +124,7 @@ impl Library {
                 .or_insert_with(|| Entry {
                     targets: Vec::new(),
                     slot: None,
-                    before: None,
+                    before: Vec::new(),
                     since: None,
                     seen: None,
                     trouble: None,
@@ -194,33 +217,31 @@ impl Library {
     fn take_back(&self, name: &str) -> Option<Trouble> {
         let mut entries = self.lock();
         let entry = entries.get_mut(name)?;
-        let (slot, before) = entry.slot.as_ref().zip(entry.before.as_ref())?;
+        let (slot, before) = entry.slot.as_ref().zip(entry.before.last())?;
         let (new, conduct) = (slot.current(), slot.current().conduct());
-        match trial::judge(&conduct, &before.conduct()) {
-            Verdict::Open => return None,
-            Verdict::Stays => {
-                entry.before = None;
-                return None;
-            }
-            Verdict::GoesBack => {}
-        }
+        let (function, record) = trial::judge(&conduct, &before.conduct())?;
         drop(slot.swap(Arc::clone(before)));
         let trouble = Trouble::new(
             FAILED.as_str(),
             &format!(
-                "version {} ({}) failed in {} of its first {} calls, the last time so: {}; version {} serves again",
+                "version {} ({}) failed in {} of its last {} calls of {}, the last time so: {}; version {} serves again",
                 new.descriptor().version,
                 short(new.digest()),
-                conduct.failures,
-                conduct.calls,
-                conduct.last_failure.unwrap_or_default(),
+                record.refusals(),
+                record.calls(),
+                function.replace('_', "-"),
+                record.last_failure().unwrap_or_default(),
                 before.descriptor().version
             ),
             "have its vendor look at it, and put the older file back into the folder before the daemon is started again",
         );
-        entry.before = None;
+        entry.before.pop();
         entry.since = Some(self.clock.now());
         entry.trouble = Some(trouble.clone());
+        entry
+            .targets
+            .iter()
+            .for_each(|target| target.version_changed());
         Some(trouble)
     }
 
@@ -258,8 +279,11 @@ impl Library {
         match taken {
             Ok((slot, before)) => {
                 entry.slot = Some(slot);
-                // What is itself on trial is nothing to go back to.
-                entry.before = entry.before.take().or(before);
+                entry.keep_before(before);
+                entry
+                    .targets
+                    .iter()
+                    .for_each(|target| target.version_changed());
                 entry.since = Some(self.clock.now());
                 entry.trouble = None;
                 Looked::Served

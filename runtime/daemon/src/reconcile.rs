@@ -52,7 +52,12 @@ pub async fn first(app: &Arc<App>, patience: Duration) {
 /// Reads one target again and again until the daemon stops.
 pub async fn run(app: Arc<App>, target: Arc<Connected>, mut stop: watch::Receiver<bool>) {
     let mut wait = Duration::ZERO;
+    let mut versions = target.versions();
     while !*stop.borrow() {
+        // What another version read may have been wrong, or not whole.
+        if std::mem::replace(&mut versions, target.versions()) != target.versions() {
+            wait = Duration::ZERO;
+        }
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = target.became_ready() => {}
@@ -62,6 +67,7 @@ pub async fn run(app: Arc<App>, target: Arc<Connected>, mut stop: watch::Receive
             wait = EVERY;
             continue;
         }
+        versions = target.versions();
         wait = if read(&app, &target).await {
             EVERY
         } else {

@@ -33,6 +33,8 @@ pub struct Connected {
     secrets: Mutex<Option<Secrets>>,
     /// How often it was connected.
     connections: AtomicU64,
+    /// How often another version of its plugin came into service.
+    versions: AtomicU64,
 }
 
 /// The secrets of a target by their slots; none in a slot whose scheme has no secret.
@@ -59,6 +61,7 @@ impl Connected {
             ready: Notify::new(),
             secrets: Mutex::new(None),
             connections: AtomicU64::new(0),
+            versions: AtomicU64::new(0),
         }
     }
 
@@ -128,6 +131,18 @@ impl Connected {
     /// permissions.
     pub fn connections(&self) -> u64 {
         self.connections.load(Ordering::Acquire)
+    }
+
+    /// How often another version of its plugin came into service. A new number means that what the one
+    /// before failed at may succeed, and that what it read may have been wrong.
+    pub fn versions(&self) -> u64 {
+        self.versions.load(Ordering::Acquire)
+    }
+
+    /// Says that another version of its plugin serves.
+    pub fn version_changed(&self) {
+        self.versions.fetch_add(1, Ordering::Release);
+        self.ready.notify_waiters();
     }
 
     /// Whether a version of the plugin can work with this target's settings and credentials.

@@ -21,6 +21,7 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::bindings::ConnectorPre;
 use crate::bindings::exports::muster::connector::meta;
+use crate::conduct::Mark;
 use crate::credential::Placeholder;
 use crate::engine::{self, Lane, Running};
 use crate::exports::{Choice, Function};
@@ -85,9 +86,23 @@ pub(crate) struct Requests {
     pub(crate) denial: Option<String>,
     /// Why the credential could not be had, the last time.
     pub(crate) no_credential: Option<String>,
+    /// Since when one is out, where one is.
+    pub(crate) out_since: Option<Instant>,
+    /// How long the longest of them was out.
+    pub(crate) longest: Duration,
 }
 
+/// The part of a call's time that one request has to have been out for: then it is the app that the
+/// call waited for, and else the plugin is what took the time.
+const KEPT_PART: u32 = 8;
+
 impl Requests {
+    /// Whether it was the app that a call of this length waited for.
+    fn kept(&self, time: Duration) -> bool {
+        let out = self.out_since.map(|since| since.elapsed());
+        self.longest.max(out.unwrap_or_default()) >= time / KEPT_PART
+    }
+
     /// Whether a request has left, or may have.
     pub(crate) fn has_left(&self) -> bool {
         self.departures.count() > 0
@@ -221,8 +236,38 @@ impl WasiView for CallState {
 
 /// What a call gave, with what has to be known to judge it.
 pub(crate) struct Called<R> {
-    pub(crate) result: Result<R, String>,
+    pub(crate) result: Result<R, Ended>,
     pub(crate) requests: Requests,
+    pub(crate) by: By,
+}
+
+/// Why a call ended without an answer.
+pub(crate) enum Ended {
+    /// The plugin failed.
+    Failed(String),
+    /// Its time was up while it waited for the app, or for its turn.
+    Kept(String),
+}
+
+impl Ended {
+    fn into_text(self) -> String {
+        match self {
+            Ended::Failed(text) | Ended::Kept(text) => text,
+        }
+    }
+}
+
+/// Which function of which version was called.
+pub(crate) struct By {
+    plugin: Arc<Plugin>,
+    function: &'static str,
+}
+
+impl By {
+    /// Notes how the call went.
+    pub(crate) fn note(&self, mark: Mark<'_>) {
+        self.plugin.note(self.function, mark);
+    }
 }
 
 /// Calls one function of a plugin for a target.
@@ -235,30 +280,30 @@ pub(crate) async fn run<R: ComponentType + Lift + Send + Sync + 'static>(
 ) -> Called<R> {
     let limits = place.site.limits;
     let plugin = Arc::clone(&place.plugin);
-    let state = CallState::new(host, Some(place), scope, &limits);
-    let mut fresh = match Fresh::new(host, state, limits).await {
-        Ok(fresh) => fresh,
-        Err(called) => return called,
+    let export = choice(&plugin.exports);
+    let by = By {
+        plugin: Arc::clone(&plugin),
+        function: export.name,
     };
-    let store = &mut fresh.store;
-    let answer = tokio::time::timeout_at(fresh.deadline, async {
-        let instance = plugin.pre.instance_pre().instantiate_async(&mut *store);
-        let instance = instance.await?;
-        call(choice(&plugin.exports).of(instance), store).await
-    });
-    let answer = answer.await;
-    // Time runs out because of the app as well, so only what the guest itself did counts against it.
-    let is_fault = matches!(answer, Ok(Err(_)));
-    let called = fresh.end(answer);
-    plugin.note(
-        called
-            .result
-            .as_ref()
-            .err()
-            .filter(|_| is_fault)
-            .map(String::as_str),
-    );
-    called
+    let state = CallState::new(host, Some(place), scope, &limits);
+    let (result, requests) = match Fresh::new(host, state, limits).await {
+        Ok(mut fresh) => {
+            let store = &mut fresh.store;
+            let answer = tokio::time::timeout_at(fresh.deadline, async {
+                let instance = plugin.pre.instance_pre().instantiate_async(&mut *store);
+                let instance = instance.await?;
+                call(export.of(instance), store).await
+            });
+            let answer = answer.await;
+            fresh.end(answer)
+        }
+        Err((ended, requests)) => (Err(ended), requests),
+    };
+    Called {
+        result,
+        requests,
+        by,
+    }
 }
 
 /// Asks a plugin what it is. There is no target, and so nothing that it can reach. Every function of
@@ -272,7 +317,7 @@ pub(crate) async fn describe(
     let state = CallState::new(host, None, scope, limits);
     let mut fresh = match Fresh::new(host, state, *limits).await {
         Ok(fresh) => fresh,
-        Err(called) => return called.result,
+        Err((ended, _)) => return Err(ended.into_text()),
     };
     let store = &mut fresh.store;
     let answer = tokio::time::timeout_at(fresh.deadline, async {
@@ -280,7 +325,7 @@ pub(crate) async fn describe(
         connector.muster_connector_meta().call_describe(store).await
     });
     let answer = answer.await;
-    fresh.end(answer).result
+    fresh.end(answer).0.map_err(Ended::into_text)
 }
 
 /// The store of one call, with its place among the calls that run.
@@ -295,15 +340,16 @@ struct Fresh {
 
 impl Fresh {
     /// Waits for a place and makes the store. Without a place in time, that is how the call went.
-    async fn new<R>(host: &Inner, state: CallState, limits: CallLimits) -> Result<Self, Called<R>> {
+    async fn new(
+        host: &Inner,
+        state: CallState,
+        limits: CallLimits,
+    ) -> Result<Self, (Ended, Requests)> {
         let deadline = state.deadline;
         let room = Arc::clone(&host.engine.instances).acquire_owned();
         let Ok(Ok(room)) = tokio::time::timeout_at(deadline, room).await else {
             let text = LimitReached::Room(limits.time).to_string();
-            return Err(Called {
-                result: Err(text),
-                requests: state.requests,
-            });
+            return Err((Ended::Kept(text), state.requests));
         };
         let running = Running::new(&host.engine.running);
         let lane = state.lane.clone();
@@ -322,22 +368,23 @@ impl Fresh {
     }
 
     /// Says how the call went.
-    fn end<R>(self, answer: Result<wasmtime::Result<R>, Elapsed>) -> Called<R> {
+    fn end<R>(self, answer: Result<wasmtime::Result<R>, Elapsed>) -> (Result<R, Ended>, Requests) {
         self.lane.leave();
         let limits = self.limits;
         let state = self.store.into_data();
-        let result = match answer {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(failure::sentence(&error, limits.handover_bytes())),
-            Err(_) => Err(LimitReached::Time(limits.time).to_string()),
+        let text = match answer {
+            Ok(Ok(answer)) => return (Ok(answer), state.requests),
+            Ok(Err(error)) => failure::sentence(&error, limits.handover_bytes()),
+            Err(_) if state.requests.kept(limits.time) => {
+                let ended = Ended::Kept(LimitReached::Kept(limits.time).to_string());
+                return (Err(ended), state.requests);
+            }
+            Err(_) => LimitReached::Time(limits.time).to_string(),
         };
-        let result = result.map_err(|text| match &state.remarks.last_error {
+        let text = match &state.remarks.last_error {
             Some(words) => failure::cut(&format!("{text}; its last words: {words}")),
             None => text,
-        });
-        Called {
-            result,
-            requests: state.requests,
-        }
+        };
+        (Err(Ended::Failed(text)), state.requests)
     }
 }

@@ -8,7 +8,7 @@ use crate::bindings::muster::connector::types as wit;
 use crate::call::{self, Called, Place, Scope};
 use crate::convert::{from_guest, to_guest};
 use crate::described;
-use crate::failure::{Garbage, plugin_failed};
+use crate::failure::Garbage;
 use crate::target::Target;
 
 impl Target {
@@ -27,12 +27,11 @@ impl Target {
             plugin,
         };
         let called = self.call_change(place, change, ctx).await;
-        let (outcome, requests) = self.judge(called)?;
-        let sent = requests.has_left();
-        let outcome = from_guest::outcome(outcome, may_adopt)
-            .map_err(|garbage| plugin_failed(garbage, sent))?;
-        check_same_account(change, &outcome).map_err(|garbage| plugin_failed(garbage, sent))?;
-        Ok(outcome)
+        self.judge(called, |outcome| {
+            let outcome = from_guest::outcome(outcome, may_adopt)?;
+            check_same_account(change, &outcome)?;
+            Ok(outcome)
+        })
     }
 
     async fn call_change(

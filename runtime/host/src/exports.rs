@@ -20,6 +20,8 @@ use crate::call::CallState;
 
 /// Where a function is in a component, and what it answers.
 pub(crate) struct Export<R> {
+    /// Its name in the contract.
+    pub(crate) name: &'static str,
     index: ComponentExportIndex,
     answers: PhantomData<fn() -> R>,
 }
@@ -28,13 +30,14 @@ pub(crate) struct Export<R> {
 pub(crate) type Choice<R> = fn(&Exports) -> &Export<R>;
 
 impl<R: ComponentType + Lift + Send + Sync + 'static> Export<R> {
-    fn find(component: &Component, interface: &str, function: &str) -> wasmtime::Result<Self> {
+    fn find(component: &Component, interface: &str, name: &'static str) -> wasmtime::Result<Self> {
         let interface = format!("{CONTRACT}{interface}@{CONTRACT_VERSION}");
-        let function = function.replace('_', "-");
+        let function = name.replace('_', "-");
         let index = component
             .get_export_index(None, &interface)
             .and_then(|found| component.get_export_index(Some(&found), &function));
         Ok(Self {
+            name,
             index: index.ok_or_else(|| {
                 wasmtime::Error::msg(format!("`{interface}` has no `{function}`"))
             })?,

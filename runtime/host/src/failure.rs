@@ -19,6 +19,8 @@ pub(crate) enum LimitReached {
     Processor(Duration),
     #[error("it did not answer within {} ms (PLG-031)", .0.as_millis())]
     Time(Duration),
+    #[error("the app had not answered when the call's time of {} ms was up (PLG-031)", .0.as_millis())]
+    Kept(Duration),
     #[error("it asked for {asked} MiB of memory and may use {} MiB (PLG-032)", limit >> 20)]
     Memory { asked: usize, limit: usize },
     #[error("it asked for a table of {asked} entries and may use {limit} (PLG-032)")]

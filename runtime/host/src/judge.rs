@@ -6,7 +6,8 @@ use muster_core::connector::Problem;
 use tokio::time::Instant;
 
 use crate::bindings::muster::connector::types as wit;
-use crate::call::{Called, Requests};
+use crate::call::{Called, Ended, Requests};
+use crate::conduct::Mark;
 use crate::convert::problem;
 use crate::failure::{Garbage, plugin_failed};
 use crate::target::Target;
@@ -16,15 +17,31 @@ const PAUSE_MAX: Duration = Duration::from_mins(10);
 
 impl Target {
     /// What a call gave, as an answer or as a problem. What the host itself refused counts for more
-    /// than what the plugin makes of it: only the host knows the line that would grant it.
-    pub(crate) fn judge<R>(
+    /// than what the plugin makes of it: only the host knows the line that would grant it. `convert`
+    /// reads the answer; one that cannot be read is the plugin's failure like any other, and here is
+    /// the one place where it is noted how a call went.
+    pub(crate) fn judge<R, T>(
         &self,
         called: Called<Result<R, wit::Problem>>,
-    ) -> Result<(R, Requests), Problem> {
-        let requests = called.requests;
+        convert: impl FnOnce(R) -> Result<T, Garbage>,
+    ) -> Result<T, Problem> {
+        let Called {
+            result,
+            requests,
+            by,
+        } = called;
         let sent = requests.has_left();
-        let problem = match called.result {
-            Ok(Ok(answer)) => return Ok((answer, requests)),
+        let problem = match result {
+            Ok(Ok(answer)) => match convert(answer) {
+                Ok(answer) => {
+                    by.note(Mark::Good);
+                    return Ok(answer);
+                }
+                Err(garbage) => {
+                    by.note(Mark::Failed(&garbage.to_string()));
+                    return Err(plugin_failed(garbage, sent));
+                }
+            },
             Ok(Err(wit::Problem::RateLimited(hint))) => {
                 self.slow_down(&hint);
                 Problem::RateLimited {
@@ -33,9 +50,19 @@ impl Target {
             }
             Ok(Err(reported)) => problem::from_guest(reported, sent)
                 .unwrap_or_else(|garbage: Garbage| plugin_failed(garbage, sent)),
-            Err(text) => plugin_failed(text, sent),
+            Err(Ended::Failed(text)) => plugin_failed(text, sent),
+            // It says nothing about the plugin.
+            Err(Ended::Kept(text)) => return Err(root_cause(kept(text, sent), &requests)),
         };
-        Err(root_cause(problem, &requests))
+        let problem = root_cause(problem, &requests);
+        match &problem {
+            Problem::PluginFailed { text, .. } => by.note(Mark::Failed(text)),
+            blamed if requests.count == 0 && is_of_the_app(blamed) => {
+                by.note(Mark::Blamed(&blamed.text()));
+            }
+            _ => by.note(Mark::Good),
+        }
+        Err(problem)
     }
 
     fn slow_down(&self, hint: &wit::RetryHint) {
@@ -48,6 +75,26 @@ impl Target {
             self.site.rates.pause(bucket, pause, Instant::now());
         }
     }
+}
+
+/// The app did not answer in time, or no place was free to ask it.
+pub(crate) fn kept(text: String, sent: bool) -> Problem {
+    if sent {
+        Problem::OutcomeUnknown(text)
+    } else {
+        Problem::Transient {
+            text,
+            after_ms: None,
+        }
+    }
+}
+
+/// Whether only the app can know such a thing.
+fn is_of_the_app(problem: &Problem) -> bool {
+    !matches!(
+        problem,
+        Problem::Denied(_) | Problem::CursorExpired | Problem::TokenExpired
+    )
 }
 
 /// The problem that a person or the driver has to deal with first.

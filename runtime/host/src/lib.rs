@@ -18,6 +18,7 @@ mod bindings;
 mod cache;
 mod call;
 mod change;
+mod conduct;
 mod convert;
 mod credential;
 mod described;
@@ -46,6 +47,7 @@ mod target_error;
 mod wasi;
 
 pub use admission::CONTRACT_VERSION;
+pub use conduct::{Conduct, Record};
 pub use credential::redact::SECRET_BYTES_MIN;
 pub use credential::{
     ClientAuth, ClientCredentials, Credential, JwtBearer, NotAServiceAccount, Scheme, Secret,
@@ -56,7 +58,7 @@ pub use http::pattern::{HostPattern, InvalidHostPattern};
 pub use listing::{ITEMS_MAX, Listing, PAGE_MAX, PAGES_MAX};
 pub use load_error::LoadError;
 pub use options::{CallLimits, TargetOptions};
-pub use plugin::{ChangeFeed, Conduct, Details, Plugin, Setting};
+pub use plugin::{ChangeFeed, Details, Plugin, Setting};
 pub use read::{
     AttributeSpec, CHANGES_MAX, ChangePage, Changed, DELIVERY_BYTES_MAX, GrantScope,
     MissingPermission, ProbeReport, Rotated, Translation,

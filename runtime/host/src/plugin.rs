@@ -4,7 +4,6 @@
 //! file, and what it says of itself was asked once, when it was loaded.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use muster_core::connector::Descriptor;
@@ -15,6 +14,7 @@ use crate::admission::Interfaces;
 use crate::bindings::ConnectorPre;
 use crate::bindings::exports::muster::connector::meta;
 use crate::call::CallState;
+use crate::conduct::{Conduct, Mark};
 use crate::convert;
 use crate::exports::Exports;
 use crate::load_error::LoadError;
@@ -28,21 +28,7 @@ pub struct Plugin {
     descriptor: Descriptor,
     details: Details,
     cursors: Vec<semver::VersionReq>,
-    calls: AtomicU64,
-    failures: AtomicU64,
-    last_failure: Mutex<Option<String>>,
-}
-
-/// How the calls of one version went since it was loaded.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Conduct {
-    /// Calls that ended.
-    pub calls: u64,
-    /// Those in which the plugin itself failed: it trapped, met a limit, or gave what nobody can read.
-    /// What the app did or did not do is no failure of the plugin.
-    pub failures: u64,
-    /// How the last of them ended.
-    pub last_failure: Option<String>,
+    conduct: Mutex<Conduct>,
 }
 
 /// What a descriptor says beyond what the core needs to know.
@@ -115,33 +101,22 @@ impl Plugin {
             descriptor,
             details,
             cursors,
-            calls: AtomicU64::new(0),
-            failures: AtomicU64::new(0),
-            last_failure: Mutex::new(None),
+            conduct: Mutex::default(),
         })
     }
 
     /// How its calls went.
     pub fn conduct(&self) -> Conduct {
-        let last = self.last_failure.lock();
-        Conduct {
-            calls: self.calls.load(Ordering::Relaxed),
-            failures: self.failures.load(Ordering::Relaxed),
-            last_failure: last.unwrap_or_else(PoisonError::into_inner).clone(),
-        }
+        self.lock_conduct().clone()
     }
 
-    /// Notes that a call ended, and how where the plugin failed in it.
-    pub(crate) fn note(&self, failure: Option<&str>) {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        if let Some(text) = failure {
-            self.failures.fetch_add(1, Ordering::Relaxed);
-            let mut last = self
-                .last_failure
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            *last = Some(text.to_owned());
-        }
+    /// Notes how a call of a function ended.
+    pub(crate) fn note(&self, function: &'static str, mark: Mark<'_>) {
+        self.lock_conduct().note(function, mark);
+    }
+
+    fn lock_conduct(&self) -> std::sync::MutexGuard<'_, Conduct> {
+        self.conduct.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The digest of the file.

@@ -10,11 +10,13 @@ use muster_core::connector::{
 
 use crate::bindings::exports::muster::connector::{changes, events, grants, meta};
 use crate::bindings::muster::connector::types as wit;
-use crate::call::{self, Place, Scope};
+use crate::call::{self, Ended, Place, Scope};
 use crate::change::is_about;
+use crate::conduct::Mark;
 use crate::convert::{check, from_guest, problem, to_guest};
 use crate::described;
 use crate::failure::{Garbage, cut, plugin_failed};
+use crate::judge::kept;
 use crate::listing::{self, Listing};
 use crate::target::Target;
 
@@ -135,14 +137,14 @@ pub struct Rotated {
     pub handle: String,
 }
 
-/// Calls a function without a context and judges its answer.
+/// Calls a function without a context and judges its answer, as `$convert` reads it.
 macro_rules! read {
-    ($self:ident, $place:expr, $scope:expr, $function:ident $(, $argument:expr)*) => {{
+    ($self:ident, $place:expr, $scope:expr, $function:ident($($argument:expr),*), $convert:expr) => {{
         let called = call::run(&$self.host, $place, $scope, |exports| &exports.$function, move |function, store| {
             Box::pin(async move { function.call(store, ($($argument,)*)).await })
         })
         .await;
-        $self.judge(called)
+        $self.judge(called, $convert)
     }};
 }
 
@@ -152,16 +154,18 @@ impl Target {
         let place = self.place();
         described::check_account(place.plugin.descriptor(), &key.kind, "get-account")?;
         let wanted = to_guest::object(key);
-        let (found, requests) = read!(self, place, Scope::None, get_account, &wanted)?;
-        let sent = requests.has_left();
-        let account = checked(found.map(from_guest::account).transpose(), sent)?;
-        match account {
-            Some(account) if !is_about(key, &account.object) => Err(plugin_failed(
-                Garbage::new("it answers with another account than the one asked for"),
-                sent,
-            )),
-            account => Ok(account),
-        }
+        read!(
+            self,
+            place,
+            Scope::None,
+            get_account(&wanted),
+            |found| match found.map(from_guest::account).transpose()? {
+                Some(account) if !is_about(key, &account.object) => Err(Garbage::new(
+                    "it answers with another account than the one asked for",
+                )),
+                account => Ok(account),
+            }
+        )
     }
 
     /// All accounts of this kind that hold at least one of the keys. None for the kind: people's.
@@ -174,10 +178,18 @@ impl Target {
         let kind = account_kind(&place, kind);
         described::check_account(place.plugin.descriptor(), &kind, "find-accounts")?;
         let keys = keys.to_vec();
-        let (found, requests) = read!(self, place, Scope::None, find_accounts, &kind, &keys)?;
-        let found = check::few("accounts found", found, FOUND_MAX)
-            .and_then(|found| found.into_iter().map(from_guest::account).collect());
-        checked(found, requests.has_left())
+        read!(
+            self,
+            place,
+            Scope::None,
+            find_accounts(&kind, &keys),
+            |found| {
+                check::few("accounts found", found, FOUND_MAX)?
+                    .into_iter()
+                    .map(from_guest::account)
+                    .collect()
+            }
+        )
     }
 
     /// All accounts of this kind. None for the kind: people's.
@@ -252,33 +264,19 @@ impl Target {
 
     /// Tries the target out, changing nothing.
     pub async fn probe(&self) -> Result<ProbeReport, Problem> {
-        let (report, requests) = read!(self, self.place(), Scope::None, probe)?;
-        let missing = checked(
-            check::few("missing permissions", report.missing, 1000),
-            requests.has_left(),
-        )?;
-        Ok(ProbeReport {
-            missing: missing
-                .into_iter()
-                .map(|missing| MissingPermission {
-                    kind: missing.kind.map(|kind| cut(&kind)),
-                    operation: cut(&missing.operation),
-                    permission: cut(&missing.permission),
-                })
-                .collect(),
-            signed_in_as: report.signed_in_as.map(|name| cut(&name)),
-            app_version: report.app_version.map(|version| cut(&version)),
-        })
+        read!(self, self.place(), Scope::None, probe(), probe_report)
     }
 
     /// Which attributes accounts of this kind have here. None for the kind: people's.
     pub async fn discover(&self, kind: Option<&str>) -> Result<Vec<AttributeSpec>, Problem> {
         let place = self.place();
         let kind = account_kind(&place, kind);
-        let (specs, requests) = read!(self, place, Scope::None, discover, &kind)?;
-        let specs = check::few("attributes", specs, check::ENTRIES_MAX)
-            .and_then(|specs| specs.into_iter().map(attribute_spec).collect());
-        checked(specs, requests.has_left())
+        read!(self, place, Scope::None, discover(&kind), |specs| {
+            check::few("attributes", specs, check::ENTRIES_MAX)?
+                .into_iter()
+                .map(attribute_spec)
+                .collect()
+        })
     }
 
     /// Checks the settings against each other: the fields that do not go together, with the reason.
@@ -291,32 +289,38 @@ impl Target {
             |function, store| Box::pin(function.call(store, ())),
         )
         .await;
+        let sent = called.requests.has_left();
         match called.result {
-            Ok(Ok(())) => Ok(Vec::new()),
-            Ok(Err(faults)) => Ok(problem::fields(&faults)),
-            Err(text) => Err(plugin_failed(text, called.requests.has_left())),
+            Ok(answer) => {
+                called.by.note(Mark::Good);
+                Ok(answer.map_or_else(|faults| problem::fields(&faults), |()| Vec::new()))
+            }
+            Err(Ended::Failed(text)) => {
+                called.by.note(Mark::Failed(&text));
+                Err(plugin_failed(text, sent))
+            }
+            Err(Ended::Kept(text)) => Err(kept(text, sent)),
         }
     }
 
     /// Where the app's feed of changes stands now.
     pub async fn current_token(&self) -> Result<String, Problem> {
-        let (token, requests) = read!(self, self.place(), Scope::None, current_token)?;
-        checked(check::opaque("a change token", token), requests.has_left())
+        read!(self, self.place(), Scope::None, current_token(), |token| {
+            check::opaque("a change token", token)
+        })
     }
 
     /// What changed since then, at most `limit` changes, 1 to 1000.
     pub async fn changes_since(&self, token: &str, limit: u32) -> Result<ChangePage, Problem> {
         let token = token.to_owned();
         let limit = limit.clamp(1, CHANGES_MAX);
-        let (page, requests) = read!(
+        read!(
             self,
             self.place(),
             Scope::None,
-            changes_since,
-            &token,
-            limit
-        )?;
-        checked(change_page(page, limit), requests.has_left())
+            changes_since(&token, limit),
+            |page| change_page(page, limit)
+        )
     }
 
     /// Says what a webhook of the app means. `headers` have names in lower case.
@@ -337,13 +341,19 @@ impl Target {
             received,
             extra: Vec::new(),
         };
-        let (said, requests) = read!(self, self.place(), Scope::None, translate, &delivery)?;
-        let changes = check::few("changes", said.changes, check::ENTRIES_MAX)
-            .and_then(|changes| changes.into_iter().map(changed).collect());
-        Ok(Translation {
-            changes: checked(changes, requests.has_left())?,
-            reply: said.reply,
-        })
+        read!(
+            self,
+            self.place(),
+            Scope::None,
+            translate(&delivery),
+            |said| {
+                let changes = check::few("changes", said.changes, check::ENTRIES_MAX)?;
+                Ok(Translation {
+                    changes: changes.into_iter().map(changed).collect::<Result<_, _>>()?,
+                    reply: said.reply,
+                })
+            }
+        )
     }
 
     /// Has a credential issued anew. Never to be repeated after an unknown outcome.
@@ -355,15 +365,18 @@ impl Target {
         let scope = Scope::Operation(ctx.operation);
         let key = to_guest::object(key);
         let ctx = to_guest::context(ctx, self.site.limits.time);
-        let (rotated, requests) = read!(self, self.place(), scope, rotate_credential, &ctx, &key)?;
-        let sent = requests.has_left();
-        Ok(Rotated {
-            credential: checked(from_guest::credential(rotated.credential), sent)?,
-            handle: checked(
-                check::opaque("the handle of a sealed secret", rotated.sealed),
-                sent,
-            )?,
-        })
+        read!(
+            self,
+            self.place(),
+            scope,
+            rotate_credential(&ctx, &key),
+            |rotated| {
+                Ok(Rotated {
+                    credential: from_guest::credential(rotated.credential)?,
+                    handle: check::opaque("the handle of a sealed secret", rotated.sealed)?,
+                })
+            }
+        )
     }
 
     fn place(&self) -> Place {
@@ -403,11 +416,11 @@ impl Run<'_> {
 }
 
 macro_rules! page {
-    ($self:ident, $limit:ident, $convert:path, $function:ident $(, $argument:expr)*) => {{
+    ($self:ident, $limit:ident, $convert:path, $function:ident($($argument:expr),*)) => {{
         let target = $self.target;
-        let (page, requests) =
-            read!(target, $self.place.clone(), $self.scope, $function $(, $argument)*)?;
-        checked(from_guest::page(page.items, page.end, $limit, $convert), requests.has_left())
+        read!(target, $self.place.clone(), $self.scope, $function($($argument),*), |page| {
+            from_guest::page(page.items, page.end, $limit, $convert)
+        })
     }};
 }
 
@@ -422,10 +435,7 @@ impl Run<'_> {
             self,
             limit,
             from_guest::account,
-            list_accounts,
-            &kind,
-            limit,
-            cursor.as_ref()
+            list_accounts(&kind, limit, cursor.as_ref())
         )
     }
 
@@ -439,10 +449,7 @@ impl Run<'_> {
             self,
             limit,
             from_guest::entitlement,
-            list_entitlements,
-            &kind,
-            limit,
-            cursor.as_ref()
+            list_entitlements(&kind, limit, cursor.as_ref())
         )
     }
 
@@ -465,10 +472,7 @@ impl Run<'_> {
             self,
             limit,
             from_guest::grant,
-            list_grants,
-            &scope,
-            limit,
-            cursor.as_ref()
+            list_grants(&scope, limit, cursor.as_ref())
         )
     }
 
@@ -483,16 +487,25 @@ impl Run<'_> {
             self,
             limit,
             from_guest::credential,
-            list_credentials,
-            owner.as_ref(),
-            limit,
-            cursor.as_ref()
+            list_credentials(owner.as_ref(), limit, cursor.as_ref())
         )
     }
 }
 
-fn checked<T>(answer: Result<T, Garbage>, sent: bool) -> Result<T, Problem> {
-    answer.map_err(|garbage| plugin_failed(garbage, sent))
+fn probe_report(report: meta::ProbeReport) -> Result<ProbeReport, Garbage> {
+    let missing = check::few("missing permissions", report.missing, 1000)?;
+    Ok(ProbeReport {
+        missing: missing
+            .into_iter()
+            .map(|missing| MissingPermission {
+                kind: missing.kind.map(|kind| cut(&kind)),
+                operation: cut(&missing.operation),
+                permission: cut(&missing.permission),
+            })
+            .collect(),
+        signed_in_as: report.signed_in_as.map(|name| cut(&name)),
+        app_version: report.app_version.map(|version| cut(&version)),
+    })
 }
 
 fn key(object: &ObjectRef) -> (String, Option<String>, String) {

@@ -115,6 +115,7 @@ fn change(kind: u16, object: u16, seconds: i64) -> Change {
         2 => Change::Lost {
             observe_at: later,
             text,
+            by_plugin: object.is_multiple_of(2),
         },
         3 => Change::Deferred {
             until: later,

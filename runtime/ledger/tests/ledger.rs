@@ -108,6 +108,7 @@ fn what_waits_is_due_at_its_instant_and_not_before() {
     let lost = Change::Lost {
         observe_at: at(60),
         text: "connection reset".to_owned(),
+        by_plugin: false,
     };
     ledger
         .write(at(1), |writer| {
@@ -199,6 +200,7 @@ fn what_a_leaver_waits_for_goes_as_early_as_the_leaver() {
     let lost = Change::Lost {
         observe_at: at(5),
         text: "connection reset".to_owned(),
+        by_plugin: false,
     };
     ledger
         .write(at(1), |writer| {

@@ -202,6 +202,7 @@ fn the_history_of_a_person_is_the_newest_first_and_about_nobody_else() {
         let lost = Change::Lost {
             observe_at: at(9),
             text: "p1 and p11 stand in this text".to_owned(),
+            by_plugin: false,
         };
         let fact = common::changed(key, "crm", operation_id(id, number), lost);
         ledger

@@ -104,10 +104,29 @@ fn lost(operation: &Operation, text: String, now: Timestamp, retry: &RetryPolicy
         retry.backoff(attempt - 1, None).max(retry.lag)
     };
     let observe_at = later(now, wait);
-    Change::Lost { observe_at, text }
+    Change::Lost {
+        observe_at,
+        text,
+        by_plugin: false,
+    }
 }
 
-/// Looking did not decide it. The next look comes after a longer wait.
+/// The same change, where it was the plugin's doing.
+fn by_plugin(change: Change) -> Change {
+    match change {
+        Change::Lost {
+            observe_at, text, ..
+        } => Change::Lost {
+            observe_at,
+            text,
+            by_plugin: true,
+        },
+        other => other,
+    }
+}
+
+/// Looking did not decide it. The next look comes after a longer wait. It was the plugin where looking
+/// failed because of it, and where nothing is known since it failed.
 fn look_again(
     operation: &Operation,
     text: String,
@@ -115,15 +134,20 @@ fn look_again(
     now: Timestamp,
     retry: &RetryPolicy,
 ) -> Change {
-    let looks = match operation.state {
-        State::Unknown { looks, .. } => looks,
-        _ => 0,
+    let (looks, by_plugin) = match operation.state {
+        State::Unknown {
+            looks, by_plugin, ..
+        } => (looks, by_plugin),
+        _ => (0, false),
     };
     let wait = retry
         .backoff(looks.saturating_add(1), asked_ms)
         .max(retry.lag);
-    let observe_at = later(now, wait);
-    Change::Lost { observe_at, text }
+    Change::Lost {
+        observe_at: later(now, wait),
+        text,
+        by_plugin,
+    }
 }
 
 fn halt(problem: Problem) -> Change {
@@ -181,9 +205,9 @@ fn failed(operation: &Operation, problem: Problem, now: Timestamp, retry: &Retry
         Problem::OutcomeUnknown(text) => look(text),
         // The answer made no sense, so what was done is as open as after no answer.
         Problem::RemoteDefect(text) => look(format!("the answer made no sense: {text}")),
-        Problem::PluginFailed { text, sent: true } => look(format!(
+        Problem::PluginFailed { text, sent: true } => by_plugin(look(format!(
             "the plugin failed after a request had left: {text}"
-        )),
+        ))),
         // A wrong address answers "not found" to everything, so absence is looked at before it is
         // believed.
         Problem::NotFound(_) if operation.action.is_removal() => look(problem.text()),
@@ -325,7 +349,11 @@ fn observed(
                 }
                 _ => None,
             };
-            look_again(operation, problem.text(), asked_ms, now, retry)
+            let again = look_again(operation, problem.text(), asked_ms, now, retry);
+            if matches!(problem, Problem::PluginFailed { .. }) {
+                return by_plugin(again);
+            }
+            again
         }
     }
 }
@@ -365,13 +393,28 @@ fn absent(
     }
 }
 
+/// Why it is not done, where looking showed that it is not: the reason for which it was lost is kept.
+fn not_done_because(state: &State) -> Problem {
+    match state {
+        State::Unknown {
+            text,
+            by_plugin: true,
+            ..
+        } => Problem::PluginFailed {
+            text: format!("{text}; looking showed that it was not done"),
+            sent: true,
+        },
+        _ => Problem::Transient {
+            text: "the reply was lost, and looking showed that it was not done".to_owned(),
+            after_ms: None,
+        },
+    }
+}
+
 /// Looking showed that the call did nothing, or only sending again can tell.
 fn not_done(operation: &Operation, now: Timestamp, retry: &RetryPolicy) -> Change {
     let attempt = operation.state.attempt();
-    let problem = Problem::Transient {
-        text: "the reply was lost, and looking showed that it was not done".to_owned(),
-        after_ms: None,
-    };
+    let problem = not_done_because(&operation.state);
     if attempt >= retry.attempts_max && !operation.action.is_removal() {
         return halt(problem);
     }

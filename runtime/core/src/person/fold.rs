@@ -291,5 +291,6 @@ fn made_and_not_shown(attempt: u32, at: Timestamp) -> State {
         observe_at: at,
         looks: 0,
         text: "the app said that it was done and did not show the account".to_owned(),
+        by_plugin: false,
     }
 }

@@ -12,7 +12,7 @@ use muster_core::id::{OperationId, PlanId};
 use muster_core::observe::{self, Sight};
 use muster_core::operation::{
     AccountSeen, Action, Change, Completion, Event, How, Observation, Operation, RetryPolicy,
-    State, Step, Urgency, decide, retried_by_hand, step,
+    State, Step, Urgency, decide, retried_by_hand, retried_by_version, step,
 };
 use muster_core::person::{Account, Grant, Justification, Origin, Person};
 
@@ -248,6 +248,7 @@ fn a_creation_that_cannot_be_looked_up_is_not_sent_again() {
         observe_at: at(NOW),
         looks: 3,
         text: String::new(),
+        by_plugin: false,
     };
     let event = Event::Observed(Observation::CannotTell);
     assert!(matches!(
@@ -266,6 +267,7 @@ fn only_what_waits_or_was_halted_is_retried_by_hand() {
         observe_at: at(NOW),
         looks: 0,
         text,
+        by_plugin: false,
     };
     assert_eq!(retried_by_hand(&operation, at(NOW)), None);
     let problem = Problem::Conflict(None);
@@ -588,4 +590,57 @@ fn a_change_of_an_operation_that_is_no_more_changes_nothing() {
         assert!(!person.changed(&target(place), id, &change, at(NOW)));
     }
     assert_eq!(person, before);
+}
+
+#[test]
+fn c56_what_the_plugin_failed_at_keeps_its_reason_and_is_retried_by_another_version() {
+    let retry = RetryPolicy::default();
+    let mut operation = sent(creation(false), 12);
+    let failed = Problem::PluginFailed {
+        text: "it gave up".to_owned(),
+        sent: true,
+    };
+    let lost = decide(&operation, Event::Replied(Err(failed)), at(NOW), &retry);
+    operation.state = operation.after(&lost, at(NOW)).unwrap();
+    let State::Unknown { by_plugin, .. } = &operation.state else {
+        panic!("{:?}", operation.state);
+    };
+    assert!(by_plugin, "{:?}", operation.state);
+
+    // Another version looks at once, however long the wait was to be.
+    let looked = retried_by_version(&operation, at(NOW)).unwrap();
+    assert!(
+        matches!(&looked, Change::Lost { observe_at, by_plugin: true, .. } if *observe_at == at(NOW)),
+        "{looked:?}"
+    );
+
+    // Looking shows that nothing was done, and there is no attempt left: it was the plugin, not the app.
+    let event = Event::Observed(Observation::Unsatisfied(None));
+    let halted = decide(&operation, event, at(NOW), &retry);
+    let Change::Halted { problem, .. } = &halted else {
+        panic!("{halted:?}");
+    };
+    assert!(
+        matches!(problem, Problem::PluginFailed { .. }) && problem.text().contains("it gave up"),
+        "{problem:?}"
+    );
+    operation.state = operation.after(&halted, at(NOW)).unwrap();
+    assert!(matches!(
+        retried_by_version(&operation, at(NOW)),
+        Some(Change::Deferred { .. })
+    ));
+
+    // What a person or the app has to put right does not wake.
+    for problem in [
+        Problem::Conflict(None),
+        Problem::Guarded("last-owner".to_owned()),
+        Problem::NoCapacity(String::new()),
+    ] {
+        operation.state = State::Halted {
+            attempt: 1,
+            since: at(NOW),
+            problem,
+        };
+        assert_eq!(retried_by_version(&operation, at(NOW)), None);
+    }
 }

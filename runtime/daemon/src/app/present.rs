@@ -218,7 +218,16 @@ pub fn operation(
         State::Waiting { problem, .. } | State::Halted { problem, .. } => {
             (Some(problem.name().to_owned()), Some(problem.text()))
         }
-        State::Unknown { text, .. } => (Some("outcome-unknown".to_owned()), Some(text.clone())),
+        State::Unknown {
+            text, by_plugin, ..
+        } => {
+            let problem = if *by_plugin {
+                "plugin-failed"
+            } else {
+                "outcome-unknown"
+            };
+            (Some(problem.to_owned()), Some(text.clone()))
+        }
         State::Queued
         | State::InFlight { .. }
         | State::Pending { .. }

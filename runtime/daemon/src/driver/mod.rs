@@ -79,12 +79,19 @@ impl Driver {
         let mut hand = Hand::default();
         let mut recording: Option<Recording> = None;
         let mut connections = 0;
+        let mut versions = self.target.versions();
         let mut is_stopping = *stop.borrow();
         loop {
             if self.target.connections() != connections {
                 connections = self.target.connections();
                 if let Err(error) = again::refused(&self).await {
                     tracing::error!(target_name = %self.target.name(), %error, "could not try again what was refused");
+                }
+            }
+            if self.target.versions() != versions {
+                versions = self.target.versions();
+                if let Err(error) = again::failed_before(&self).await {
+                    tracing::error!(target_name = %self.target.name(), %error, "could not try again what another version failed at");
                 }
             }
             if !is_stopping {

@@ -3,7 +3,7 @@
 use muster_core::connector::Problem;
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
-use muster_core::id::{PersonId, TargetName};
+use muster_core::id::{OperationId, PersonId, TargetName};
 use muster_core::operation::{Change, Event, Operation, RetryPolicy, State, decide};
 use muster_ledger::{Error, Writer};
 
@@ -140,8 +140,12 @@ pub(super) fn record_refusal<'c>(
 }
 
 fn subject(target: &TargetName, claim: &Claim) -> String {
-    let operation = claim.operation.id;
-    format!("{} at {target}, operation {operation}", claim.person)
+    subject_of(target, &claim.person, claim.operation.id)
+}
+
+/// The subject of findings about an operation.
+pub(super) fn subject_of(target: &TargetName, person: &PersonId, operation: OperationId) -> String {
+    format!("{person} at {target}, operation {operation}")
 }
 
 /// Whether the operation that a finding is about is still to be done. True where the subject names
@@ -202,7 +206,9 @@ fn findings(target: &TargetName, settled: &Settled) -> Vec<Fact> {
                 None => Vec::new(),
             }
         }
-        Change::Lost { observe_at, text } if attempt >= DELAYED_ATTEMPTS => {
+        Change::Lost {
+            observe_at, text, ..
+        } if attempt >= DELAYED_ATTEMPTS => {
             let (code, severity) = if operation.action.is_removal() {
                 (EXPOSED, Severity::Error)
             } else {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::bindings::muster::connector::http::{Host, HttpFault, Request, Response};
 use crate::call::CallState;
 use crate::credential;
@@ -44,7 +46,11 @@ impl Host for CallState {
             handles,
             departures: &self.requests.departures,
         };
+        self.requests.out_since = Some(Instant::now());
         let sent = sender.send(outgoing(request)).await;
+        if let Some(since) = self.requests.out_since.take() {
+            self.requests.longest = self.requests.longest.max(since.elapsed());
+        }
         Ok(match sent {
             Ok(Incoming {
                 status,

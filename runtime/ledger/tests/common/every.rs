@@ -170,6 +170,7 @@ fn states() -> Vec<State> {
             observe_at: at(2),
             looks: 3,
             text: "connection reset".to_owned(),
+            by_plugin: true,
         },
         State::Pending {
             attempt: 3,
@@ -272,6 +273,7 @@ fn changes() -> Vec<Change> {
         Change::Lost {
             observe_at: at(1),
             text: String::new(),
+            by_plugin: false,
         },
         Change::LeftPending {
             handle: "job-7".to_owned(),

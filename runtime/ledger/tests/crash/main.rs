@@ -88,7 +88,13 @@ fn day(disk: &Disk, ledger: &Ledger) {
                 let fact = if step % 3 == 0 {
                     let observe_at = at(seconds + 60);
                     let text = "connection reset".to_owned();
-                    changed(&key, "crm", operation, Change::Lost { observe_at, text })
+                    let by_plugin = false;
+                    let lost = Change::Lost {
+                        observe_at,
+                        text,
+                        by_plugin,
+                    };
+                    changed(&key, "crm", operation, lost)
                 } else {
                     completed(&key, "crm", operation, &format!("u{number}"))
                 };

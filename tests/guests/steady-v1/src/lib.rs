@@ -2,8 +2,8 @@
 //!
 //! Built three times, as `steady-v1` and `steady-v2`, which differ in the version they report, so that a
 //! swap from one to the other is seen from outside and changes nothing else, and as `steady-v3`, which
-//! loads like the others and fails at every change. `tests/guests/README.md` says what
-//! the app has to answer.
+//! loads like the others and fails in the way that the setting `in-version-3` says. `tests/guests/README.md`
+//! says what the app has to answer.
 
 use muster_sdk::{
     Account, AccountKind, AccountState, Accounts, Api, AttributeChange, AttributeSpec, Call,
@@ -27,6 +27,16 @@ const ATTRIBUTES: [&str; 8] = [
     "title",
     "department",
     "location",
+];
+
+/// What version 3 does: at every change and in every listing, or only where it is to set a state.
+const DEEDS: [&str; 6] = [
+    "panic",
+    "panic-in-state",
+    "defect",
+    "garbage",
+    "loop",
+    "blame",
 ];
 
 /// The guest.
@@ -83,6 +93,10 @@ impl Connector for Steady {
             "false",
             "Send the secret.",
         ))
+        .setting(
+            Setting::with_default("in-version-3", "text", "panic", "What version 3 does.")
+                .choices(&DEEDS),
+        )
         .secret(SecretSlot::optional(
             "api",
             &["bearer"],
@@ -102,6 +116,9 @@ impl Connector for Steady {
 
 impl Accounts for Steady {
     fn list_accounts(&self, host: &dyn Host, _: &str, page: &PageRequest) -> Result<Page<Account>> {
+        if deed(host).as_deref() == Some("defect") {
+            misbehave(host, "")?;
+        }
         let path = Path::new("/accounts")
             .query("offset", page.offset()?)
             .query("limit", page.limit);
@@ -137,8 +154,7 @@ impl Accounts for Steady {
         ctx: &OpContext,
         desired: &DesiredAccount,
     ) -> Result<Outcome> {
-        let is_broken = env!("CARGO_PKG_VERSION").starts_with('3');
-        assert!(!is_broken, "this version never works");
+        misbehave(host, "")?;
         let key = match &desired.target {
             Some(target) => target.id.as_str(),
             None => desired
@@ -160,7 +176,12 @@ impl Accounts for Steady {
         }
         let known: Option<AppAccount> = serde_json::from_slice(reply.body()).ok();
         let state = known.map_or(desired.initial_state, |known| state(known.state));
-        let account = Account::new(ObjectRef::new(KIND, key), state).correlated_by(KEY, key);
+        let id = if deed(host).as_deref() == Some("garbage") {
+            ""
+        } else {
+            key
+        };
+        let account = Account::new(ObjectRef::new(KIND, id), state).correlated_by(KEY, key);
         Ok(outcome(reply.status())
             .evidence(reply.request_id())
             .account(account))
@@ -173,6 +194,7 @@ impl Accounts for Steady {
         target: &ObjectRef,
         state: AccountState,
     ) -> Result<Outcome> {
+        misbehave(host, "-in-state")?;
         let call = api(host)?
             .put(path_of(&target.id).push("state"))
             .idempotent(ctx)
@@ -190,6 +212,34 @@ impl Accounts for Steady {
         let call = api(host)?.delete(path_of(&target.id)).idempotent(ctx);
         call.already_if(404).ensure(host)
     }
+}
+
+/// What this version does wrong; none in versions 1 and 2.
+fn deed(host: &dyn Host) -> Option<String> {
+    let is_broken = env!("CARGO_PKG_VERSION").starts_with('3');
+    host.setting("in-version-3").filter(|_| is_broken)
+}
+
+/// Does it. `place` is the end of the deeds that are done in this function only.
+fn misbehave(host: &dyn Host, place: &str) -> Result<()> {
+    match deed(host).as_deref() {
+        Some("panic") => broken(),
+        Some("panic-in-state") if place == "-in-state" => broken(),
+        Some("defect") => Err(Problem::PluginDefect("this version gives up".to_owned())),
+        Some("blame") => Err(Problem::transient("the app is said to be away")),
+        Some("loop") => {
+            let mut number = 0_u64;
+            loop {
+                number = std::hint::black_box(number.wrapping_add(1));
+            }
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+#[expect(clippy::panic, reason = "this is how version 3 ends")]
+fn broken() -> ! {
+    panic!("this version never works")
 }
 
 fn api(host: &dyn Host) -> Result<Api> {

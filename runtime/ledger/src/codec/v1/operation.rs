@@ -134,7 +134,7 @@ pub(crate) enum State<'a> {
     #[serde(rename = "f")]
     InFlight(u32, i64),
     #[serde(rename = "u")]
-    Unknown(u32, i64, u32, &'a str),
+    Unknown(u32, i64, u32, &'a str, bool),
     #[serde(rename = "w")]
     Waiting(u32, i64, #[serde(borrow)] Problem<'a>),
     #[serde(rename = "p")]
@@ -155,7 +155,8 @@ impl<'a> State<'a> {
                 observe_at,
                 looks,
                 text,
-            } => State::Unknown(*attempt, micros(*observe_at), *looks, text),
+                by_plugin,
+            } => State::Unknown(*attempt, micros(*observe_at), *looks, text, *by_plugin),
             core::State::Waiting {
                 attempt,
                 until,
@@ -186,11 +187,12 @@ impl<'a> State<'a> {
                 attempt,
                 since: instant(since)?,
             },
-            State::Unknown(attempt, observe_at, looks, text) => core::State::Unknown {
+            State::Unknown(attempt, observe_at, looks, text, by_plugin) => core::State::Unknown {
                 attempt,
                 observe_at: instant(observe_at)?,
                 looks,
                 text: text.to_owned(),
+                by_plugin,
             },
             State::Waiting(attempt, until, problem) => core::State::Waiting {
                 attempt,
@@ -363,7 +365,7 @@ pub(crate) enum Change<'a> {
     #[serde(rename = "d")]
     Dispatched(u32),
     #[serde(rename = "l")]
-    Lost(i64, &'a str),
+    Lost(i64, &'a str, bool),
     #[serde(rename = "w")]
     Deferred(i64, #[serde(borrow)] Problem<'a>),
     #[serde(rename = "p")]
@@ -385,7 +387,11 @@ impl<'a> Change<'a> {
     pub(crate) fn of(change: &'a core::Change) -> Self {
         match change {
             core::Change::Dispatched { attempt } => Change::Dispatched(*attempt),
-            core::Change::Lost { observe_at, text } => Change::Lost(micros(*observe_at), text),
+            core::Change::Lost {
+                observe_at,
+                text,
+                by_plugin,
+            } => Change::Lost(micros(*observe_at), text, *by_plugin),
             core::Change::Deferred { until, problem } => {
                 Change::Deferred(micros(*until), Problem::of(problem))
             }
@@ -412,9 +418,10 @@ impl<'a> Change<'a> {
     pub(crate) fn into_core(self) -> Result<core::Change, Unreadable> {
         Ok(match self {
             Change::Dispatched(attempt) => core::Change::Dispatched { attempt },
-            Change::Lost(observe_at, text) => core::Change::Lost {
+            Change::Lost(observe_at, text, by_plugin) => core::Change::Lost {
                 observe_at: instant(observe_at)?,
                 text: text.to_owned(),
+                by_plugin,
             },
             Change::Deferred(until, problem) => core::Change::Deferred {
                 until: instant(until)?,
