@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::actor::{Actor, Operator};
 use crate::connector::{Entitlement, EntitlementKey};
 use crate::finding::{Code, Finding};
 use crate::id::{Digest, FeedName, OperationId, PersonId, PlanId, PolicyVersion, TargetName};
@@ -61,8 +62,19 @@ pub enum Fact {
         feed: FeedName,
         /// The held file.
         digest: Digest,
+        /// What became of it.
+        end: HoldEnd,
         /// Who or what ended it.
-        by: String,
+        by: Actor,
+    },
+    /// Another policy decides from now on.
+    PolicyTaken {
+        /// Its version.
+        version: PolicyVersion,
+        /// The plan that it led to; none where it changes nothing for anybody.
+        plan: Option<PlanId>,
+        /// Who approved it, where it had been held; the daemon where it was within the limits.
+        by: Actor,
     },
     /// A held file would lead to another plan by now: what went on meanwhile changed it. Approving names
     /// the new one.
@@ -196,6 +208,28 @@ pub enum Outcome {
     Replaced,
 }
 
+/// What became of a file that was held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HoldEnd {
+    /// A person approved it, and it took effect.
+    Approved,
+    /// A newer file took its place.
+    Replaced,
+    /// It was taken out of its folder.
+    GivenUp,
+}
+
+impl HoldEnd {
+    /// The word for it in tables and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            HoldEnd::Approved => "approved",
+            HoldEnd::Replaced => "replaced",
+            HoldEnd::GivenUp => "given-up",
+        }
+    }
+}
+
 /// A file that a feed brought.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FeedFile {
@@ -237,7 +271,7 @@ pub enum Cause {
     /// A date was reached.
     Date,
     /// Somebody asked for it.
-    Operator(String),
+    Operator(Operator),
 }
 
 /// A plan: an immutable list of operations under one number, made from one input.
@@ -253,6 +287,8 @@ pub struct Plan {
     pub digest: Digest,
     /// How many people and operations.
     pub counts: Counts,
+    /// Who approved it, where it had been held.
+    pub approved_by: Option<Operator>,
 }
 
 /// How many people a plan touches, and in which way.

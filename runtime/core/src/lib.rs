@@ -10,6 +10,7 @@
 //! operations, [`guard`] stops a plan that changes too much, [`operation`] takes one operation
 //! through its attempts, [`observe`] judges what an app shows, and [`person`] is the state that all of these facts add up to.
 
+pub mod actor;
 pub mod capability;
 pub mod connector;
 pub mod delta;

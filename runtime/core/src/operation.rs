@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::actor::Actor;
 use crate::connector::{
     AccountSpec, AccountState, EntitlementKey, ObjectRef, Outcome, Problem, SideEffect,
 };
@@ -186,6 +187,11 @@ pub enum Change {
         until: Timestamp,
         /// Why.
         problem: Problem,
+    },
+    /// Somebody asked for another attempt, at once.
+    Retried {
+        /// Who.
+        by: Actor,
     },
     /// The app goes on with it.
     LeftPending {
@@ -463,6 +469,11 @@ pub fn retried_by_version(operation: &Operation, now: Timestamp) -> Option<Chang
     }
 }
 
+/// The same, with the name of whoever asks in the journal.
+pub fn retried_by(operation: &Operation, now: Timestamp, by: Actor) -> Option<Change> {
+    retried_by_hand(operation, now).map(|_| Change::Retried { by })
+}
+
 /// What becomes of an operation whose intent is durable and whose call has not left: it may be tried at
 /// once, and is dropped where a newer plan does not want it.
 pub fn given_back(now: Timestamp) -> Change {
@@ -502,6 +513,15 @@ impl Operation {
                 attempt,
                 until: *until,
                 problem: problem.clone(),
+            }),
+            Change::Retried { .. } => Some(match &self.state {
+                State::Waiting { problem, .. } | State::Halted { problem, .. } => State::Waiting {
+                    attempt,
+                    until: at,
+                    problem: problem.clone(),
+                },
+                // Meanwhile it went on: what is out has to be looked at first.
+                other => other.clone(),
             }),
             Change::LeftPending {
                 handle, poll_at, ..

@@ -8,7 +8,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use muster_core::fact::{Content, Fact, FeedFile};
+use muster_core::actor::Actor;
+use muster_core::fact::{Content, Fact, FeedFile, HoldEnd};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::FeedName;
 use muster_core::identity::Status;
@@ -282,6 +283,7 @@ async fn take(app: &Arc<App>, feed: &Feed, folder: &mut Folder, arrival: Arrival
         let desk = Desk {
             app: &planner,
             feed: &of_feed,
+            approver: None,
         };
         desk.decide(&name, opened, Consent::WithinLimits, &mut nobody)
     });
@@ -351,7 +353,8 @@ async fn waits_behind(
     let ended = Fact::HoldEnded {
         feed: held.feed,
         digest: held.digest,
-        by: "it was taken out of its folder".to_owned(),
+        end: HoldEnd::GivenUp,
+        by: Actor::Daemon,
     };
     app.say(closed.into_iter().chain([ended]).collect()).await;
     Ok(None)

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use muster_core::actor::Operator;
 use muster_core::delta::{self, Described};
 use muster_core::fact::{Cause, Counts, Fact, Plan};
 use muster_core::finding::{Code, Finding};
@@ -127,6 +128,8 @@ pub struct Order<'a> {
     pub consent: Consent,
     /// What is too much at once.
     pub limits: &'a Limits,
+    /// Who approved it, where it had been held; recorded with the plan.
+    pub approved_by: Option<&'a Operator>,
 }
 
 /// A plan could not be made. Nothing was changed.
@@ -174,6 +177,7 @@ pub fn make(
             cause,
             consent,
             limits,
+            approved_by,
         } = order;
         let subject = subject(&cause);
         let is_complete = matches!(scope, Scope::File { .. } | Scope::Everybody);
@@ -192,7 +196,9 @@ pub fn make(
         }
         if !summary.is_empty() {
             let policy = world.policy.version().clone();
-            summary.plan = Some(writer.finish_plan(cause, policy, summary.counts.clone())?);
+            let approved_by = approved_by.cloned();
+            let plan = writer.finish_plan(cause, policy, summary.counts.clone(), approved_by)?;
+            summary.plan = Some(plan);
         }
         settle_findings(writer, &summary.findings, &seen, is_complete)?;
         for fact in beside(&summary) {

@@ -5,7 +5,8 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_core::fact::Cause;
+use muster_core::actor::{Actor, Operator};
+use muster_core::fact::{Cause, Fact};
 use muster_core::finding::Finding;
 use muster_core::id::Digest;
 use muster_core::policy::Policy;
@@ -45,14 +46,14 @@ pub async fn everybody(app: &Arc<App>) -> Result<Summary, Failed> {
 /// not keep a leaver's file from being worked on.
 pub async fn decide_by(app: &Arc<App>, policy: Arc<Policy>) -> Result<Summary, Failed> {
     let _one_at_a_time = app.planning.lock().await;
-    let summary = make(app, &policy, Consent::WithinLimits).await?;
-    keep(app, policy, &summary).await;
+    let summary = make(app, &policy, Consent::WithinLimits, None).await?;
+    keep(app, policy, &summary, Actor::Daemon).await;
     app.wake_all();
     Ok(summary)
 }
 
 /// Keeps what waits for a person, or that nothing does.
-async fn keep(app: &Arc<App>, policy: Arc<Policy>, summary: &Summary) {
+async fn keep(app: &Arc<App>, policy: Arc<Policy>, summary: &Summary, by: Actor) {
     let waits = summary.plan.is_none() && !summary.is_empty();
     if let Some(digest) = summary.digest.filter(|_| waits) {
         tracing::warn!(
@@ -78,8 +79,14 @@ async fn keep(app: &Arc<App>, policy: Arc<Policy>, summary: &Summary) {
     if other_waits {
         return;
     }
-    app.policy.store(Arc::clone(&policy));
-    if let Err(error) = kept::write(&app.config.daemon.data, &policy) {
+    let before = app.policy.swap(Arc::clone(&policy));
+    let mut taken = app.policy_taken();
+    if taken.is_none() || before.version() != policy.version() {
+        let at = app.clock.now();
+        taken = Some(kept::Taken { at, by });
+        app.set_policy_taken(taken.clone());
+    }
+    if let Err(error) = kept::write(&app.config.daemon.data, &policy, taken.as_ref()) {
         tracing::error!(
             error = crate::error::chain(&error),
             "could not keep the policy that decides; an edit made while nobody runs will not wait"
@@ -106,15 +113,31 @@ pub async fn drop_hold(app: &Arc<App>) {
 
 /// Applies the change of the policy that waits, if it is still the one with this digest. If the ledger
 /// moved meanwhile, what would now be done waits in its place, so that somebody can look at that.
-pub async fn approved(app: &Arc<App>, held: PolicyHold, digest: Digest) -> Result<Summary, Failed> {
+pub async fn approved(
+    app: &Arc<App>,
+    held: PolicyHold,
+    digest: Digest,
+    by: &Operator,
+) -> Result<Summary, Failed> {
     let _one_at_a_time = app.planning.lock().await;
-    let summary = make(app, &held.policy, Consent::Approved(digest)).await?;
-    keep(app, held.policy, &summary).await;
+    let summary = make(
+        app,
+        &held.policy,
+        Consent::Approved(digest),
+        Some(by.clone()),
+    )
+    .await?;
+    keep(app, held.policy, &summary, Actor::Operator(by.clone())).await;
     app.wake_all();
     Ok(summary)
 }
 
-async fn make(app: &Arc<App>, policy: &Arc<Policy>, consent: Consent) -> Result<Summary, Failed> {
+async fn make(
+    app: &Arc<App>,
+    policy: &Arc<Policy>,
+    consent: Consent,
+    approver: Option<Operator>,
+) -> Result<Summary, Failed> {
     let (planner, policy) = (Arc::clone(app), Arc::clone(policy));
     let made = tokio::task::spawn_blocking(move || {
         let known = planner.known.load_full();
@@ -124,13 +147,24 @@ async fn make(app: &Arc<App>, policy: &Arc<Policy>, consent: Consent) -> Result<
             cause: Cause::Policy,
             consent,
             limits: &limits,
+            approved_by: approver.as_ref(),
+        };
+        let is_new = policy.version() != planner.policy.load().version();
+        let mut taken = |summary: &Summary| {
+            let by = approver.clone().map_or(Actor::Daemon, Actor::Operator);
+            let taken = Fact::PolicyTaken {
+                version: policy.version().clone(),
+                plan: summary.plan.as_ref().map(|plan| plan.id),
+                by,
+            };
+            is_new.then_some(taken).into_iter().collect()
         };
         planning::make(
             &planner.ledger,
             planner.world(&policy, &known),
             order,
             &mut |_, _| {},
-            &mut |_| Vec::new(),
+            &mut taken,
         )
     });
     made.await
@@ -149,7 +183,6 @@ fn held(summary: &Summary, digest: Digest) -> Vec<Finding> {
 
 /// Closes what was said while a change of the policy waited.
 async fn close_holds(app: &App) {
-    use muster_core::fact::Fact;
     use muster_core::guard::{LEAVERS, MOVERS, REMOVALS, UPDATES};
     let Ok(reader) = app.ledger.read() else {
         return;
@@ -211,6 +244,7 @@ async fn due(app: &Arc<App>) -> Result<Option<Timestamp>, Failed> {
                 cause: Cause::Date,
                 consent: Consent::Announced,
                 limits: &limits,
+                approved_by: None,
             };
             planning::make(
                 &planner.ledger,

@@ -80,7 +80,7 @@ fn import(ledger: &Ledger, people: u32) -> Duration {
             taken += making.elapsed();
             writer.record_planned(None, planned)?;
         }
-        writer.finish_plan(Cause::Date, policy(), counts)
+        writer.finish_plan(Cause::Date, policy(), counts, None)
     });
     made.unwrap();
     started.elapsed().saturating_sub(taken)

@@ -195,6 +195,7 @@ fn is_about(fact: &Fact, person: &PersonId) -> bool {
         | Fact::FileRejected { .. }
         | Fact::HoldEnded { .. }
         | Fact::HoldReplanned { .. }
+        | Fact::PolicyTaken { .. }
         | Fact::DeliveryTaken { .. }
         | Fact::Arrived(_)
         | Fact::ArrivalChanged { .. }

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 
 use jiff::Timestamp;
+use muster_core::actor::Operator;
 use muster_core::connector::ObjectRef;
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
 use muster_core::finding::Code;
@@ -114,6 +115,7 @@ impl<'txn> Writer<'txn> {
         cause: Cause,
         policy: PolicyVersion,
         counts: Counts,
+        approved_by: Option<Operator>,
     ) -> Result<Plan, Error> {
         let plan = Plan {
             id: self.next_plan(),
@@ -121,6 +123,7 @@ impl<'txn> Writer<'txn> {
             policy,
             digest: self.plan_digest(),
             counts,
+            approved_by,
         };
         self.record(Fact::PlanMade(plan.clone()))?;
         Ok(plan)

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::{at, joiner, leaver, policy, target};
 use jiff::Timestamp;
+use muster_core::actor::Actor;
 use muster_core::connector::{AccountState, Problem, SideEffect};
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned};
 use muster_core::finding::{Code, Finding, Severity};
@@ -110,7 +111,7 @@ fn change(kind: u16, object: u16, seconds: i64) -> Change {
         after_ms: Some(5),
     };
     let later = at(seconds + i64::from(object));
-    match kind % 9 {
+    match kind % 10 {
         0 | 1 => Change::Dispatched { attempt: 1 },
         2 => Change::Lost {
             observe_at: later,
@@ -131,6 +132,7 @@ fn change(kind: u16, object: u16, seconds: i64) -> Change {
             result,
         },
         6 => Change::Found { account: seen },
+        9 => Change::Retried { by: Actor::Daemon },
         7 => Change::Completed(result),
         _ => Change::Halted {
             problem,
@@ -251,7 +253,7 @@ fn plan(writer: &mut Writer<'_>, model: &mut Model, dice: Dice) -> Result<(), Er
         counts.add(&planned);
         planned_person(writer, model, planned, kind % 2 == 0)?;
     }
-    writer.finish_plan(Cause::Policy, policy(), counts)?;
+    writer.finish_plan(Cause::Policy, policy(), counts, None)?;
     model.plans += 1;
     model.entries += 1;
     Ok(())

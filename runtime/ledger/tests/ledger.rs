@@ -7,8 +7,11 @@ use common::{
     user,
 };
 use jiff::Timestamp;
+use muster_core::actor::Actor;
 use muster_core::connector::AccountState;
-use muster_core::fact::{ArrivalChange, Arrived, Content, Fact, FeedFile, Outcome, Source};
+use muster_core::fact::{
+    ArrivalChange, Arrived, Content, Fact, FeedFile, HoldEnd, Outcome, Source,
+};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, PlanId};
 use muster_core::identity::Phase;
@@ -272,7 +275,8 @@ fn a_hold_ends_by_the_digest_of_the_file_that_is_held() {
     let ended = |number: u8| Fact::HoldEnded {
         feed: FeedName::new("hr").unwrap(),
         digest: Digest([number; 32]),
-        by: "root".to_owned(),
+        end: HoldEnd::GivenUp,
+        by: Actor::Daemon,
     };
     ledger
         .write(at(0), |writer| {

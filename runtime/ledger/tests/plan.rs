@@ -36,7 +36,7 @@ fn plan_quickly(ledger: &Ledger, make: impl Fn(PlanId, Option<&Person>) -> Perso
                 let planned = make(id, Some(&known));
                 writer.record_planned(Some(known), planned)?;
             }
-            writer.finish_plan(Cause::Date, policy(), Counts::default())
+            writer.finish_plan(Cause::Date, policy(), Counts::default(), None)
         })
         .unwrap()
 }
@@ -54,7 +54,7 @@ fn the_same_content_has_the_same_digest_whatever_the_number_of_the_plan() {
                 writer.record(Fact::PersonPlanned(planned))?;
             }
             assert_eq!(writer.plan_digest(), preview.finish());
-            writer.finish_plan(Cause::Policy, policy(), Counts::default())
+            writer.finish_plan(Cause::Policy, policy(), Counts::default(), None)
         });
         assert_eq!(made.unwrap().digest, preview.finish());
     }
@@ -84,6 +84,7 @@ fn a_plan_under_another_number_or_digest_is_refused_whole() {
                 policy: policy(),
                 digest,
                 counts: Counts::default(),
+                approved_by: None,
             }))
         });
         let error = written.unwrap_err();
@@ -146,7 +147,7 @@ fn both_ways_to_record_a_plan_lead_to_the_same_ledger() {
         for key in ["alice", "bob", "carol"] {
             writer.record(Fact::PersonPlanned(leaver(id, key, &["crm"], 1)))?;
         }
-        writer.finish_plan(Cause::Date, policy(), Counts::default())
+        writer.finish_plan(Cause::Date, policy(), Counts::default(), None)
     })
     .unwrap();
     let journal = |ledger: &Ledger| {

@@ -1,1 +1,3 @@
 //! What IT sees, decides and configures: who approved, what is wrong with the configuration.
+
+mod decided;

@@ -102,6 +102,7 @@ impl Account {
             Change::Dispatched { .. }
             | Change::Lost { .. }
             | Change::Deferred { .. }
+            | Change::Retried { .. }
             | Change::LeftPending { account: None, .. }
             | Change::Halted { account: None, .. } => {}
         }

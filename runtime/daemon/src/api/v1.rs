@@ -38,6 +38,23 @@ pub struct Finding {
     pub since: Option<String>,
 }
 
+/// Who decided something.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Actor {
+    /// `operator`, `file`, `policy`, `date` or `daemon`.
+    pub kind: String,
+    /// In words: `ops (uid 1000) as Ann Lee`.
+    pub name: String,
+    /// The user at the socket, as the kernel knows it; only of an operator.
+    pub uid: Option<u32>,
+    /// What the machine calls this user; none where it has no name for it.
+    pub user: Option<String>,
+    /// What they call themselves: `--as`.
+    pub called: Option<String>,
+    /// Why, in their own words: `--reason`.
+    pub reason: Option<String>,
+}
+
 /// How far a long piece of work has come.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Progress {
@@ -74,6 +91,10 @@ pub struct Status {
     pub config: String,
     /// The policy that decides now.
     pub policy: String,
+    /// Since when it decides.
+    pub policy_since: Option<String>,
+    /// Who let it decide: whoever approved it, or the daemon where nobody had to.
+    pub policy_by: Option<Actor>,
     /// Entries in the journal.
     pub journal_entries: u64,
     /// The configured HR sources.
@@ -124,6 +145,8 @@ pub struct FileSeen {
     pub at: String,
     /// The plan that it led to; none where it changed nothing.
     pub plan: Option<u64>,
+    /// Who approved that plan, where it had been held.
+    pub approved_by: Option<Actor>,
 }
 
 /// One connected app.
@@ -254,6 +277,8 @@ pub struct Applied {
     pub digest: String,
     /// What it changes.
     pub counts: Counts,
+    /// Who approved it.
+    pub approved_by: Option<Actor>,
 }
 
 /// How a plan stands: `GET /v1/plans/ID/follow`.
@@ -273,6 +298,8 @@ pub struct PlanStatus {
     pub waiting: u64,
     /// Of these, waiting for a person.
     pub halted: u64,
+    /// Who approved it, where it had been held.
+    pub approved_by: Option<Actor>,
 }
 
 /// One page of a listing.
@@ -441,6 +468,8 @@ pub struct Source {
     pub plan: u64,
     /// When that plan was made.
     pub at: String,
+    /// Who approved it, where it had been held.
+    pub approved_by: Option<Actor>,
 }
 
 /// A person at one target.

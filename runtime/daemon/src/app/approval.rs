@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use muster_core::actor::Operator;
 use muster_core::fact::{Fact, Kind as PersonKind, PersonPlanned};
 use muster_core::id::{Digest, FeedName};
 use muster_core::person::Person;
@@ -43,7 +44,12 @@ pub(super) fn preview(
             planned.kind,
         );
     };
-    let decision = Desk { app, feed: &feed }
+    let desk = Desk {
+        app,
+        feed: &feed,
+        approver: None,
+    };
+    let decision = desk
         .decide(file, opened, Consent::Preview, &mut watch)
         .map_err(|error| failed(&error))?;
     Ok(of_decision(app, &decision, people))
@@ -206,16 +212,20 @@ pub(super) fn held_preview(app: &Arc<App>, plan: Digest) -> Result<v1::Preview, 
 }
 
 /// Applies exactly the held plan with this digest, or nothing.
-pub(super) async fn apply(app: &Arc<App>, plan: Digest, by: String) -> Result<v1::Applied, Fault> {
+pub(super) async fn apply(
+    app: &Arc<App>,
+    plan: Digest,
+    by: Operator,
+) -> Result<v1::Applied, Fault> {
     if let Some(held) = app.policy_hold_of(plan) {
-        let summary = crate::replan::approved(app, held, plan)
+        let summary = crate::replan::approved(app, held, plan, &by)
             .await
             .map_err(|error| failed(&error.into()))?;
         let hint = "operations that ended meanwhile changed it; look at `muster apply` and approve the new one";
         return applied(summary, plan, hint);
     }
     let _one_at_a_time = app.planning.lock().await;
-    let planner = Arc::clone(app);
+    let (planner, approver) = (Arc::clone(app), by.clone());
     let decided = tokio::task::spawn_blocking(move || {
         let (feed, name, bytes) = held_file(&planner, plan)?.ok_or_else(|| no_such_plan(plan))?;
         let opened = intake::open(bytes, &feed.options(&name));
@@ -223,6 +233,7 @@ pub(super) async fn apply(app: &Arc<App>, plan: Digest, by: String) -> Result<v1
         let mut decision = Desk {
             app: &planner,
             feed: &feed,
+            approver: Some(&approver),
         }
         .decide(&name, opened, Consent::Approved(plan), &mut nobody)
         .map_err(|error| failed(&error))?;
@@ -245,7 +256,7 @@ pub(super) async fn apply(app: &Arc<App>, plan: Digest, by: String) -> Result<v1
         ))
     })?;
     if decision.verdict == Verdict::Accepted {
-        tracing::info!(feed = %feed.name(), by, plan = crate::plugins::short(plan), "held plan approved");
+        tracing::info!(feed = %feed.name(), uid = by.uid, plan = crate::plugins::short(plan), "held plan approved");
         app.wake_all();
         move_approved(app, &feed, &decision);
     }
@@ -280,6 +291,7 @@ fn applied(summary: Summary, wanted: Digest, hint: &str) -> Result<v1::Applied, 
             plan: plan.id.0,
             digest: plan.digest.to_string(),
             counts: present::counts(&plan.counts),
+            approved_by: plan.approved_by.as_ref().map(present::operator),
         });
     }
     let now = summary.digest.map_or_else(

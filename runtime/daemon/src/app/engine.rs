@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use muster_core::actor::{Actor, Operator};
 use muster_core::fact::Fact;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
-use muster_core::operation::retried_by_hand;
+use muster_core::operation::retried_by;
 use muster_ledger::Error;
 
 use super::queries::broken;
@@ -112,8 +113,8 @@ impl Engine for Daemon {
         self.ask(move |app| app.operations_now(&filter, &page))
     }
 
-    fn retry(&self, operation: OperationId) -> Answer<'_, v1::Operation> {
-        self.ask(move |app| retry(app, operation))
+    fn retry(&self, operation: OperationId, by: Operator) -> Answer<'_, v1::Operation> {
+        self.ask(move |app| retry(app, operation, &by))
     }
 
     fn findings(&self, filter: FindingFilter, page: ListPage) -> Answer<'_, v1::Page<v1::Finding>> {
@@ -142,7 +143,7 @@ impl Engine for Daemon {
         self.ask(move |app| approval::held_preview(app, plan))
     }
 
-    fn apply(&self, plan: Digest, by: String) -> Answer<'_, v1::Applied> {
+    fn apply(&self, plan: Digest, by: Operator) -> Answer<'_, v1::Applied> {
         let app = Arc::clone(&self.0);
         Box::pin(async move { approval::apply(&app, plan, by).await })
     }
@@ -185,10 +186,11 @@ pub(super) fn feed(app: &App, name: &FeedName) -> Result<Feed, Fault> {
     })
 }
 
-fn retry(app: &App, id: OperationId) -> Result<v1::Operation, Fault> {
+fn retry(app: &App, id: OperationId, by: &Operator) -> Result<v1::Operation, Fault> {
     let (person, target) = app.locate(id)?;
     let now = app.clock.now();
     let (owner, at) = (person.clone(), target.clone());
+    let actor = Actor::Operator(by.clone());
     app.committer
         .submit_blocking(now, move |writer| {
             let kept = writer.person(&owner)?;
@@ -198,7 +200,7 @@ fn retry(app: &App, id: OperationId) -> Result<v1::Operation, Fault> {
                 operations.find(|operation| operation.id == id)
             });
             // None where it went on meanwhile: what is out has to be looked at before it is tried again.
-            let Some(change) = open.and_then(|open| retried_by_hand(open, now)) else {
+            let Some(change) = open.and_then(|open| retried_by(open, now, actor.clone())) else {
                 return Ok(());
             };
             let fact = Fact::OperationChanged {

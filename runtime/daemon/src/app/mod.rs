@@ -29,6 +29,7 @@ use crate::config::{Config, Environment};
 use crate::driver::Activity;
 use crate::planning::{Summary, World};
 use crate::plugins::Library;
+use crate::policy::kept::Taken;
 use crate::targets::Connected;
 use present::Titles;
 
@@ -48,6 +49,8 @@ pub struct App {
     pub committer: Committer,
     /// The policy that decides; swapped when its files change.
     pub policy: ArcSwap<Policy>,
+    /// Since when it decides, and who let it.
+    pub policy_taken: Mutex<Option<Taken>>,
     /// The plugins.
     pub library: Library,
     /// The connected apps.
@@ -226,6 +229,18 @@ impl App {
             Some(text) => drop(troubles.insert(feed.clone(), text)),
             None => drop(troubles.remove(feed)),
         }
+    }
+
+    /// Since when the policy decides, and who let it.
+    pub fn policy_taken(&self) -> Option<Taken> {
+        let taken = self.policy_taken.lock();
+        taken.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Another policy decides from now on.
+    pub fn set_policy_taken(&self, taken: Option<Taken>) {
+        let kept = self.policy_taken.lock();
+        *kept.unwrap_or_else(PoisonError::into_inner) = taken;
     }
 
     /// The change of the policy that waits, if its plan has this digest.

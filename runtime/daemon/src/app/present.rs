@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use muster_core::actor::{Actor, Operator};
 use muster_core::connector::{AttributeChange, EntitlementKey};
 use muster_core::fact::{Counts, Kind, PersonPlanned};
 use muster_core::finding::Finding;
@@ -38,6 +39,38 @@ pub fn finding(finding: &Finding, since: Option<Timestamp>) -> v1::Finding {
         text: finding.text.clone(),
         hint: finding.hint.clone(),
         since: since.map(instant),
+    }
+}
+
+/// Somebody at the command line.
+pub fn operator(operator: &Operator) -> v1::Actor {
+    let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    v1::Actor {
+        kind: "operator".to_owned(),
+        name: operator.to_string(),
+        uid: operator.uid,
+        user: said(&operator.user),
+        called: operator.called.clone(),
+        reason: operator.reason.clone(),
+    }
+}
+
+/// Who or what decided.
+pub fn actor(actor: &Actor) -> v1::Actor {
+    let kind = match actor {
+        Actor::Operator(somebody) => return operator(somebody),
+        Actor::File { .. } => "file",
+        Actor::Policy(_) => "policy",
+        Actor::Date => "date",
+        Actor::Daemon => "daemon",
+    };
+    v1::Actor {
+        kind: kind.to_owned(),
+        name: actor.to_string(),
+        uid: None,
+        user: None,
+        called: None,
+        reason: None,
     }
 }
 

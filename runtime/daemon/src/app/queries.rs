@@ -44,12 +44,15 @@ impl App {
                 .entry(kept.finding.severity.as_str().to_owned())
                 .or_default() += 1;
         }
+        let taken = self.policy_taken();
         Ok(v1::Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: present::instant(self.started_at),
             now: present::instant(self.clock.now()),
             config: self.config.file.display().to_string(),
             policy: self.policy.load().version().to_string(),
+            policy_since: taken.as_ref().map(|taken| present::instant(taken.at)),
+            policy_by: taken.as_ref().map(|taken| present::actor(&taken.by)),
             journal_entries: counts.entries,
             feeds: self.feed_statuses(&reader)?,
             targets: self
@@ -92,7 +95,7 @@ impl App {
                 kind: feed.kind.as_str().to_owned(),
                 has_hook: feed.hook.is_some(),
                 people,
-                last_file: last_file(&kept),
+                last_file: last_file(&kept, reader)?,
                 trouble: troubles.get(name).cloned(),
             });
         }
@@ -497,6 +500,7 @@ impl App {
             done: total.saturating_sub(open),
             waiting,
             halted,
+            approved_by: kept.plan.approved_by.as_ref().map(present::operator),
         })
     }
 
@@ -544,6 +548,7 @@ fn cause(cause: &Cause) -> String {
 /// The file that a plan came from; none for plans that no file asked for.
 fn source_of(reader: &Reader, plan: PlanId) -> Option<v1::Source> {
     let kept = reader.plan(plan).ok().flatten()?;
+    let approved_by = kept.plan.approved_by.as_ref().map(present::operator);
     let Cause::File { feed, name, digest } = &kept.plan.cause else {
         return Some(v1::Source {
             feed: String::new(),
@@ -552,6 +557,7 @@ fn source_of(reader: &Reader, plan: PlanId) -> Option<v1::Source> {
             row: None,
             plan: plan.0,
             at: present::instant(kept.at),
+            approved_by,
         });
     };
     Some(v1::Source {
@@ -561,11 +567,12 @@ fn source_of(reader: &Reader, plan: PlanId) -> Option<v1::Source> {
         row: None,
         plan: plan.0,
         at: present::instant(kept.at),
+        approved_by,
     })
 }
 
 /// The last file of a feed, whatever became of it.
-fn last_file(kept: &kept::Feed) -> Option<v1::FileSeen> {
+fn last_file(kept: &kept::Feed, reader: &Reader) -> Result<Option<v1::FileSeen>, Fault> {
     let seen = |file: &muster_core::fact::FeedFile,
                 result: &str,
                 at: Timestamp,
@@ -576,6 +583,7 @@ fn last_file(kept: &kept::Feed) -> Option<v1::FileSeen> {
         result: result.to_owned(),
         at: present::instant(at),
         plan: plan.map(|plan| plan.0),
+        approved_by: None,
     };
     let accepted = kept
         .accepted
@@ -589,9 +597,14 @@ fn last_file(kept: &kept::Feed) -> Option<v1::FileSeen> {
         .rejected
         .as_ref()
         .map(|kept| (kept.at, seen(&kept.file, "rejected", kept.at, None)));
-    [accepted, held, rejected]
-        .into_iter()
-        .flatten()
-        .max_by_key(|(at, _)| *at)
-        .map(|(_, seen)| seen)
+    let all = [accepted, held, rejected].into_iter().flatten();
+    let Some((_, mut last)) = all.max_by_key(|(at, _)| *at) else {
+        return Ok(None);
+    };
+    if let Some(plan) = last.plan {
+        let plan = reader.plan(PlanId(plan)).map_err(|error| broken(&error))?;
+        let approver = plan.and_then(|kept| kept.plan.approved_by);
+        last.approved_by = approver.as_ref().map(present::operator);
+    }
+    Ok(Some(last))
 }

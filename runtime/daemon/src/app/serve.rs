@@ -117,7 +117,7 @@ fn compile(config: &Config) -> Result<Policy, Fault> {
 
 /// The policy to begin with: the one that decided last, where it is about the same targets and attributes.
 /// With others it could not be asked, and what the files say decides at once.
-fn deciding(config: &Config, configured: &Arc<Policy>) -> Arc<Policy> {
+fn deciding(config: &Config, configured: &Arc<Policy>) -> (Arc<Policy>, Option<kept::Taken>) {
     let kept = kept::read(&config.daemon.data).unwrap_or_else(|error| {
         tracing::error!(
             error = chain(&error),
@@ -129,8 +129,10 @@ fn deciding(config: &Config, configured: &Arc<Policy>) -> Arc<Policy> {
         let (kept, now) = (kept.source(), configured.source());
         kept.targets.keys().eq(now.targets.keys()) && kept.attributes == now.attributes
     };
-    kept.filter(fits)
-        .map_or_else(|| Arc::clone(configured), Arc::new)
+    match kept.filter(|kept| fits(&kept.policy)) {
+        Some(kept) => (Arc::new(kept.policy), kept.taken),
+        None => (Arc::clone(configured), None),
+    }
 }
 
 fn assemble(
@@ -144,7 +146,7 @@ fn assemble(
         .map_err(|error| broken(&error))?;
     let committer = Committer::start(ledger.clone(), committer::Options::default())
         .map_err(|error| broken(&error))?;
-    let policy = deciding(&config, configured);
+    let (policy, taken) = deciding(&config, configured);
     let host = host(&config, &clock)?;
     let targets: BTreeMap<TargetName, Arc<Connected>> = config
         .targets
@@ -175,6 +177,7 @@ fn assemble(
         ledger,
         committer,
         policy: ArcSwap::new(policy),
+        policy_taken: Mutex::new(taken),
         library,
         targets,
         known: ArcSwap::from_pointee(Known::default()),

@@ -7,7 +7,7 @@ use super::client::{Client, Route};
 use super::error::CliError;
 use super::printer::{Printer, Style};
 use super::table::Table;
-use super::{Answer, Context, Ended, plan, show};
+use super::{Answer, Context, Ended, operator, plan, show};
 use crate::api::v1;
 
 /// Shortest beginning of a digest that names a plan.
@@ -33,6 +33,8 @@ pub(super) struct Args {
     /// As JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    operator: operator::Said,
 }
 
 pub(super) async fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
@@ -132,11 +134,8 @@ async fn approve(
     client: &Client,
     context: &mut Context<'_, '_>,
 ) -> Ended {
-    let by = context.environment.get("USER");
-    let route = Route::new("/v1/held")
-        .part(digest)
-        .part("apply")
-        .parameter("by", by);
+    let route = Route::new("/v1/held").part(digest).part("apply");
+    let route = args.operator.say(route, context.environment);
     let applied: v1::Applied = client.post(route).await?;
     if !args.wait {
         if args.json {
@@ -144,6 +143,10 @@ async fn approve(
         } else {
             let said = format!("plan {} takes effect", applied.plan);
             context.printer.line(&Style::Good.paint(&said))?;
+            if let Some(by) = &applied.approved_by {
+                let by = operator::shown(by);
+                context.printer.line(&format!("approved by {by}"))?;
+            }
         }
         return Ok(Answer::Yes);
     }

@@ -17,6 +17,7 @@ mod init;
 mod ledger;
 mod listing;
 mod operations;
+mod operator;
 mod pages;
 mod people;
 mod plan;

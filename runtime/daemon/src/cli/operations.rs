@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::client::Route;
 use super::show::{self, deed};
 use super::table::Table;
-use super::{Answer, Context, Ended, listing, people};
+use super::{Answer, Context, Ended, listing, operator, people};
 use crate::api::v1;
 
 #[derive(Debug, clap::Args)]
@@ -35,13 +35,21 @@ enum Action {
         /// As JSON
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        operator: operator::Said,
     },
 }
 
 pub(super) async fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
     let client = context.client()?;
-    if let Some(Action::Retry { operation, json }) = &args.action {
+    if let Some(Action::Retry {
+        operation,
+        json,
+        operator,
+    }) = &args.action
+    {
         let route = Route::new("/v1/operations").part(operation).part("retry");
+        let route = operator.say(route, context.environment);
         let operation: v1::Operation = client.post(route).await?;
         if *json {
             context.printer.json(&operation)?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use super::operator;
 use super::printer::{Printer, Style, word};
 use super::table::Table;
 use crate::api::v1;
@@ -158,10 +159,14 @@ pub(super) fn source(source: &v1::Source) -> String {
         .map(|row| format!("row {row} of "))
         .unwrap_or_default();
     let (file, plan, at) = (&source.file, source.plan, instant(&source.at));
+    let approved = source.approved_by.as_ref();
+    let approved = approved
+        .map(|by| format!(", approved by {}", operator::shown(by)))
+        .unwrap_or_default();
     // A plan that no file led to has words in the place of the file.
     if source.feed.is_empty() {
-        return format!("{file}, plan {plan}, {at}");
+        return format!("{file}, plan {plan}, {at}{approved}");
     }
     let (feed, digest) = (&source.feed, short(&source.digest));
-    format!("{row}{file} (feed {feed}, sha256 {digest}), plan {plan}, {at}")
+    format!("{row}{file} (feed {feed}, sha256 {digest}), plan {plan}, {at}{approved}")
 }

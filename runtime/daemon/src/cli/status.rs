@@ -7,7 +7,7 @@ use super::client::Route;
 use super::printer::{Printer, Style, word};
 use super::show::{instant, instant_or_dash, short};
 use super::table::Table;
-use super::{Answer, Context, Ended};
+use super::{Answer, Context, Ended, operator};
 use crate::api::v1;
 
 #[derive(Debug, clap::Args)]
@@ -35,6 +35,13 @@ fn print(status: &v1::Status, printer: &mut Printer<'_>) -> io::Result<()> {
         status.policy,
         status.journal_entries
     ))?;
+    if let (Some(by), Some(since)) = (&status.policy_by, &status.policy_since) {
+        let (by, since) = (operator::shown(by), instant(since));
+        printer.line(&format!(
+            "policy {} since {since}, let in by {by}",
+            status.policy
+        ))?;
+    }
     printer.line(&format!("configuration {}", status.config))?;
     printer.line("")?;
     let mut totals = Table::new(Vec::<String>::new());
@@ -87,6 +94,16 @@ fn print_feeds(feeds: &[v1::FeedStatus], printer: &mut Printer<'_>) -> io::Resul
         ]);
     }
     section(&table, printer)?;
+    for feed in feeds {
+        let approver = feed.last_file.as_ref();
+        if let Some(by) = approver.and_then(|file| file.approved_by.as_ref()) {
+            let by = operator::shown(by);
+            printer.line(&format!(
+                "  last file of feed {} approved by {by}",
+                feed.name
+            ))?;
+        }
+    }
     for feed in feeds {
         if let Some(trouble) = &feed.trouble {
             printer.line(&format!(

@@ -233,7 +233,8 @@ fn findings(target: &TargetName, settled: &Settled) -> Vec<Fact> {
         Change::Lost { .. }
         | Change::Dispatched { .. }
         | Change::LeftPending { .. }
-        | Change::Found { .. } => Vec::new(),
+        | Change::Found { .. }
+        | Change::Retried { .. } => Vec::new(),
     }
 }
 

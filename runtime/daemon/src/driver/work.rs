@@ -45,7 +45,8 @@ impl Activity {
             Change::Dispatched { .. }
             | Change::LeftPending { .. }
             | Change::Answered { .. }
-            | Change::Found { .. } => {}
+            | Change::Found { .. }
+            | Change::Retried { .. } => {}
         }
     }
 

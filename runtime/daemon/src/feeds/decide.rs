@@ -1,7 +1,8 @@
 //! What becomes of a file: accepted, held or rejected, recorded in one transaction with the plan that
 //! it led to. Nothing is moved here.
 
-use muster_core::fact::{Cause, Fact, FeedFile};
+use muster_core::actor::{Actor, Operator};
+use muster_core::fact::{Cause, Fact, FeedFile, HoldEnd};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::PlanId;
 
@@ -35,6 +36,8 @@ pub struct Desk<'a> {
     pub app: &'a App,
     /// The feed.
     pub feed: &'a Feed,
+    /// Who approves what was held; none for a file that comes by itself.
+    pub approver: Option<&'a Operator>,
 }
 
 impl Desk<'_> {
@@ -53,7 +56,7 @@ impl Desk<'_> {
             content: opened.content,
         };
         if consent == Consent::WithinLimits && is_unchanged(self.app, &file, &opened)? {
-            let facts = accepted(self.app, self.feed, &file)?;
+            let facts = accepted(self, &file)?;
             self.app.ledger.write(self.app.clock.now(), |writer| {
                 facts
                     .iter()
@@ -113,7 +116,11 @@ impl Desk<'_> {
         consent: Consent,
         watch: planning::Watch<'_>,
     ) -> Result<Summary, FeedError> {
-        let Self { app, feed } = *self;
+        let Self {
+            app,
+            feed,
+            approver,
+        } = *self;
         let (known, policy) = (app.known.load_full(), app.policy.load_full());
         let limits = app.limits(Some(feed.name()));
         let scope = if feed.is_partial(&file.name) {
@@ -142,9 +149,10 @@ impl Desk<'_> {
             cause,
             consent,
             limits: &limits,
+            approved_by: approver,
         };
         // Read before the plan's transaction begins: a hold only ends through the lock that we hold.
-        let facts = accepted(app, feed, file)?;
+        let facts = accepted(self, file)?;
         let mut beside = |summary: &Summary| {
             let plan = summary.plan.as_ref().map(|plan| plan.id);
             let of_file = |fact: &Fact| match fact {
@@ -197,7 +205,12 @@ fn newest_before(app: &App, file: &FeedFile) -> Result<Option<PlanId>, FeedError
 
 /// What is recorded of an accepted file: itself, and that a file that was held has been approved or, by
 /// a file with everybody, overtaken. One that says only what changed overtakes nothing.
-fn accepted(app: &App, feed: &Feed, file: &FeedFile) -> Result<Vec<Fact>, FeedError> {
+fn accepted(desk: &Desk<'_>, file: &FeedFile) -> Result<Vec<Fact>, FeedError> {
+    let Desk {
+        app,
+        feed,
+        approver,
+    } = *desk;
     let mut facts = vec![Fact::FileAccepted {
         file: file.clone(),
         plan: None,
@@ -223,18 +236,27 @@ fn accepted(app: &App, feed: &Feed, file: &FeedFile) -> Result<Vec<Fact>, FeedEr
         }
     }
     if let Some(held) = held {
-        let by = if held.file.digest == file.digest {
-            "approval"
-        } else {
-            "a newer file"
+        // The same file may have come again, and within the limits this time: nobody approved that.
+        let (end, by) = match approver {
+            Some(operator) => (HoldEnd::Approved, Actor::Operator(operator.clone())),
+            None => (HoldEnd::Replaced, of_file(file)),
         };
         facts.push(Fact::HoldEnded {
             feed: file.feed.clone(),
             digest: held.file.digest,
-            by: by.to_owned(),
+            end,
+            by,
         });
     }
     Ok(facts)
+}
+
+fn of_file(file: &FeedFile) -> Actor {
+    Actor::File {
+        feed: file.feed.clone(),
+        name: file.name.clone(),
+        digest: file.digest,
+    }
 }
 
 /// Records that a file was held or rejected; turns an accepted one into a held one where the plan

@@ -12,6 +12,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use muster_core::actor::{Actor, Operator};
 use muster_core::id::{InvalidName, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::ValueType;
 use muster_core::policy::{
@@ -52,13 +54,43 @@ pub enum Unusable {
     Rules(String),
 }
 
+/// The policy that decided last.
+#[derive(Debug)]
+pub struct Deciding {
+    /// The policy.
+    pub policy: Policy,
+    /// Since when it decides, and who let it; none where that was not kept.
+    pub taken: Option<Taken>,
+}
+
+/// Since when a policy decides, and who let it. The journal has the same, for good.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Taken {
+    /// Since when.
+    pub at: Timestamp,
+    /// A person who approved it, or the daemon where nobody had to.
+    pub by: Actor,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Kept {
     form: u32,
     version: String,
+    #[serde(default)]
+    taken_at: Option<String>,
+    #[serde(default)]
+    approved_by: Option<Approver>,
     attributes: BTreeMap<String, Option<Type>>,
     roles: Vec<Role>,
     targets: BTreeMap<String, Target>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Approver {
+    uid: Option<u32>,
+    user: String,
+    called: Option<String>,
+    reason: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -102,15 +134,15 @@ struct Leaver {
 }
 
 /// Keeps the policy that decides.
-pub fn write(data: &Path, policy: &Policy) -> Result<(), Unusable> {
+pub fn write(data: &Path, policy: &Policy, taken: Option<&Taken>) -> Result<(), Unusable> {
     let path = path(data);
-    let text = serde_json::to_vec_pretty(&Kept::of(policy.source()))
+    let text = serde_json::to_vec_pretty(&Kept::of(policy.source(), taken))
         .map_err(|error| Unusable::Form(path.clone(), error))?;
     durable::write(data, NAME, &text).map_err(|error| Unusable::File(path, error))
 }
 
 /// The policy that decided last; none where none was kept.
-pub fn read(data: &Path) -> Result<Option<Policy>, Unusable> {
+pub fn read(data: &Path) -> Result<Option<Deciding>, Unusable> {
     let path = path(data);
     let text = match std::fs::read(&path) {
         Ok(text) => text,
@@ -125,12 +157,13 @@ pub fn read(data: &Path) -> Result<Option<Policy>, Unusable> {
             form: kept.form,
         });
     }
+    let taken = kept.taken();
     let policy =
         Policy::compile(kept.into_source().map_err(Unusable::Name)?).map_err(|findings| {
             let first = findings.into_iter().next();
             Unusable::Rules(first.map(|finding| finding.text).unwrap_or_default())
         })?;
-    Ok(Some(policy))
+    Ok(Some(Deciding { policy, taken }))
 }
 
 fn path(data: &Path) -> PathBuf {
@@ -138,12 +171,18 @@ fn path(data: &Path) -> PathBuf {
 }
 
 impl Kept {
-    fn of(source: &PolicySource) -> Self {
+    fn of(source: &PolicySource, taken: Option<&Taken>) -> Self {
+        let approver = taken.and_then(|taken| match &taken.by {
+            Actor::Operator(operator) => Some(Approver::of(operator)),
+            Actor::File { .. } | Actor::Policy(_) | Actor::Date | Actor::Daemon => None,
+        });
         let attributes = source.attributes.iter();
         let targets = source.targets.iter();
         Self {
             form: FORM,
             version: source.version.as_str().to_owned(),
+            taken_at: taken.map(|taken| taken.at.to_string()),
+            approved_by: approver,
             attributes: attributes
                 .map(|(name, value_type)| (name.clone(), value_type.map(Type::of)))
                 .collect(),
@@ -152,6 +191,14 @@ impl Kept {
                 .map(|(name, rules)| (name.to_string(), Target::of(rules)))
                 .collect(),
         }
+    }
+
+    fn taken(&self) -> Option<Taken> {
+        let by = self.approved_by.as_ref();
+        Some(Taken {
+            at: self.taken_at.as_ref()?.parse().ok()?,
+            by: by.map_or(Actor::Daemon, |by| Actor::Operator(by.to_core())),
+        })
     }
 
     fn into_source(self) -> Result<PolicySource, InvalidName> {
@@ -171,6 +218,26 @@ impl Kept {
                 .map(|(name, target)| Ok((TargetName::new(&name)?, target.into_core())))
                 .collect::<Result<_, InvalidName>>()?,
         })
+    }
+}
+
+impl Approver {
+    fn of(operator: &Operator) -> Self {
+        Self {
+            uid: operator.uid,
+            user: operator.user.clone(),
+            called: operator.called.clone(),
+            reason: operator.reason.clone(),
+        }
+    }
+
+    fn to_core(&self) -> Operator {
+        Operator {
+            uid: self.uid,
+            user: self.user.clone(),
+            called: self.called.clone(),
+            reason: self.reason.clone(),
+        }
     }
 }
 
@@ -319,15 +386,22 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         assert!(read(data.path()).unwrap().is_none());
         let policy = Policy::compile(source()).unwrap();
-        write(data.path(), &policy).unwrap();
-        let read = read(data.path()).unwrap().unwrap();
-        assert_eq!(*read.source(), source());
+        let by = Operator::new(Some(7), "ops".to_owned());
+        let by = by.saying(Some("Ann"), Some("agreed")).unwrap();
+        for by in [Actor::Daemon, Actor::Operator(by)] {
+            let at = Timestamp::UNIX_EPOCH;
+            let taken = Some(Taken { at, by });
+            write(data.path(), &policy, taken.as_ref()).unwrap();
+            let read = read(data.path()).unwrap().unwrap();
+            assert_eq!(*read.policy.source(), source());
+            assert_eq!(read.taken, taken);
+        }
     }
 
     #[test]
     fn what_another_version_wrote_is_left_aside() {
         let data = tempfile::tempdir().unwrap();
-        write(data.path(), &Policy::compile(source()).unwrap()).unwrap();
+        write(data.path(), &Policy::compile(source()).unwrap(), None).unwrap();
         let text = std::fs::read_to_string(path(data.path())).unwrap();
         std::fs::write(
             path(data.path()),

@@ -18,6 +18,7 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use futures_util::stream;
 use http::header;
+use muster_core::actor::Operator;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -28,6 +29,7 @@ use super::engine::{
     ProgressSink,
 };
 use super::listen::Peer;
+use super::peer;
 use crate::api::v1;
 use crate::error::{API_UNUSABLE, Fault, FaultKind};
 
@@ -216,8 +218,15 @@ async fn operations(
     ))
 }
 
-async fn retry(State(engine): Asked, operation: Part) -> Answered<v1::Operation> {
-    Ok(Json(engine.retry(operation_id(&part(operation)?)?).await?))
+async fn retry(
+    State(engine): Asked,
+    Extension(peer): Extension<Peer>,
+    operation: Part,
+    said: Parameters<OperatorParameters>,
+) -> Answered<v1::Operation> {
+    let by = operator(peer, &parameters(said)?)?;
+    let operation = operation_id(&part(operation)?)?;
+    Ok(Json(engine.retry(operation, by).await?))
 }
 
 #[derive(Deserialize)]
@@ -281,26 +290,28 @@ async fn held_preview(State(engine): Asked, plan: Part) -> Answered<v1::Preview>
     Ok(Json(engine.held_preview(digest(&part(plan)?)?).await?))
 }
 
+/// What somebody who gives an order says of themselves.
 #[derive(Deserialize)]
-struct ApplyParameters {
-    by: Option<String>,
+struct OperatorParameters {
+    r#as: Option<String>,
+    reason: Option<String>,
 }
 
-/// Who approved is what the kernel says of the other end of the socket; the name is what they call
-/// themselves.
+/// Who gives the order is what the kernel says of the other end of the socket; what they call themselves
+/// is kept beside it.
+fn operator(peer: Peer, said: &OperatorParameters) -> Result<Operator, Fault> {
+    peer::operator(peer)
+        .saying(said.r#as.as_deref(), said.reason.as_deref())
+        .map_err(|error| unusable(error.to_string()))
+}
+
 async fn apply(
     State(engine): Asked,
-    Extension(Peer { uid }): Extension<Peer>,
+    Extension(peer): Extension<Peer>,
     plan: Part,
-    query: Parameters<ApplyParameters>,
+    said: Parameters<OperatorParameters>,
 ) -> Answered<v1::Applied> {
-    let name = parameters(query)?.by.unwrap_or_default();
-    let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-    let by = match (name.as_str(), uid) {
-        ("", Some(uid)) => format!("uid {uid}"),
-        (name, Some(uid)) => format!("{name} (uid {uid})"),
-        (name, None) => name.to_owned(),
-    };
+    let by = operator(peer, &parameters(said)?)?;
     Ok(Json(engine.apply(digest(&part(plan)?)?, by).await?))
 }
 

@@ -6,6 +6,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use muster_core::actor::Operator;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
 use tokio::sync::watch;
 
@@ -63,7 +64,7 @@ pub trait Engine: Send + Sync + 'static {
     ) -> Answer<'_, v1::Page<v1::Operation>>;
 
     /// Puts an operation that waits (for a person or for its next attempt) back in the queue.
-    fn retry(&self, operation: OperationId) -> Answer<'_, v1::Operation>;
+    fn retry(&self, operation: OperationId, by: Operator) -> Answer<'_, v1::Operation>;
 
     /// Open findings, the gravest first.
     fn findings(&self, filter: FindingFilter, page: ListPage) -> Answer<'_, v1::Page<v1::Finding>>;
@@ -87,7 +88,7 @@ pub trait Engine: Send + Sync + 'static {
     fn held_preview(&self, plan: Digest) -> Answer<'_, v1::Preview>;
 
     /// Approves a held plan: exactly the one with this digest takes effect, or nothing does.
-    fn apply(&self, plan: Digest, by: String) -> Answer<'_, v1::Applied>;
+    fn apply(&self, plan: Digest, by: Operator) -> Answer<'_, v1::Applied>;
 
     /// Waits until nothing of a plan is left but what waits for a person or for a later attempt.
     fn follow(&self, plan: PlanId, progress: ProgressSink) -> Answer<'_, v1::PlanStatus>;

@@ -11,6 +11,7 @@ pub mod engine;
 pub mod hooks;
 pub mod listen;
 pub mod metrics;
+mod peer;
 pub mod public;
 pub mod signature;
 

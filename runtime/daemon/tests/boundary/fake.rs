@@ -18,6 +18,7 @@ use muster::server::{
     AccountFilter, Answer, Delivery, Engine, FindingFilter, ListPage, OperationFilter,
     PersonFilter, ProgressSink,
 };
+use muster_core::actor::Operator;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
 use muster_core::identity::Status;
 use muster_core::mapping::{Attribute, Column, Columns, Form, Mapping, StatusRule, ZoneRule};
@@ -182,8 +183,8 @@ impl Engine for Fake {
         answer(Ok(v1::Page { items, next: None }))
     }
 
-    fn retry(&self, operation: OperationId) -> Answer<'_, v1::Operation> {
-        self.note(format!("retry {operation}"));
+    fn retry(&self, operation: OperationId, by: Operator) -> Answer<'_, v1::Operation> {
+        self.note(format!("retry {operation} by {by}: {:?}", by.reason));
         let mut operations = answers::operations();
         let id = operation.to_string();
         let position = operations.iter().position(|operation| operation.id == id);
@@ -238,8 +239,8 @@ impl Engine for Fake {
         answer(Ok(answers::preview("workers.csv")))
     }
 
-    fn apply(&self, plan: Digest, by: String) -> Answer<'_, v1::Applied> {
-        self.note(format!("apply {plan} by {by}"));
+    fn apply(&self, plan: Digest, by: Operator) -> Answer<'_, v1::Applied> {
+        self.note(format!("apply {plan} by {by}: {:?}", by.reason));
         let mut held = self.held.lock().unwrap();
         if held.is_empty() {
             let message = "this plan is not held any more";
@@ -254,6 +255,7 @@ impl Engine for Fake {
             plan: 13,
             digest: plan.to_string(),
             counts: v1::Counts::default(),
+            approved_by: Some(answers::approver()),
         }))
     }
 
@@ -266,6 +268,7 @@ impl Engine for Fake {
             done: 3,
             waiting: 0,
             halted: 1,
+            approved_by: None,
         }))
     }
 

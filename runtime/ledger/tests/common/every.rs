@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::date;
+use muster_core::actor::{Actor, Operator};
 use muster_core::connector::{
     AccountSpec, AccountState, AttributeChange, Entitlement, EntitlementKey, ObjectRef, Problem,
     RemoteAccount, Scalar, Seats, SideEffect,
 };
 use muster_core::fact::{
     AccountPlanned, ArrivalChange, Arrived, Cause, Content, Counts, Deletion, EventKind, Fact,
-    FeedFile, Kind, Outcome, PersonPlanned, Plan, Source,
+    FeedFile, HoldEnd, Kind, Outcome, PersonPlanned, Plan, Source,
 };
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, PlanId};
@@ -45,18 +46,16 @@ pub(crate) fn facts() -> Vec<Fact> {
         policy: policy(),
         digest: digest.finish(),
         counts,
+        approved_by: Some(operator()),
     }));
-    for (id, cause) in (2..).zip([
-        Cause::Policy,
-        Cause::Date,
-        Cause::Operator("root".to_owned()),
-    ]) {
+    for (id, cause) in (2..).zip([Cause::Policy, Cause::Date, Cause::Operator(operator())]) {
         facts.push(Fact::PlanMade(Plan {
             id: PlanId(id),
             cause,
             policy: policy(),
             digest: PlanDigest::new().finish(),
             counts: Counts::default(),
+            approved_by: None,
         }));
     }
     facts.extend(changes().into_iter().map(|change| {
@@ -290,6 +289,13 @@ fn changes() -> Vec<Change> {
             result: completion(How::Done, AccountState::Suspended),
         },
         Change::Found { account: seen() },
+        Change::Retried {
+            by: Actor::Operator(operator()),
+        },
+        Change::Retried {
+            by: Actor::Policy(policy()),
+        },
+        Change::Retried { by: Actor::Date },
     ];
     for (how, state) in HOWS.into_iter().zip(ACCOUNT_STATES) {
         changes.push(Change::Completed(completion(how, state)));
@@ -305,6 +311,13 @@ fn changes() -> Vec<Change> {
         });
     }
     changes
+}
+
+/// Somebody at the command line who says everything that can be said.
+fn operator() -> Operator {
+    Operator::new(Some(1000), "ops".to_owned())
+        .saying(Some("Zoë"), Some("HR confirmed it by telephone"))
+        .unwrap()
 }
 
 fn identity(status: Status) -> Identity {
@@ -434,7 +447,8 @@ fn others() -> Vec<Fact> {
         Fact::HoldEnded {
             feed: feed(),
             digest: Digest([2; 32]),
-            by: "root".to_owned(),
+            end: HoldEnd::Approved,
+            by: Actor::Operator(operator()),
         },
         Fact::FileHeld {
             file: file(3),
@@ -444,6 +458,32 @@ fn others() -> Vec<Fact> {
         Fact::FileRejected {
             file: file(4),
             reasons: vec![Code::new("HR-001")],
+        },
+        Fact::HoldEnded {
+            feed: feed(),
+            digest: Digest([1; 32]),
+            end: HoldEnd::GivenUp,
+            by: Actor::Daemon,
+        },
+        Fact::HoldEnded {
+            feed: feed(),
+            digest: Digest([1; 32]),
+            end: HoldEnd::Replaced,
+            by: Actor::File {
+                feed: feed(),
+                name: "people 2.csv".to_owned(),
+                digest: Digest([2; 32]),
+            },
+        },
+        Fact::PolicyTaken {
+            version: policy(),
+            plan: Some(PlanId(2)),
+            by: Actor::Operator(operator()),
+        },
+        Fact::PolicyTaken {
+            version: policy(),
+            plan: None,
+            by: Actor::Daemon,
         },
         Fact::DeliveryTaken {
             feed: feed(),

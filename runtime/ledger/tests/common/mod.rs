@@ -199,7 +199,7 @@ pub(crate) fn plan(
         counts.add(&planned);
         writer.record(Fact::PersonPlanned(planned))?;
     }
-    let plan = writer.finish_plan(Cause::Operator("test".to_owned()), policy(), counts)?;
+    let plan = writer.finish_plan(Cause::Date, policy(), counts, None)?;
     Ok(plan.id)
 }
 

@@ -37,6 +37,18 @@ fn too_many_leavers() -> v1::Finding {
     }
 }
 
+/// Who let the policy decide.
+pub(crate) fn approver() -> v1::Actor {
+    v1::Actor {
+        kind: "operator".to_owned(),
+        name: "ops (uid 1000) as Ann Lee".to_owned(),
+        uid: Some(1000),
+        user: some("ops"),
+        called: some("Ann Lee"),
+        reason: some("HR confirmed it"),
+    }
+}
+
 fn counts() -> v1::Counts {
     v1::Counts {
         people: numbers(&[("joiner", 1), ("leaver", 30), ("mover", 0)]),
@@ -123,6 +135,8 @@ pub(crate) fn status() -> v1::Status {
         now: "2026-11-22T09:00:00Z".to_owned(),
         config: "/etc/muster/muster.toml".to_owned(),
         policy: "1a2b3c4d5e6f".to_owned(),
+        policy_since: some("2026-11-22T08:30:00Z"),
+        policy_by: Some(approver()),
         journal_entries: 4711,
         feeds: vec![v1::FeedStatus {
             name: "hr".to_owned(),
@@ -137,6 +151,7 @@ pub(crate) fn status() -> v1::Status {
                 result: "held".to_owned(),
                 at: "2026-11-22T09:00:00Z".to_owned(),
                 plan: None,
+                approved_by: None,
             }),
             trouble: some("the folder cannot be read"),
         }],
@@ -276,6 +291,7 @@ pub(crate) fn why() -> v1::Why {
         row: Some(17),
         plan: 12,
         at: "2026-11-01T09:59:00Z".to_owned(),
+        approved_by: Some(approver()),
     };
     let values = BTreeMap::from([("department".to_owned(), json!("Sales"))]);
     v1::Why {

@@ -108,13 +108,22 @@ fn apply_without_a_word_shows_what_is_held_and_changes_nothing() {
 
 #[test]
 fn apply_with_the_digest_or_with_yes_lets_exactly_that_plan_take_effect() {
-    for arguments in ["apply 3fa2b1c0", "apply --yes"] {
+    let by = "approved by ops (uid 1000) as Ann Lee: HR confirmed it";
+    for (arguments, said) in [
+        ("apply 3fa2b1c0", ": None"),
+        (
+            "apply --yes --as pat --reason agreed",
+            " as pat: Some(\"agreed\")",
+        ),
+    ] {
         let open = world();
-        let expected = format!("{PREVIEW}\nplan 13 takes effect\n");
+        let expected = format!("{PREVIEW}\nplan 13 takes effect\n{by}\n");
         check(&open.muster(arguments), 0, &expected);
         let uid = rustix_uid();
-        let asked = open.fake.was_asked();
-        assert_eq!(asked, [format!("apply {HELD} by pat (uid {uid})")]);
+        let [asked] = open.fake.was_asked().try_into().unwrap();
+        assert!(asked.starts_with(&format!("apply {HELD} by ")), "{asked}");
+        let uid = format!("uid {uid}");
+        assert!(asked.contains(&uid) && asked.ends_with(said), "{asked}");
     }
 }
 
@@ -178,7 +187,24 @@ fn an_operation_that_waits_for_a_person_is_retried() {
     no seat or quota is left: Pro
 it is tried now; `muster operations` shows what came of it
 ";
-    check(&open.muster("operations retry 12-4"), 0, expected);
+    check(
+        &open.muster("operations retry 12-4 --as pat --reason seats"),
+        0,
+        expected,
+    );
+    let [asked] = open.fake.was_asked().try_into().unwrap();
+    assert!(asked.starts_with("retry 12-4 by "), "{asked}");
+    assert!(asked.ends_with(" as pat: Some(\"seats\")"), "{asked}");
+    let unreadable_name = format!("operations retry 12-4 --as {}", "a".repeat(65));
+    check_failed(
+        &open.muster(&unreadable_name),
+        "
+error: the name is longer than 64 characters
+
+hint: `muster help` shows what can be asked, and how
+more: `muster explain API-002`
+",
+    );
     let refused = "
 error: operation 12-5 does not wait
 more: `muster explain API-007`

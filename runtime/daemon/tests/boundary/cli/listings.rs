@@ -9,6 +9,7 @@ use super::{check, world};
 fn status_is_the_daemon_on_one_page() {
     let expected = "
 muster 0.1.0 since 2026-11-22 08:00:00Z, policy 1a2b3c4d5e6f, 4711 journal entries
+policy 1a2b3c4d5e6f since 2026-11-22 08:30:00Z, let in by ops (uid 1000) as Ann Lee: HR confirmed it
 configuration /etc/muster/muster.toml
 
 people           active 118, ended 4
@@ -151,7 +152,7 @@ scim    serving  0.1.0    0.1.0     2026-11-22 08:00:00Z  0123456789ab  crm
 fn why_names_the_role_the_rule_the_values_and_the_row() {
     let expected = "
 Ann Lee (hr:1042): active, employed; HR names no last day
-  as HR says in row 17 of workers.csv (feed hr, sha256 abababababab), plan 12, 2026-11-01 09:59:00Z
+  as HR says in row 17 of workers.csv (feed hr, sha256 abababababab), plan 12, 2026-11-01 09:59:00Z, approved by ops (uid 1000) as Ann Lee: HR confirmed it
   policy 1a2b3c4d5e6f
 
 crm: account 4f1 active
@@ -160,7 +161,7 @@ crm: account 4f1 active
       because of role sales (policy 1a2b3c4d5e6f): Everybody who sells
         rule   department == \"Sales\"
         with   department = \"Sales\"
-        from   row 17 of workers.csv (feed hr, sha256 abababababab), plan 12, 2026-11-01 09:59:00Z
+        from   row 17 of workers.csv (feed hr, sha256 abababababab), plan 12, 2026-11-01 09:59:00Z, approved by ops (uid 1000) as Ann Lee: HR confirmed it
   is losing group:Old since 2025-01-01 10:00:00Z
       no reason for it is left
   has not group:Finance

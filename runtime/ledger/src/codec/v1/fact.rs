@@ -7,6 +7,7 @@ use muster_core::finding;
 use muster_core::id::{OperationId, PlanId};
 use serde::{Deserialize, Serialize};
 
+use super::actor::{Actor, Operator};
 use super::connector::{Catalogue, EntitlementKey};
 use super::feed::{ArrivalChange, Arrived, FeedFile, codes, codes_into_core};
 use super::identity::{Identity, Phase};
@@ -25,7 +26,7 @@ pub(crate) enum Cause<'a> {
     #[serde(rename = "d")]
     Date,
     #[serde(rename = "o", borrow)]
-    Operator(&'a str),
+    Operator(Operator<'a>),
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -75,6 +76,8 @@ pub(crate) struct Plan<'a> {
     people: Vec<(Kind, u32)>,
     #[serde(borrow)]
     operations: Pairs<&'a str, Pairs<&'a str, u32>>,
+    #[serde(borrow)]
+    approved_by: Option<Operator<'a>>,
 }
 
 impl<'a> Plan<'a> {
@@ -89,7 +92,7 @@ impl<'a> Plan<'a> {
                 }
                 core::Cause::Policy => Cause::Policy,
                 core::Cause::Date => Cause::Date,
-                core::Cause::Operator(who) => Cause::Operator(who),
+                core::Cause::Operator(who) => Cause::Operator(Operator::of(who)),
             },
             policy: plan.policy.as_str(),
             digest: plan.digest.into(),
@@ -105,6 +108,7 @@ impl<'a> Plan<'a> {
                     })
                     .collect(),
             ),
+            approved_by: plan.approved_by.as_ref().map(Operator::of),
         }
     }
 
@@ -121,7 +125,7 @@ impl<'a> Plan<'a> {
                 },
                 Cause::Policy => core::Cause::Policy,
                 Cause::Date => core::Cause::Date,
-                Cause::Operator(who) => core::Cause::Operator(who.to_owned()),
+                Cause::Operator(who) => core::Cause::Operator(who.into_core()),
             },
             policy: policy(self.policy),
             digest: self.digest.into(),
@@ -137,6 +141,7 @@ impl<'a> Plan<'a> {
                     })
                     .collect::<Result<_, Unreadable>>()?,
             },
+            approved_by: self.approved_by.map(Operator::into_core),
         })
     }
 }
@@ -377,6 +382,34 @@ impl<'a> FindingKept<'a> {
     }
 }
 
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum HoldEnd {
+    #[serde(rename = "a")]
+    Approved,
+    #[serde(rename = "r")]
+    Replaced,
+    #[serde(rename = "g")]
+    GivenUp,
+}
+
+impl HoldEnd {
+    fn of(end: core::HoldEnd) -> Self {
+        match end {
+            core::HoldEnd::Approved => HoldEnd::Approved,
+            core::HoldEnd::Replaced => HoldEnd::Replaced,
+            core::HoldEnd::GivenUp => HoldEnd::GivenUp,
+        }
+    }
+
+    fn into_core(self) -> core::HoldEnd {
+        match self {
+            HoldEnd::Approved => core::HoldEnd::Approved,
+            HoldEnd::Replaced => core::HoldEnd::Replaced,
+            HoldEnd::GivenUp => core::HoldEnd::GivenUp,
+        }
+    }
+}
+
 /// Every fact but a person's part of a plan, which has [`PersonPlanned`].
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Fact<'a> {
@@ -402,7 +435,9 @@ pub(crate) enum Fact<'a> {
     #[serde(rename = "r")]
     FileRejected(#[serde(borrow)] FeedFile<'a>, #[serde(borrow)] Vec<&'a str>),
     #[serde(rename = "e")]
-    HoldEnded(&'a str, Fixed<32>, &'a str),
+    HoldEnded(&'a str, Fixed<32>, HoldEnd, #[serde(borrow)] Actor<'a>),
+    #[serde(rename = "q")]
+    PolicyTaken(&'a str, Option<u64>, #[serde(borrow)] Actor<'a>),
     /// Feed, held file, plan.
     #[serde(rename = "w")]
     HoldReplanned(&'a str, Fixed<32>, Fixed<32>),
@@ -456,8 +491,19 @@ pub(crate) fn fact_body(buffer: &mut Vec<u8>, fact: &core::Fact) {
         core::Fact::FileRejected { file, reasons } => {
             Fact::FileRejected(FeedFile::of(file), codes(reasons))
         }
-        core::Fact::HoldEnded { feed, digest, by } => {
-            Fact::HoldEnded(feed.as_str(), (*digest).into(), by)
+        core::Fact::HoldEnded {
+            feed,
+            digest,
+            end,
+            by,
+        } => Fact::HoldEnded(
+            feed.as_str(),
+            (*digest).into(),
+            HoldEnd::of(*end),
+            Actor::of(by),
+        ),
+        core::Fact::PolicyTaken { version, plan, by } => {
+            Fact::PolicyTaken(version.as_str(), plan.map(|plan| plan.0), Actor::of(by))
         }
         core::Fact::HoldReplanned {
             feed,
@@ -512,10 +558,16 @@ impl Fact<'_> {
                 file: file.into_core()?,
                 reasons: codes_into_core(reasons),
             },
-            Fact::HoldEnded(name, digest, by) => core::Fact::HoldEnded {
+            Fact::HoldEnded(name, digest, end, by) => core::Fact::HoldEnded {
                 feed: feed(name)?,
                 digest: digest.into(),
-                by: by.to_owned(),
+                end: end.into_core(),
+                by: by.into_core()?,
+            },
+            Fact::PolicyTaken(version, plan, by) => core::Fact::PolicyTaken {
+                version: policy(version),
+                plan: plan.map(PlanId),
+                by: by.into_core()?,
             },
             Fact::HoldReplanned(name, digest, plan_digest) => core::Fact::HoldReplanned {
                 feed: feed(name)?,

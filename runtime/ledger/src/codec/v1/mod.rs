@@ -3,6 +3,7 @@
 //! This layout is released. Never reorder, remove or add a field here, and never give a letter
 //! another meaning: make a `v2` instead. Files of this version stay in `tests/fixtures`.
 
+mod actor;
 mod connector;
 mod fact;
 mod feed;
