@@ -24,11 +24,14 @@ pub const UNUSABLE: Code = Code::new("POL-020");
 /// An edited configuration has other feeds or targets, which takes a restart.
 pub const NEEDS_RESTART: Code = Code::new("POL-021");
 
+/// An edited policy changes what somebody has, and waits for a person.
+pub const EDITED: Code = Code::new("POL-022");
+
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// What the policy's findings are about.
-const SUBJECT: &str = "policy";
+pub const SUBJECT: &str = "policy";
 
 /// What the files look like from outside; where it is the same, they are.
 type Stamps = Vec<(PathBuf, Option<SystemTime>, u64)>;

@@ -7,15 +7,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use muster_core::actor::{Actor, Operator};
 use muster_core::fact::{Cause, Fact};
-use muster_core::finding::Finding;
-use muster_core::id::Digest;
+use muster_core::finding::{Finding, Severity};
+use muster_core::id::{Digest, PolicyVersion};
 use muster_core::policy::Policy;
 use tokio::sync::watch;
 
 use crate::app::{App, PolicyHold};
+use crate::config::PolicyApply;
 use crate::driver;
 use crate::planning::{self, Consent, Failed, Order, Scope, Summary};
-use crate::policy::kept;
+use crate::policy::{EDITED, SUBJECT, kept};
 
 /// Most people of one plan that a date leads to; the rest follow in the next one.
 const PEOPLE_PER_DATE_MAX: usize = 10_000;
@@ -41,12 +42,17 @@ pub async fn everybody(app: &Arc<App>) -> Result<Summary, Failed> {
     decide_by(app, app.policy.load_full()).await
 }
 
-/// Brings everybody to what a policy says, and has it decide from now on. Where it takes too much from
-/// too many it waits for a person, and the policy before goes on deciding: a mistake in a rule must
+/// Brings everybody to what a policy says, and has it decide from now on. Where it is another policy and
+/// changes what somebody has, or takes too much from too many, it waits for a person, and the policy before goes on deciding: a mistake in a rule must
 /// not keep a leaver's file from being worked on.
 pub async fn decide_by(app: &Arc<App>, policy: Arc<Policy>) -> Result<Summary, Failed> {
     let _one_at_a_time = app.planning.lock().await;
-    let summary = make(app, &policy, Consent::WithinLimits, None).await?;
+    let is_new = *policy.version() != *app.policy.load().version();
+    let consent = match app.config.daemon.policy_apply {
+        PolicyApply::Ask if is_new => Consent::IfNothing,
+        PolicyApply::Ask | PolicyApply::WithinLimits => Consent::WithinLimits,
+    };
+    let summary = make(app, &policy, consent, None).await?;
     keep(app, policy, &summary, Actor::Daemon).await;
     app.wake_all();
     Ok(summary)
@@ -60,7 +66,7 @@ async fn keep(app: &Arc<App>, policy: Arc<Policy>, summary: &Summary, by: Actor)
             digest = crate::plugins::short(digest),
             "a change of the policy waits for a person"
         );
-        for finding in held(summary, digest) {
+        for finding in held(app, &policy, summary, digest) {
             app.open_finding(finding).await;
         }
         *hold(app) = Some(PolicyHold {
@@ -127,9 +133,38 @@ pub async fn approved(
         Some(by.clone()),
     )
     .await?;
+    // Nothing is left of what was shown: the policy decides all the same, and the record says by whom.
+    if summary.is_empty() {
+        let operator = Some(by.clone());
+        make(app, &held.policy, Consent::IfNothing, operator).await?;
+    }
     keep(app, held.policy, &summary, Actor::Operator(by.clone())).await;
     app.wake_all();
     Ok(summary)
+}
+
+/// What a policy would do, to be looked at. Waits for the disk.
+pub fn preview(app: &App, policy: &Policy, watch: planning::Watch<'_>) -> Result<Summary, Failed> {
+    let (known, limits) = (app.known.load_full(), app.limits(None));
+    let order = Order {
+        scope: Scope::Everybody,
+        cause: Cause::Policy,
+        consent: Consent::Preview,
+        limits: &limits,
+        approved_by: None,
+    };
+    let world = app.world(policy, &known);
+    planning::make(&app.ledger, world, order, watch, &mut |_| Vec::new())
+}
+
+/// Keeps under which digest a policy that waits can be approved, where what was shown is no more.
+pub fn shown_anew(app: &App, policy: &Policy, summary: &Summary) {
+    if let Some(held) = hold(app).as_mut()
+        && held.policy.version() == policy.version()
+        && !summary.is_empty()
+    {
+        held.summary = summary.clone();
+    }
 }
 
 async fn make(
@@ -171,14 +206,47 @@ async fn make(
         .unwrap_or_else(|error| Err(Failed::Row(format!("planning broke off: {error}"))))
 }
 
-fn held(summary: &Summary, digest: Digest) -> Vec<Finding> {
+fn held(app: &App, policy: &Policy, summary: &Summary, digest: Digest) -> Vec<Finding> {
     let with_digest = |finding: &Finding| {
         finding.clone().hint(format!(
             "`muster apply` shows what it would do, and `muster apply {0}` applies it; or put the policy right",
             crate::plugins::short(digest)
         ))
     };
-    summary.exceeded.iter().map(with_digest).collect()
+    let exceeded = summary.exceeded.iter().map(with_digest);
+    let before = app.policy.load();
+    let is_edit = before.version() != policy.version();
+    let asked = is_edit.then(|| edited(before.version(), policy, summary, digest));
+    asked.into_iter().chain(exceeded).collect()
+}
+
+/// Says that an edited policy waits, and what it would change.
+fn edited(before: &PolicyVersion, policy: &Policy, summary: &Summary, digest: Digest) -> Finding {
+    let counted = |count: (&str, u32)| format!("{} {}", count.0, count.1);
+    let people = summary.counts.people.iter();
+    let people: Vec<String> = people
+        .map(|(kind, count)| counted((kind.as_str(), *count)))
+        .collect();
+    let operations = summary.counts.operations.iter();
+    let operations = operations.filter(|(_, verbs)| !verbs.is_empty());
+    let operations: Vec<String> = operations
+        .map(|(target, verbs)| {
+            let verbs = verbs.iter().map(|(verb, count)| counted((verb, *count)));
+            format!("at {target}: {}", verbs.collect::<Vec<_>>().join(", "))
+        })
+        .collect();
+    let text = format!(
+        "the edited policy {} changes what people have and waits for a person, policy {before} decides: \
+         people: {}; {}",
+        policy.version(),
+        people.join(", "),
+        operations.join("; ")
+    );
+    let hint = format!(
+        "`muster apply {0} --preview` shows whom it hits, `muster apply {0}` lets it decide; or put the files back",
+        crate::plugins::short(digest)
+    );
+    Finding::new(EDITED, Severity::Warning, SUBJECT, text).hint(hint)
 }
 
 /// Closes what was said while a change of the policy waited.
@@ -188,7 +256,7 @@ async fn close_holds(app: &App) {
         return;
     };
     let mut facts = Vec::new();
-    for code in [LEAVERS, MOVERS, REMOVALS, UPDATES] {
+    for code in [EDITED, LEAVERS, MOVERS, REMOVALS, UPDATES] {
         if let Ok(Some(_)) = reader.finding(&code, "policy") {
             facts.push(Fact::FindingClosed {
                 code,

@@ -6,17 +6,21 @@ use std::sync::Arc;
 
 use muster_core::actor::Operator;
 use muster_core::fact::{Fact, Kind as PersonKind, PersonPlanned};
+use muster_core::finding::Finding;
 use muster_core::id::{Digest, FeedName};
 use muster_core::person::Person;
+use muster_core::policy::Policy;
 
 use super::engine::feed;
 use super::queries::broken;
 use super::{App, present};
 use crate::api::v1::{self, PREVIEW_PEOPLE_MAX};
+use crate::config::PolicyApply;
 use crate::error::{API_BROKEN, API_OTHER_PLAN, Fault, FaultKind};
 use crate::feeds::{self, Decision, Desk, Feed, FeedError, Shelf};
 use crate::intake::{self, Verdict};
 use crate::planning::{Consent, Summary};
+use crate::policy::kept;
 use crate::server::engine::ProgressSink;
 
 fn failed(error: &FeedError) -> Fault {
@@ -183,32 +187,72 @@ pub(super) fn held_preview(app: &Arc<App>, plan: Digest) -> Result<v1::Preview, 
         return preview(app, feed.name(), &name, bytes, &ProgressSink::none());
     }
     let hold = app.policy_hold_of(plan).ok_or_else(|| no_such_plan(plan))?;
-    Ok(v1::Preview {
+    let (summary, people) = policy_plan(app, &hold.policy)?;
+    // Operations that ended meanwhile have changed it: what is shown now is what can be approved.
+    crate::replan::shown_anew(app, &hold.policy, &summary);
+    Ok(of_policy(&hold.policy, &summary, people, "hold"))
+}
+
+/// What an edited policy would lead to, before it is in force.
+pub(super) fn policy_preview(app: &App, sent: &[u8]) -> Result<v1::Preview, Fault> {
+    let unusable = |text: String| Fault::new(FaultKind::Refused, crate::error::API_UNUSABLE, text);
+    let policy = kept::from_text(sent).map_err(|error| unusable(crate::error::chain(&error)))?;
+    let now = app.policy.load();
+    let (sent, running) = (policy.source(), now.source());
+    if !sent.targets.keys().eq(running.targets.keys()) || sent.attributes != running.attributes {
+        let text = "it is about other targets or attributes than the daemon runs with";
+        return Err(unusable(text.to_owned())
+            .hint("restart the daemon: what the new policy changes waits then, and `muster apply` shows it"));
+    }
+    let (summary, people) = policy_plan(app, &policy)?;
+    let asks = app.config.daemon.policy_apply == PolicyApply::Ask;
+    let is_edit = policy.version() != now.version();
+    let verdict = match (summary.is_empty(), summary.exceeded.is_empty()) {
+        (true, _) => "nothing",
+        (false, true) if !(asks && is_edit) => "apply",
+        (false, _) => "hold",
+    };
+    Ok(of_policy(&policy, &summary, people, verdict))
+}
+
+/// What a policy would do for whom.
+fn policy_plan(app: &App, policy: &Policy) -> Result<(Summary, People), Fault> {
+    let mut people = People::default();
+    let known = app.known.load_full();
+    let mut watch = |planned: &PersonPlanned, before: Option<&Person>| {
+        people.add(
+            present::person_preview(planned, before, &known.titles),
+            planned.kind,
+        );
+    };
+    let summary = crate::replan::preview(app, policy, &mut watch);
+    Ok((summary.map_err(|error| failed(&error.into()))?, people))
+}
+
+fn of_policy(policy: &Policy, summary: &Summary, people: People, verdict: &str) -> v1::Preview {
+    let findings = |findings: &[Finding]| {
+        let findings = findings.iter();
+        findings
+            .map(|finding| present::finding(finding, None))
+            .collect()
+    };
+    let (people, people_omitted) = people.listed();
+    v1::Preview {
         feed: String::new(),
         file: "the policy".to_owned(),
         file_digest: String::new(),
-        plan_digest: Some(plan.to_string()),
-        policy: app.policy.load().version().to_string(),
-        verdict: "hold".to_owned(),
-        reasons: hold
-            .summary
-            .exceeded
-            .iter()
-            .map(|finding| present::finding(finding, None))
-            .collect(),
+        plan_digest: summary.digest.map(|digest| digest.to_string()),
+        policy: policy.version().to_string(),
+        verdict: verdict.to_owned(),
+        reasons: findings(&summary.exceeded),
         rows: 0,
         people_read: 0,
         quarantined: 0,
-        counts: present::counts(&hold.summary.counts),
-        people: Vec::new(),
-        people_omitted: hold.summary.counts.people.values().sum(),
-        findings: hold
-            .summary
-            .findings
-            .iter()
-            .map(|finding| present::finding(finding, None))
-            .collect(),
-    })
+        counts: present::counts(&summary.counts),
+        people,
+        people_omitted,
+        findings: findings(&summary.findings),
+    }
 }
 
 /// Applies exactly the held plan with this digest, or nothing.
@@ -221,7 +265,11 @@ pub(super) async fn apply(
         let summary = crate::replan::approved(app, held, plan, &by)
             .await
             .map_err(|error| failed(&error.into()))?;
-        let hint = "operations that ended meanwhile changed it; look at `muster apply` and approve the new one";
+        let hint = if summary.is_empty() {
+            "nothing of what it changed is left to do; the policy decides from now on"
+        } else {
+            "operations that ended meanwhile changed it; look at `muster apply` and approve the new one"
+        };
         return applied(summary, plan, hint);
     }
     let _one_at_a_time = app.planning.lock().await;

@@ -135,6 +135,10 @@ impl Engine for Daemon {
         self.ask(move |app| approval::preview(app, &feed, &file, bytes.to_vec(), &progress))
     }
 
+    fn policy_preview(&self, policy: Bytes) -> Answer<'_, v1::Preview> {
+        self.ask(move |app| approval::policy_preview(app, &policy))
+    }
+
     fn held(&self) -> Answer<'_, Vec<v1::Held>> {
         self.ask(|app| app.held_now(&app.ledger.read().map_err(|error| broken(&error))?))
     }

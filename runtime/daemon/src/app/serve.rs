@@ -86,6 +86,7 @@ pub async fn run(
         return Err(Fault::new(FaultKind::Broken, API_BROKEN, chain(&error))
             .hint("`muster ledger check` looks for damage"));
     }
+    close_of_files(&app).await;
     let mut drivers = start(&app, &stop, &mut tasks)?;
     app.ready.store(true, Ordering::Release);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), policy = %app.policy.load().version(), "ready");
@@ -98,6 +99,14 @@ pub async fn run(
     }
     app.committer.stop();
     Ok(())
+}
+
+/// Closes what was said of the files as they were before: this start has read them.
+async fn close_of_files(app: &App) {
+    use crate::policy::{NEEDS_RESTART, SUBJECT, UNUSABLE};
+    for code in [NEEDS_RESTART, UNUSABLE] {
+        app.close_finding(code, SUBJECT.to_owned()).await;
+    }
 }
 
 fn broken(error: &muster_ledger::Error) -> Fault {
@@ -115,8 +124,8 @@ fn compile(config: &Config) -> Result<Policy, Fault> {
     })
 }
 
-/// The policy to begin with: the one that decided last, where it is about the same targets and attributes.
-/// With others it could not be asked, and what the files say decides at once.
+/// The policy to begin with: the one that decided last, so that an edit made while nobody ran waits like any
+/// other. Where it cannot be asked about today's targets and attributes, what the files say decides at once.
 fn deciding(config: &Config, configured: &Arc<Policy>) -> (Arc<Policy>, Option<kept::Taken>) {
     let kept = kept::read(&config.daemon.data).unwrap_or_else(|error| {
         tracing::error!(
@@ -125,14 +134,40 @@ fn deciding(config: &Config, configured: &Arc<Policy>) -> (Arc<Policy>, Option<k
         );
         None
     });
-    let fits = |kept: &Policy| {
-        let (kept, now) = (kept.source(), configured.source());
-        kept.targets.keys().eq(now.targets.keys()) && kept.attributes == now.attributes
+    let Some(kept) = kept else {
+        return (Arc::clone(configured), None);
     };
-    match kept.filter(|kept| fits(&kept.policy)) {
-        Some(kept) => (Arc::new(kept.policy), kept.taken),
-        None => (Arc::clone(configured), None),
+    match fitted(kept.policy, configured) {
+        Some(policy) => (Arc::new(policy), kept.taken),
+        None => {
+            tracing::warn!(
+                "the policy that decided last cannot be asked about today's targets and attributes; what the files say decides at once"
+            );
+            (Arc::clone(configured), None)
+        }
     }
+}
+
+/// The policy that decided last, for the targets and attributes of now: a target that is new is given by no
+/// role yet, and one that is gone is given by none any more.
+fn fitted(kept: Policy, configured: &Policy) -> Option<Policy> {
+    let now = configured.source();
+    let is_same = kept.source().targets.keys().eq(now.targets.keys())
+        && kept.source().attributes == now.attributes;
+    if is_same {
+        return Some(kept);
+    }
+    let mut source = kept.source().clone();
+    source.attributes.clone_from(&now.attributes);
+    let of_now = now.targets.iter().map(|(name, rules)| {
+        let rules = source.targets.get(name).unwrap_or(rules);
+        (name.clone(), rules.clone())
+    });
+    source.targets = of_now.collect();
+    for role in &mut source.roles {
+        role.access.retain(|name, _| now.targets.contains_key(name));
+    }
+    Policy::compile(source).ok()
 }
 
 fn assemble(

@@ -1,5 +1,5 @@
 //! `muster apply`: what was held is shown, and takes effect when somebody says so. Naming the
-//! digest of what was shown is saying so; without it, `--yes` is.
+//! digest of what was shown is saying so; without it, `--yes` is. `--preview` only looks.
 
 use http::Method;
 
@@ -13,6 +13,9 @@ use crate::api::v1;
 /// Shortest beginning of a digest that names a plan.
 const DIGEST_DIGITS_MIN: usize = 8;
 
+/// People of each held plan that are named where several are listed.
+const PEOPLE_LISTED: usize = 5;
+
 #[derive(Debug, clap::Args)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -21,6 +24,9 @@ const DIGEST_DIGITS_MIN: usize = 8;
 pub(super) struct Args {
     /// The plan that was shown, by the first 8 or more digits of its digest
     digest: Option<String>,
+    /// Only show it, with everybody whom it hits; nothing takes effect
+    #[arg(long, conflicts_with_all = ["yes", "wait"])]
+    preview: bool,
     /// Approve the only plan that is held without naming it
     #[arg(long)]
     yes: bool,
@@ -39,25 +45,36 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
     let client = context.client()?;
-    let held: Vec<v1::Held> = client.get(Route::new("/v1/held")).await?;
+    let mut held: Vec<v1::Held> = client.get(Route::new("/v1/held")).await?;
     let Some(digest) = choose(args, &held)? else {
-        list(&held, args, context.printer)?;
+        let previews = look(&mut held, &client).await?;
+        list(&held, &previews, args, context.printer)?;
         return Ok(if held.is_empty() {
             Answer::Yes
         } else {
             Answer::No
         });
     };
-    if !args.json {
+    let is_asked = args.preview || (args.digest.is_none() && !args.yes);
+    let mut now = digest.clone();
+    if !args.json || is_asked {
         let preview: v1::Preview = client.get(Route::new("/v1/held").part(&digest)).await?;
-        plan::print(&preview, args.all, context.printer)?;
-        context.printer.line("")?;
+        if let Some(digest) = &preview.plan_digest {
+            now.clone_from(digest);
+        }
+        if !args.json {
+            plan::print(&preview, args.all, context.printer)?;
+            context.printer.line("")?;
+        } else if args.preview {
+            context.printer.json(&preview)?;
+        }
     }
-    if args.digest.is_none() && !args.yes {
-        if args.json {
+    if is_asked {
+        if args.json && !args.preview {
+            look(&mut held, &client).await?;
             context.printer.json(&held)?;
-        } else {
-            let command = format!("muster apply {}", show::short(&digest));
+        } else if !args.json {
+            let command = format!("muster apply {}", show::short(&now));
             context
                 .printer
                 .line(&format!("nothing was changed; to approve it: {command}"))?;
@@ -65,6 +82,32 @@ pub(super) async fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
         return Ok(Answer::No);
     }
     approve(args, &digest, &client, context).await
+}
+
+/// What each of the held plans would do, counted; none where it cannot be told.
+async fn look(
+    held: &mut [v1::Held],
+    client: &Client,
+) -> Result<Vec<Option<v1::Preview>>, CliError> {
+    let mut previews = Vec::new();
+    for held in held {
+        let Some(digest) = &held.plan_digest else {
+            previews.push(None);
+            continue;
+        };
+        // Decided meanwhile, or its file is gone: the others are shown all the same.
+        let asked = client.get(Route::new("/v1/held").part(digest)).await;
+        let preview: Option<v1::Preview> = match asked {
+            Ok(preview) => Some(preview),
+            Err(CliError::Refused(_)) => None,
+            Err(error) => return Err(error),
+        };
+        if let Some(preview) = &preview {
+            held.counts.clone_from(&preview.counts);
+        }
+        previews.push(preview);
+    }
+    Ok(previews)
 }
 
 /// Which plan is meant; none where the held ones have to be listed first.
@@ -98,7 +141,12 @@ fn choose(args: &Args, held: &[v1::Held]) -> Result<Option<String>, CliError> {
     }
 }
 
-fn list(held: &[v1::Held], args: &Args, printer: &mut Printer<'_>) -> Result<(), CliError> {
+fn list(
+    held: &[v1::Held],
+    previews: &[Option<v1::Preview>],
+    args: &Args,
+    printer: &mut Printer<'_>,
+) -> Result<(), CliError> {
     if args.json {
         return Ok(printer.json(&held)?);
     }
@@ -124,8 +172,39 @@ fn list(held: &[v1::Held], args: &Args, printer: &mut Printer<'_>) -> Result<(),
         printer.line(&format!("{} cannot be approved as it is:", held.file))?;
         show::findings(&held.reasons, printer, 2)?;
     }
-    printer.line("`muster apply PLAN` shows one of them and lets it take effect")?;
+    for (held, preview) in held.iter().zip(previews) {
+        whom(held, preview.as_ref(), printer)?;
+    }
+    printer.line("`muster apply PLAN --preview` shows one of them whole, `muster apply PLAN` lets it take effect")?;
     Ok(())
+}
+
+/// The first people whom a held plan hits, leavers first.
+fn whom(
+    held: &v1::Held,
+    preview: Option<&v1::Preview>,
+    printer: &mut Printer<'_>,
+) -> Result<(), CliError> {
+    let Some(preview) = preview.filter(|preview| !preview.people.is_empty()) else {
+        return Ok(());
+    };
+    let digest = held.plan_digest.as_deref().map_or("-", show::short);
+    printer.line(&format!("{digest} {}", held.file))?;
+    for person in preview.people.iter().take(PEOPLE_LISTED) {
+        let name = show::person(&person.name, &person.person);
+        let deeds = person.operations.iter().map(|operation| {
+            let deed = show::deed(&operation.verb, &operation.object);
+            format!("{}: {deed}", operation.target)
+        });
+        let deeds: Vec<String> = deeds.collect();
+        printer.line(&format!("  {} {name}  {}", person.kind, deeds.join(", ")))?;
+    }
+    let all: u32 = preview.counts.people.values().sum();
+    let hidden = all.saturating_sub(u32::try_from(PEOPLE_LISTED).unwrap_or(0));
+    if hidden > 0 {
+        printer.line(&Style::Dim.paint(&format!("  and {hidden} more")))?;
+    }
+    Ok(printer.line("")?)
 }
 
 async fn approve(

@@ -155,6 +155,7 @@ pub const PAGES: &[(&str, &str)] = &[
     page!("POL-005"),
     page!("POL-020"),
     page!("POL-021"),
+    page!("POL-022"),
     page!("TGT-001"),
     page!("TGT-002"),
     page!("TGT-003"),

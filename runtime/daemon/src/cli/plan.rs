@@ -1,4 +1,5 @@
-//! `muster plan FILE`: what a file would change. Changes nothing.
+//! `muster plan FILE`: what a file would change, and `muster plan --policy`: what an edited policy would.
+//! Changes nothing.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use super::show::{self, plural};
 use super::{Answer, Context, Ended};
 use crate::api::v1;
 use crate::config::Config;
+use crate::policy::kept;
 
 /// People that are shown one by one where `--all` is not given.
 const PEOPLE_SHOWN: usize = 20;
@@ -22,7 +24,12 @@ const PEOPLE_SHOWN: usize = 20;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The file, as HR exports it
-    file: PathBuf,
+    #[arg(required_unless_present = "policy", conflicts_with = "policy")]
+    file: Option<PathBuf>,
+    /// Show what the policy files of this folder would change; without a folder, those of the
+    /// configuration as they are now
+    #[arg(long, value_name = "FOLDER", num_args = 0..=1, conflicts_with = "feed")]
+    policy: Option<Option<PathBuf>>,
     /// The feed that it would be dropped into; not needed where there is one feed, or where the file
     /// lies in a feed's folder
     #[arg(long)]
@@ -36,30 +43,10 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
-    let config = context.load()?;
-    let feed = match &args.feed {
-        Some(feed) => feed.clone(),
-        None => feed_of(&args.file, &config)?,
+    let preview = match &args.file {
+        Some(file) => of_file(file, args, context).await?,
+        None => of_policy(args.policy.as_ref().and_then(Option::as_deref), context).await?,
     };
-    let read = |source| CliError::Read {
-        path: args.file.clone(),
-        source,
-    };
-    let too_large =
-        std::fs::metadata(&args.file).map_err(read)?.len() > config.daemon.file_bytes_max;
-    if too_large {
-        let source = io::Error::other("it is larger than file_max under [daemon]");
-        return Err(read(source));
-    }
-    let bytes = Bytes::from(std::fs::read(&args.file).map_err(read)?);
-    let name = args.file.file_name().unwrap_or_default().to_string_lossy();
-    let route = Route::new("/v1/preview")
-        .parameter("feed", Some(&feed))
-        .parameter("file", Some(&name));
-    let client = Client::new(&config.daemon.socket());
-    let preview: v1::Preview = client
-        .work(Method::POST, route, bytes, context.printer)
-        .await?;
     if args.json {
         context.printer.json(&preview)?;
     } else {
@@ -70,6 +57,51 @@ pub(super) async fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
     } else {
         Answer::Yes
     })
+}
+
+/// Asks what an edited policy would do: it is read and checked here, so that it need not be in force.
+async fn of_policy(
+    folder: Option<&Path>,
+    context: &mut Context<'_, '_>,
+) -> Result<v1::Preview, CliError> {
+    let config = Config::load_with(&context.config, folder)?;
+    let text = kept::text(&config.policy).map_err(io::Error::from);
+    let text = Bytes::from(text.map_err(CliError::Output)?);
+    let client = Client::new(&config.daemon.socket());
+    let route = Route::new("/v1/preview/policy");
+    client
+        .work(Method::POST, route, text, context.printer)
+        .await
+}
+
+async fn of_file(
+    file: &Path,
+    args: &Args,
+    context: &mut Context<'_, '_>,
+) -> Result<v1::Preview, CliError> {
+    let config = context.load()?;
+    let feed = match &args.feed {
+        Some(feed) => feed.clone(),
+        None => feed_of(file, &config)?,
+    };
+    let read = |source| CliError::Read {
+        path: file.to_owned(),
+        source,
+    };
+    let too_large = std::fs::metadata(file).map_err(read)?.len() > config.daemon.file_bytes_max;
+    if too_large {
+        let source = io::Error::other("it is larger than file_max under [daemon]");
+        return Err(read(source));
+    }
+    let bytes = Bytes::from(std::fs::read(file).map_err(read)?);
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let route = Route::new("/v1/preview")
+        .parameter("feed", Some(&feed))
+        .parameter("file", Some(&name));
+    let client = Client::new(&config.daemon.socket());
+    client
+        .work(Method::POST, route, bytes, context.printer)
+        .await
 }
 
 /// The only feed, or the one in whose folder the file lies.

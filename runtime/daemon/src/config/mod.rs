@@ -71,6 +71,8 @@ pub struct Daemon {
     pub plugins: PathBuf,
     /// The folder of the policy.
     pub policy: PathBuf,
+    /// What becomes of an edited policy that changes what somebody has.
+    pub policy_apply: PolicyApply,
     /// Where hooks, health and metrics are answered; none: nowhere.
     pub listen: Option<SocketAddr>,
     /// What is logged.
@@ -79,6 +81,15 @@ pub struct Daemon {
     pub log_format: LogFormat,
     /// The largest file or delivery, in bytes.
     pub file_bytes_max: u64,
+}
+
+/// What becomes of an edited policy that changes what somebody has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PolicyApply {
+    /// It waits for a person.
+    Ask,
+    /// It decides at once, as long as no limit is exceeded.
+    WithinLimits,
 }
 
 /// How log lines are written.
@@ -155,6 +166,11 @@ pub fn socket(file: &Path) -> Result<PathBuf, ConfigError> {
 impl Config {
     /// Reads `muster.toml` and the policy beside it.
     pub fn load(file: &Path) -> Result<Config, ConfigError> {
+        Self::load_with(file, None)
+    }
+
+    /// The same with the policy files of another folder: an edit that is not in force.
+    pub fn load_with(file: &Path, policy: Option<&Path>) -> Result<Config, ConfigError> {
         let document = Document::read(file, file)?;
         let table = document.parse()?;
         let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
@@ -162,6 +178,7 @@ impl Config {
             file: &absolute,
             folder: absolute.parent().unwrap_or_else(|| Path::new(".")),
             shown: file,
+            policy,
         };
         let notes = Notes::new();
         let config = read(&document.root(&table, &notes), &paths, &notes);
@@ -178,6 +195,8 @@ struct Paths<'p> {
     folder: &'p Path,
     /// The file as it was named.
     shown: &'p Path,
+    /// The folder of the policy, where it is not the configured one.
+    policy: Option<&'p Path>,
 }
 
 /// A feed whose folder is written at this place of the file.
@@ -205,10 +224,12 @@ fn read(root: &Section<'_>, paths: &Paths<'_>, notes: &Notes) -> Result<Config, 
         let known = known.or_insert(Some(value_type));
         *known = known.filter(|known| *known == value_type);
     }
-    let policy_folder = match &daemon {
-        Some(daemon) => daemon.policy.clone(),
-        None => base.join(opt::POLICY.key),
+    let policy_folder = match (paths.policy, &daemon) {
+        (Some(folder), _) => folder.to_owned(),
+        (None, Some(daemon)) => daemon.policy.clone(),
+        (None, None) => base.join(opt::POLICY.key),
     };
+    let shown_policy = paths.policy.map_or(shown_policy, Path::to_owned);
     let roles = policy::read(&policy_folder, &shown_policy, notes);
     let policy = policy::assemble(roles, inputs, notes);
     if !root.is_written_at("feed") {
@@ -243,6 +264,10 @@ fn read_daemon(section: &Section<'_>, base: &Base<'_>) -> Option<Daemon> {
     let data = section.text(&opt::DATA);
     let plugins = section.text(&opt::PLUGINS);
     let policy = section.text(&opt::POLICY);
+    let policy_apply = match section.choice(&opt::POLICY_APPLY) {
+        "within-limits" => PolicyApply::WithinLimits,
+        _ => PolicyApply::Ask,
+    };
     let listen = section.parsed(&opt::LISTEN, |text| match text {
         "off" => Ok(None),
         address => match address.parse::<SocketAddr>() {
@@ -266,6 +291,7 @@ fn read_daemon(section: &Section<'_>, base: &Base<'_>) -> Option<Daemon> {
         data: base.join(&data?.value),
         plugins: base.join(&plugins?.value),
         policy: base.join(&policy?.value),
+        policy_apply,
         listen: listen?.value,
         log: log?.value,
         log_format,

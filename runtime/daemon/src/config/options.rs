@@ -125,6 +125,10 @@ options! {
     PLUGINS = ["daemon"] "plugins", Takes::Path, Default::Is("plugins"), "\"plugins\"";
     /// The folder of the policy: every `*.toml` file in it is read, in the order of the names.
     POLICY = ["daemon"] "policy", Takes::Path, Default::Is("policy"), "\"policy\"";
+    /// What becomes of an edited policy that changes what somebody has: `"ask"` has it wait until a person
+    /// has seen whom it hits (`muster apply`), `"within-limits"` lets it decide at once as long as no limit
+    /// is exceeded. One that changes nothing for anybody decides at once in either case.
+    POLICY_APPLY = ["daemon"] "policy_apply", Takes::Choice(&["ask", "within-limits"]), Default::Is("ask"), "\"within-limits\"";
     /// Where hooks, health checks and metrics are answered; `"off"` for nowhere. Hooks are signed, but
     /// this door speaks plain HTTP: put a TLS proxy before it to reach it from another machine.
     LISTEN = ["daemon"] "listen", Takes::Address, Default::Is("127.0.0.1:8460"), "\"127.0.0.1:8460\"";

@@ -144,13 +144,26 @@ pub fn write(data: &Path, policy: &Policy, taken: Option<&Taken>) -> Result<(), 
 /// The policy that decided last; none where none was kept.
 pub fn read(data: &Path) -> Result<Option<Deciding>, Unusable> {
     let path = path(data);
-    let text = match std::fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Unusable::File(path, error)),
-    };
+    match std::fs::read(&path) {
+        Ok(text) => parse(path, &text).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Unusable::File(path, error)),
+    }
+}
+
+/// A policy as text, as it goes to the daemon to be looked at.
+pub fn text(source: &PolicySource) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::to_vec(&Kept::of(source, None))
+}
+
+/// The policy of such a text.
+pub fn from_text(text: &[u8]) -> Result<Policy, Unusable> {
+    parse(PathBuf::from("the policy"), text).map(|sent| sent.policy)
+}
+
+fn parse(path: PathBuf, text: &[u8]) -> Result<Deciding, Unusable> {
     let kept: Kept =
-        serde_json::from_slice(&text).map_err(|error| Unusable::Form(path.clone(), error))?;
+        serde_json::from_slice(text).map_err(|error| Unusable::Form(path.clone(), error))?;
     if kept.form != FORM {
         return Err(Unusable::Other {
             file: path,
@@ -163,7 +176,7 @@ pub fn read(data: &Path) -> Result<Option<Deciding>, Unusable> {
             let first = findings.into_iter().next();
             Unusable::Rules(first.map(|finding| finding.text).unwrap_or_default())
         })?;
-    Ok(Some(Deciding { policy, taken }))
+    Ok(Deciding { policy, taken })
 }
 
 fn path(data: &Path) -> PathBuf {

@@ -60,6 +60,7 @@ pub fn router(engine: Arc<dyn Engine>, file_bytes_max: usize) -> Router {
         .route("/v1/findings", get(findings))
         .route("/v1/why/{person}", get(why))
         .route("/v1/preview", post(preview))
+        .route("/v1/preview/policy", post(policy_preview))
         .layer(DefaultBodyLimit::max(file_bytes_max))
         .route("/v1/held", get(held))
         .route("/v1/held/{digest}", get(held_preview))
@@ -279,6 +280,18 @@ async fn preview(
     let feed = FeedName::new(&feed).map_err(|error| unusable(error.to_string()))?;
     let (sink, progress) = ProgressSink::channel();
     let work = async move { engine.preview(feed, file, body, sink).await };
+    Ok(streamed(work, progress))
+}
+
+async fn policy_preview(
+    State(engine): Asked,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    let body = body.map_err(|rejection| unusable(rejection.body_text()))?;
+    // The plan itself tells nothing while it is made; whoever waits still hears every second that it is.
+    let (sink, progress) = ProgressSink::channel();
+    sink.report("planning", 0, 0);
+    let work = async move { engine.policy_preview(body).await };
     Ok(streamed(work, progress))
 }
 

@@ -81,6 +81,9 @@ pub trait Engine: Send + Sync + 'static {
         progress: ProgressSink,
     ) -> Answer<'_, v1::Preview>;
 
+    /// What an edited policy would lead to; as [`crate::policy::kept`] writes it. Changes nothing.
+    fn policy_preview(&self, policy: Bytes) -> Answer<'_, v1::Preview>;
+
     /// The files that wait for a person.
     fn held(&self) -> Answer<'_, Vec<v1::Held>>;
 

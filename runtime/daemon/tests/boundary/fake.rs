@@ -230,6 +230,17 @@ impl Engine for Fake {
         })
     }
 
+    fn policy_preview(&self, policy: Bytes) -> Answer<'_, v1::Preview> {
+        let sent = muster::policy::kept::from_text(&policy).unwrap();
+        self.note(format!(
+            "preview policy of {} roles",
+            sent.source().roles.len()
+        ));
+        let mut preview = answers::preview("the policy");
+        preview.feed.clear();
+        answer(Ok(preview))
+    }
+
     fn held(&self) -> Answer<'_, Vec<v1::Held>> {
         answer(Ok(self.held.lock().unwrap().clone()))
     }

@@ -170,13 +170,65 @@ PLAN          FEED  FILE         SINCE                 PEOPLE
 other.csv cannot be approved as it is:
   error PLN-010 feed hr: 30 of 118 people would leave; at most 11 go without asking
       look at the preview; if it is right, apply it with `muster apply`
-`muster apply PLAN` shows one of them and lets it take effect
+3fa2b1c0d9e8 workers.csv
+  leaver Ann \u{fffd}[31mLee (hr:1042)  crm: suspend
+  joiner hr:2001  crm: grant group:Sales
+  and 26 more
+
+`muster apply PLAN --preview` shows one of them whole, `muster apply PLAN` lets it take effect
 ";
     check(&open.muster("apply"), cli::NO, expected);
     assert_eq!(open.muster("apply --yes").code, cli::FAILED);
     assert_eq!(open.fake.was_asked(), Vec::<String>::new());
     open.fake.held.lock().unwrap().clear();
     check(&open.muster("apply"), 0, "nothing is held\n");
+}
+
+#[test]
+fn c71_a_held_plan_is_looked_at_without_approving_it() {
+    let open = world();
+    let expected =
+        format!("{PREVIEW}\nnothing was changed; to approve it: muster apply 3fa2b1c0d9e8\n");
+    check(&open.muster("apply 3fa2b1c0 --preview"), cli::NO, &expected);
+    let ran = open.muster("apply 3fa2b1c0 --preview --json");
+    let preview: muster::api::v1::Preview = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.code, preview.people.len()), (cli::NO, 2));
+    assert_eq!(
+        open.muster("apply 3fa2b1c0 --preview --yes").code,
+        cli::FAILED
+    );
+    assert_eq!(open.fake.was_asked(), Vec::<String>::new());
+}
+
+#[test]
+fn c71_an_edited_policy_is_shown_before_it_is_in_force() {
+    let open = world();
+    let draft = open.folder.path().join("draft");
+    std::fs::create_dir(&draft).unwrap();
+    let role = "[[role]]\nname = \"staff\"\nwhen = \"true\"\n";
+    std::fs::write(draft.join("roles.toml"), role).unwrap();
+    let ran = open.muster(&format!("plan --policy {}", draft.display()));
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(
+        ran.out.starts_with("the policy: would be held"),
+        "{}",
+        ran.out
+    );
+    assert!(ran.out.contains("  leaver Ann"), "{}", ran.out);
+    assert_eq!(open.muster("plan --policy").code, 0);
+    let asked = open.fake.was_asked();
+    assert_eq!(
+        asked,
+        ["preview policy of 1 roles", "preview policy of 0 roles"]
+    );
+    std::fs::write(draft.join("roles.toml"), "[[role]]\nname = 7\n").unwrap();
+    assert_eq!(
+        open.muster(&format!("plan --policy {}", draft.display()))
+            .code,
+        cli::FAILED
+    );
+    assert_eq!(open.muster("plan").code, cli::FAILED);
+    assert_eq!(open.muster("plan some.csv --policy").code, cli::FAILED);
 }
 
 #[test]
