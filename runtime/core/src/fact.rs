@@ -252,6 +252,10 @@ pub struct Content {
     pub rows: u128,
     /// How many rows there are.
     pub row_count: u32,
+    /// Digest of everything that decides what its cells mean: the same cells under another mapping say
+    /// something else. Zero where something was to be said about its rows; then it is read anew
+    /// whenever it comes, and equals no other.
+    pub read_as: u128,
 }
 
 /// What led to a plan.

@@ -26,3 +26,4 @@ pub mod person;
 pub mod plan;
 pub mod policy;
 pub mod rule;
+pub mod text;

@@ -9,6 +9,7 @@
 //! is absent keeps (the planner knows the value before), and which texts become cells (intake).
 
 mod bound;
+mod damage;
 mod day;
 mod value;
 
@@ -63,9 +64,20 @@ pub mod code {
     pub const VALUE_UNFIT: Code = Code::new("HR-019");
     /// A place of work has no known time zone.
     pub const ZONE_UNKNOWN: Code = Code::new("HR-034");
+    /// A cell holds what a spreadsheet or database writes where it has no value.
+    pub const NO_VALUE: Code = Code::new("HR-050");
+    /// The letters of a cell are damaged.
+    pub const DAMAGED: Code = Code::new("HR-051");
+    /// A spreadsheet program changed an id.
+    pub const KEY_HARMED: Code = Code::new("HR-052");
+    /// A cell is no e-mail address.
+    pub const NOT_AN_ADDRESS: Code = Code::new("HR-053");
+    /// The letters of a cell look damaged.
+    pub const DOUBTFUL: Code = Code::new("HR-054");
 }
 
-/// A column of the file, under any of several names. Case and surrounding spaces do not count.
+/// A column of the file, under any of several names. Case, spaces around and characters that nobody
+/// sees do not count.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Column {
     /// The names that it may have; exactly one of them has to be in the header.
@@ -96,8 +108,13 @@ pub struct Attribute {
 /// How the cells of an attribute are read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Form {
-    /// As written, without surrounding white space.
+    /// As written, without surrounding white space. What an export writes where it has no value
+    /// (`#N/A`, `NULL`), and damaged letters, set the row aside.
     Text,
+    /// As written, whatever it is: for a column in which such things are meant.
+    Verbatim,
+    /// One e-mail address.
+    Email,
     /// Yes or no. A value in neither table sets the row aside; case does not count.
     Boolean {
         /// The values that mean yes.
@@ -107,12 +124,8 @@ pub enum Form {
     },
     /// A whole number.
     Integer,
-    /// A day. ISO days and `SuccessFactors`' `/Date(ms)/` are always read; other shapes only with a
-    /// format (as of strptime).
-    Day {
-        /// The formats, tried in order. Two that read one text as two days are refused.
-        formats: Vec<String>,
-    },
+    /// A day.
+    Day(DayForms),
     /// Several texts with a separator between them; empty ones are left out.
     List {
         /// What stands between two items.
@@ -135,13 +148,54 @@ pub enum StatusRule {
     Always(Status),
 }
 
+/// How days are written. ISO days and `SuccessFactors`' `/Date(ms)/` are always read; other shapes
+/// only with a format (as of strptime).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DayForms {
+    /// The formats, tried in order. Two that read one text as two days are refused.
+    pub formats: Vec<String>,
+    /// The first of the hundred years that two digits stand for. Without it a format with two digits
+    /// for the year is refused: nobody but IT knows whether `65` is past or to come.
+    pub two_digit_years: Option<i16>,
+    /// What HR's system writes where there is no day.
+    pub no_date: Vec<String>,
+}
+
+impl Default for DayForms {
+    fn default() -> Self {
+        Self {
+            formats: Vec::new(),
+            two_digit_years: None,
+            no_date: NO_DATE.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+/// What systems write where there is no day: zeros (SAP, MySQL), and the first day that their
+/// database knows (.NET, SQL Server).
+pub const NO_DATE: [&str; 13] = [
+    "0000-00-00",
+    "00000000",
+    "00.00.0000",
+    "00/00/0000",
+    "00-00-0000",
+    "0001-01-01",
+    "01.01.0001",
+    "01/01/0001",
+    "1/1/0001",
+    "1753-01-01",
+    "01.01.1753",
+    "01/01/1753",
+    "1/1/1753",
+];
+
 /// A column with days.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DayColumn {
     /// Where it is. Never optional: a file that lost its end dates would call leavers back.
     pub column: Column,
-    /// As in [`Form::Day`].
-    pub formats: Vec<String>,
+    /// How they are written.
+    pub forms: DayForms,
 }
 
 /// In which zone a person's days begin.
@@ -237,6 +291,16 @@ pub enum InvalidMapping {
         "`{what}`: the format `{format}` does not read a whole day (year, month and day, as in `%d.%m.%Y`)"
     )]
     FormatUnusable {
+        /// Which column.
+        what: String,
+        /// The format.
+        format: String,
+    },
+    /// A format with two digits for the year, and nobody said which hundred years are meant.
+    #[error(
+        "`{what}`: the format `{format}` has two digits for the year; say from which year on they count, as in `two_digit_years = 1950`, or have HR's system write four"
+    )]
+    CenturyMissing {
         /// Which column.
         what: String,
         /// The format.
@@ -350,7 +414,7 @@ impl Mapping {
         }
         for (what, day) in [("start", &columns.start), ("end", &columns.end)] {
             if let Some(day) = day {
-                day::check_formats(what, &day.formats, &mut errors);
+                day::check_formats(what, &day.forms, &mut errors);
             }
         }
         let status = match columns.status {

@@ -233,7 +233,8 @@ fn is_same_value(one: &Scalar, other: &Scalar) -> bool {
 }
 
 fn is_alike(one: &str, other: &str) -> bool {
-    one == other || one.trim().to_lowercase() == other.trim().to_lowercase()
+    let plain = |text: &str| crate::text::composed(text.trim()).to_lowercase();
+    one == other || plain(one) == plain(other)
 }
 
 fn account_seen(spec: &AccountSpec, account: &RemoteAccount) -> Observation {

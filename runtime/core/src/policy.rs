@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::id::{PersonId, PolicyVersion, RoleName, TargetName};
 use crate::identity::{Identity, Phase, ValueType};
-use crate::rule::{Expression, Failed, Language, Scope};
+use crate::rule::{BUILT_IN, Expression, Failed, Language, Scope};
 
 pub use compile::{DOUBLE_ROLE, ENTITLEMENT_FORM, EXPRESSION, NO_KEYS, UNKNOWN_TARGET};
 pub use evaluate::{Desired, DesiredAccount, Evaluator};
@@ -36,7 +36,7 @@ impl EntitlementName {
         let (kind, name) = (kind.trim(), name.trim());
         (!kind.is_empty() && !name.is_empty()).then(|| Self {
             kind: kind.to_owned(),
-            name: name.to_owned(),
+            name: crate::text::composed(name).into_owned(),
         })
     }
 }
@@ -197,6 +197,27 @@ impl Policy {
     /// The targets' rules.
     pub fn targets(&self) -> &BTreeMap<TargetName, Target> {
         &self.targets
+    }
+
+    /// What an expression that some target has as a key gives for a person; none where no target has it, or
+    /// nothing is known of a name in it.
+    pub fn key_value(
+        &self,
+        source: &str,
+        person: &PersonId,
+        identity: &Identity,
+        phase: Phase,
+    ) -> Option<Result<Option<String>, Failed>> {
+        let mut keys = self.targets.values().flat_map(|rules| &rules.keys);
+        let (_, expression) = keys.find(|(_, expression)| expression.source() == source)?;
+        let is_known = |name: &String| {
+            BUILT_IN.contains(&name.as_str()) || identity.attributes.contains_key(name)
+        };
+        if !expression.names().iter().all(is_known) {
+            return None;
+        }
+        let scope = Scope::new(&self.language, &self.names, person, identity, phase);
+        Some(expression.values(&scope).map(evaluate::key_text))
     }
 
     /// For each role whether the person has it: for `why` and `why not`.

@@ -113,9 +113,10 @@ impl Language {
                 bytes: source.len(),
             });
         }
+        // Attributes come in composed form, so the texts that they are compared with have to, too.
         let program = self
             .0
-            .compile(source)
+            .compile(&crate::text::composed(source))
             .map_err(|error| InvalidExpression::Syntax {
                 source_text: source.to_owned(),
                 reason: first_mistake(&error),

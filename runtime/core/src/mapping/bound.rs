@@ -4,12 +4,14 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::value::{Fault, Said, checked, is_plain, trimmed};
+use super::damage::{self, Damage};
+use super::value::{Fault, Reader, Said, checked, is_plain, sound, trimmed};
 use super::{
     Code, Column, DayColumn, MANAGER, Mapping, Problem, StatusReader, code, day, zone_by_name,
 };
 use crate::id::{KEY_BYTES_MAX, PersonKey};
 use crate::identity::{Attributes, Employment, Identity, Status};
+use crate::text::{folded_name, shown};
 
 /// Longest piece of a cell that a problem quotes, in characters.
 const QUOTED_CHARS_MAX: usize = 40;
@@ -47,8 +49,13 @@ impl Bound {
         header: &[S],
     ) -> Result<Self, Vec<Problem>> {
         let mut search = Search {
-            header: header.iter().map(|name| fold(name.as_ref())).collect(),
+            header: header
+                .iter()
+                .map(|name| folded_name(name.as_ref()))
+                .collect(),
+            written: header.iter().map(|name| name.as_ref().to_owned()).collect(),
             problems: Vec::new(),
+            nearest: Vec::new(),
             found: 0,
         };
         let key = search.place("the person's id", &mapping.key);
@@ -118,6 +125,10 @@ impl Bound {
             });
         }
         let key = trimmed(cells[self.key.index].as_ref());
+        if damage::is_harmed_id(key) {
+            return Err(self.harmed(row, &self.key));
+        }
+        sound(key).map_err(|fault| self.fault(fault, row, &self.key))?;
         // The plain case of what `PersonKey::new` checks, without taking a copy.
         if !key.is_empty() && key.len() <= KEY_BYTES_MAX && is_plain(key) {
             return Ok(key);
@@ -139,6 +150,29 @@ impl Bound {
         let cell = cells.get(self.manager.as_ref()?.index)?;
         let text = trimmed(cell.as_ref());
         (!text.is_empty()).then_some(text)
+    }
+
+    /// What looks damaged in a row that can be read: nobody can be sure, so a person has to look before
+    /// anything follows from the file.
+    pub fn doubt<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Option<Problem> {
+        let texts = self.mapping.attributes.iter().zip(&self.attributes);
+        let of_text = texts.filter_map(|(named, place)| match named.reader {
+            Reader::Text | Reader::Email | Reader::List(_) => place.as_ref(),
+            Reader::Verbatim | Reader::Boolean(_) | Reader::Integer | Reader::Day(_) => None,
+        });
+        let mut places = [&self.key].into_iter().chain(of_text).chain(&self.manager);
+        let place = places.find(|place| {
+            let cell = cells.get(place.index);
+            cell.is_some_and(|cell| damage::of(trimmed(cell.as_ref())) == Damage::Likely)
+        })?;
+        let text = "letters of the cell look damaged".to_owned();
+        Some(Problem {
+            hint:
+                "look at the cell; if it is damaged, export again as UTF-8; if it is right, IT can \
+                   apply the file, and map the column as `type = \"verbatim\"`"
+                    .to_owned(),
+            ..self.problem(code::DOUBTFUL, row, place, text)
+        })
     }
 
     /// The name of the column with the manager, as the mapping has it.
@@ -199,6 +233,10 @@ impl Bound {
         }
         if let Some(place) = &self.manager {
             let text = self.cell(cells, row, place)?;
+            if damage::is_harmed_id(text) {
+                return Err(self.harmed(row, place));
+            }
+            sound(text).map_err(|fault| self.fault(fault, row, place))?;
             let said = if text.is_empty() {
                 Said::Empty
             } else {
@@ -240,6 +278,20 @@ impl Bound {
         {
             return Err(self.fault(Fault::NotADay, row, place));
         }
+        for (day, place) in [(days.start, &self.start), (days.end, &self.end)] {
+            if let (Some(day), Some(place)) = (day, place)
+                && day.year() < day::EMPLOYMENT_YEAR_MIN
+            {
+                let text = format!("{day} is too long ago to be a day of anybody's employment");
+                return Err(Problem {
+                    hint:
+                        "correct the day; if HR's system writes it where there is none, ask IT to \
+                           add it to the feed's `no_date` in muster.toml"
+                            .to_owned(),
+                    ..self.problem(code::DAY_UNREADABLE, row, place, text)
+                });
+            }
+        }
         Ok(days)
     }
 
@@ -253,7 +305,11 @@ impl Bound {
             }
         };
         let text = self.cell(cells, row, place)?;
-        table.get(text).copied().ok_or_else(|| Problem {
+        if let Some(status) = table.get(text) {
+            return Ok(*status);
+        }
+        sound(text).map_err(|fault| self.fault(fault, row, place))?;
+        Err(Problem {
             hint: "correct the cell, or ask IT to add the word to the feed's `mapping.status` in muster.toml"
                 .to_owned(),
             ..self.problem(
@@ -269,6 +325,20 @@ impl Bound {
         })
     }
 
+    fn harmed(&self, row: u32, place: &Place) -> Problem {
+        Problem {
+            hint: "a spreadsheet program wrote a long number in its short form; export again straight \
+                   from HR's system, or format the column as text before opening the file"
+                .to_owned(),
+            ..self.problem(
+                code::KEY_HARMED,
+                row,
+                place,
+                "the id was shortened, and nobody can say whose it is".to_owned(),
+            )
+        }
+    }
+
     fn day<S: AsRef<str>>(
         &self,
         cells: &[S],
@@ -280,10 +350,11 @@ impl Bound {
             return Ok(None);
         };
         let text = self.cell(cells, row, place)?;
-        if text.is_empty() {
+        if text.is_empty() || day::says_none(text, &column.forms) {
             return Ok(None);
         }
-        if let Some(day) = day::read(text, &column.formats) {
+        sound(text).map_err(|fault| self.fault(fault, row, place))?;
+        if let Some(day) = day::read(text, &column.forms) {
             return Ok(Some(day));
         }
         let mut problem = self.fault(Fault::NotADay, row, place);
@@ -305,6 +376,7 @@ impl Bound {
         if text.is_empty() {
             return Ok(None);
         }
+        sound(text).map_err(|fault| self.fault(fault, row, place))?;
         zone_by_name(text).map(Some).ok_or_else(|| Problem {
             hint: "correct the cell, or ask IT to add the place to the feed's `mapping.zones` in muster.toml"
                 .to_owned(),
@@ -377,7 +449,10 @@ impl Bound {
 /// Looks for columns in a header and keeps what it does not find.
 struct Search {
     header: Vec<String>,
+    written: Vec<String>,
     problems: Vec<Problem>,
+    /// The nearest name to that of a missing column, by the place of its problem.
+    nearest: Vec<(usize, Option<String>)>,
     found: u32,
 }
 
@@ -385,8 +460,10 @@ impl Search {
     fn place(&mut self, what: &str, column: &Column) -> Option<Place> {
         let mut hits = Vec::new();
         for name in &column.names {
-            let folded = fold(name);
-            let is_repeated = hits.iter().any(|hit: &Place| fold(&hit.name) == folded);
+            let folded = folded_name(name);
+            let is_repeated = hits
+                .iter()
+                .any(|hit: &Place| folded_name(&hit.name) == folded);
             if is_repeated {
                 continue;
             }
@@ -402,6 +479,8 @@ impl Search {
         match (hits.len(), column.optional) {
             (0, true) => None,
             (0, false) => {
+                let nearest = self.nearest(column);
+                self.nearest.push((self.problems.len(), nearest));
                 self.problems.push(missing(what, column));
                 None
             }
@@ -424,9 +503,43 @@ impl Search {
         }
     }
 
+    /// The name in the header that comes nearest to one of a column's, as it is shown: where HR sees the
+    /// column and Muster does not, a letter of another alphabet stands in it, or a dash for a hyphen.
+    fn nearest(&self, column: &Column) -> Option<String> {
+        let mut best: Option<(usize, String)> = None;
+        for name in &column.names {
+            let wanted = folded_name(name);
+            for (folded, written) in self.header.iter().zip(&self.written) {
+                let length = wanted.chars().count();
+                if folded.is_empty() || folded.chars().count() > length * 2 {
+                    continue;
+                }
+                let distance = strsim::osa_distance(&wanted, folded);
+                if distance * 2 > length
+                    || best.as_ref().is_some_and(|(least, _)| *least <= distance)
+                {
+                    continue;
+                }
+                let shown = if name.is_ascii() {
+                    written.escape_default().to_string()
+                } else {
+                    shown(written).into_owned()
+                };
+                best = Some((distance, shown));
+            }
+        }
+        best.map(|(_, shown)| shown)
+    }
+
     /// A header in which nothing was found is no header, most likely.
-    fn into_problems(self) -> Vec<Problem> {
+    fn into_problems(mut self) -> Vec<Problem> {
         if self.found > 0 || self.problems.len() < 2 {
+            // Only now it is known to be a header, and no row with somebody's name in it.
+            for (index, nearest) in self.nearest {
+                if let (Some(problem), Some(nearest)) = (self.problems.get_mut(index), nearest) {
+                    problem.text += &format!("; the nearest there is `{nearest}`");
+                }
+            }
             return self.problems;
         }
         let mut problems = vec![Problem {
@@ -457,10 +570,6 @@ fn missing(what: &str, column: &Column) -> Problem {
         ),
         hint: "export with this column, or ask IT to correct the mapping of the feed".to_owned(),
     }
-}
-
-fn fold(name: &str) -> String {
-    name.trim().to_lowercase()
 }
 
 fn quoted(text: &str) -> String {

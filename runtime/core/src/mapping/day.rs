@@ -7,13 +7,16 @@ use jiff::civil::{Date, Time};
 use jiff::fmt::strtime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
-use super::{FORMATS_MAX, InvalidMapping};
+use super::{DayForms, FORMATS_MAX, InvalidMapping};
 
 /// Years outside are typing errors, or two-digit years read by a four-digit format.
 const YEARS: std::ops::RangeInclusive<i16> = 1800..=9999;
 
 /// Systems that need a last day write one in this year to say that there is none.
 pub(super) const OPEN_END_YEAR: i16 = 9999;
+
+/// Nobody's employment began or ended before: such a day stands for something else.
+pub(super) const EMPLOYMENT_YEAR_MIN: i16 = 1902;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -27,10 +30,23 @@ const PROBES: [Date; 5] = [
 ];
 
 /// Reads a day: an ISO day, `SuccessFactors`' `/Date(ms)/`, or one of the formats.
-pub(super) fn read(text: &str, formats: &[String]) -> Option<Date> {
+pub(super) fn read(text: &str, forms: &DayForms) -> Option<Date> {
+    let by_format = |format: &String| by_format(text, format, forms.two_digit_years);
     iso(text)
         .or_else(|| milliseconds(text))
-        .or_else(|| formats.iter().find_map(|format| by_format(text, format)))
+        .or_else(|| forms.formats.iter().find_map(by_format))
+}
+
+/// Whether a text says that there is no day, with a time of midnight behind it or without.
+pub(super) fn says_none(text: &str, forms: &DayForms) -> bool {
+    forms.no_date.iter().any(|word| {
+        let word = word.trim();
+        let rest = text.get(word.len()..);
+        let begins = text.get(..word.len());
+        !word.is_empty()
+            && begins.is_some_and(|begins| begins.eq_ignore_ascii_case(word))
+            && rest.is_some_and(|rest| is_midnight_or_zone(rest.as_bytes()))
+    })
 }
 
 /// The first instant of a day in a zone: midnight, or where the clocks skip it, the instant at which
@@ -61,7 +77,8 @@ pub(super) fn first_instant_after(day: Date, zone: &TimeZone) -> Result<Option<T
 
 /// Checks that each format reads whole days and that no two of them, nor one and ISO, read one text
 /// as two days.
-pub(super) fn check_formats(what: &str, formats: &[String], errors: &mut Vec<InvalidMapping>) {
+pub(super) fn check_formats(what: &str, forms: &DayForms, errors: &mut Vec<InvalidMapping>) {
+    let formats = &forms.formats;
     if formats.len() > FORMATS_MAX {
         errors.push(InvalidMapping::FormatsTooMany {
             what: what.to_owned(),
@@ -69,24 +86,47 @@ pub(super) fn check_formats(what: &str, formats: &[String], errors: &mut Vec<Inv
         return;
     }
     for (index, format) in formats.iter().enumerate() {
-        if !reads_what_it_writes(format) {
+        if has_two_digits(format) && forms.two_digit_years.is_none() {
+            errors.push(InvalidMapping::CenturyMissing {
+                what: what.to_owned(),
+                format: format.clone(),
+            });
+        } else if !reads_what_it_writes(format, forms.two_digit_years) {
             errors.push(InvalidMapping::FormatUnusable {
                 what: what.to_owned(),
                 format: format.clone(),
             });
-        } else if let Some(error) = disagreement(what, format, &formats[index + 1..]) {
+        } else if let Some(error) = disagreement(what, format, &formats[index + 1..], forms) {
             errors.push(error);
         }
     }
 }
 
-fn reads_what_it_writes(format: &str) -> bool {
-    PROBES
-        .iter()
-        .all(|day| write(*day, format).is_some_and(|text| by_format(&text, format) == Some(*day)))
+/// Whether a format writes two years that are a hundred years apart in one way.
+fn has_two_digits(format: &str) -> bool {
+    let written = [1965, 2065].map(|year| write(Date::constant(year, 4, 5), format));
+    written[0].is_some() && written[0] == written[1]
 }
 
-fn disagreement(what: &str, format: &str, others: &[String]) -> Option<InvalidMapping> {
+fn reads_what_it_writes(format: &str, from: Option<i16>) -> bool {
+    let reads = |day: Date| {
+        write(day, format).is_some_and(|text| by_format(&text, format, from) == Some(day))
+    };
+    let is_short = has_two_digits(format);
+    PROBES.into_iter().all(|day| match from {
+        // The probe's year, in the hundred years that are meant.
+        Some(from) if is_short => in_hundred(day, from).is_some_and(reads),
+        _ => reads(day),
+    })
+}
+
+fn disagreement(
+    what: &str,
+    format: &str,
+    others: &[String],
+    forms: &DayForms,
+) -> Option<InvalidMapping> {
+    let from = forms.two_digit_years;
     let ambiguous = |second: &str, example: String, days: (Date, Date)| {
         Some(InvalidMapping::FormatsAmbiguous {
             what: what.to_owned(),
@@ -99,17 +139,26 @@ fn disagreement(what: &str, format: &str, others: &[String]) -> Option<InvalidMa
     };
     for day in PROBES {
         let text = write(day, format)?;
-        if let Some(other) = iso(&text).filter(|other| *other != day) {
-            return ambiguous("%Y-%m-%d", text, (day, other));
+        let Some(read) = by_format(&text, format, from) else {
+            continue;
+        };
+        if let Some(other) = iso(&text).filter(|other| *other != read) {
+            return ambiguous("%Y-%m-%d", text, (read, other));
         }
         for second in others {
-            if let Some(other) = by_format(&text, second).filter(|other| *other != day) {
-                return ambiguous(second, text, (day, other));
+            if let Some(other) = by_format(&text, second, from).filter(|other| *other != read) {
+                return ambiguous(second, text, (read, other));
             }
             // The other way round too: a format may read what another writes, and not the reverse.
             let reverse = write(day, second).unwrap_or_default();
-            if let Some(other) = by_format(&reverse, format).filter(|other| *other != day) {
-                return ambiguous(second, reverse, (other, day));
+            let (one, other) = (
+                by_format(&reverse, format, from),
+                by_format(&reverse, second, from),
+            );
+            if let (Some(one), Some(other)) = (one, other)
+                && one != other
+            {
+                return ambiguous(second, reverse, (one, other));
             }
         }
     }
@@ -120,9 +169,19 @@ fn write(day: Date, format: &str) -> Option<String> {
     strtime::format(format, day.to_datetime(Time::midnight())).ok()
 }
 
-fn by_format(text: &str, format: &str) -> Option<Date> {
+fn by_format(text: &str, format: &str, two_digit_years: Option<i16>) -> Option<Date> {
     let day = strtime::parse(format, text).ok()?.to_date().ok()?;
+    let day = match two_digit_years {
+        Some(from) if has_two_digits(format) => in_hundred(day, from)?,
+        _ => day,
+    };
     YEARS.contains(&day.year()).then_some(day)
+}
+
+/// The same day of the year that ends with the same two digits, among the hundred years from `from`.
+fn in_hundred(day: Date, from: i16) -> Option<Date> {
+    let year = from + (day.year() - from).rem_euclid(100);
+    Date::new(year, day.month(), day.day()).ok()
 }
 
 /// `2026-11-22`, also with a zone (`2026-11-22-08:00`, Workday) or at midnight

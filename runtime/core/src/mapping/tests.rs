@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{
-    Attribute, Column, Columns, DayColumn, Form, InvalidMapping, Mapping, Problem, StatusRule,
-    ZoneColumn, ZoneRule, code,
+    Attribute, Column, Columns, DayColumn, DayForms, Form, InvalidMapping, Mapping, Problem,
+    StatusRule, ZoneColumn, ZoneRule, code,
 };
 use crate::identity::{Identity, Status, Value};
 
@@ -31,7 +31,16 @@ fn columns() -> Columns {
 fn days(formats: &[&str]) -> DayColumn {
     DayColumn {
         column: Column::named("start"),
+        forms: forms(formats),
+    }
+}
+
+/// Two digits stand for the years from 1950 on.
+fn forms(formats: &[&str]) -> DayForms {
+    DayForms {
         formats: formats.iter().map(|format| (*format).to_owned()).collect(),
+        two_digit_years: Some(1950),
+        ..DayForms::default()
     }
 }
 
@@ -250,7 +259,7 @@ fn a_cell_is_what_its_form_says() {
         cell(&list, &"x;".repeat(super::LIST_ITEMS_MAX)),
         Err("HR-019".to_owned())
     );
-    let day = with_attribute(Form::Day { formats: vec![] });
+    let day = with_attribute(Form::Day(DayForms::default()));
     assert!(matches!(cell(&day, "2020-03-23"), Ok(Value::Day(_))));
     assert_eq!(cell(&day, ""), Ok(Value::Empty));
     assert_eq!(cell(&day, "soon"), Err("HR-015".to_owned()));
@@ -377,4 +386,203 @@ fn columns_that_could_hurt_are_refused_all_at_once() {
         );
     }
     assert_eq!(errors.len(), 9, "{said:#?}");
+}
+
+#[test]
+fn c32_what_systems_write_where_there_is_no_day_is_no_day() {
+    let mapping = with_formats(&["%d.%m.%Y"]).unwrap();
+    for text in [
+        "00.00.0000",
+        "0000-00-00",
+        "0000-00-00 00:00:00",
+        "01.01.1753",
+        "1753-01-01T00:00:00.000",
+        "0001-01-01T00:00:00Z",
+        "00000000",
+    ] {
+        assert_eq!(
+            instants(&mapping, text, text).unwrap(),
+            [None, None],
+            "{text}"
+        );
+    }
+    // What may be a day, and what nobody's employment is from, is not guessed.
+    for text in [
+        "01.01.1900",
+        "1900-01-01",
+        "30.12.1899",
+        "00.00.2020",
+        "0000-00-00x",
+        "-",
+    ] {
+        let problem = instants(&mapping, "", text).unwrap_err();
+        assert_eq!(problem.code, code::DAY_UNREADABLE, "{text}");
+    }
+    let mut own = columns();
+    let words = ["01.01.1900", "-"].map(str::to_owned).to_vec();
+    own.end.as_mut().unwrap().forms = DayForms {
+        no_date: words,
+        ..forms(&["%d.%m.%Y"])
+    };
+    let own = Mapping::new(own).unwrap();
+    assert_eq!(instants(&own, "", "-").unwrap(), [None, None]);
+    assert_eq!(instants(&own, "", "01.01.1900").unwrap(), [None, None]);
+    assert!(
+        instants(&own, "", "00.00.0000").is_err(),
+        "the list is IT's own now"
+    );
+    // An open end is none; a first day that never comes is not "at once".
+    assert!(instants(&mapping, "9999-12-31", "").is_err());
+}
+
+#[test]
+fn c32_two_digits_for_a_year_need_a_hundred_years() {
+    let with = |from: Option<i16>, format: &str| {
+        let mut columns = columns();
+        columns.start.as_mut().unwrap().forms = DayForms {
+            two_digit_years: from,
+            ..forms(&[format])
+        };
+        Mapping::new(columns)
+    };
+    for format in ["%d.%m.%y", "%D", "%y%m%d"] {
+        let refused = with(None, format).unwrap_err();
+        assert!(
+            matches!(&refused[..], [InvalidMapping::CenturyMissing { .. }]),
+            "{format}: {refused:?}"
+        );
+    }
+    let year = |from: i16, text: &str| start_day(&with(Some(from), "%d.%m.%y").unwrap(), text);
+    assert_eq!(year(1950, "01.02.65").as_deref(), Some("1965-02-01"));
+    assert_eq!(year(1950, "01.02.49").as_deref(), Some("2049-02-01"));
+    assert_eq!(year(1970, "01.02.65").as_deref(), Some("2065-02-01"));
+    assert_eq!(year(1950, "29.02.00").as_deref(), Some("2000-02-29"));
+    assert!(with(None, "%d.%m.%Y").is_ok());
+}
+
+#[test]
+fn c30_what_is_no_value_sets_the_row_aside_in_any_mapped_column() {
+    let mut columns = columns();
+    columns.status = StatusRule::Column {
+        column: Column::named("status"),
+        values: BTreeMap::from([
+            ("Active".to_owned(), Status::Active),
+            ("NULL".to_owned(), Status::Ended),
+        ]),
+    };
+    columns.manager = Some(Column::named("boss"));
+    columns.zone.column = Some(ZoneColumn {
+        column: Column::named("place"),
+        values: BTreeMap::new(),
+    });
+    let list = Form::List {
+        separator: ";".to_owned(),
+    };
+    let attribute = |column: &str, form| Attribute {
+        column: Column::named(column),
+        form,
+    };
+    columns.attributes = BTreeMap::from([
+        ("text".to_owned(), attribute("text", Form::Text)),
+        ("list".to_owned(), attribute("list", list)),
+        ("number".to_owned(), attribute("number", Form::Integer)),
+        ("as_is".to_owned(), attribute("as is", Form::Verbatim)),
+    ]);
+    let mapping = Mapping::new(columns).unwrap();
+    let header = [
+        "id", "status", "start", "end", "boss", "place", "text", "list", "number", "as is",
+    ];
+    let good = ["7", "Active", "", "", "8", "", "a", "b;c", "3", "NULL"];
+    let bound = mapping.bind(&header).unwrap();
+    assert!(bound.row(&good, 2).is_ok());
+    for (index, column) in header.iter().enumerate().take(9) {
+        for text in ["#N/A", "#REF!", "(null)", "J\u{fffd}rg", "MÃ¼ller"] {
+            let mut cells = good;
+            cells[index] = text;
+            let problem = bound.row(&cells, 2).unwrap_err();
+            let expected = if text.is_ascii() {
+                code::NO_VALUE
+            } else {
+                code::DAMAGED
+            };
+            assert_eq!(problem.code, expected, "{column} {text}");
+            assert_eq!(problem.column.as_deref(), Some(*column));
+            assert_eq!(bound.check(&cells, 2).unwrap_err(), problem);
+        }
+    }
+    let mut named = good;
+    named[1] = "null";
+    assert!(bound.row(&named, 2).is_ok(), "a word of the table counts");
+    named[7] = "b; #N/A";
+    assert_eq!(bound.row(&named, 2).unwrap_err().code, code::NO_VALUE);
+    for index in [0, 4] {
+        let mut harmed = good;
+        harmed[index] = "1.00045E+11";
+        assert_eq!(bound.row(&harmed, 2).unwrap_err().code, code::KEY_HARMED);
+    }
+    let mut doubtful = good;
+    doubtful[6] = "J?rg";
+    assert!(bound.row(&doubtful, 2).is_ok());
+    assert_eq!(bound.doubt(&doubtful, 2).unwrap().code, code::DOUBTFUL);
+    assert_eq!(bound.doubt(&good, 2), None);
+}
+
+#[test]
+fn c30_an_address_is_one_address() {
+    let email = with_attribute(Form::Email);
+    for text in [
+        "cid@corp.example",
+        "O'Neil+x@corp.example",
+        "jörg@köln.example",
+        "",
+    ] {
+        assert!(cell(&email, text).is_ok(), "{text}");
+    }
+    for text in [
+        "cid may@x.example",
+        "dee@x.example; d@y.example",
+        "dee@x.example,d@y.example",
+        "<dee@x.example>",
+        "Dee <dee@x.example>",
+        "dee@@x.example",
+        "dee",
+        "@x.example",
+        "dee@",
+        "dee@x",
+        "dee.@x.example",
+        "a..b@x.example",
+        "dee@x..example",
+        "dee@-x.example",
+        "mailto:dee@x.example",
+    ] {
+        assert_eq!(cell(&email, text), Err("HR-053".to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn c33_a_header_that_is_not_found_is_shown_beside_the_nearest_one() {
+    let mut columns = columns();
+    columns.key = Column::named("WorkerID");
+    let mapping = Mapping::new(columns).unwrap();
+    for header in [
+        "\u{feff}WorkerID",
+        "Worker\u{200b}ID",
+        "worker\u{ad}id\u{a0}",
+        "WORKERİD",
+    ] {
+        assert!(
+            mapping.bind(&[header, "start", "end"]).is_ok(),
+            "{header:?}"
+        );
+    }
+    let refused = |header: &str| mapping.bind(&[header, "start", "end"]).unwrap_err();
+    let text = &refused("W\u{43e}rkerID")[0].text;
+    assert!(
+        text.ends_with("; the nearest there is `W\\u{43e}rkerID`"),
+        "{text}"
+    );
+    let text = &refused("Worker\u{1b}[2JID")[0].text;
+    assert!(!text.contains('\u{1b}'), "{text}");
+    let text = &refused("Salary")[0].text;
+    assert!(!text.contains("nearest"), "{text}");
 }

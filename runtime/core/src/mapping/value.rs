@@ -2,8 +2,10 @@
 
 use jiff::civil::Date;
 
-use super::{CELL_BYTES_MAX, Code, Form, InvalidMapping, LIST_ITEMS_MAX, code, day};
+use super::damage::{self, Damage};
+use super::{CELL_BYTES_MAX, Code, DayForms, Form, InvalidMapping, LIST_ITEMS_MAX, code, day};
 use crate::identity::{Value, ValueType};
+use crate::text::{composed, folded};
 
 /// Values by the text that stands for them, whatever its case.
 #[derive(Clone, Debug)]
@@ -17,7 +19,7 @@ impl<T: Clone> Table<T> {
     ) -> Self {
         let mut table: Vec<(String, T)> = Vec::new();
         for (text, value) in values {
-            let folded = fold(&text);
+            let folded = folded(&text);
             if table.iter().any(|(known, _)| *known == folded) {
                 errors.push(InvalidMapping::ValueTwice {
                     what: what.to_owned(),
@@ -40,23 +42,21 @@ impl<T: Clone> Table<T> {
         if plain.is_some() || text.is_ascii() {
             return plain.map(|(_, value)| value);
         }
-        let folded = fold(text);
+        let folded = folded(text);
         let hit = self.0.iter().find(|(known, _)| *known == folded);
         hit.map(|(_, value)| value)
     }
-}
-
-fn fold(text: &str) -> String {
-    text.trim().to_lowercase()
 }
 
 /// How the cells of one attribute are read.
 #[derive(Clone, Debug)]
 pub(super) enum Reader {
     Text,
+    Verbatim,
+    Email,
     Boolean(Table<bool>),
     Integer,
-    Day(Vec<String>),
+    Day(DayForms),
     List(String),
 }
 
@@ -76,8 +76,11 @@ pub(super) enum Said<'a> {
 pub(super) enum Fault {
     Control,
     TooLong,
+    NoValue,
+    Damaged,
     Unknown,
     NotADay,
+    NotAnAddress,
     NotANumber,
     TooManyItems,
 }
@@ -86,7 +89,7 @@ impl Reader {
     /// What its values are.
     pub(super) fn value_type(&self) -> ValueType {
         match self {
-            Reader::Text => ValueType::Text,
+            Reader::Text | Reader::Verbatim | Reader::Email => ValueType::Text,
             Reader::Boolean(_) => ValueType::Boolean,
             Reader::Integer => ValueType::Integer,
             Reader::Day(_) => ValueType::Day,
@@ -98,6 +101,8 @@ impl Reader {
         let what = || what.to_owned();
         Some(match form {
             Form::Text => Reader::Text,
+            Form::Verbatim => Reader::Verbatim,
+            Form::Email => Reader::Email,
             Form::Integer => Reader::Integer,
             Form::Boolean { yes, no } => {
                 if yes.is_empty() || no.is_empty() {
@@ -107,15 +112,15 @@ impl Reader {
                 let no = no.into_iter().map(|text| (text, false));
                 Reader::Boolean(Table::new(&what(), yes.chain(no), errors))
             }
-            Form::Day { formats } => {
-                day::check_formats(&what(), &formats, errors);
-                Reader::Day(formats)
+            Form::Day(forms) => {
+                day::check_formats(&what(), &forms, errors);
+                Reader::Day(forms)
             }
             Form::List { separator } if separator.is_empty() => {
                 errors.push(InvalidMapping::SeparatorMissing { what: what() });
                 return None;
             }
-            Form::List { separator } => Reader::List(separator),
+            Form::List { separator } => Reader::List(composed(&separator).into_owned()),
         })
     }
 
@@ -130,20 +135,30 @@ impl Reader {
         if text.is_empty() {
             return Ok(Said::Empty);
         }
+        if let Reader::Day(forms) = self
+            && day::says_none(text, forms)
+        {
+            return Ok(Said::Empty);
+        }
+        if !matches!(self, Reader::Verbatim) {
+            sound(text)?;
+        }
         match self {
-            Reader::Text => Ok(Said::Text(text)),
+            Reader::Text | Reader::Verbatim => Ok(Said::Text(text)),
+            Reader::Email if is_address(text) => Ok(Said::Text(text)),
+            Reader::Email => Err(Fault::NotAnAddress),
             Reader::Boolean(_) => Err(Fault::Unknown),
             Reader::Integer => text
                 .parse()
                 .map(Said::Integer)
                 .map_err(|_| Fault::NotANumber),
-            Reader::Day(formats) => day::read(text, formats)
-                .map(Said::Day)
-                .ok_or(Fault::NotADay),
+            Reader::Day(forms) => day::read(text, forms).map(Said::Day).ok_or(Fault::NotADay),
             Reader::List(separator) => {
                 if text.split(separator.as_str()).nth(LIST_ITEMS_MAX).is_some() {
                     return Err(Fault::TooManyItems);
                 }
+                text.split(separator.as_str())
+                    .try_for_each(|item| sound(item.trim()))?;
                 Ok(Said::List(text, separator))
             }
         }
@@ -176,6 +191,9 @@ impl Fault {
         match self {
             Fault::Control => code::CONTROL_CHARACTER,
             Fault::TooLong => code::CELL_TOO_LONG,
+            Fault::NoValue => code::NO_VALUE,
+            Fault::Damaged => code::DAMAGED,
+            Fault::NotAnAddress => code::NOT_AN_ADDRESS,
             Fault::Unknown => code::VALUE_UNKNOWN,
             Fault::NotADay => code::DAY_UNREADABLE,
             Fault::NotANumber | Fault::TooManyItems => code::VALUE_UNFIT,
@@ -186,6 +204,15 @@ impl Fault {
         match self {
             Fault::Control => "the cell has a control character in it".to_owned(),
             Fault::TooLong => format!("the cell is longer than {CELL_BYTES_MAX} bytes"),
+            Fault::NoValue => {
+                "the cell has what a spreadsheet or database writes where it has no value"
+                    .to_owned()
+            }
+            Fault::Damaged => {
+                "letters of the cell are damaged, as where UTF-8 was read as something else"
+                    .to_owned()
+            }
+            Fault::NotAnAddress => "the cell is not one e-mail address".to_owned(),
             Fault::Unknown => "the value stands in no value table of this column".to_owned(),
             Fault::NotADay => "the cell is not a day in any format of this column".to_owned(),
             Fault::NotANumber => "the cell is not a whole number".to_owned(),
@@ -197,6 +224,13 @@ impl Fault {
         match self {
             Fault::Control => "remove the character in HR's system and export again",
             Fault::TooLong => "shorten the text in HR's system and export again",
+            Fault::NoValue => {
+                "correct the cell in HR's system, or leave it empty, and export again"
+            }
+            Fault::Damaged => "export again as UTF-8, straight from HR's system",
+            Fault::NotAnAddress => {
+                "write one address, without a name, space or second address beside it"
+            }
             Fault::Unknown => {
                 "correct the cell, or ask IT to add the word to the column's lists in muster.toml"
             }
@@ -207,6 +241,46 @@ impl Fault {
             Fault::TooManyItems => "shorten the list",
         }
     }
+}
+
+/// Whether a text says something: it is not what an export writes where it has no value, and its
+/// letters are whole.
+pub(super) fn sound(text: &str) -> Result<(), Fault> {
+    if damage::is_no_value(text) {
+        return Err(Fault::NoValue);
+    }
+    match damage::of(text) {
+        Damage::Certain => Err(Fault::Damaged),
+        Damage::Likely | Damage::None => Ok(()),
+    }
+}
+
+/// Longest e-mail address, and longest part of it before the `@`, in bytes (RFC 5321).
+const ADDRESS_BYTES_MAX: usize = 254;
+const LOCAL_BYTES_MAX: usize = 64;
+
+/// Whether a text is one e-mail address, as an app would take it for a user's name. Narrower than the
+/// standard: quotes and comments are legal in an address and nobody has them.
+fn is_address(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else {
+        return false;
+    };
+    let is_odd =
+        |char: char| char.is_whitespace() || char.is_control() || "\"(),:;<>[]\\@".contains(char);
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .chars()
+                .all(|char| char.is_alphanumeric() || char == '-')
+    };
+    text.len() <= ADDRESS_BYTES_MAX
+        && local.len() <= LOCAL_BYTES_MAX
+        && !local.chars().any(is_odd)
+        && local.split('.').all(|part| !part.is_empty())
+        && domain.contains('.')
+        && domain.split('.').all(is_label)
 }
 
 /// The text of a cell without surrounding white space, if nothing is wrong with it. Line breaks and

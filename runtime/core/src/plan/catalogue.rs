@@ -6,6 +6,7 @@ use super::{AMBIGUOUS_ENTITLEMENT, UNKNOWN_ENTITLEMENT};
 use crate::connector::{Entitlement, EntitlementKey};
 use crate::finding::Code;
 use crate::policy::EntitlementName;
+use crate::text::composed;
 
 /// What a target can give, to be found by name: by its id, else by its title. Where an app has several
 /// containers, a name that stands for something in more than one of them is written with the
@@ -39,7 +40,9 @@ impl Catalogue {
                 key: key.clone(),
                 exclusion_group: entitlement.exclusion_group.clone(),
             };
-            let titled = kind.by_title.entry(entitlement.title.clone()).or_default();
+            // Policy names are in composed form; an app's titles are in whichever.
+            let title = composed(&entitlement.title).into_owned();
+            let titled = kind.by_title.entry(title).or_default();
             titled.push(entry.clone());
             kind.by_id.entry(key.id).or_default().push(entry);
         }

@@ -145,14 +145,21 @@ fn input(name: &str, person: &PersonId, identity: &Identity, phase: Phase) -> Va
     }
 }
 
+/// What is compared with an account's key; none where an expression gives nothing that can be one.
+pub(super) fn key_text(values: Vec<Scalar>) -> Option<String> {
+    match values.into_iter().next() {
+        Some(Scalar::Text(text)) => Some(text),
+        // A worker id that the mapping reads as a number; as text it has no fraction.
+        Some(Scalar::Number(number)) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
 fn account(rules: &Target, scope: &Scope<'_>, phase: Phase) -> Result<DesiredAccount, Failed> {
     let mut keys = Vec::with_capacity(rules.keys.len());
     for (key, expression) in &rules.keys {
-        match expression.values(scope)?.into_iter().next() {
-            Some(Scalar::Text(text)) => keys.push((key.clone(), text)),
-            // A worker id that the mapping reads as a number; as text it has no fraction.
-            Some(Scalar::Number(number)) => keys.push((key.clone(), number.to_string())),
-            _ => {}
+        if let Some(text) = key_text(expression.values(scope)?) {
+            keys.push((key.clone(), text));
         }
     }
     let attributes = rules.attributes.iter();

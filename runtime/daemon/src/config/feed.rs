@@ -9,7 +9,8 @@ use muster_core::guard::Share;
 use muster_core::id::FeedName;
 use muster_core::identity::Status;
 use muster_core::mapping::{
-    Attribute, Column, Columns, DayColumn, Form, Mapping, StatusRule, ZoneColumn, ZoneRule,
+    Attribute, Column, Columns, DayColumn, DayForms, Form, Mapping, StatusRule, ZoneColumn,
+    ZoneRule,
 };
 use toml::Spanned;
 use toml::de::DeValue;
@@ -189,11 +190,11 @@ struct Places(Vec<(String, usize)>);
 
 fn read_mapping(section: &Section<'_>, default_zone: &str) -> Option<(Columns, Mapping)> {
     let mut places = Places(Vec::new());
-    let formats = plain(section.texts(&opt::MAP_FORMATS));
+    let forms = read_day_forms(section);
     let mut day = |word: &str, option: &opt::Opt| {
         let column = column(section, option, &mut places, word)?;
-        let formats = formats.clone();
-        Some(DayColumn { column, formats })
+        let forms = forms.clone();
+        Some(DayColumn { column, forms })
     };
     let (start, end) = (day("start", &opt::MAP_START), day("end", &opt::MAP_END));
     let key = column(section, &opt::MAP_KEY, &mut places, "key");
@@ -201,7 +202,7 @@ fn read_mapping(section: &Section<'_>, default_zone: &str) -> Option<(Columns, M
     let zones = plain_table(section.text_table(&opt::MAP_ZONES));
     let zone_column = column(section, &opt::MAP_ZONE, &mut places, "zone");
     let status = read_status(&section.section("status"), &mut places);
-    let attributes = read_attributes(&section.section("attributes"), &formats, &mut places);
+    let attributes = read_attributes(&section.section("attributes"), &forms, &mut places);
     section.finish();
     let columns = Columns {
         key: key?,
@@ -227,6 +228,24 @@ fn read_mapping(section: &Section<'_>, default_zone: &str) -> Option<(Columns, M
             None
         }
     }
+}
+
+fn read_day_forms(section: &Section<'_>) -> DayForms {
+    let is_own = section.is_written_at(opt::MAP_NO_DATE.key);
+    let no_date = plain(section.texts(&opt::MAP_NO_DATE));
+    DayForms {
+        formats: plain(section.texts(&opt::MAP_FORMATS)),
+        two_digit_years: first_year(section, &opt::MAP_TWO_DIGITS),
+        no_date: if is_own {
+            no_date
+        } else {
+            DayForms::default().no_date
+        },
+    }
+}
+
+fn first_year(section: &Section<'_>, option: &opt::Opt) -> Option<i16> {
+    i16::try_from(section.number(option)?).ok()
 }
 
 impl Places {
@@ -286,7 +305,7 @@ fn read_status(section: &Section<'_>, places: &mut Places) -> StatusRule {
 
 fn read_attributes(
     section: &Section<'_>,
-    formats: &[String],
+    forms: &DayForms,
     places: &mut Places,
 ) -> BTreeMap<String, Attribute> {
     let mut attributes = BTreeMap::new();
@@ -303,7 +322,7 @@ fn read_attributes(
                 "give it another name, for example worker_key".to_owned(),
             );
         }
-        if let Some(attribute) = read_attribute(section, &name, value, formats) {
+        if let Some(attribute) = read_attribute(section, &name, value, forms) {
             attributes.insert(name.value, attribute);
         }
     }
@@ -322,7 +341,7 @@ fn read_attribute<'a>(
     parent: &Section<'a>,
     name: &Placed<String>,
     value: &'a Spanned<DeValue<'a>>,
-    formats: &[String],
+    forms: &DayForms,
 ) -> Option<Attribute> {
     let Some(table) = value.get_ref().as_table() else {
         let names = plain(parent.texts_of(&opt::ATTRIBUTE_COLUMN, value));
@@ -337,7 +356,7 @@ fn read_attribute<'a>(
     let section = parent.below(&name.value, name.offset, table);
     let names = plain(section.texts(&opt::ATTRIBUTE_COLUMN));
     let optional = section.boolean(&opt::ATTRIBUTE_OPTIONAL);
-    let form = read_form(&section, formats);
+    let form = read_form(&section, forms);
     section.finish();
     (!names.is_empty()).then_some(Attribute {
         column: Column { names, optional },
@@ -345,10 +364,11 @@ fn read_attribute<'a>(
     })
 }
 
-fn read_form(section: &Section<'_>, formats: &[String]) -> Form {
+fn read_form(section: &Section<'_>, forms: &DayForms) -> Form {
     let yes = section.texts(&opt::ATTRIBUTE_TRUE);
     let no = section.texts(&opt::ATTRIBUTE_FALSE);
     let own_formats = plain(section.texts(&opt::ATTRIBUTE_FORMATS));
+    let own_years = first_year(section, &opt::ATTRIBUTE_TWO_DIGITS);
     let separator = section.text(&opt::ATTRIBUTE_SEPARATOR);
     match section.choice(&opt::ATTRIBUTE_TYPE) {
         "boolean" => {
@@ -367,12 +387,16 @@ fn read_form(section: &Section<'_>, formats: &[String]) -> Form {
             }
         }
         "integer" => Form::Integer,
-        "day" if own_formats.is_empty() => Form::Day {
-            formats: formats.to_vec(),
-        },
-        "day" => Form::Day {
-            formats: own_formats,
-        },
+        "email" => Form::Email,
+        "verbatim" => Form::Verbatim,
+        "day" => {
+            let mut forms = forms.clone();
+            if !own_formats.is_empty() {
+                forms.formats = own_formats;
+            }
+            forms.two_digit_years = own_years.or(forms.two_digit_years);
+            Form::Day(forms)
+        }
         "list" => Form::List {
             separator: separator.map_or_else(String::new, |text| text.value),
         },

@@ -187,6 +187,11 @@ options! {
     /// How dates are written besides `2026-11-22`, which is always read: `%Y` year, `%m` month, `%d` day.
     /// Two forms that read one text as two days are refused.
     MAP_FORMATS = ["feed.NAME.mapping"] "date_formats", Takes::Texts, Default::None("only the ISO form is read"), "[\"%d.%m.%Y\"]";
+    /// What HR's system writes where there is no date; takes the place of the list that holds without it.
+    MAP_NO_DATE = ["feed.NAME.mapping"] "no_date", Takes::Texts, Default::None("zeros (`0000-00-00`, `00.00.0000`, `00000000` and the like) and the first days that databases know, in the years 1 and 1753"), "[\"00.00.0000\", \"01.01.1900\"]";
+    /// The first of the hundred years that a year of two digits stands for: with 1950, `50` is 1950 and
+    /// `49` is 2049. A form with `%y` needs it.
+    MAP_TWO_DIGITS = ["feed.NAME.mapping"] "two_digit_years", Takes::Number(1850, 2050), Default::None("forms with two digits for the year are refused"), "1950";
     /// The column of the status.
     STATUS_COLUMN = ["feed.NAME.mapping.status"] "column", Takes::Columns, Default::Required, "\"WorkerStatus\"";
     /// The words for somebody who is employed, or is to be. A word in none of the three lists sets its
@@ -202,8 +207,10 @@ options! {
     ATTRIBUTE = ["feed.NAME.mapping.attributes"] "ATTRIBUTE", Takes::Table("a column's header, or a table such as { column = \"Remote\", type = \"boolean\" }"), Default::None("no attribute"), "\"Department\"";
     /// The column, by its header.
     ATTRIBUTE_COLUMN = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "column", Takes::Columns, Default::Required, "\"Remote\"";
-    /// What the cells hold.
-    ATTRIBUTE_TYPE = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "type", Takes::Choice(&["text", "boolean", "integer", "day", "list"]), Default::Is("text"), "\"boolean\"";
+    /// What the cells hold. `email` is one address, anything else sets the row aside. `text` sets a row
+    /// aside whose cell has an error of a spreadsheet (`#N/A`), `NULL`, or damaged letters; `verbatim` takes
+    /// such a cell as it is written.
+    ATTRIBUTE_TYPE = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "type", Takes::Choice(&["text", "email", "verbatim", "boolean", "integer", "day", "list"]), Default::Is("text"), "\"boolean\"";
     /// For `boolean`: the words that mean yes. A cell in neither list sets its row aside.
     ATTRIBUTE_TRUE = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "true", Takes::Texts, Default::None("required with type \"boolean\""), "[\"True\", \"yes\"]";
     /// For `boolean`: the words that mean no.
@@ -212,6 +219,8 @@ options! {
     ATTRIBUTE_FORMATS = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "formats", Takes::Texts, Default::None("`date_formats` of the mapping"), "[\"%Y-%m-%d\"]";
     /// For `list`: what stands between two items.
     ATTRIBUTE_SEPARATOR = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "separator", Takes::Text, Default::Is(";"), "\";\"";
+    /// For `day`: the first of the hundred years that a year of two digits stands for.
+    ATTRIBUTE_TWO_DIGITS = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "two_digit_years", Takes::Number(1850, 2050), Default::None("`two_digit_years` of the mapping"), "1930";
     /// Whether the column may be missing from the file. Without it nothing is said of the attribute; it
     /// is not the same as an empty cell.
     ATTRIBUTE_OPTIONAL = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "optional", Takes::Boolean, Default::Is("false"), "true";

@@ -3,8 +3,9 @@
 
 use muster_core::finding::Code;
 pub use muster_core::mapping::code::{
-    CELL_COUNT, CELL_TOO_LONG, COLUMN_AMBIGUOUS, COLUMN_MISSING, CONTROL_CHARACTER, DAY_UNREADABLE,
-    END_BEFORE_START, KEY_UNUSABLE, VALUE_UNFIT, VALUE_UNKNOWN, ZONE_UNKNOWN,
+    CELL_COUNT, CELL_TOO_LONG, COLUMN_AMBIGUOUS, COLUMN_MISSING, CONTROL_CHARACTER, DAMAGED,
+    DAY_UNREADABLE, DOUBTFUL, END_BEFORE_START, KEY_HARMED, KEY_UNUSABLE, NO_VALUE, NOT_AN_ADDRESS,
+    VALUE_UNFIT, VALUE_UNKNOWN, ZONE_UNKNOWN,
 };
 
 /// There is nothing in the file.
@@ -54,8 +55,17 @@ pub const UNSETTLED: Code = Code::new("HR-032");
 /// A file that could not be read or moved.
 pub const FOLDER_IO: Code = Code::new("HR-033");
 
+/// Two people of the file would have one account.
+pub const ACCOUNT_KEY_SHARED: Code = Code::new("HR-055");
+/// Nothing says which account would be a person's.
+pub const ACCOUNT_KEY_EMPTY: Code = Code::new("HR-056");
+/// Several employments of one person.
+pub const EMPLOYMENTS: Code = Code::new("HR-057");
+/// How the header was parted.
+pub const SEPARATOR: Code = Code::new("HR-058");
+
 /// Every code with its title.
-pub static TITLES: [(Code, &str); 34] = [
+pub static TITLES: [(Code, &str); 43] = [
     (EMPTY, "the file is empty"),
     (HEADER_ONLY, "the file has a header and no rows"),
     (TOO_LARGE, "the file is too large"),
@@ -96,6 +106,18 @@ pub static TITLES: [(Code, &str); 34] = [
     (UNSETTLED, "a file does not come to rest"),
     (FOLDER_IO, "a file could not be read or moved"),
     (ZONE_UNKNOWN, "a place of work without a time zone"),
+    (NO_VALUE, "a cell without a value"),
+    (DAMAGED, "damaged letters in a cell"),
+    (KEY_HARMED, "an id that a spreadsheet program shortened"),
+    (NOT_AN_ADDRESS, "a cell that is no e-mail address"),
+    (DOUBTFUL, "letters that look damaged"),
+    (ACCOUNT_KEY_SHARED, "two people who would have one account"),
+    (
+        ACCOUNT_KEY_EMPTY,
+        "a person for whom no account can be named",
+    ),
+    (EMPLOYMENTS, "several employments of one person"),
+    (SEPARATOR, "where the header was parted"),
 ];
 
 /// The title of a code.

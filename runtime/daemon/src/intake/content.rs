@@ -4,9 +4,11 @@
 
 use muster_core::fact::Content;
 use muster_core::id::Digest;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
 
-use super::rows::{Rows, Span};
+use super::options::IntakeOptions;
+use super::rows::Span;
+use super::sheet::Head;
 
 /// The digest of a file's bytes.
 pub(super) fn sha256(bytes: &[u8]) -> Digest {
@@ -31,9 +33,14 @@ pub(super) struct Survey {
     pub(super) longest: (u32, usize),
 }
 
-/// The digest of a header row.
-pub(super) fn header_digest(header: &[u8]) -> u128 {
-    xxh3_128(header)
+/// The digest of a header row, and of what parts it and the rows below it into cells.
+pub(super) fn header_digest(header: &[u8], delimiter: u8) -> u128 {
+    xxh3_128_with_seed(header, delimiter.into())
+}
+
+/// The digest of what decides how a file is read, as text.
+pub(super) fn digest_of_options(options: &str) -> u128 {
+    xxh3_128(options.as_bytes())
 }
 
 /// Adds a row to what a file says.
@@ -45,9 +52,13 @@ pub(super) fn add_row(content: &mut Content, row: &[u8]) {
 }
 
 /// Passes over all rows below the header, at most `rows_max` and one.
-pub(super) fn survey(text: &str, header: &str, rows: Rows<'_>, rows_max: u32) -> Survey {
+pub(super) fn survey(text: &str, head: &Head<'_>, options: &IntakeOptions) -> Survey {
+    let rows_max = options.rows_max;
     let mut survey = Survey::default();
-    survey.content.header = header_digest(header.as_bytes());
+    let header = &text.as_bytes()[head.header.start..head.header.end];
+    survey.content.header = header_digest(header, head.delimiter);
+    survey.content.read_as = options.read_as;
+    let rows = head.rows.clone();
     for span in rows {
         let row = &text.as_bytes()[span.start..span.end];
         add_row(&mut survey.content, row);

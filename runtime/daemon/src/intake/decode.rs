@@ -1,8 +1,13 @@
-//! Bytes to text. A byte order mark is believed; without one the feed's encoding counts, else UTF-8,
+//! Bytes to text, in composed form (NFC): the same letters are the same characters from here on,
+//! whichever system wrote them. A byte order mark is believed; without one the feed's encoding counts, else UTF-8,
 //! else Windows-1252 where nothing speaks against it. What ends in the middle of a character is not
 //! whole, and what is no text at all is named by what it is.
 
+use std::borrow::Cow;
+
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+use muster_core::text::composed;
 
 use super::code;
 use super::problem::{Effect, Problem};
@@ -50,14 +55,19 @@ impl Decoded {
         if memchr::memchr(0, text.as_bytes()).is_some() {
             return Self::of_bytes(Err(has_nul()), text.into_bytes());
         }
+        // Digests are of the bytes as they came.
+        let (content, raw) = match composed(&text) {
+            Cow::Borrowed(_) => (text, None),
+            Cow::Owned(composed) => (composed, Some(text.into_bytes())),
+        };
         let text = Text {
-            content: text,
+            content,
             starts_at,
             note: None,
         };
         Self {
             text: Ok(text),
-            raw: None,
+            raw,
         }
     }
 }
@@ -192,7 +202,7 @@ fn other(bytes: &[u8], encoding: &'static Encoding) -> Result<Text, Box<Problem>
         return Err(has_nul());
     }
     Ok(Text {
-        content: text.into_owned(),
+        content: composed(&text).into_owned(),
         starts_at: 0,
         note: None,
     })

@@ -2,6 +2,10 @@
 
 use encoding_rs::Encoding;
 use muster_core::guard::Share;
+use muster_core::mapping::Columns;
+use muster_core::text::folded;
+
+use super::content::digest_of_options;
 
 /// How the files of a feed are taken. The default suits a UTF-8 or Windows-1252 file with a header
 /// that ends with a line break.
@@ -28,6 +32,24 @@ pub struct IntakeOptions {
     pub row_bytes_max: u32,
     /// Most columns. Default 1,024.
     pub columns_max: u32,
+    /// Digest of everything that decides what the cells of the feed's files mean; part of what a file
+    /// says. Default 0.
+    pub read_as: u128,
+}
+
+/// How rows are read by this version of Muster; to be counted up when that changes.
+const READING: u32 = 1;
+
+impl IntakeOptions {
+    /// The same for a feed whose files are read by this mapping. Taken over everything that the mapping
+    /// and the options have, so that nothing can be left out when one of them gets another field.
+    #[must_use]
+    pub fn read_by(mut self, columns: &Columns) -> Self {
+        self.read_as = 0;
+        let version = env!("CARGO_PKG_VERSION");
+        self.read_as = digest_of_options(&format!("{version} {READING} {columns:?} {self:?}"));
+        self
+    }
 }
 
 impl Default for IntakeOptions {
@@ -46,6 +68,7 @@ impl Default for IntakeOptions {
             rows_max: 5_000_000,
             row_bytes_max: 1 << 20,
             columns_max: 1_024,
+            read_as: 0,
         }
     }
 }
@@ -92,15 +115,15 @@ impl Trailer {
             return Err(invalid());
         }
         Ok(Self {
-            before: before.trim_start().to_lowercase(),
-            after: after.trim_end().to_lowercase(),
+            before: folded(before),
+            after: folded(after),
         })
     }
 
     /// The number that a cell states; none where the cell is no trailer. Case and spaces around the
     /// number do not count, nor do separators of thousands.
     pub(super) fn count(&self, cell: &str) -> Option<u32> {
-        let cell = cell.trim().to_lowercase();
+        let cell = folded(cell);
         let inner = cell.strip_prefix(&self.before)?.strip_suffix(&self.after)?;
         let digits: String = inner
             .trim()

@@ -49,6 +49,7 @@ pub struct Sheet {
     pub(super) text: String,
     pub(super) delimiter: u8,
     header: Vec<String>,
+    header_row: String,
     body: (usize, u32),
     rows_end: usize,
     rows: u32,
@@ -196,16 +197,14 @@ struct Surveyed {
     survey: Survey,
     delimiter: u8,
     header: Vec<String>,
+    header_row: String,
     body: (usize, u32),
 }
 
 fn survey(text: &Text, options: &IntakeOptions) -> Result<Surveyed, Box<Problem>> {
-    let Head {
-        delimiter,
-        header: header_span,
-        rows,
-        ..
-    } = head(text.content.as_bytes(), text.starts_at, options).ok_or_else(|| Box::new(empty()))?;
+    let head =
+        head(text.content.as_bytes(), text.starts_at, options).ok_or_else(|| Box::new(empty()))?;
+    let (delimiter, header_span) = (head.delimiter, head.header);
     if header_span.ending == Ending::OpenQuote {
         return Err(Box::new(cut(
             "the file ends inside the quotes of its header",
@@ -220,12 +219,13 @@ fn survey(text: &Text, options: &IntakeOptions) -> Result<Surveyed, Box<Problem>
         return Err(Box::new(bound(text)));
     }
     let header = header.into_iter().map(Cow::into_owned).collect();
-    let body = rows.position();
-    let survey = content::survey(&text.content, header_row, rows, options.rows_max);
+    let body = head.rows.position();
+    let survey = content::survey(&text.content, &head, options);
     Ok(Surveyed {
         survey,
         delimiter,
         header,
+        header_row: header_row.to_owned(),
         body,
     })
 }
@@ -249,16 +249,21 @@ pub(super) fn head<'a>(
     if content.is_empty() {
         return None;
     }
-    // Excel's own way to say what stands between cells: a line `sep=;` above the header.
-    let named = match content {
-        [b's', b'e', b'p', b'=', delimiter, b'\n' | b'\r', ..] => Some(*delimiter),
-        _ => None,
+    let told = separator_line(content);
+    let named = match told {
+        Some(SeparatorLine {
+            delimiter,
+            is_believed: true,
+            ..
+        }) => Some(delimiter),
+        Some(_) | None => None,
     };
+    let below = told.map_or(content, |line| &content[line.bytes..]);
     let (delimiter, is_sure) = named
         .or(options.delimiter)
-        .map_or_else(|| find_delimiter(content), |delimiter| (delimiter, true));
+        .map_or_else(|| find_delimiter(below), |delimiter| (delimiter, true));
     let mut rows = Rows::new(text, starts_at, 1, delimiter);
-    if named.is_some() {
+    if told.is_some() {
         rows.next();
     }
     let header = rows.next()?;
@@ -270,9 +275,39 @@ pub(super) fn head<'a>(
     })
 }
 
+/// A line above the header that says what stands between cells.
+#[derive(Clone, Copy)]
+struct SeparatorLine {
+    delimiter: u8,
+    /// Whether it still says so: a program that wrote it as a cell of its own wrote the rows, too.
+    is_believed: bool,
+    bytes: usize,
+}
+
+/// Excel's own way to say what stands between cells: a line `sep=;` above the header. Another program
+/// that saves the file again puts it in quotes, or adds separators of its own behind it.
+fn separator_line(content: &[u8]) -> Option<SeparatorLine> {
+    let end = content
+        .iter()
+        .position(|byte| matches!(byte, b'\n' | b'\r'))?;
+    let line = content[..end].trim_ascii();
+    let bare = line.strip_prefix(b"\"").unwrap_or(line);
+    let [s, e, p, b'=', delimiter, rest @ ..] = bare else {
+        return None;
+    };
+    let is_word = [*s, *e, *p].eq_ignore_ascii_case(b"sep");
+    let is_rest = |byte: &u8| *byte == b'"' || DELIMITERS.contains(byte);
+    (is_word && rest.iter().all(is_rest)).then_some(SeparatorLine {
+        delimiter: *delimiter,
+        is_believed: line == bare && rest.is_empty(),
+        bytes: end,
+    })
+}
+
 /// The likeliest of the delimiters: the one that stands most often in the header, outside of quotes.
 /// Also says whether more text could not change the answer.
 fn find_delimiter(content: &[u8]) -> (u8, bool) {
+    let content = content.trim_ascii_start();
     let mut counts = [0_u32; DELIMITERS.len()];
     let mut is_quoted = false;
     let mut is_sure = content.len() >= HEADER_SCAN_BYTES_MAX;
@@ -301,6 +336,17 @@ fn find_delimiter(content: &[u8]) -> (u8, bool) {
     (DELIMITERS[best], is_sure)
 }
 
+/// The header, parted at each of the other delimiters.
+pub(super) fn split_otherwise(sheet: &Sheet) -> impl Iterator<Item = (u8, Vec<String>)> {
+    let others = DELIMITERS.into_iter();
+    others
+        .filter(|delimiter| *delimiter != sheet.delimiter)
+        .map(|delimiter| {
+            let cells = cells_of(&sheet.header_row, delimiter);
+            (delimiter, cells.into_iter().map(Cow::into_owned).collect())
+        })
+}
+
 fn cells_of(row: &str, delimiter: u8) -> Vec<Cow<'_, str>> {
     let mut cells = Vec::new();
     split(row, delimiter, &mut cells);
@@ -320,6 +366,7 @@ fn conclude(
         text,
         delimiter: surveyed.delimiter,
         header: surveyed.header,
+        header_row: surveyed.header_row,
         body: surveyed.body,
         rows: survey.content.row_count,
         odd_row: None,

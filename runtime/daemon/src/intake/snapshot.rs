@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use muster_core::id::PersonKey;
 use muster_core::identity::Identity;
 use muster_core::mapping::{self, Bound, Mapping};
@@ -67,7 +68,7 @@ enum State {
     Good,
     /// Set aside; the person stays as they are.
     SetAside,
-    /// The same row again.
+    /// Another row says all that there is to say of the person.
     Copy,
 }
 
@@ -102,8 +103,15 @@ pub enum Presence {
 
 impl Snapshot {
     /// Reads every row of a sheet by a mapping.
-    pub fn read(sheet: Sheet, mapping: &Mapping, options: &IntakeOptions) -> Reading {
-        read::read(sheet, mapping, options)
+    ///
+    /// `now` decides which of several employments of one person is over.
+    pub fn read(
+        sheet: Sheet,
+        mapping: &Mapping,
+        options: &IntakeOptions,
+        now: Timestamp,
+    ) -> Reading {
+        read::read(sheet, mapping, options, now)
     }
 
     /// How many people there are whose row counts.
@@ -119,6 +127,11 @@ impl Snapshot {
     /// How many rows were set aside.
     pub fn set_aside_count(&self) -> u32 {
         self.set_aside
+    }
+
+    /// How many of these rows could belong to anybody.
+    pub fn unattributed_count(&self) -> u32 {
+        self.unattributed
     }
 
     /// Whether somebody who is not in the file has left. False as long as there is a row of which

@@ -7,6 +7,8 @@
 use encoding_rs::{Encoding, UTF_8};
 use muster_core::fact::Content;
 
+use muster_core::text::is_composed;
+
 use super::content::{add_row, header_digest};
 use super::decode::{UTF8_BOM, not_csv};
 use super::options::IntakeOptions;
@@ -84,7 +86,9 @@ impl<'a> ContentStream<'a> {
                 return Ok(0);
             }
             self.delimiter = Some(delimiter);
-            self.content.header = header_digest(&self.window[header.start..header.end]);
+            let header = &self.window[header.start..header.end];
+            self.content.header = header_digest(header, delimiter);
+            self.content.read_as = self.options.read_as;
             rows
         };
         let mut counted = 0;
@@ -97,8 +101,8 @@ impl<'a> ContentStream<'a> {
             counted = rest.position().0;
         }
         let counted = counted.max(rows.position().0);
-        // The text of another encoding has another digest.
-        let is_text = std::str::from_utf8(&self.window[..counted]).is_ok()
+        // The text of another encoding, or in another form, has another digest.
+        let is_text = std::str::from_utf8(&self.window[..counted]).is_ok_and(is_composed)
             && memchr::memchr(0, &self.window[..counted]).is_none();
         if !is_text || self.content.row_count > self.options.rows_max {
             return Err(CannotSay);

@@ -2,25 +2,34 @@
 //! key, so that rows that claim the same person stand together.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use jiff::Timestamp;
 use muster_core::id::KEY_BYTES_MAX;
+use muster_core::identity::{Identity, Phase};
+use muster_core::text::folded;
 
 use super::super::rows::{Quoting, Span};
-use super::super::sheet::is_blank;
+use super::super::sheet::{is_blank, split_otherwise};
 use super::{
     Bound, Effect, Entry, IntakeOptions, Mapping, Piece, Problem, Problems, Reading, Sheet,
     Snapshot, State, code, offset, piece, split,
 };
 
 /// Reads every row.
-pub(super) fn read(sheet: Sheet, mapping: &Mapping, options: &IntakeOptions) -> Reading {
+pub(super) fn read(
+    sheet: Sheet,
+    mapping: &Mapping,
+    options: &IntakeOptions,
+    now: Timestamp,
+) -> Reading {
     let mut problems = Problems::default();
     let bound = match mapping.bind(sheet.header()) {
         Ok(bound) => bound,
         Err(missing) => {
             let held = |problem| Problem::of_mapping(problem, Effect::Holds);
             problems.extend(missing.into_iter().map(held));
+            problems.push(how_it_was_split(&sheet, mapping));
             return Reading {
                 problems,
                 snapshot: None,
@@ -33,7 +42,8 @@ pub(super) fn read(sheet: Sheet, mapping: &Mapping, options: &IntakeOptions) -> 
         pass.row(span, &mut cells, &mut problems);
     }
     pass.sort();
-    pass.resolve_repeated(&mut problems);
+    pass.resolve_repeated(now, &mut problems);
+    problems.extend(std::mem::take(&mut pass.doubtful).into_values());
     if !options.is_change_set {
         pass.report_managers(&mut problems);
     }
@@ -82,6 +92,8 @@ struct Pass<'a> {
     unescaped: Vec<Box<str>>,
     managed: Vec<Managed>,
     self_managed: Vec<u32>,
+    /// What looks damaged, by column.
+    doubtful: BTreeMap<Option<String>, Problem>,
     tally: Tally,
 }
 
@@ -94,6 +106,7 @@ impl<'a> Pass<'a> {
             unescaped: Vec::new(),
             managed: Vec::new(),
             self_managed: Vec::new(),
+            doubtful: BTreeMap::new(),
             tally: Tally::default(),
         }
     }
@@ -125,8 +138,12 @@ impl<'a> Pass<'a> {
         } else {
             State::Good
         };
-        if !is_odd && let Some(manager) = self.bound.manager(cells) {
-            self.manager(manager, key, span.number);
+        // What a row that was set aside says of a manager counts no more than the rest of it.
+        if state == State::Good {
+            if let Some(manager) = self.bound.manager(cells) {
+                self.manager(manager, key, span.number);
+            }
+            self.doubt(text, cells, span.number);
         }
         let entry = Entry {
             start: offset32(span.start),
@@ -140,6 +157,21 @@ impl<'a> Pass<'a> {
             && !is_odd
         {
             problems.push(Problem::of_mapping(problem, Effect::SetsAside).key(key));
+        }
+    }
+
+    /// Remembers what looks damaged. Nearly all rows have plain letters only, which one look shows.
+    fn doubt(&mut self, text: &str, cells: &[Cow<'_, str>], number: u32) {
+        if text.is_ascii() && !text.contains('?') {
+            return;
+        }
+        if let Some(found) = self.bound.doubt(cells, number) {
+            let column = found.column.clone();
+            let problem = Problem::of_mapping(found, Effect::Holds);
+            match self.doubtful.get_mut(&column) {
+                Some(known) => known.add_row(number),
+                None => drop(self.doubtful.insert(column, problem)),
+            }
         }
     }
 
@@ -189,10 +221,12 @@ impl<'a> Pass<'a> {
         });
     }
 
-    /// Rows that claim the same person: the same row again is no harm; rows that differ are all set
-    /// aside, because nobody may be given what belongs to somebody else.
-    fn resolve_repeated(&mut self, problems: &mut Problems) {
+    /// Rows that claim the same person. Rows that say the same are one. Of several employments the
+    /// present one counts where the others were over before it began, and where all are over the person
+    /// has left. Other rows are all set aside, because nobody may be given what belongs to somebody else.
+    fn resolve_repeated(&mut self, now: Timestamp, problems: &mut Problems) {
         let (text, unescaped) = (self.sheet.text.as_str(), &self.unescaped);
+        let (sheet, bound) = (self.sheet, self.bound);
         let key = |entry: &Entry| piece(text, unescaped, entry.key);
         let row = |entry: &Entry| &text[offset(entry.start)..offset(entry.end)];
         let same_key = |one: &Entry, other: &Entry| key(one) == key(other);
@@ -205,23 +239,35 @@ impl<'a> Pass<'a> {
             }
             let key = key(first);
             let is_same = others.iter().all(|other| row(other) == row(first));
-            let mut problem = if is_same {
-                repeated_row(key)
+            let several = if is_same {
+                Several::Same
             } else {
-                repeated_key(key, run.len())
+                Several::of(sheet, bound, run, now)
+            };
+            let mut problem = match several {
+                Several::Same => repeated_row(key),
+                Several::Agree => repeated_person(key),
+                Several::Present(_) => earlier_employment(key),
+                Several::Over(_) => all_over(key),
+                Several::Differ => repeated_key(key, run.len()),
             };
             for entry in &*run {
                 problem.add_row(entry.number);
             }
             problems.push(problem);
-            if is_same {
+            let counts = match several {
+                Several::Same | Several::Agree => Some(0),
+                Several::Present(index) | Several::Over(index) => Some(index),
+                Several::Differ => None,
+            };
+            for (index, entry) in run.iter_mut().enumerate() {
                 // Copies of a row that was set aside were set aside with it, for the same reason.
-                let copies = run.iter_mut().skip(1);
-                copies
-                    .filter(|entry| entry.state == State::Good)
-                    .for_each(|entry| entry.state = State::Copy);
-            } else {
-                for entry in run.iter_mut().filter(|entry| entry.state == State::Good) {
+                if entry.state != State::Good || counts == Some(index) {
+                    continue;
+                }
+                if counts.is_some() {
+                    entry.state = State::Copy;
+                } else {
                     entry.state = State::SetAside;
                     self.tally.set_aside += 1;
                 }
@@ -292,6 +338,99 @@ impl<'a> Pass<'a> {
     }
 }
 
+/// What several rows with one key, not all the same, are together.
+#[derive(Clone, Copy)]
+enum Several {
+    /// The same, byte by byte.
+    Same,
+    /// The same in everything that is mapped.
+    Agree,
+    /// An employment that is not over, with its row, and others that were over before it began.
+    Present(usize),
+    /// Employments that are all over, with the row of the last one.
+    Over(usize),
+    /// Something else: nobody can say which row is right.
+    Differ,
+}
+
+impl Several {
+    fn of(sheet: &Sheet, bound: &Bound, run: &[Entry], now: Timestamp) -> Self {
+        let identities = run.iter().map(|entry| read_entry(sheet, bound, entry));
+        let Some(identities) = identities.collect::<Option<Vec<Identity>>>() else {
+            return Several::Differ;
+        };
+        if identities.iter().all(|one| *one == identities[0]) {
+            return Several::Agree;
+        }
+        // Under another name it is another person, and an id is nobody's who shares it.
+        let name = folded(&identities[0].display_name());
+        if identities
+            .iter()
+            .any(|one| folded(&one.display_name()) != name)
+        {
+            return Several::Differ;
+        }
+        let is_over = |identity: &Identity| identity.employment.phase(now) == Phase::Ended;
+        let Some(here) = identities.iter().position(|one| !is_over(one)) else {
+            // Where a row does not say since when, another one that does is the better statement.
+            let last = (0..identities.len()).rev();
+            let last = last.max_by_key(|index| identities[*index].employment.ends_at);
+            return last.map_or(Several::Differ, Several::Over);
+        };
+        let present = &identities[here];
+        let begins = present.employment.starts_at;
+        let is_before = |other: &Identity| match (other.employment.ends_at, begins) {
+            (Some(end), Some(begin)) => is_over(other) && end <= begin,
+            _ => false,
+        };
+        let mut others = identities.iter();
+        if others.all(|other| other == present || is_before(other)) {
+            Several::Present(here)
+        } else {
+            Several::Differ
+        }
+    }
+}
+
+/// What a row says; none for one that was set aside.
+fn read_entry(sheet: &Sheet, bound: &Bound, entry: &Entry) -> Option<Identity> {
+    if entry.state != State::Good {
+        return None;
+    }
+    let mut cells = Vec::with_capacity(bound.width());
+    let row = &sheet.text[offset(entry.start)..offset(entry.end)];
+    split(row, sheet.delimiter, &mut cells);
+    bound
+        .row(&cells, entry.number)
+        .ok()
+        .map(|(_, identity)| identity)
+}
+
+/// Where a column is missing, HR sees it in the file all the same when the header was parted elsewhere.
+fn how_it_was_split(sheet: &Sheet, mapping: &Mapping) -> Problem {
+    let header = sheet.header();
+    let named = |delimiter: u8| match delimiter {
+        b'\t' => "a tab".to_owned(),
+        other => format!("`{}`", char::from(other)),
+    };
+    let columns = header.len();
+    let text = format!(
+        "cells were parted at {}, which gives {columns} column{}",
+        named(sheet.delimiter),
+        if columns == 1 { "" } else { "s" }
+    );
+    let better = split_otherwise(sheet).find(|(_, header)| mapping.bind(header).is_ok());
+    let problem = Problem::of_file(code::SEPARATOR, Effect::Warns, text);
+    match better {
+        Some((delimiter, _)) => problem.hint(format!(
+            "parted at {}, every column would be found: ask IT to set it as `delimiter` in the feed's \
+             `csv` section, or take the other sign out of the names of the columns",
+            named(delimiter)
+        )),
+        None => problem.hint("look whether that is what parts the columns of the file"),
+    }
+}
+
 fn unsound_quotes(row: u32) -> Problem {
     Problem::of_file(
         code::QUOTES,
@@ -305,6 +444,21 @@ fn unsound_quotes(row: u32) -> Problem {
 fn repeated_row(key: &str) -> Problem {
     let text = format!("the row of id `{key}` is in the file more than once");
     Problem::of_file(code::ROW_REPEATED, Effect::Notes, text).key(key)
+}
+
+fn repeated_person(key: &str) -> Problem {
+    let text = format!("the rows of id `{key}` say the same in every column that Muster reads");
+    Problem::of_file(code::ROW_REPEATED, Effect::Notes, text).key(key)
+}
+
+fn earlier_employment(key: &str) -> Problem {
+    let text = format!("id `{key}` has an employment that was over before the present one began");
+    Problem::of_file(code::EMPLOYMENTS, Effect::Notes, text).key(key)
+}
+
+fn all_over(key: &str) -> Problem {
+    let text = format!("id `{key}` has several employments, and all are over");
+    Problem::of_file(code::EMPLOYMENTS, Effect::Notes, text).key(key)
 }
 
 fn repeated_key(key: &str, rows: usize) -> Problem {

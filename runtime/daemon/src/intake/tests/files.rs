@@ -100,7 +100,7 @@ fn dates_in_seven_shapes_are_not_guessed() {
     assert_eq!(outcome.rows(&code::DAY_UNREADABLE), 52);
     let mut columns = entra_columns();
     let start = columns.start.as_mut().unwrap();
-    start.formats = vec![
+    start.forms.formats = vec![
         "%d.%m.%Y".to_owned(),
         "%Y%m%d".to_owned(),
         "%d-%b-%Y".to_owned(),
@@ -114,7 +114,7 @@ fn dates_in_seven_shapes_are_not_guessed() {
     assert!(outcome.rows(&code::DAY_UNREADABLE) < 35);
     let mut columns = entra_columns();
     let start = columns.start.as_mut().unwrap();
-    start.formats = vec!["%m/%d/%Y".to_owned(), "%d/%m/%Y".to_owned()];
+    start.forms.formats = vec!["%m/%d/%Y".to_owned(), "%d/%m/%Y".to_owned()];
     assert!(
         Mapping::new(columns).is_err(),
         "two ways to read 03/09/2017"

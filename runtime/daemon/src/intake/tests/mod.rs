@@ -14,10 +14,15 @@ use std::collections::BTreeMap;
 use muster_core::finding::Code;
 use muster_core::identity::Status;
 use muster_core::mapping::{
-    Attribute, Column, Columns, DayColumn, Form, Mapping, StatusRule, ZoneRule,
+    Attribute, Column, Columns, DayColumn, DayForms, Form, Mapping, StatusRule, ZoneRule,
 };
 
 use super::{IntakeOptions, Problems, Snapshot, Verdict, open};
+
+/// When the files of these tests are read.
+fn now() -> jiff::Timestamp {
+    "2026-11-22T09:03:12Z".parse().unwrap()
+}
 
 /// What became of some bytes.
 struct Outcome {
@@ -30,7 +35,7 @@ impl Outcome {
         let opened = open(bytes.to_vec(), options);
         let mut problems = opened.problems;
         let snapshot = opened.sheet.and_then(|sheet| {
-            let reading = Snapshot::read(sheet, mapping, options);
+            let reading = Snapshot::read(sheet, mapping, options, now());
             problems.merge(reading.problems);
             reading.snapshot
         });
@@ -74,7 +79,7 @@ fn attribute(name: &str, form: Form) -> Attribute {
 fn day_column(name: &str) -> DayColumn {
     DayColumn {
         column: Column::named(name),
-        formats: Vec::new(),
+        forms: DayForms::default(),
     }
 }
 

@@ -25,6 +25,7 @@ fn report<'a>(
         problems: &outcome.problems,
         people: outcome.snapshot.as_ref().map(People::of),
         counts,
+        changed: Box::leak(Box::default()),
         reasons,
         next: "muster apply hr",
     }
