@@ -20,11 +20,12 @@ use crate::app::App;
 use crate::config::{self, FeedKind};
 use crate::intake::folder::place::Place;
 use crate::intake::folder::{self, Arrival, Folder, FolderEvent, FolderOptions, ReadError};
-use crate::intake::{IntakeOptions, LastLineBreak, Problem, Snapshot, Trailer, Verdict, code};
+use crate::intake::{IntakeOptions, LastLineBreak, Problem, Snapshot, Trailer, code};
 use crate::planning::{self, ChangedPerson, Consent};
 
 mod decide;
 pub mod event;
+mod keys;
 mod shelf;
 
 pub use decide::{Decision, Desk};
@@ -96,7 +97,8 @@ impl Feed {
                 LastLineBreak::Optional
             },
             ..IntakeOptions::default()
-        };
+        }
+        .read_by(&config.columns);
         let mut columns = config.columns.clone();
         columns
             .attributes
@@ -293,7 +295,6 @@ async fn take(app: &Arc<App>, feed: &Feed, folder: &mut Folder, arrival: Arrival
             app.wake_all();
             let places = folder.places();
             Shelf { app, feed, places }.put_away(&arrival, &decision);
-            say_set_aside(app, feed, &decision).await;
         }
         Ok(Err(error)) => {
             let text = crate::error::chain(&error);
@@ -375,26 +376,6 @@ async fn say_waits(app: &App, feed: &Feed, name: &str, held: &FeedFile) {
     if kept.is_ok_and(|kept| kept.is_none()) {
         app.open_finding(finding).await;
     }
-}
-
-/// Keeps as a finding that an accepted file had rows which do not count: HR reads it in the report, and
-/// IT has to know that a leaver may be among them.
-async fn say_set_aside(app: &App, feed: &Feed, decision: &Decision) {
-    let (Verdict::Accepted, Some(people)) = (decision.verdict, decision.people) else {
-        return;
-    };
-    let subject = format!("feed {}", feed.name());
-    if people.set_aside == 0 {
-        return app.close_finding(ROWS_SET_ASIDE, subject).await;
-    }
-    let text = format!(
-        "rows of `{}` that were set aside: {}; these people stay as they are, whoever left among them, too",
-        decision.file.name, people.set_aside
-    );
-    let finding = Finding::new(ROWS_SET_ASIDE, Severity::Warning, subject, text).hint(
-        "the report beside the file names each row; have HR mend them and drop the file again",
-    );
-    app.open_finding(finding).await;
 }
 
 /// What the last accepted file said, where a file of this name can say the same. With it, a

@@ -2,16 +2,17 @@
 //! it led to. Nothing is moved here.
 
 use muster_core::actor::{Actor, Operator};
-use muster_core::fact::{Cause, Fact, FeedFile, HoldEnd};
+use muster_core::fact::{Cause, Fact, FeedFile, HoldEnd, PersonPlanned};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::PlanId;
+use muster_core::person::Person;
 
 use super::shelf::is_stored;
-use super::{Feed, FeedError, HELD, REJECTED, WAITS, event};
+use super::{Feed, FeedError, HELD, REJECTED, ROWS_SET_ASIDE, WAITS, event, keys};
 use crate::app::App;
 use crate::intake::folder::place::Place;
-use crate::intake::report::People;
-use crate::intake::{Opened, Problems, Reading, Snapshot, Verdict};
+use crate::intake::report::{Changed, People};
+use crate::intake::{Opened, Problems, Reading, Snapshot, Verdict, code};
 use crate::planning::{self, Consent, Order, Scope, Summary};
 
 /// What was decided about a file.
@@ -27,6 +28,8 @@ pub struct Decision {
     pub people: Option<People>,
     /// What it changes, or would change.
     pub summary: Option<Summary>,
+    /// Whom it changes, or would change.
+    pub changed: Changed,
 }
 
 /// Where the files of one feed are decided about.
@@ -49,7 +52,7 @@ impl Desk<'_> {
         consent: Consent,
         watch: planning::Watch<'_>,
     ) -> Result<Decision, FeedError> {
-        let file = FeedFile {
+        let mut file = FeedFile {
             feed: self.feed.name().clone(),
             name: name.to_owned(),
             digest: opened.digest,
@@ -69,6 +72,7 @@ impl Desk<'_> {
                 problems: opened.problems,
                 people: None,
                 summary,
+                changed: Changed::default(),
             });
         }
         let mut problems = opened.problems;
@@ -78,13 +82,31 @@ impl Desk<'_> {
                 let Reading {
                     problems: of_rows,
                     snapshot,
-                } = Snapshot::read(sheet, self.feed.mapping(name), &self.feed.options(name));
+                } = Snapshot::read(
+                    sheet,
+                    self.feed.mapping(name),
+                    &self.feed.options(name),
+                    self.app.clock.now(),
+                );
                 problems.merge(of_rows);
                 snapshot
             }
         };
+        if let Some(snapshot) = &snapshot {
+            problems.merge(keys::remarks(
+                &self.app.policy.load(),
+                self.feed.name(),
+                snapshot,
+                self.app.clock.now(),
+            ));
+        }
+        if problems.is_remarkable() {
+            // What had to be said of its rows has to be said again when it comes again.
+            file.content.read_as = 0;
+        }
         let people = snapshot.as_ref().map(People::of);
         let verdict = problems.verdict();
+        let mut changed = Changed::default();
         let summary = match &snapshot {
             Some(snapshot) if verdict != Verdict::Rejected => {
                 // A file that is held for its content is planned, too: to show what approving it means.
@@ -92,7 +114,11 @@ impl Desk<'_> {
                     (Verdict::Held, Consent::WithinLimits) => Consent::Preview,
                     (_, consent) => consent,
                 };
-                Some(self.plan(&file, snapshot, consent, watch)?)
+                let mut watch = |planned: &PersonPlanned, before: Option<&Person>| {
+                    changed.add(planned);
+                    watch(planned, before);
+                };
+                Some(self.plan(&file, snapshot, consent, &mut watch)?)
             }
             Some(_) | None => None,
         };
@@ -102,6 +128,7 @@ impl Desk<'_> {
             problems,
             people,
             summary,
+            changed,
         };
         if consent == Consent::WithinLimits {
             record_refusal(self.app, self.feed, &mut decision)?;
@@ -152,7 +179,8 @@ impl Desk<'_> {
             approved_by: approver,
         };
         // Read before the plan's transaction begins: a hold only ends through the lock that we hold.
-        let facts = accepted(self, file)?;
+        let mut facts = accepted(self, file)?;
+        facts.extend(of_rows(app, feed, file, snapshot)?);
         let mut beside = |summary: &Summary| {
             let plan = summary.plan.as_ref().map(|plan| plan.id);
             let of_file = |fact: &Fact| match fact {
@@ -172,6 +200,66 @@ impl Desk<'_> {
             &mut beside,
         )?)
     }
+}
+
+/// What is kept open of the rows of an accepted file that do not count: HR reads of it in the report,
+/// and IT has to know that a leaver may be among them, for as long as no file is whole. A single event
+/// says nothing about a file.
+fn of_rows(
+    app: &App,
+    feed: &Feed,
+    file: &FeedFile,
+    snapshot: &Snapshot,
+) -> Result<Vec<Fact>, FeedError> {
+    if event::is_event(&file.name) {
+        return Ok(Vec::new());
+    }
+    let subject = format!("feed {}", file.feed);
+    let (set_aside, anybodys) = (snapshot.set_aside_count(), snapshot.unattributed_count());
+    let aside = || {
+        let text = format!(
+            "rows of `{}` that were set aside: {set_aside}; these people stay as they are, whoever left among them, too",
+            file.name
+        );
+        Finding::new(ROWS_SET_ASIDE, Severity::Warning, subject.clone(), text).hint(
+            "the report beside the file names each row; have HR mend them and drop the file again",
+        )
+    };
+    let unproven = || {
+        let text = format!(
+            "nobody who is missing from `{}` is taken as having left: {anybodys} of its rows could be theirs",
+            file.name
+        );
+        Finding::new(
+            code::ABSENCE_UNPROVEN,
+            Severity::Error,
+            subject.clone(),
+            text,
+        )
+        .hint("have HR mend the rows that the report beside the file names, and drop it again; until then take the access of whoever left away at the app")
+    };
+    let is_whole = !feed.is_partial(&file.name);
+    let open = [
+        (ROWS_SET_ASIDE, (set_aside > 0).then(aside)),
+        (
+            code::ABSENCE_UNPROVEN,
+            (is_whole && anybodys > 0).then(unproven),
+        ),
+    ];
+    let reader = app.ledger.read()?;
+    let mut facts = Vec::new();
+    for (code, finding) in open {
+        let known = reader.finding(&code, &subject)?;
+        match finding {
+            Some(finding) => facts.push(Fact::FindingOpened(finding)),
+            None if known.is_some() => facts.push(Fact::FindingClosed {
+                code,
+                subject: subject.clone(),
+            }),
+            None => {}
+        }
+    }
+    Ok(facts)
 }
 
 /// Whether a file says what the last accepted one said, in whichever order.

@@ -62,9 +62,10 @@ pub fn file(event: &HookEvent, delimiter: Option<u8>) -> Result<Vec<u8>, String>
     writer.into_inner().map_err(|error| error.to_string())
 }
 
-/// An event says nothing about the order of rows, so it is never taken for a file seen before.
+/// An event says nothing about the order of rows, so it is never taken for a file seen before; nor is
+/// a file of whose rows something had to be said.
 pub fn is_comparable(content: &Content, name: &str) -> bool {
-    !is_event(name) && content.row_count > 0
+    !is_event(name) && content.row_count > 0 && content.read_as != 0
 }
 
 /// In the file of somebody who left, the row only says who.

@@ -71,7 +71,10 @@ impl Shelf<'_> {
             .map(|finding| Reason {
                 code: finding.code.clone(),
                 text: finding.text.clone(),
-                hint: finding.hint.clone(),
+                // What the finding says to do is for IT; this is what HR can.
+                hint: "if all of it is right, tell IT, who can apply the file as it is; if not, \
+                       correct the export and drop the new file"
+                    .to_owned(),
             })
             .collect();
         let next = next_step(feed, decision);
@@ -86,6 +89,7 @@ impl Shelf<'_> {
             problems: &decision.problems,
             people: decision.people,
             counts,
+            changed: &decision.changed,
             reasons: &reasons,
             next: &next,
         };

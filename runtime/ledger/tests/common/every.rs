@@ -414,6 +414,7 @@ fn others() -> Vec<Fact> {
             header: u128::MAX,
             rows: u128::from(number),
             row_count: 1_000,
+            read_as: u128::MAX - 1,
         },
     };
     let finding = |severity, subject: &str| {

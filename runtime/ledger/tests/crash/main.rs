@@ -57,6 +57,7 @@ fn file(number: u8) -> FeedFile {
             header: 1,
             rows: u128::from(number),
             row_count: 60,
+            read_as: 2,
         },
     }
 }

@@ -18,6 +18,7 @@ pub(crate) struct FeedFile<'a> {
     header: Fixed<16>,
     rows: Fixed<16>,
     row_count: u32,
+    read_as: Fixed<16>,
 }
 
 impl<'a> FeedFile<'a> {
@@ -29,6 +30,7 @@ impl<'a> FeedFile<'a> {
             header: file.content.header.into(),
             rows: file.content.rows.into(),
             row_count: file.content.row_count,
+            read_as: file.content.read_as.into(),
         }
     }
 
@@ -41,6 +43,7 @@ impl<'a> FeedFile<'a> {
                 header: self.header.into(),
                 rows: self.rows.into(),
                 row_count: self.row_count,
+                read_as: self.read_as.into(),
             },
         })
     }
