@@ -348,6 +348,7 @@ fn what_a_file_said_is_remembered_and_the_oldest_is_forgotten() {
         header: 1,
         rows: u128::from(rows),
         row_count: 2,
+        read_as: 0,
     };
     let accepted = |rows: u64| Fact::FileAccepted {
         file: FeedFile {

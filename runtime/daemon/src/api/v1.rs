@@ -233,6 +233,42 @@ pub struct Preview {
     pub people_omitted: u32,
     /// Remarks on rows and columns.
     pub findings: Vec<Finding>,
+    /// What is said of rows, as in HR's report; of each code the first thousand.
+    pub problems: Vec<RowProblem>,
+    /// How much is said of rows in all, by code.
+    pub problem_counts: Vec<ProblemCount>,
+}
+
+/// What is said of rows of a file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RowProblem {
+    /// Such as `HR-014`.
+    pub code: String,
+    /// `note`, `warning`, `set-aside`, `held` or `rejected`.
+    pub effect: String,
+    /// The rows, as a spreadsheet numbers them (the header is 1), the first 50 of them.
+    pub rows: Vec<u32>,
+    /// How many rows there are in all.
+    pub row_count: u32,
+    /// The column, as the mapping names it.
+    pub column: Option<String>,
+    /// The id that it is about.
+    pub id: Option<String>,
+    /// What is wrong.
+    pub text: String,
+    /// What to do; may be empty.
+    pub hint: String,
+}
+
+/// How often a code is said of the rows of a file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProblemCount {
+    /// Such as `HR-014`.
+    pub code: String,
+    /// How often.
+    pub problems: u64,
+    /// Of how many rows.
+    pub rows: u32,
 }
 
 /// Most people that a preview lists one by one; the counts are always whole.

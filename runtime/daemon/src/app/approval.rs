@@ -147,6 +147,21 @@ fn of_decision(app: &App, decision: &Decision, people: People) -> v1::Preview {
         people,
         people_omitted,
         findings,
+        problems: decision
+            .problems
+            .listed()
+            .iter()
+            .map(present::row_problem)
+            .collect(),
+        problem_counts: decision
+            .problems
+            .counts()
+            .map(|(code, problems, rows)| v1::ProblemCount {
+                code: code.to_string(),
+                problems: u64::try_from(problems).unwrap_or(u64::MAX),
+                rows,
+            })
+            .collect(),
     }
 }
 
@@ -252,6 +267,8 @@ fn of_policy(policy: &Policy, summary: &Summary, people: People, verdict: &str) 
         people,
         people_omitted,
         findings: findings(&summary.findings),
+        problems: Vec::new(),
+        problem_counts: Vec::new(),
     }
 }
 

@@ -15,6 +15,7 @@ use muster_core::policy::Policy;
 use serde_json::json;
 
 use crate::api::v1;
+use crate::intake::Problem;
 
 /// Titles of entitlements by target: what policies and people call them.
 pub type Titles = BTreeMap<TargetName, BTreeMap<EntitlementKey, String>>;
@@ -71,6 +72,20 @@ pub fn actor(actor: &Actor) -> v1::Actor {
         user: None,
         called: None,
         reason: None,
+    }
+}
+
+/// What is said of rows of a file.
+pub fn row_problem(problem: &Problem) -> v1::RowProblem {
+    v1::RowProblem {
+        code: problem.code.to_string(),
+        effect: problem.effect.as_str().to_owned(),
+        rows: problem.rows.clone(),
+        row_count: problem.row_count,
+        column: problem.column.clone(),
+        id: problem.key.clone(),
+        text: problem.text.clone(),
+        hint: problem.hint.clone(),
     }
 }
 

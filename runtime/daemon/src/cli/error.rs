@@ -169,7 +169,11 @@ fn print_hint(hint: &str, printer: &mut Printer<'_>) -> io::Result<()> {
         return Ok(());
     }
     printer.note("")?;
-    printer.note(&format!("{} {hint}", Style::Strong.paint("hint:")))
+    // Several hints are one to a line.
+    let mut lines = hint.lines();
+    let first = lines.next().unwrap_or_default();
+    printer.note(&format!("{} {first}", Style::Strong.paint("hint:")))?;
+    lines.try_for_each(|line| printer.note(line))
 }
 
 fn explain_line(codes: &[String]) -> String {

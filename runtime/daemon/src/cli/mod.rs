@@ -183,12 +183,14 @@ pub fn run(
 /// Help is an answer and goes to stdout; a command line that cannot be read is a failure.
 fn usage(error: &clap::Error, printer: &mut Printer<'_>) -> u8 {
     let text = error.render().to_string();
-    let text = text.trim_end();
+    let mut lines = text.trim_end().lines();
     if error.use_stderr() {
-        drop(printer.note(text).and_then(|()| printer.flush()));
+        let written = lines.try_for_each(|line| printer.note(line));
+        drop(written.and_then(|()| printer.flush()));
         FAILED
     } else {
-        drop(printer.line(text).and_then(|()| printer.flush()));
+        let written = lines.try_for_each(|line| printer.line(line));
+        drop(written.and_then(|()| printer.flush()));
         DONE
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use http::Method;
 
+use muster_core::finding::Code;
 use muster_core::id::FeedName;
 
 use super::client::{Client, Route};
@@ -16,7 +17,11 @@ use super::show::{self, plural};
 use super::{Answer, Context, Ended};
 use crate::api::v1;
 use crate::config::Config;
+use crate::intake::{Effect, Problem, Problems, report};
 use crate::policy::kept;
+
+/// Lines about rows that are shown for each code where `--all` is not given.
+const ROWS_SHOWN: usize = 20;
 
 /// People that are shown one by one where `--all` is not given.
 const PEOPLE_SHOWN: usize = 20;
@@ -34,7 +39,7 @@ pub(super) struct Args {
     /// lies in a feed's folder
     #[arg(long)]
     feed: Option<String>,
-    /// Show every person, not only the first 20
+    /// Show every person and row, not only the first 20
     #[arg(long)]
     all: bool,
     /// As JSON
@@ -166,7 +171,15 @@ pub(super) fn print(preview: &v1::Preview, all: bool, printer: &mut Printer<'_>)
         show::findings(&preview.reasons, printer, 2)?;
     }
     print_people(preview, all, printer)?;
-    if !preview.findings.is_empty() {
+    print_rows(preview, all, printer)?;
+    // What is said of rows stands above, row by row.
+    let of_rows = |finding: &v1::Finding| {
+        let mut said = preview.problems.iter();
+        said.any(|problem| problem.code == finding.code)
+    };
+    let (_, others): (Vec<v1::Finding>, Vec<v1::Finding>) =
+        preview.findings.iter().cloned().partition(of_rows);
+    if !others.is_empty() {
         printer.line("")?;
         let about = if preview.feed.is_empty() {
             "remarks"
@@ -174,7 +187,34 @@ pub(super) fn print(preview: &v1::Preview, all: bool, printer: &mut Printer<'_>)
             "remarks on the file"
         };
         printer.line(&Style::Strong.paint(about))?;
-        show::findings(&preview.findings, printer, 2)?;
+        show::findings(&others, printer, 2)?;
+    }
+    Ok(())
+}
+
+/// What HR's report will say of rows, in the same words.
+fn print_rows(preview: &v1::Preview, all: bool, printer: &mut Printer<'_>) -> io::Result<()> {
+    let problem = |said: &v1::RowProblem| {
+        Some(Problem {
+            code: Code::from_record(said.code.clone()),
+            effect: Effect::of_word(&said.effect)?,
+            rows: said.rows.clone(),
+            row_count: said.row_count,
+            column: said.column.clone(),
+            key: said.id.clone(),
+            text: said.text.clone(),
+            hint: said.hint.clone(),
+        })
+    };
+    let listed: Vec<Problem> = preview.problems.iter().filter_map(problem).collect();
+    let counts = preview.problem_counts.iter().map(|count| {
+        let problems = usize::try_from(count.problems).unwrap_or(usize::MAX);
+        (Code::from_record(count.code.clone()), problems, count.rows)
+    });
+    let lines_max = if all { usize::MAX } else { ROWS_SHOWN };
+    let said = report::rows_said(&Problems::of_list(listed, counts), lines_max);
+    for line in said.lines() {
+        printer.line(line)?;
     }
     Ok(())
 }

@@ -2,16 +2,15 @@
 //!
 //! Text that comes from HR's files and from apps is shown to people on terminals, so no control
 //! character of it ever gets there: colour is written with marks that only this file turns into
-//! escape sequences, and whatever else could steer a terminal is replaced.
+//! escape sequences, and whatever else could steer a terminal, or begin a line of its own, is shown by
+//! its number.
 
 use std::io::{self, Write};
 
+use muster_core::text::{shown_json, steers};
 use serde::Serialize;
 
 use crate::api::v1;
-
-/// Stands for what a replaced character was.
-const REPLACEMENT: char = '\u{fffd}';
 
 /// Ends a coloured piece of text.
 const PLAIN: char = '\u{e00f}';
@@ -143,7 +142,7 @@ impl<'w> Printer<'w> {
         self.out
     }
 
-    /// Writes text and a line break to stdout.
+    /// Writes one line to stdout. A line break inside of it is shown as one, for it came from outside.
     pub fn line(&mut self, text: &str) -> io::Result<()> {
         let shown = shown(text, self.looks.out_colour);
         self.out.write_all(shown.as_bytes())
@@ -152,11 +151,11 @@ impl<'w> Printer<'w> {
     /// Writes a value as JSON to stdout.
     pub fn json<T: Serialize>(&mut self, value: &T) -> io::Result<()> {
         let text = serde_json::to_string_pretty(value)?;
-        self.out.write_all(text.as_bytes())?;
+        self.out.write_all(shown_json(&text).as_bytes())?;
         self.out.write_all(b"\n")
     }
 
-    /// Writes text and a line break to stderr.
+    /// Writes one line to stderr.
     pub fn note(&mut self, text: &str) -> io::Result<()> {
         self.end_progress()?;
         let shown = shown(text, self.looks.err_colour);
@@ -220,20 +219,14 @@ fn shown(text: &str, has_colour: bool) -> String {
                 let style = Style::ALL.iter().find(|style| style.mark() == character);
                 shown.push_str(style.map_or("\u{1b}[0m", |style| style.escape()));
             }
-        } else if character == '\n' || !steers(character) {
-            shown.push(character);
+        } else if steers(character) {
+            shown.extend(character.escape_unicode());
         } else {
-            shown.push(REPLACEMENT);
+            shown.push(character);
         }
     }
     shown.push('\n');
     shown
-}
-
-/// Whether a character could make a terminal show something else than what is written.
-fn steers(character: char) -> bool {
-    let turns_direction = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    character.is_control() || turns_direction
 }
 
 #[cfg(test)]
@@ -273,9 +266,12 @@ mod tests {
             ..Looks::default()
         };
         let (out, _) = printed(looks, |printer| {
-            printer.line("Ann\u{1b}[2J\rLee\u{202e}\u{7}")
+            printer.line("Ann\u{1b}[2J\rLee\u{202e}\u{7}\nerror: forged")
         });
-        assert_eq!(out, "Ann\u{fffd}[2J\u{fffd}Lee\u{fffd}\u{fffd}\n");
+        assert_eq!(
+            out,
+            "Ann\\u{1b}[2J\\u{d}Lee\\u{202e}\\u{7}\\u{a}error: forged\n"
+        );
     }
 
     #[test]

@@ -28,6 +28,32 @@ pub enum Effect {
     Rejects,
 }
 
+impl Effect {
+    const ALL: [Effect; 5] = [
+        Effect::Notes,
+        Effect::Warns,
+        Effect::SetsAside,
+        Effect::Holds,
+        Effect::Rejects,
+    ];
+
+    /// The word for it in reports and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Effect::Notes => "note",
+            Effect::Warns => "warning",
+            Effect::SetsAside => "set-aside",
+            Effect::Holds => "held",
+            Effect::Rejects => "rejected",
+        }
+    }
+
+    /// The effect that a word stands for.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|effect| effect.as_str() == word)
+    }
+}
+
 /// What becomes of a file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Verdict {
@@ -151,6 +177,20 @@ impl Problems {
         }
     }
 
+    /// As another process has listed and counted them.
+    pub fn of_list(
+        listed: Vec<Problem>,
+        counts: impl IntoIterator<Item = (Code, usize, u32)>,
+    ) -> Self {
+        let counts = counts.into_iter();
+        let count = |(code, problems, rows)| (code, Count { problems, rows });
+        Self {
+            strongest: listed.iter().map(|problem| problem.effect).max(),
+            listed,
+            counts: counts.map(count).collect(),
+        }
+    }
+
     /// Adds all that others found, with what they counted beyond what they list.
     pub fn merge(&mut self, others: Problems) {
         self.strongest = self.strongest.max(others.strongest);
@@ -169,6 +209,11 @@ impl Problems {
             Some(Effect::Holds) => Verdict::Held,
             None | Some(Effect::Notes | Effect::Warns | Effect::SetsAside) => Verdict::Accepted,
         }
+    }
+
+    /// Whether something is to be said that somebody should look at.
+    pub fn is_remarkable(&self) -> bool {
+        self.strongest > Some(Effect::Notes)
     }
 
     /// Those that are kept, in the order in which they were found.

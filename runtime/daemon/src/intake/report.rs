@@ -5,12 +5,13 @@
 //! people read than the file's own.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use muster_core::fact::{Content, Counts, Kind};
+use muster_core::fact::{Content, Counts, Kind, PersonPlanned};
 use muster_core::finding::Code;
 use muster_core::id::Digest;
+use muster_core::text::{shown, shown_json};
 use serde::Serialize;
 
 use super::code;
@@ -44,6 +45,8 @@ pub struct Report<'a> {
     pub people: Option<People>,
     /// What it changes, or would change; none where no plan was made.
     pub counts: Option<&'a Counts>,
+    /// Whom it changes, or would change.
+    pub changed: &'a Changed,
     /// Reasons that came from elsewhere, such as guards on the size of a change: each a code, a
     /// sentence and what to do.
     pub reasons: &'a [Reason],
@@ -84,57 +87,102 @@ pub struct Reason {
     pub hint: String,
 }
 
+/// Most ids that a report names of those who joined, of those who left, and so on.
+pub const IDS_NAMED_MAX: usize = 100;
+
+/// Whom a plan changes, by what happens to them: some ids, and how many there are.
+#[derive(Clone, Debug, Default)]
+pub struct Changed(BTreeMap<Kind, (Vec<String>, u32)>);
+
+impl Changed {
+    /// Counts one person's part of a plan.
+    pub fn add(&mut self, planned: &PersonPlanned) {
+        let (ids, count) = self.0.entry(planned.kind).or_default();
+        *count += 1;
+        if ids.len() < IDS_NAMED_MAX {
+            ids.push(planned.person.key.to_string());
+        }
+    }
+
+    fn of(&self, kind: Kind) -> (&[String], u32) {
+        let found = self.0.get(&kind);
+        found.map_or((&[], 0), |(ids, count)| (ids, *count))
+    }
+}
+
+/// What HR calls each kind of change.
+const KINDS: [(Kind, &str); 5] = [
+    (Kind::Joiner, "joined"),
+    (Kind::Rehire, "came back"),
+    (Kind::Mover, "changed role or place"),
+    (Kind::Update, "changed in details"),
+    (Kind::Leaver, "left"),
+];
+
+/// The lines of a text for people. What stands in a line cannot end it, nor steer whatever shows it:
+/// this is the only way into a report, and cells of HR's file, names of files and headers go through it.
+#[derive(Debug, Default)]
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, text: impl AsRef<str>) {
+        self.0.push_str(&shown(text.as_ref()));
+        self.0.push('\n');
+    }
+
+    fn gap(&mut self) {
+        self.0.push('\n');
+    }
+
+    fn hint(&mut self, hint: &str) {
+        if !hint.is_empty() {
+            self.line(format!("          What to do: {hint}"));
+        }
+    }
+}
+
 impl Report<'_> {
     /// The report as text of one page or more.
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        // Writing to a string cannot fail.
-        self.write(&mut text).unwrap_or_default();
-        text
+        let mut page = Page::default();
+        self.write(&mut page);
+        page.0
     }
 
     /// The report as JSON.
     pub fn json(&self) -> String {
-        let mut json = serde_json::to_string_pretty(&Json::of(self)).unwrap_or_default();
+        let json = serde_json::to_string_pretty(&Json::of(self)).unwrap_or_default();
+        let mut json = shown_json(&json).into_owned();
         json.push('\n');
         json
     }
 
-    fn write(&self, out: &mut String) -> fmt::Result {
+    fn write(&self, page: &mut Page) {
         let at = self.at.strftime("%Y-%m-%d %H:%M:%S UTC");
-        writeln!(out, "{}\n", self.headline())?;
-        writeln!(out, "file    {}", self.file)?;
-        writeln!(out, "feed    {}", self.feed)?;
-        writeln!(out, "read    {at}")?;
-        writeln!(out, "digest  {}", self.digest)?;
-        self.write_numbers(out)?;
-        self.write_reasons(out)?;
-        for (effect, title) in [
-            (
-                Effect::SetsAside,
-                "Rows that were set aside: these people stay as they are",
-            ),
-            (Effect::Warns, "To look at"),
-            (Effect::Notes, "Good to know"),
-        ] {
-            self.write_section(out, effect, title)?;
-        }
+        page.line(self.headline());
+        page.gap();
+        page.line(format!("file    {}", self.file));
+        page.line(format!("feed    {}", self.feed));
+        page.line(format!("read    {at}"));
+        page.line(format!("digest  {}", self.digest));
+        self.write_numbers(page);
+        self.write_reasons(page);
+        write_sections(page, self.problems, LINES_MAX);
         if !self.next.is_empty() {
-            writeln!(out, "\nNext\n  {}", self.next)?;
+            page.gap();
+            page.line("Next");
+            page.line(format!("  {}", self.next));
         }
-        Ok(())
     }
 
-    fn headline(&self) -> String {
+    fn headline(&self) -> &'static str {
         match self.verdict {
             Verdict::Accepted if self.changes_nothing() => {
-                "ACCEPTED: nothing changed since the last file".to_owned()
+                "ACCEPTED: nothing changed since the last file"
             }
-            Verdict::Accepted => "ACCEPTED: the changes are being carried out".to_owned(),
-            Verdict::Held => "HELD: nothing was changed; somebody has to look at it".to_owned(),
-            Verdict::Rejected => {
-                "REJECTED: nothing was changed; the file cannot be used".to_owned()
-            }
+            Verdict::Accepted => "ACCEPTED: the changes are being carried out",
+            Verdict::Held => "HELD: nothing was changed; somebody has to look at it",
+            Verdict::Rejected => "REJECTED: nothing was changed; the file cannot be used",
         }
     }
 
@@ -143,104 +191,150 @@ impl Report<'_> {
         self.counts.is_none_or(|counts| total(counts) == 0)
     }
 
-    fn write_numbers(&self, out: &mut String) -> fmt::Result {
+    fn write_numbers(&self, page: &mut Page) {
         if let Some(People {
             rows,
             people,
             set_aside,
         }) = self.people
         {
-            writeln!(out, "rows    {rows}, of which {set_aside} were set aside")?;
-            writeln!(out, "people  {people}")?;
+            page.line(format!(
+                "rows    {rows}, of which {set_aside} were set aside"
+            ));
+            page.line(format!("people  {people}"));
         } else if self.content.row_count > 0 {
-            writeln!(out, "rows    {}", self.content.row_count)?;
+            page.line(format!("rows    {}", self.content.row_count));
         }
         let Some(counts) = self.counts else {
-            return Ok(());
+            return;
         };
-        let would = if self.verdict == Verdict::Accepted {
+        page.gap();
+        page.line(if self.verdict == Verdict::Accepted {
             "What changes"
         } else {
             "What would change"
-        };
-        writeln!(out, "\n{would}")?;
-        for (kind, word) in [
-            (Kind::Joiner, "joined"),
-            (Kind::Rehire, "came back"),
-            (Kind::Mover, "changed role or place"),
-            (Kind::Update, "changed in details"),
-            (Kind::Leaver, "left"),
-        ] {
-            writeln!(out, "  {:>7}  {word}", counts.of(kind))?;
+        });
+        for (kind, word) in KINDS {
+            page.line(format!("  {:>7}  {word}", counts.of(kind)));
         }
-        writeln!(
-            out,
+        page.line(format!(
             "  {:>7}  operations in the apps",
             counts.operations_total()
-        )
+        ));
+        self.write_changed(page);
     }
 
-    fn write_reasons(&self, out: &mut String) -> fmt::Result {
+    /// The ids behind the numbers, so that HR can see whether those are right whom it meant.
+    fn write_changed(&self, page: &mut Page) {
+        let named = KINDS.map(|(kind, word)| (word, self.changed.of(kind)));
+        if named.iter().all(|(_, (_, count))| *count == 0) {
+            return;
+        }
+        page.gap();
+        page.line("Who, by id");
+        for (word, (ids, count)) in named {
+            if count == 0 {
+                continue;
+            }
+            let listed = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+            let more = match count.saturating_sub(listed) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            page.line(format!("  {word}: {}{more}", ids.join(", ")));
+        }
+    }
+
+    fn write_reasons(&self, page: &mut Page) {
         let of_file = |problem: &&Problem| problem.effect >= Effect::Holds;
         let reasons: Vec<&Problem> = self.problems.listed().iter().filter(of_file).collect();
         if reasons.is_empty() && self.reasons.is_empty() {
-            return Ok(());
+            return;
         }
-        writeln!(out, "\nWhy it is {}", self.verdict.as_str())?;
+        page.gap();
+        page.line(format!("Why it is {}", self.verdict.as_str()));
         for problem in reasons {
+            let column = match &problem.column {
+                // What is said of a column that is missing names it already.
+                Some(column) if !problem.rows.is_empty() => format!("{column}: "),
+                _ => String::new(),
+            };
             let place = place(problem);
-            writeln!(out, "  {}  {}{place}", problem.code, problem.text)?;
-            write_hint(out, &problem.hint)?;
+            page.line(format!(
+                "  {}  {column}{}{place}",
+                problem.code, problem.text
+            ));
+            page.hint(&problem.hint);
         }
         for reason in self.reasons {
-            writeln!(out, "  {}  {}", reason.code, reason.text)?;
-            write_hint(out, &reason.hint)?;
+            page.line(format!("  {}  {}", reason.code, reason.text));
+            page.hint(&reason.hint);
         }
-        Ok(())
     }
+}
 
-    /// The problems with one effect, code by code: what to do stands once, then a line for each.
-    fn write_section(&self, out: &mut String, effect: Effect, title: &str) -> fmt::Result {
-        let mut by_code: BTreeMap<&Code, Vec<&Problem>> = BTreeMap::new();
-        for problem in self.problems.listed() {
-            if problem.effect == effect {
-                by_code.entry(&problem.code).or_default().push(problem);
-            }
+/// What is said of rows, as the report has it, line by line: for whoever looks at a file before it is
+/// dropped. At most `lines_max` lines for each code.
+pub fn rows_said(problems: &Problems, lines_max: usize) -> String {
+    let mut page = Page::default();
+    write_sections(&mut page, problems, lines_max);
+    page.0
+}
+
+fn write_sections(page: &mut Page, problems: &Problems, lines_max: usize) {
+    for (effect, title) in [
+        (
+            Effect::SetsAside,
+            "Rows that were set aside: these people stay as they are",
+        ),
+        (Effect::Warns, "To look at"),
+        (Effect::Notes, "Good to know"),
+    ] {
+        write_section(page, problems, (effect, title), lines_max);
+    }
+}
+
+/// The problems with one effect, code by code: what to do stands once, then a line for each.
+fn write_section(
+    page: &mut Page,
+    problems: &Problems,
+    (effect, title): (Effect, &str),
+    lines_max: usize,
+) {
+    let mut by_code: BTreeMap<&Code, Vec<&Problem>> = BTreeMap::new();
+    for problem in problems.listed() {
+        if problem.effect == effect {
+            by_code.entry(&problem.code).or_default().push(problem);
         }
-        if by_code.is_empty() {
-            return Ok(());
+    }
+    if by_code.is_empty() {
+        return;
+    }
+    page.gap();
+    page.line(title);
+    for (code, of_code) in by_code {
+        let found = problems.counts().find(|(counted, ..)| *counted == code);
+        let (count, rows) = found.map_or((0, 0), |(_, count, rows)| (count, rows));
+        page.gap();
+        page.line(format!(
+            "  {code}  {}: {}",
+            code::title(code),
+            amount(code, count, rows)
+        ));
+        page.hint(of_code.first().map_or("", |problem| &problem.hint));
+        for problem in of_code.iter().take(lines_max) {
+            page.line(line_of(problem));
         }
-        writeln!(out, "\n{title}")?;
-        for (code, problems) in by_code {
-            let found = self
-                .problems
-                .counts()
-                .find(|(counted, ..)| *counted == code);
-            let (count, rows) = found.map_or((0, 0), |(_, count, rows)| (count, rows));
-            writeln!(
-                out,
-                "\n  {code}  {}: {}",
-                code::title(code),
-                amount(code, count, rows)
-            )?;
-            write_hint(out, problems.first().map_or("", |problem| &problem.hint))?;
-            for problem in problems.iter().take(LINES_MAX) {
-                write_line(out, problem)?;
-            }
-            if count > LINES_MAX {
-                writeln!(out, "    ... and {} more", count - LINES_MAX)?;
-            }
+        if count > lines_max {
+            page.line(format!("    ... and {} more", count - lines_max));
         }
-        Ok(())
     }
 }
 
 /// How much there is of a code, in the words that fit it.
 fn amount(code: &Code, count: usize, rows: u32) -> String {
-    let ids = || format!("{} on {}", plural(count, "id"), plural_rows(rows));
-    if *code == code::KEY_REPEATED || *code == code::ROW_REPEATED || *code == code::MANAGER_MISSING
-    {
-        ids()
+    if is_by_id(code) {
+        format!("{} on {}", plural(count, "id"), plural_rows(rows))
     } else if rows > 0 {
         plural_rows(rows)
     } else {
@@ -258,22 +352,12 @@ fn plural_rows(count: u32) -> String {
     format!("{count} row{end}")
 }
 
-fn write_hint(out: &mut String, hint: &str) -> fmt::Result {
-    if hint.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "          What to do: {hint}")
-}
-
 /// One line: the row with what is wrong, or the id with its rows.
-fn write_line(out: &mut String, problem: &Problem) -> fmt::Result {
-    let is_by_id = problem.code == code::KEY_REPEATED
-        || problem.code == code::ROW_REPEATED
-        || problem.code == code::MANAGER_MISSING;
+fn line_of(problem: &Problem) -> String {
     match (&problem.key, problem.rows.as_slice()) {
-        (Some(key), _) if is_by_id => {
+        (Some(key), _) if is_by_id(&problem.code) => {
             let label = format!("id {key}");
-            writeln!(out, "    {label:<LABEL_WIDTH$}  {}", named_rows(problem))
+            format!("    {label:<LABEL_WIDTH$}  {}", named_rows(problem))
         }
         (key, [row]) if problem.row_count == 1 => {
             let label = format!("row {row}");
@@ -281,15 +365,22 @@ fn write_line(out: &mut String, problem: &Problem) -> fmt::Result {
                 .as_ref()
                 .map_or(String::new(), |key| format!(" (id {key})"));
             let column = column_of(problem);
-            writeln!(
-                out,
-                "    {label:<LABEL_WIDTH$}  {column}{}{id}",
-                problem.text
-            )
+            format!("    {label:<LABEL_WIDTH$}  {column}{}{id}", problem.text)
         }
-        (_, []) => writeln!(out, "    {}", problem.text),
-        _ => writeln!(out, "    {}: {}", problem.text, named_rows(problem)),
+        (_, []) => format!("    {}", problem.text),
+        _ => format!("    {}: {}", problem.text, named_rows(problem)),
     }
+}
+
+/// Whether what is said is about an id on several rows.
+fn is_by_id(code: &Code) -> bool {
+    [
+        code::KEY_REPEATED,
+        code::ROW_REPEATED,
+        code::MANAGER_MISSING,
+        code::EMPLOYMENTS,
+    ]
+    .contains(code)
 }
 
 fn column_of(problem: &Problem) -> String {
@@ -332,6 +423,7 @@ struct Json<'a> {
     rows: u32,
     people: Option<People>,
     changes: Option<BTreeMap<&'static str, u32>>,
+    changed_ids: BTreeMap<&'static str, &'a [String]>,
     operations: Option<u32>,
     reasons: Vec<JsonReason<'a>>,
     counts: Vec<JsonCount<'a>>,
@@ -385,6 +477,11 @@ impl<'a> Json<'a> {
             rows: report.content.row_count,
             people: report.people,
             changes,
+            changed_ids: KINDS
+                .iter()
+                .map(|(kind, _)| (kind.as_str(), report.changed.of(*kind).0))
+                .filter(|(_, ids)| !ids.is_empty())
+                .collect(),
             operations: report.counts.map(Counts::operations_total),
             reasons: report.reasons.iter().map(JsonReason::of).collect(),
             counts: counts
@@ -420,13 +517,7 @@ impl<'a> JsonProblem<'a> {
     fn of(problem: &'a Problem) -> Self {
         Self {
             code: problem.code.as_str(),
-            effect: match problem.effect {
-                Effect::Notes => "note",
-                Effect::Warns => "warning",
-                Effect::SetsAside => "set-aside",
-                Effect::Holds => "held",
-                Effect::Rejects => "rejected",
-            },
+            effect: problem.effect.as_str(),
             rows: &problem.rows,
             row_count: problem.row_count,
             column: problem.column.as_deref(),

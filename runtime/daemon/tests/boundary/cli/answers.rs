@@ -117,6 +117,8 @@ pub(crate) fn preview(file: &str) -> v1::Preview {
             },
         ],
         people_omitted: 29,
+        problems: Vec::new(),
+        problem_counts: Vec::new(),
         findings: vec![v1::Finding {
             code: "HR-014".to_owned(),
             severity: "warning".to_owned(),
