@@ -102,10 +102,10 @@ pub(super) fn check_formats(what: &str, forms: &DayForms, errors: &mut Vec<Inval
     }
 }
 
-/// Whether a format writes two years that are a hundred years apart in one way.
+/// Whether a format writes years that are a hundred years apart in one way, and others in another.
 fn has_two_digits(format: &str) -> bool {
-    let written = [1965, 2065].map(|year| write(Date::constant(year, 4, 5), format));
-    written[0].is_some() && written[0] == written[1]
+    let written = [1965, 2065, 1966].map(|year| write(Date::constant(year, 4, 5), format));
+    written[0].is_some() && written[0] == written[1] && written[0] != written[2]
 }
 
 fn reads_what_it_writes(format: &str, from: Option<i16>) -> bool {

@@ -21,7 +21,7 @@ why
       look at the preview; if it is right, apply it with `muster apply`
 
 people
-  leaver Ann \u{fffd}[31mLee (hr:1042), on 2026-12-01 00:00:00Z
+  leaver Ann \\u{1b}[31mLee (hr:1042), on 2026-12-01 00:00:00Z
       status: Active -> Ended
     crm: suspend  left
   joiner hr:2001
@@ -171,7 +171,7 @@ other.csv cannot be approved as it is:
   error PLN-010 feed hr: 30 of 118 people would leave; at most 11 go without asking
       look at the preview; if it is right, apply it with `muster apply`
 3fa2b1c0d9e8 workers.csv
-  leaver Ann \u{fffd}[31mLee (hr:1042)  crm: suspend
+  leaver Ann \\u{1b}[31mLee (hr:1042)  crm: suspend
   joiner hr:2001  crm: grant group:Sales
   and 26 more
 
