@@ -20,6 +20,7 @@ pub mod guard;
 pub mod id;
 pub mod identity;
 pub mod mapping;
+pub mod nearest;
 pub mod observe;
 pub mod operation;
 pub mod person;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_core::connector::{AccountState, Entitlement, Problem, RemoteAccount};
+use muster_core::connector::{AccountState, Entitlement, Problem, RemoteAccount, Scalar};
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::TargetName;
@@ -195,6 +195,13 @@ fn compare(
 ) -> Result<Vec<Fact>, muster_ledger::Error> {
     let reader = app.ledger.read()?;
     let subject = format!("target {target}");
+    let policy = app.policy.load();
+    let keys: Vec<&str> = policy
+        .targets()
+        .get(target)
+        .into_iter()
+        .flat_map(|rules| rules.keys.iter().map(|(name, _)| name.as_str()))
+        .collect();
     let mut orphans = Vec::new();
     let mut seen = Seen::new();
     for account in listed {
@@ -205,7 +212,7 @@ fn compare(
         ));
         let is_open = account.state != AccountState::Deleted;
         if is_open && reader.linked(target, &account.object)?.is_none() {
-            orphans.push(account.object.id.clone());
+            orphans.push(called(account, &keys));
         }
     }
     let mut facts = Vec::new();
@@ -243,6 +250,30 @@ fn compare(
         ));
     }
     Ok(facts)
+}
+
+/// An account as people find it at the app: by its keys, with its id behind them.
+fn called(account: &RemoteAccount, keys: &[&str]) -> String {
+    let id = &account.object.id;
+    let listed = account.keys.iter();
+    let listed = listed.map(|(_, value)| value.clone());
+    let shown = keys
+        .iter()
+        .filter_map(|name| match account.attributes.get(*name)?.first()? {
+            Scalar::Text(text) => Some(text.clone()),
+            _ => None,
+        });
+    let mut names: Vec<String> = Vec::new();
+    for name in listed.chain(shown) {
+        let name = name.trim().to_owned();
+        if !name.is_empty() && name != *id && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    match names.as_slice() {
+        [] => id.clone(),
+        names => format!("{} (id {id})", names.join(" / ")),
+    }
 }
 
 /// The people whose account the ledger believes to be there, and that no listing shows.

@@ -366,24 +366,18 @@ impl Planner<'_> {
     }
 
     fn remark_unresolved(&mut self, target: &TargetName, name: &EntitlementName, code: &Code) {
-        let (text, hint) = if *code == AMBIGUOUS_ENTITLEMENT {
-            let text = format!("`{name}` stands for several entitlements there");
-            (
-                text,
-                "write its id, or the container before the name: group:CONTAINER/NAME",
-            )
+        let catalogue = self.targets.catalogues.get(target);
+        let why_not = catalogue.and_then(|catalogue| catalogue.why_not(name));
+        let text = why_not.map_or_else(
+            || format!("what this target can give was not read yet, `{name}` among it"),
+            |(_, text)| text,
+        );
+        let hint = if *code == AMBIGUOUS_ENTITLEMENT {
+            "write its id, or the container before the name: group:CONTAINER/NAME"
         } else if *code == UNREAD_CATALOGUE {
-            let text = format!("what this target can give was not read yet, `{name}` among it");
-            (
-                text,
-                "it is read as soon as the target answers; until then everybody keeps what they have",
-            )
+            "it is read as soon as the target answers; until then everybody keeps what they have"
         } else {
-            let text = format!("`{name}` is not among what this target can give");
-            (
-                text,
-                "make it at the app, or write its id or title as it is there",
-            )
+            "make it at the app, or write its id or title as it is there"
         };
         // One target that was not read is one finding, whatever the roles name.
         let subject = if *code == UNREAD_CATALOGUE {

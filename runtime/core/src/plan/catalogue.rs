@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{AMBIGUOUS_ENTITLEMENT, UNKNOWN_ENTITLEMENT};
 use crate::connector::{Entitlement, EntitlementKey};
 use crate::finding::Code;
+use crate::nearest::nearest;
 use crate::policy::EntitlementName;
 use crate::text::composed;
 
@@ -55,6 +56,28 @@ impl Catalogue {
     /// How many others have to be held first, one standing on the other.
     pub(super) fn depth(&self, key: &EntitlementKey) -> u32 {
         self.depths.get(key).copied().unwrap_or(0)
+    }
+
+    /// Why a name gives nothing here, as a code and a sentence; none where it stands for one entitlement.
+    pub fn why_not(&self, name: &EntitlementName) -> Option<(Code, String)> {
+        let code = self.find(name).err()?;
+        let text = if code == AMBIGUOUS_ENTITLEMENT {
+            format!("`{name}` stands for several entitlements there")
+        } else {
+            let text = format!("`{name}` is not among what this target can give");
+            match self.nearest(name) {
+                Some(nearest) => format!("{text}; did you mean `{}:{nearest}`?", name.kind),
+                None => text,
+            }
+        };
+        Some((code, text))
+    }
+
+    /// The title or id that was probably meant.
+    fn nearest(&self, name: &EntitlementName) -> Option<&str> {
+        let kind = self.kinds.get(&name.kind)?;
+        let names = kind.by_title.keys().chain(kind.by_id.keys());
+        nearest(&name.name, names.map(String::as_str))
     }
 
     pub(super) fn find(&self, name: &EntitlementName) -> Result<&Entry, Code> {

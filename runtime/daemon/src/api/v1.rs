@@ -557,7 +557,8 @@ pub struct Because {
     pub values: BTreeMap<String, serde_json::Value>,
 }
 
-/// A role that does not apply, and what made its rule false.
+/// A role that does not apply and what made its rule false, or one that applies and gives something that the
+/// target does not know.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct WhyNot {
     /// The role.
@@ -572,6 +573,9 @@ pub struct WhyNot {
     pub failed: Vec<String>,
     /// Why the rule could not be decided, where that is so: the accounts then stay as they are.
     pub undecided: Option<String>,
+    /// The role applies, and this is why what it gives cannot be given; none where it does not apply.
+    #[serde(default)]
+    pub unresolved: Option<String>,
     /// The values that the rule looked at; `null` where HR says nothing.
     pub values: BTreeMap<String, serde_json::Value>,
 }

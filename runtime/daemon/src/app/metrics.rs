@@ -1,7 +1,10 @@
 //! What the daemon counts, read when somebody asks. Labels carry names of the configuration only.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use muster_core::finding::Severity;
+use muster_ledger::Reader;
 use muster_ledger::kept::Counts;
 
 use super::App;
@@ -48,8 +51,9 @@ pub(super) fn families(app: &App) -> Vec<Family> {
         Kind::Gauge,
         up,
     )];
-    if let Ok(counts) = app.ledger.read().and_then(|reader| reader.counts()) {
-        families.extend(of_ledger(&counts));
+    if let Ok(reader) = app.ledger.read() {
+        families.extend(reader.counts().iter().flat_map(of_ledger));
+        families.extend(findings(&reader).ok());
     }
     let usable = app
         .targets
@@ -95,12 +99,6 @@ fn of_ledger(counts: &Counts) -> Vec<Family> {
             Kind::Gauge,
             number(counts.entries),
         ),
-        Family::single(
-            "muster_findings_open",
-            "Findings that hold.",
-            Kind::Gauge,
-            number(counts.findings),
-        ),
         Family::by(
             "muster_people",
             "People by phase.",
@@ -115,6 +113,27 @@ fn of_ledger(counts: &Counts) -> Vec<Family> {
             samples: open.collect(),
         },
     ]
+}
+
+/// Open findings by severity: an alert is on errors, not on notes.
+fn findings(reader: &Reader) -> Result<Family, muster_ledger::Error> {
+    // Where nothing is open a severity stands at nought: a series that is missing alerts nobody.
+    let severities = [Severity::Note, Severity::Warning, Severity::Error];
+    let mut counts: BTreeMap<&str, u64> = severities
+        .iter()
+        .map(|severity| (severity.as_str(), 0))
+        .collect();
+    for kept in reader.findings()? {
+        *counts.entry(kept?.finding.severity.as_str()).or_default() += 1;
+    }
+    let counts = counts.into_iter();
+    Ok(Family::by(
+        "muster_findings_open",
+        "Findings that hold, by severity.",
+        Kind::Gauge,
+        "severity",
+        counts.map(|(severity, count)| (severity.to_owned(), number(count))),
+    ))
 }
 
 #[expect(

@@ -427,6 +427,7 @@ impl App {
             person: &person,
             policy: &policy,
             titles: &known.titles,
+            catalogues: &known.targets.catalogues,
             now: self.clock.now(),
             source: &source,
         };

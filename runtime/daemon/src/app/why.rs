@@ -9,6 +9,8 @@ use muster_core::id::{PlanId, TargetName};
 use muster_core::identity::{Phase, Value};
 use muster_core::operation::State;
 use muster_core::person::{Account, Grant, Justification, Person};
+use muster_core::plan::Catalogue;
+use muster_core::plan::UNREAD_CATALOGUE;
 use muster_core::policy::{Policy, Role};
 use muster_core::rule::Failed;
 
@@ -23,6 +25,8 @@ pub struct Known<'a> {
     pub policy: &'a Policy,
     /// What entitlements are called.
     pub titles: &'a Titles,
+    /// What each target can give, as it was read last.
+    pub catalogues: &'a BTreeMap<TargetName, Catalogue>,
     /// The daemon's clock.
     pub now: Timestamp,
     /// Where a plan came from.
@@ -95,6 +99,7 @@ fn at_target(known: &Known<'_>, target: &TargetName) -> v1::WhyTarget {
     {
         if is_here && matches!(holds, Ok(true)) {
             for_account.push(because(known, role));
+            has_not.extend(cannot_be_given(known, target, role));
         } else {
             has_not.push(why_not(known, target, role, is_here.then_some(holds)));
         }
@@ -223,6 +228,31 @@ fn because(known: &Known<'_>, role: &Role) -> v1::Because {
     }
 }
 
+/// What a role of this person gives and nobody can: a name that the target does not know.
+fn cannot_be_given(known: &Known<'_>, target: &TargetName, role: &Role) -> Vec<v1::WhyNot> {
+    let names = role.access.get(target).into_iter().flatten();
+    let unresolved = names.filter_map(|name| {
+        let (code, text) = match known.catalogues.get(target) {
+            Some(catalogue) => catalogue.why_not(name)?,
+            None => (
+                UNREAD_CATALOGUE,
+                "what this target can give was not read yet".to_owned(),
+            ),
+        };
+        Some(v1::WhyNot {
+            role: role.name.to_string(),
+            description: role.description.clone(),
+            gives: vec![name.to_string()],
+            rule: role.when.source().to_owned(),
+            failed: Vec::new(),
+            undecided: None,
+            unresolved: Some(format!("{text} ({code})")),
+            values: values(known, role),
+        })
+    });
+    unresolved.collect()
+}
+
 /// Why a role gives nothing; `holds` is how its rule came out, for somebody who is employed.
 fn why_not(
     known: &Known<'_>,
@@ -257,6 +287,7 @@ fn why_not(
         rule: role.when.source().to_owned(),
         failed,
         undecided,
+        unresolved: None,
         values: values(known, role),
     }
 }

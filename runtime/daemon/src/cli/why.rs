@@ -138,6 +138,15 @@ fn print_not(not: &v1::WhyNot, printer: &mut Printer<'_>) -> io::Result<()> {
         not.gives.join(", ")
     };
     printer.line(&format!("  {} {gives}", Style::Dim.paint("has not")))?;
+    if let Some(reason) = &not.unresolved {
+        printer.line(&format!(
+            "      role {} gives it, and it cannot be given",
+            not.role
+        ))?;
+        printer.line(&format!("        because {reason}"))?;
+        printer.line(&format!("        rule   {}", not.rule))?;
+        return print_values(&not.values, printer);
+    }
     let verdict = if not.undecided.is_some() {
         "cannot be decided, so the accounts stay as they are (PLN-001)"
     } else {

@@ -338,6 +338,7 @@ pub(crate) fn why() -> v1::Why {
                     rule: "department == \"Finance\" && remote".to_owned(),
                     failed: texts(&["department == \"Finance\""]),
                     undecided: None,
+                    unresolved: None,
                     values: BTreeMap::from([
                         ("department".to_owned(), json!("Sales")),
                         ("remote".to_owned(), json!(null)),
@@ -350,6 +351,7 @@ pub(crate) fn why() -> v1::Why {
                     rule: "level > 3".to_owned(),
                     failed: Vec::new(),
                     undecided: some("`level > 3` fails: a text cannot be compared with a number"),
+                    unresolved: None,
                     values: BTreeMap::from([("level".to_owned(), json!("4"))]),
                 },
             ],
