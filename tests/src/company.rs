@@ -136,6 +136,7 @@ impl Company {
             std::fs::create_dir(company.path(name)).expect("a folder of the company");
         }
         company.write("secrets/crm", "t0p-s3cret-canary-of-the-app");
+        company.allow("secrets/crm", 0o600);
         company.write("policy/roles.toml", policy);
         company.configure(tables);
         company.install("scim", &crate::plugin("scim"));
@@ -176,6 +177,12 @@ impl Company {
     /// Writes a file whole.
     pub fn write(&self, below: &str, text: &str) {
         std::fs::write(self.path(below), text).expect("a file of the company");
+    }
+
+    /// Gives a file or folder these permissions.
+    pub fn allow(&self, below: &str, mode: u32) {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(self.path(below), mode).expect("permissions of the company");
     }
 
     /// Puts a plugin into the plugins folder as an installer does: aside, then renamed.

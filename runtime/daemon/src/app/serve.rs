@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use muster_core::fact::Fact;
-use muster_core::finding::Finding;
+use muster_core::finding::{Finding, Severity};
 use muster_core::id::TargetName;
 use muster_core::operation::RetryPolicy;
 use muster_core::policy::Policy;
@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use super::engine::Daemon;
 use super::{App, Known};
 use crate::clock::Clock;
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, access};
 use crate::driver::{Activity, Driver};
 use crate::error::{API_BROKEN, Coded, Fault, FaultKind, chain};
 use crate::feeds::{self, Feed};
@@ -63,6 +63,7 @@ pub async fn run(
     clock: Clock,
     stop: watch::Receiver<bool>,
 ) -> Result<(), Fault> {
+    let opened = close_to_others(&config)?;
     let doors = Doors::open(config.daemon.listen, &config.daemon.socket()).await;
     let doors = doors.map_err(|error| {
         Fault::new(FaultKind::Broken, error.code(), chain(&error)).hint(error.hint())
@@ -87,6 +88,7 @@ pub async fn run(
             .hint("`muster ledger check` looks for damage"));
     }
     close_of_files(&app).await;
+    say_open(&app, opened).await;
     let mut drivers = start(&app, &stop, &mut tasks)?;
     app.ready.store(true, Ordering::Release);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), policy = %app.policy.load().version(), "ready");
@@ -99,6 +101,58 @@ pub async fn run(
     }
     app.committer.stop();
     Ok(())
+}
+
+/// Refuses to run on what others can write, and closes the data folder. Returns what others can only read.
+fn close_to_others(config: &Config) -> Result<Vec<access::Open>, Fault> {
+    let writable = access::writable_by_others(config);
+    if !writable.is_empty() {
+        let shown: Vec<String> = writable.iter().map(access::Open::shown).collect();
+        let text = format!("others can write what decides: {}", shown.join(", "));
+        return Err(Fault::new(FaultKind::Refused, access::OTHERS_WRITE, text)
+            .hint("look at what is in it, then: chmod go-w, for the data folder chmod 700"));
+    }
+    let closed = access::close(&config.daemon.data).map_err(|error| {
+        let folder = config.daemon.data.display();
+        let text = format!("could not close the data folder {folder} to others: {error}");
+        Fault::new(FaultKind::Broken, API_BROKEN, text)
+            .hint("it has to belong to the daemon's user, with mode 0700")
+    })?;
+    if let Some(mode) = closed {
+        let mode = format!("{mode:04o}");
+        tracing::warn!(mode, "others could enter the data folder; it was closed");
+    }
+    Ok(access::readable_by_others(config))
+}
+
+/// Keeps as findings which secrets others can read.
+async fn say_open(app: &App, open: Vec<access::Open>) {
+    let subject = |path: &std::path::Path| format!("file {}", path.display());
+    let mut facts = Vec::new();
+    if let Ok(reader) = app.ledger.read() {
+        for kept in reader
+            .findings_of(&access::OTHERS_READ)
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let (code, said) = (kept.finding.code, kept.finding.subject);
+            if !open.iter().any(|open| subject(&open.path) == said) {
+                facts.push(Fact::FindingClosed {
+                    code,
+                    subject: said,
+                });
+            }
+        }
+    }
+    app.say(facts).await;
+    for open in open {
+        let text = format!("others can read {}", open.shown());
+        let subject = subject(&open.path);
+        let finding = Finding::new(access::OTHERS_READ, Severity::Warning, subject, text);
+        let hint = "chmod 600 it, and make another secret where somebody may have read this one";
+        app.open_finding(finding.hint(hint)).await;
+    }
 }
 
 /// Closes what was said of the files as they were before: this start has read them.
