@@ -17,7 +17,10 @@ use crate::id::{PersonId, PolicyVersion, RoleName, TargetName};
 use crate::identity::{Identity, Phase, ValueType};
 use crate::rule::{BUILT_IN, Expression, Failed, Language, Scope};
 
-pub use compile::{DOUBLE_ROLE, ENTITLEMENT_FORM, EXPRESSION, NO_KEYS, UNKNOWN_TARGET};
+pub use compile::{
+    DOUBLE_ROLE, ENTITLEMENT_FORM, EXPRESSION, NEVER_HOLDS, NO_KEYS, UNKNOWN_TARGET,
+    mistakes_besides_names,
+};
 pub use evaluate::{Desired, DesiredAccount, Evaluator};
 
 /// An entitlement as a policy names it: by its kind, and by its title or id at the app.

@@ -5,6 +5,7 @@
 //! a list is a list of strings. An expression that fails for a person is never taken as "no": the
 //! person is left as they are, and a finding says which expression failed.
 
+mod comparison;
 mod examples;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ use crate::connector::Scalar;
 use crate::id::PersonId;
 use crate::identity::{Identity, Phase, Value};
 
+pub use comparison::{Comparison, Literal, comparisons};
 pub use examples::{Examples, Gives};
 
 /// Variables that every expression can use besides attributes.

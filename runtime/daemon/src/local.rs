@@ -15,6 +15,7 @@ use crate::cli::Local;
 use crate::clock::Clock;
 use crate::config::{Config, Environment};
 use crate::error::{API_BROKEN, Fault, FaultKind, chain};
+use crate::policy::known;
 use crate::server::engine::ProgressSink;
 use crate::targets::Connected;
 
@@ -29,6 +30,24 @@ impl Local for ThisProcess {
 
     fn check_plugins(&self, config: &Config) -> Result<Vec<v1::Finding>, Fault> {
         runtime()?.block_on(check_plugins(config))
+    }
+
+    fn policy_remarks(&self, config: &Config) -> Result<Vec<v1::Finding>, Fault> {
+        let (path, options) = (config.daemon.ledger(), muster_ledger::Options::default());
+        let Ok(policy) = Policy::compile(config.policy.clone()) else {
+            return Ok(Vec::new());
+        };
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let ledger = muster_ledger::Ledger::open_existing(&path, &options);
+        let remarks = ledger
+            .and_then(|ledger| known::remarks(&policy, &ledger.read()?))
+            .map_err(|error| queries::broken(&error))?;
+        let remarks = remarks.iter();
+        Ok(remarks
+            .map(|finding| present::finding(finding, None))
+            .collect())
     }
 
     fn inspect_plugin(&self, bytes: Vec<u8>) -> Result<v1::Plugin, Fault> {
@@ -89,6 +108,7 @@ async fn check_plugins(config: &Config) -> Result<Vec<v1::Finding>, Fault> {
         }));
     let mut findings = Vec::new();
     let mut descriptors = BTreeMap::new();
+    let mut said = Vec::new();
     let mut found = |target: &str, code: &str, text: &str, hint: &str| {
         let code = Code::from_record(code.to_owned());
         let finding =
@@ -104,21 +124,158 @@ async fn check_plugins(config: &Config) -> Result<Vec<v1::Finding>, Fault> {
             Ok(plugin) => {
                 descriptors.insert(name.clone(), plugin.descriptor().clone());
                 let connected = Connected::new(target.clone());
-                if let Err(trouble) =
-                    connected.connect(&host, &Arc::new(Slot::new(plugin)), &environment)
-                {
-                    found(name.as_str(), &trouble.code, &trouble.text, &trouble.hint);
+                let slot = Arc::new(Slot::new(plugin));
+                match connected.connect(&host, &slot, &environment) {
+                    Err(trouble) => {
+                        found(name.as_str(), &trouble.code, &trouble.text, &trouble.hint);
+                    }
+                    Ok(()) => {
+                        let hosts = reach::hosts(target);
+                        let unreachable = !hosts.is_empty();
+                        said.extend(hosts);
+                        // Where the address is wrong, what the app has is not to be known.
+                        if !unreachable {
+                            said.extend(reach::attributes(&connected).await);
+                        }
+                    }
                 }
             }
             Err(error) => found(name.as_str(), error.code(), &chain(&error), error.hint()),
         }
     }
+    findings.extend(said.iter().map(|finding| present::finding(finding, None)));
     // What a rule asks for and no connector can do is said now, and not when somebody leaves.
     if let Ok(policy) = Policy::compile(config.policy.clone()) {
         let said = capability::check(&policy, &descriptors);
         findings.extend(said.iter().map(|finding| present::finding(finding, None)));
     }
     Ok(findings)
+}
+
+/// What a target's settings and rules ask for that its app does not have.
+mod reach {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use muster_core::finding::{Code, Finding, Severity};
+    use muster_core::nearest::nearest;
+    use muster_host::HostPattern;
+
+    use crate::config::Target;
+    use crate::targets::Connected;
+
+    /// A setting names a host that the plugin may not reach.
+    const HOST: Code = Code::new("CFG-011");
+    /// The rules set an attribute that the app does not have.
+    const ATTRIBUTE: Code = Code::new("CFG-014");
+
+    /// How long an app may take to say which attributes its accounts have.
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    /// Settings that are addresses on hosts which are not granted: each call there would be refused.
+    pub(super) fn hosts(target: &Target) -> Vec<Finding> {
+        let granted: Vec<HostPattern> = target
+            .hosts
+            .iter()
+            .filter_map(|host| HostPattern::parse(host).ok())
+            .collect();
+        let Some(none) = HostPattern::parse("https://host.invalid").ok() else {
+            return Vec::new();
+        };
+        let mut findings = Vec::new();
+        for (key, value) in &target.settings {
+            let is_address = none.covers(value).is_some();
+            let is_granted = granted.iter().any(|host| host.covers(value) == Some(true));
+            if !is_address || is_granted {
+                continue;
+            }
+            let mut hosts = target.hosts.clone();
+            hosts.extend(origin(value));
+            let text = format!("`{key}` is {value}, and `hosts` does not have that host");
+            let hint = format!(
+                "if it is right, write under [target.{}]: hosts = {hosts:?}",
+                target.name
+            );
+            let subject = format!("target {}", target.name);
+            findings.push(Finding::new(HOST, Severity::Error, subject, text).hint(hint));
+        }
+        findings
+    }
+
+    /// `https://host:port` of an address.
+    fn origin(address: &str) -> Option<String> {
+        let (scheme, rest) = address.split_once("://")?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let host = authority.rsplit('@').next()?;
+        Some(format!("{scheme}://{host}"))
+    }
+
+    /// Attributes of the rules that the app's accounts do not have, where the app says which they have.
+    pub(super) async fn attributes(connected: &Connected) -> Vec<Finding> {
+        let asked = tokio::time::timeout(PATIENCE, connected.attributes()).await;
+        let Ok(Ok(known)) = asked else {
+            return Vec::new();
+        };
+        let target = connected.config();
+        let lower = |name: &str| name.to_ascii_lowercase();
+        let names: BTreeSet<String> = known.iter().map(|name| lower(name)).collect();
+        let bases: BTreeSet<&str> = known.iter().map(|name| base(name)).collect();
+        let is_known = |name: &str| {
+            let is_part = bases
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(base(name)));
+            names.contains(&lower(name)) || is_part
+        };
+        let unknown = target
+            .rules
+            .attributes
+            .keys()
+            .filter(|name| !is_known(name));
+        unknown
+            .map(|name| {
+                let text = format!("the app's accounts have no attribute `{name}`");
+                let hint = match nearest(name, known.iter().map(String::as_str)) {
+                    Some(nearest) => format!("did you mean `{nearest}`?"),
+                    None => format!("they have: {}", known.join(", ")),
+                };
+                let subject = format!("target {}", target.name);
+                Finding::new(ATTRIBUTE, Severity::Error, subject, text).hint(hint)
+            })
+            .collect()
+    }
+
+    /// The attribute that a part or a choice is of: `emails` of `emails.work` and `emails[type eq "work"]`. The
+    /// name of an extension has points of its own.
+    fn base(name: &str) -> &str {
+        let from = name.rfind(':').map_or(0, |at| at + 1);
+        let end = name.get(from..).and_then(|rest| rest.find(['.', '[']));
+        end.and_then(|end| name.get(..from + end)).unwrap_or(name)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn parts_and_choices_are_of_their_attribute() {
+            for (name, of) in [
+                ("emails.work", "emails"),
+                ("emails[type eq \"work\"].value", "emails"),
+                ("displayName", "displayName"),
+                (
+                    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager",
+                    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager",
+                ),
+            ] {
+                assert_eq!(base(name), of);
+            }
+            assert_eq!(
+                origin("https://a.example:8443/scim/v2").as_deref(),
+                Some("https://a.example:8443")
+            );
+            assert_eq!(origin("nowhere"), None);
+        }
+    }
 }
 
 fn inspected(plugin: &Plugin, bytes: u64) -> v1::Plugin {

@@ -5,6 +5,7 @@
 //! there are does not: that takes a restart, and is said, too.
 
 pub mod kept;
+pub mod known;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use muster_core::policy::Policy;
 use tokio::sync::watch;
 
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, access};
 use crate::replan;
 
 /// An edited policy or configuration cannot be used; the one before goes on deciding.
@@ -88,6 +89,15 @@ async fn take_up(app: &Arc<App>) {
         Ok(Err(error)) => return refuse(app, crate::error::chain(&error)).await,
         Err(error) => return refuse(app, format!("reading broke off: {error}")).await,
     };
+    let writable = access::writable_by_others(&config);
+    if let Some(open) = writable.first() {
+        let text = format!(
+            "others can write {} ({})",
+            open.shown(),
+            access::OTHERS_WRITE
+        );
+        return refuse(app, text).await;
+    }
     let mut facts = vec![closed(UNUSABLE)];
     if !has_same_parts(&app.config, &config) {
         let text = "muster.toml has other feeds, targets or connections than the daemon runs with";

@@ -282,6 +282,12 @@ impl Connected {
         self.usable()?.list_accounts(None).await
     }
 
+    /// The names of the attributes that people's accounts can have there.
+    pub async fn attributes(&self) -> Result<Vec<String>, Problem> {
+        let specs = self.usable()?.discover(None).await?;
+        Ok(specs.into_iter().map(|spec| spec.name).collect())
+    }
+
     /// Tries the target out, changing nothing.
     pub async fn probe(&self) -> Result<(), Problem> {
         self.usable()?.probe().await.map(drop)

@@ -5,7 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{EntitlementName, Policy, PolicySource, Role, RoleSource, Target, TargetRules};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::TargetName;
-use crate::rule::{Examples, Expression, Gives, InvalidExpression, Language};
+use crate::identity::{Phase, ValueType};
+use crate::rule::{
+    BUILT_IN, Comparison, Examples, Expression, Gives, InvalidExpression, Language, Literal,
+    comparisons,
+};
 
 /// An expression cannot be used.
 pub const EXPRESSION: Code = Code::new("POL-001");
@@ -15,15 +19,23 @@ pub const UNKNOWN_TARGET: Code = Code::new("POL-002");
 pub const DOUBLE_ROLE: Code = Code::new("POL-003");
 /// An entitlement is not written as `kind:name`.
 pub const ENTITLEMENT_FORM: Code = Code::new("POL-004");
+/// A comparison in a rule can hold for nobody.
+pub const NEVER_HOLDS: Code = Code::new("POL-023");
 /// A target has no keys to recognise an account by.
 pub const NO_KEYS: Code = Code::new("POL-005");
 
 impl Policy {
     /// Compiles a policy, or says everything that is wrong with it.
     pub fn compile(source: PolicySource) -> Result<Policy, Vec<Finding>> {
+        Self::compile_with(source, Names::Known)
+    }
+
+    fn compile_with(source: PolicySource, names: Names) -> Result<Policy, Vec<Finding>> {
         let mut compiler = Compiler {
             language: Language::default(),
             known: source.attributes.keys().cloned().collect(),
+            types: source.attributes.clone(),
+            names,
             examples: Examples::of(&source.attributes),
             findings: Vec::new(),
         };
@@ -72,9 +84,26 @@ impl Policy {
     }
 }
 
+/// Everything that is wrong with a policy but names that no feed has: for a configuration whose feeds could not
+/// be read, where those names follow from that and say nothing new.
+pub fn mistakes_besides_names(source: PolicySource) -> Vec<Finding> {
+    Policy::compile_with(source, Names::NotRead)
+        .err()
+        .unwrap_or_default()
+}
+
+/// Whether the names that feeds have are known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    Known,
+    NotRead,
+}
+
 struct Compiler {
     language: Language,
     known: BTreeSet<String>,
+    types: BTreeMap<String, Option<ValueType>>,
+    names: Names,
     examples: Examples,
     findings: Vec<Finding>,
 }
@@ -93,7 +122,11 @@ impl Compiler {
                 .map(|()| expression)
         });
         match tried {
-            Ok(expression) => Some(expression),
+            Ok(expression) => {
+                self.compare(subject, source);
+                Some(expression)
+            }
+            Err(InvalidExpression::UnknownName { .. }) if self.names == Names::NotRead => None,
             Err(error) => {
                 let hint = match &error {
                     InvalidExpression::UnknownName {
@@ -114,6 +147,24 @@ impl Compiler {
                 };
                 self.report(EXPRESSION, subject.to_owned(), error.to_string(), &hint);
                 None
+            }
+        }
+    }
+
+    /// Reports comparisons that can hold for nobody, which CEL answers with no and without a word.
+    fn compare(&mut self, subject: &str, source: &str) {
+        for comparison in comparisons(source) {
+            let is_built_in = BUILT_IN.contains(&comparison.name.as_str());
+            let value_type = if is_built_in {
+                Some(ValueType::Text)
+            } else {
+                self.types.get(&comparison.name).copied().flatten()
+            };
+            let never = value_type.and_then(|value_type| comparison.never_holds(value_type));
+            let never = never.or_else(|| no_such_phase(&comparison));
+            if let Some(text) = never {
+                let hint = "types are those of the feed's mapping; see `type` under [feed.NAME.mapping.attributes]";
+                self.report(NEVER_HOLDS, subject.to_owned(), text, hint);
             }
         }
     }
@@ -190,5 +241,20 @@ impl Compiler {
             leaver: rules.leaver,
             prehire: rules.prehire,
         }
+    }
+}
+
+/// Why a comparison with the phase can hold for nobody.
+fn no_such_phase(comparison: &Comparison) -> Option<String> {
+    let phases = [Phase::Prehire, Phase::Active, Phase::Leave, Phase::Ended].map(Phase::as_str);
+    match &comparison.literal {
+        Literal::Text(text) if comparison.name == "phase" && !phases.contains(&text.as_str()) => {
+            Some(format!(
+                "`{}` can never hold: a phase is one of {}",
+                comparison.shown,
+                phases.join(", ")
+            ))
+        }
+        Literal::Text(_) | Literal::Number(_) | Literal::Boolean(_) => None,
     }
 }

@@ -20,7 +20,7 @@ use crate::error::{API_BROKEN, API_OTHER_PLAN, Fault, FaultKind};
 use crate::feeds::{self, Decision, Desk, Feed, FeedError, Shelf};
 use crate::intake::{self, Verdict};
 use crate::planning::{Consent, Summary};
-use crate::policy::kept;
+use crate::policy::{kept, known};
 use crate::server::engine::ProgressSink;
 
 fn failed(error: &FeedError) -> Fault {
@@ -228,6 +228,20 @@ pub(super) fn policy_preview(app: &App, sent: &[u8]) -> Result<v1::Preview, Faul
         (false, _) => "hold",
     };
     Ok(of_policy(&policy, &summary, people, verdict))
+}
+
+/// What a policy asks for and neither HR's data nor the apps have, as they were read last.
+pub(super) fn policy_remarks(app: &App, sent: &[u8]) -> Result<Vec<v1::Finding>, Fault> {
+    let policy = kept::from_text(sent).map_err(|error| {
+        let text = crate::error::chain(&error);
+        Fault::new(FaultKind::Refused, crate::error::API_UNUSABLE, text)
+    })?;
+    let reader = app.ledger.read().map_err(|error| broken(&error))?;
+    let remarks = known::remarks(&policy, &reader).map_err(|error| broken(&error))?;
+    let remarks = remarks.iter();
+    Ok(remarks
+        .map(|finding| present::finding(finding, None))
+        .collect())
 }
 
 /// What a policy would do for whom.

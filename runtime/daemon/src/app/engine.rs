@@ -139,6 +139,10 @@ impl Engine for Daemon {
         self.ask(move |app| approval::policy_preview(app, &policy))
     }
 
+    fn policy_remarks(&self, policy: Bytes) -> Answer<'_, Vec<v1::Finding>> {
+        self.ask(move |app| approval::policy_remarks(app, &policy))
+    }
+
     fn held(&self) -> Answer<'_, Vec<v1::Held>> {
         self.ask(|app| app.held_now(&app.ledger.read().map_err(|error| broken(&error))?))
     }

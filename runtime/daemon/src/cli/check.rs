@@ -1,13 +1,18 @@
 //! `muster check`: everything that can be found wrong without the daemon and without the apps.
 
+use bytes::Bytes;
+use http::Method;
+use muster_core::finding::Code;
 use serde::Serialize;
 
+use super::client::Route;
 use super::printer::Style;
 use super::show::plural;
-use super::{Answer, Context, Ended, error, show};
+use super::{Answer, CliError, Context, Ended, error, show, wait};
 use crate::api::v1;
-use crate::config::{Config, ConfigError, SecretError};
+use crate::config::{Config, ConfigError, SecretError, access};
 use crate::error::Coded;
+use crate::policy::kept;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -30,6 +35,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
         Err(error) => return refuse(&error, args, context),
     };
     let mut findings = secrets(&config, context);
+    findings.extend(open_to_others(&config));
     findings.extend(config.remarks.iter().map(|remark| remark_of(remark)));
     for finding in context.local.check_plugins(&config)? {
         // A secret that cannot be read also keeps its target from being prepared; once is enough.
@@ -39,6 +45,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
             findings.push(finding);
         }
     }
+    findings.extend(policy_remarks(&config, context)?);
     let is_usable = findings.iter().all(|finding| finding.severity != "error");
     if args.json {
         context.printer.json(&Checked {
@@ -49,17 +56,46 @@ pub(super) fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
     } else {
         show::findings(&findings, context.printer, 0)?;
         if is_usable {
-            context.printer.line(&summary(&config))?;
+            let remarks = findings.len();
+            context.printer.line(&summary(&config, remarks))?;
         }
     }
     Ok(if is_usable { Answer::Yes } else { Answer::No })
 }
 
-fn summary(config: &Config) -> String {
+/// What the running daemon says of the policy, or the ledger of one that is stopped.
+fn policy_remarks(
+    config: &Config,
+    context: &mut Context<'_, '_>,
+) -> Result<Vec<v1::Finding>, CliError> {
+    let text = kept::text(&config.policy).map_err(std::io::Error::from);
+    let text = Bytes::from(text.map_err(CliError::Output)?);
+    let client = context.client()?;
+    let route = Route::new("/v1/remarks/policy");
+    let asked = wait(client.work(Method::POST, route, text, context.printer));
+    match asked {
+        Ok(remarks) => Ok(remarks),
+        // A ledger that cannot be read is for `muster ledger check` to say.
+        Err(CliError::NotRunning { .. }) => {
+            Ok(context.local.policy_remarks(config).unwrap_or_default())
+        }
+        // Asking is a help and no condition: another version's daemon does not know the question.
+        Err(_) => Ok(Vec::new()),
+    }
+}
+
+fn summary(config: &Config, remarks: usize) -> String {
     let count = |length: usize, what| plural(length.try_into().unwrap_or(u64::MAX), what);
+    let verdict = match remarks {
+        0 => Style::Good.paint("in order:"),
+        remarks => Style::Warn.paint(&format!(
+            "can be used, {} to look at:",
+            count(remarks, "remark")
+        )),
+    };
     format!(
         "{} {}, {}, {}; policy {}",
-        Style::Good.paint("in order:"),
+        verdict,
         count(config.feeds.len(), "feed"),
         count(config.targets.len(), "target"),
         count(config.policy.roles.len(), "role"),
@@ -126,6 +162,47 @@ fn secrets(config: &Config, context: &Context<'_, '_>) -> Vec<v1::Finding> {
         }
     }
     findings
+}
+
+/// What others on this machine can write or read.
+fn open_to_others(config: &Config) -> Vec<v1::Finding> {
+    let finding =
+        |code: &Code, severity: &str, open: &access::Open, text: &str, hint: &str| v1::Finding {
+            code: code.to_string(),
+            severity: severity.to_owned(),
+            subject: format!("file {}", open.path.display()),
+            text: format!("{text}, mode {:04o}", open.mode),
+            hint: hint.to_owned(),
+            since: None,
+        };
+    let writable = access::writable_by_others(config);
+    let readable = access::readable_by_others(config);
+    let written = writable.iter().map(|open| {
+        let hint = "chmod go-w it; the daemon does not start like this";
+        finding(
+            &access::OTHERS_WRITE,
+            "error",
+            open,
+            "others can write it",
+            hint,
+        )
+    });
+    let read = readable.iter().filter(|open| !writable.contains(open));
+    let read = read.map(|open| {
+        let hint = if open.path == config.daemon.data {
+            "chmod 700 it; the daemon does so at its start"
+        } else {
+            "chmod 600 it, and make another secret where somebody may have read this one"
+        };
+        finding(
+            &access::OTHERS_READ,
+            "warning",
+            open,
+            "others can read it",
+            hint,
+        )
+    });
+    written.chain(read).collect()
 }
 
 fn remark_of(remark: &str) -> v1::Finding {

@@ -48,6 +48,11 @@ impl Notes {
         Self(RefCell::new(Vec::new()))
     }
 
+    /// How many things were noted so far.
+    pub(super) fn count(&self) -> usize {
+        self.0.borrow().len()
+    }
+
     pub(super) fn add(&self, problem: Problem) {
         self.0.borrow_mut().push(problem);
     }

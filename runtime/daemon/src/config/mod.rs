@@ -8,6 +8,7 @@
 //!
 //! Secrets are not part of it: it says where they are, and [`SecretSource::read`] reads them.
 
+pub mod access;
 mod document;
 mod feed;
 pub mod options;
@@ -212,7 +213,10 @@ fn read(root: &Section<'_>, paths: &Paths<'_>, notes: &Notes) -> Result<Config, 
     let shown_policy = paths
         .shown
         .with_file_name(daemon_section.text_shown(&opt::POLICY));
+    let noted = notes.count();
     let feeds = read_feeds(root, base);
+    // What a feed's mistake leaves out of the mapping, a rule cannot know: that is not a mistake of the rule.
+    let has_names = notes.count() == noted && root.is_written_at("feed");
     let (targets, mut inputs) = read_targets(root, base);
     root.finish();
     check_folders(root, daemon.as_ref(), &feeds);
@@ -231,7 +235,7 @@ fn read(root: &Section<'_>, paths: &Paths<'_>, notes: &Notes) -> Result<Config, 
     };
     let shown_policy = paths.policy.map_or(shown_policy, Path::to_owned);
     let roles = policy::read(&policy_folder, &shown_policy, notes);
-    let policy = policy::assemble(roles, inputs, notes);
+    let policy = policy::assemble(roles, inputs, has_names, notes);
     if !root.is_written_at("feed") {
         notes.add(policy::missing_feed(paths.shown));
     }

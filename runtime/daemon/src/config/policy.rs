@@ -199,8 +199,14 @@ pub(super) struct Inputs {
     pub(super) places: Places,
 }
 
-/// Puts the policy together and compiles it once, to find every mistake in it.
-pub(super) fn assemble(roles: Roles, inputs: Inputs, notes: &Notes) -> PolicySource {
+/// Puts the policy together and compiles it once, to find every mistake in it. Without the names of the feeds,
+/// because these could not be read, a name is no mistake.
+pub(super) fn assemble(
+    roles: Roles,
+    inputs: Inputs,
+    has_names: bool,
+    notes: &Notes,
+) -> PolicySource {
     let mut places = inputs.places;
     places.0.extend(roles.places.0);
     let source = PolicySource {
@@ -209,17 +215,20 @@ pub(super) fn assemble(roles: Roles, inputs: Inputs, notes: &Notes) -> PolicySou
         roles: roles.roles,
         targets: inputs.targets,
     };
-    if let Err(findings) = Policy::compile(source.clone()) {
-        for finding in findings {
-            let place = places.find(&finding);
-            notes.add(Problem {
-                code: finding.code.clone(),
-                file: place.map_or_else(PathBuf::new, |(file, _)| file.to_owned()),
-                position: place.map(|(_, position)| position),
-                message: format!("{}: {}", finding.subject, finding.text),
-                hint: finding.hint,
-            });
-        }
+    let findings = if has_names {
+        Policy::compile(source.clone()).err().unwrap_or_default()
+    } else {
+        muster_core::policy::mistakes_besides_names(source.clone())
+    };
+    for finding in findings {
+        let place = places.find(&finding);
+        notes.add(Problem {
+            code: finding.code.clone(),
+            file: place.map_or_else(PathBuf::new, |(file, _)| file.to_owned()),
+            position: place.map(|(_, position)| position),
+            message: format!("{}: {}", finding.subject, finding.text),
+            hint: finding.hint,
+        });
     }
     source
 }

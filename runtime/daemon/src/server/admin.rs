@@ -61,6 +61,7 @@ pub fn router(engine: Arc<dyn Engine>, file_bytes_max: usize) -> Router {
         .route("/v1/why/{person}", get(why))
         .route("/v1/preview", post(preview))
         .route("/v1/preview/policy", post(policy_preview))
+        .route("/v1/remarks/policy", post(policy_remarks))
         .layer(DefaultBodyLimit::max(file_bytes_max))
         .route("/v1/held", get(held))
         .route("/v1/held/{digest}", get(held_preview))
@@ -292,6 +293,16 @@ async fn policy_preview(
     let (sink, progress) = ProgressSink::channel();
     sink.report("planning", 0, 0);
     let work = async move { engine.policy_preview(body).await };
+    Ok(streamed(work, progress))
+}
+
+async fn policy_remarks(
+    State(engine): Asked,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    let body = body.map_err(|rejection| unusable(rejection.body_text()))?;
+    let (_, progress) = ProgressSink::channel();
+    let work = async move { engine.policy_remarks(body).await };
     Ok(streamed(work, progress))
 }
 

@@ -84,6 +84,9 @@ pub trait Engine: Send + Sync + 'static {
     /// What an edited policy would lead to; as [`crate::policy::kept`] writes it. Changes nothing.
     fn policy_preview(&self, policy: Bytes) -> Answer<'_, v1::Preview>;
 
+    /// What a policy asks for and neither HR's data nor the apps have, as they were read last.
+    fn policy_remarks(&self, policy: Bytes) -> Answer<'_, Vec<v1::Finding>>;
+
     /// The files that wait for a person.
     fn held(&self) -> Answer<'_, Vec<v1::Held>>;
 

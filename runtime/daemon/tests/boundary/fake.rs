@@ -241,6 +241,10 @@ impl Engine for Fake {
         answer(Ok(preview))
     }
 
+    fn policy_remarks(&self, _: Bytes) -> Answer<'_, Vec<v1::Finding>> {
+        answer(Ok(Vec::new()))
+    }
+
     fn held(&self) -> Answer<'_, Vec<v1::Held>> {
         answer(Ok(self.held.lock().unwrap().clone()))
     }

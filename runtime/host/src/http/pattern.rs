@@ -99,6 +99,12 @@ impl HostPattern {
         }
     }
 
+    /// Whether an address is on such a server; none for a text that is no address of its own.
+    pub fn covers(&self, address: &str) -> Option<bool> {
+        let url = Url::parse(address).ok()?;
+        matches!(url.scheme(), "http" | "https").then(|| self.matches(&url))
+    }
+
     /// Why no request could ever reach it, where that shows without looking up a name: it is an address
     /// inside, or this machine, and that is not granted.
     pub fn refused_by(&self, access: &PrivateAccess) -> Option<&'static str> {

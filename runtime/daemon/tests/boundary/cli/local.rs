@@ -71,6 +71,10 @@ fn what_init_writes_works_with_every_comment_sign_removed() {
     }
     std::fs::write(folder.path().join("secrets/hr-hook"), crate::fake::SECRET).unwrap();
     std::fs::write(folder.path().join("secrets/crm-token"), "t0k\n").unwrap();
+    for secret in ["secrets/hr-hook", "secrets/crm-token"] {
+        let own = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(folder.path().join(secret), own).unwrap();
+    }
     let checked = muster(folder.path(), &local, "check");
     assert_eq!(
         (checked.code, checked.err.as_str()),
@@ -122,7 +126,9 @@ account.keys = { externalId = "key" }
 "#,
     );
     std::fs::write(&config, text).unwrap();
-    std::fs::write(folder.path().join("hook"), "not-a-hook-secret").unwrap();
+    let hook = folder.path().join("hook");
+    std::fs::write(&hook, "not-a-hook-secret").unwrap();
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o600)).unwrap();
     let local = FakeLocal {
         plugin_findings: vec![v1::Finding {
             code: "PLG-001".to_owned(),
@@ -242,7 +248,7 @@ fn explain_prints_the_page_of_a_code() {
     let expected = "
 error: there is no code `CFG-03`
 
-hint: did you mean CFG-003? `muster explain` lists all codes
+hint: did you mean CFG-013? `muster explain` lists all codes
 more: `muster explain CLI-005`
 ";
     check_failed(

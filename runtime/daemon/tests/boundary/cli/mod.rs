@@ -36,6 +36,10 @@ impl Local for FakeLocal {
         Ok(self.plugin_findings.clone())
     }
 
+    fn policy_remarks(&self, _: &Config) -> Result<Vec<v1::Finding>, Fault> {
+        Ok(Vec::new())
+    }
+
     fn inspect_plugin(&self, bytes: Vec<u8>) -> Result<v1::Plugin, Fault> {
         if bytes.is_empty() {
             let code = Code::new("PLG-001");
