@@ -52,8 +52,7 @@ impl fmt::Debug for Committer {
 
 struct Shared {
     queue: Arc<Queue<Box<dyn Job>>>,
-    /// Why the thread has given up, once it has.
-    failure: Arc<Mutex<Option<String>>>,
+    ledger: Ledger,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -61,11 +60,9 @@ impl Committer {
     /// Starts the thread.
     pub fn start(ledger: Ledger, options: Options) -> Result<Self, Error> {
         let queue = Arc::new(Queue::new(options.queued_max));
-        let failure = Arc::new(Mutex::new(None));
         let worker = Worker {
-            ledger,
+            ledger: ledger.clone(),
             queue: Arc::clone(&queue),
-            failure: Arc::clone(&failure),
             batch_max: options.batch_max,
             left: Left::default(),
         };
@@ -78,7 +75,7 @@ impl Committer {
         Ok(Committer {
             shared: Arc::new(Shared {
                 queue,
-                failure,
+                ledger,
                 thread: Mutex::new(Some(thread)),
             }),
         })
@@ -134,6 +131,14 @@ impl Committer {
         .await
     }
 
+    /// Whether the ledger can still be written, without writing anything. A failed write of anybody shows
+    /// here, because nothing is written after it until the file was opened anew.
+    pub async fn probe(&self) -> Result<(), Error> {
+        self.record(Timestamp::UNIX_EPOCH, Vec::new())
+            .await
+            .map(drop)
+    }
+
     /// Lets no more work in, and waits until what was handed over is durable.
     pub fn stop(&self) {
         self.shared.stop();
@@ -142,12 +147,9 @@ impl Committer {
 
 impl Shared {
     fn stopped(&self) -> Error {
-        let failure = self.failure.lock();
-        let failure = failure.unwrap_or_else(PoisonError::into_inner);
+        let failure = self.ledger.failure();
         Error::Stopped {
-            reason: failure
-                .clone()
-                .unwrap_or_else(|| "it is being closed".to_owned()),
+            reason: failure.map_or_else(|| "it is being closed".to_owned(), |failure| failure.text),
         }
     }
 
@@ -254,7 +256,6 @@ where
 struct Worker {
     ledger: Ledger,
     queue: Arc<Queue<Box<dyn Job>>>,
-    failure: Arc<Mutex<Option<String>>>,
     batch_max: usize,
     left: Left,
 }
@@ -283,32 +284,30 @@ impl Worker {
     fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), Error> {
         let mut jobs: Vec<&mut Box<dyn Job>> = batch.iter_mut().collect();
         loop {
-            let ledger = self.ledger.clone();
-            let database = ledger.database();
+            let database = self.ledger.database()?;
             let txn = database.begin_write().step("begin to write")?;
             let left = std::mem::take(&mut self.left);
-            let mut writer = Writer::open(database, &txn, Timestamp::UNIX_EPOCH, left)?;
+            let mut writer = Writer::open(&database, &txn, Timestamp::UNIX_EPOCH, left)?;
             let ran = run_all(&mut jobs, &mut writer)?;
             if let Some(failed) = ran.spoiled_by {
                 jobs.remove(failed);
                 continue;
             }
             if writer.recorded() == 0 {
-                return Ok(());
+                return self.ledger.check_in_place();
             }
             let left = writer.finish()?;
             txn.commit().step("commit")?;
+            self.ledger.check_in_place()?;
             self.left = left;
             return Ok(());
         }
     }
 
     fn give_up(&self, error: &Error) -> String {
-        let reason = chain(error);
-        let failure = self.failure.lock();
-        *failure.unwrap_or_else(PoisonError::into_inner) = Some(reason.clone());
+        self.ledger.fails_with(error);
         self.queue.close();
-        reason
+        chain(error)
     }
 }
 
@@ -335,7 +334,7 @@ fn run_all(jobs: &mut [&mut Box<dyn Job>], writer: &mut Writer<'_>) -> Result<Al
 }
 
 /// An error with its causes, as one text.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

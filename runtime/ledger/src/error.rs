@@ -22,6 +22,8 @@ pub const DIFFERS: Code = Code::new("LED-005");
 pub const LINKED_TWICE: Code = Code::new("LED-006");
 /// The ledger takes no more writes until the daemon is started again.
 pub const STOPPED: Code = Code::new("LED-007");
+/// The file is not where it was.
+pub const GONE: Code = Code::new("LED-011");
 /// A fact contradicts what the ledger holds: a mistake in Muster.
 pub const CONTRADICTION: Code = Code::new("LED-008");
 
@@ -52,6 +54,13 @@ pub enum Error {
         /// Why not.
         #[source]
         source: std::io::Error,
+    },
+    /// The open file is not the one that the path leads to. What was written is lost with the process, so
+    /// nothing of it counts.
+    #[error("the ledger {path} was removed, moved or replaced while it was open")]
+    Gone {
+        /// Where it was.
+        path: PathBuf,
     },
     /// The store failed. Nothing of the transaction was kept.
     #[error("could not {step} in the ledger")]
@@ -122,6 +131,7 @@ impl Error {
             Error::Locked { .. } => LOCKED,
             Error::Damaged { .. } | Error::Record { .. } => DAMAGED,
             Error::File { .. } => DISK,
+            Error::Gone { .. } => GONE,
             Error::Store { source, .. } => match source.as_ref() {
                 redb::Error::Corrupted(_) => DAMAGED,
                 redb::Error::PreviousIo | redb::Error::DatabaseClosed => STOPPED,

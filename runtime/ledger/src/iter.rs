@@ -200,10 +200,16 @@ fn is_about(fact: &Fact, person: &PersonId) -> bool {
         | Fact::Arrived(_)
         | Fact::ArrivalChanged { .. }
         | Fact::CatalogueRead { .. }
-        | Fact::ChangesRead { .. }
-        | Fact::FindingOpened(_)
-        | Fact::FindingClosed { .. } => false,
+        | Fact::ChangesRead { .. } => false,
+        Fact::FindingOpened(finding) => is_subject(&finding.subject, person),
+        Fact::FindingClosed { subject, .. } => is_subject(subject, person),
     }
+}
+
+/// Whether a finding is about a person, at whichever target.
+fn is_subject(subject: &str, person: &PersonId) -> bool {
+    let rest = subject.strip_prefix(&person.to_string());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" at "))
 }
 
 fn entry_of(seq: u64, row: &[u8]) -> Result<kept::Entry, Error> {

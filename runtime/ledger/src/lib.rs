@@ -31,6 +31,6 @@ pub use digest::PlanDigest;
 pub use error::Error;
 pub use fold::{CONTENTS_MAX, DELIVERIES_MAX};
 pub use iter::{Findings, Journal, People, Plans};
-pub use ledger::{Ledger, Options};
+pub use ledger::{Failure, Ledger, Options};
 pub use reader::Reader;
 pub use writer::Writer;

@@ -290,7 +290,16 @@ impl Reader {
         &self,
         person: &PersonId,
     ) -> Result<impl Iterator<Item = Result<kept::Entry, Error>> + use<>, Error> {
-        Ok(self.journal(..)?.about(person.clone()))
+        self.history_before(person, u64::MAX)
+    }
+
+    /// The same, from before an entry on, for reading page by page.
+    pub fn history_before(
+        &self,
+        person: &PersonId,
+        before: u64,
+    ) -> Result<impl Iterator<Item = Result<kept::Entry, Error>> + use<>, Error> {
+        Ok(self.journal(..before)?.about(person.clone()))
     }
 
     // Feeds, targets, findings, counts.
