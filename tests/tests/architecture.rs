@@ -286,6 +286,64 @@ fn no_source_file_is_longer_than_one_idea() {
     assert!(long.is_empty(), "longer than {LINES_MAX} lines: {long:?}");
 }
 
+/// The arguments of every log line in a source.
+fn log_lines(source: &str) -> Vec<&str> {
+    let levels = ["error!(", "warn!(", "info!(", "debug!(", "trace!("];
+    let begins = source.match_indices("tracing::").filter_map(|(at, word)| {
+        let rest = source.get(at + word.len()..)?;
+        levels.iter().find_map(|level| rest.strip_prefix(level))
+    });
+    begins.map(|rest| arguments(rest)).collect()
+}
+
+/// What stands before the bracket that closes, whatever is in texts between.
+fn arguments(rest: &str) -> &str {
+    let (mut depth, mut in_text, mut is_escaped) = (1, false, false);
+    for (at, char) in rest.char_indices() {
+        match char {
+            _ if is_escaped => is_escaped = false,
+            '\\' if in_text => is_escaped = true,
+            '"' => in_text = !in_text,
+            '(' if !in_text => depth += 1,
+            ')' if !in_text => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return rest.get(..at).unwrap_or_default();
+        }
+    }
+    rest
+}
+
+#[test]
+fn c47_no_log_line_has_the_words_of_an_app_a_plugin_or_a_file() {
+    let carriers = [
+        ".text",
+        "text =",
+        "reason =",
+        "problem",
+        ".hint",
+        "detail",
+        "last_failure",
+    ];
+    let mut found = Vec::new();
+    for path in sources() {
+        if !path.starts_with(root().join("runtime")) {
+            continue;
+        }
+        let source = std::fs::read_to_string(&path).unwrap();
+        for line in log_lines(&source) {
+            if carriers.iter().any(|carrier| line.contains(carrier)) {
+                found.push(format!("{}: {line}", path.display()));
+            }
+        }
+    }
+    assert!(
+        found.is_empty(),
+        "logs carry ids, and words go into findings: {found:#?}"
+    );
+}
+
 #[test]
 fn every_crate_takes_the_lints_of_the_workspace() {
     for (name, member) in members() {

@@ -26,5 +26,6 @@ pub mod operation;
 pub mod person;
 pub mod plan;
 pub mod policy;
+pub mod redact;
 pub mod rule;
 pub mod text;

@@ -373,7 +373,9 @@ impl<'a, 'txn> Run<'a, 'txn> {
                     self.person(&person.id.clone(), Some(person), Described::AsBefore)?;
                 }
                 (Some(row), before) => {
-                    let read = row.read().map_err(|problem| Failed::Row(problem.text))?;
+                    let read = row
+                        .read()
+                        .map_err(|problem| Failed::Row(problem.code.to_string()))?;
                     let id = PersonId {
                         feed: feed.clone(),
                         key: read.key,

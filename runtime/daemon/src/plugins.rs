@@ -17,6 +17,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::Digest;
+use muster_core::redact;
 use muster_host::{Host, LoadError, Plugin, Slot};
 use notify::Watcher as _;
 use tokio::sync::{Notify, watch};
@@ -230,7 +231,7 @@ impl Library {
                 record.refusals(),
                 record.calls(),
                 function.replace('_', "-"),
-                record.last_failure().unwrap_or_default(),
+                redact::without_people(&record.last_failure().unwrap_or_default()),
                 before.descriptor().version
             ),
             "have its vendor look at it, and put the older file back into the folder before the daemon is started again",
@@ -330,7 +331,7 @@ impl Library {
         for target in targets {
             // One target that does not fit is its own trouble; the others are served.
             if let Err(trouble) = target.connect(&self.host, &slot, &self.environment) {
-                tracing::error!(target_name = %target.name(), code = trouble.code, reason = trouble.text, "target cannot be used");
+                tracing::error!(target_name = %target.name(), code = trouble.code, "target cannot be used; `muster status` says why");
             }
         }
         Ok((slot, None))
@@ -378,7 +379,7 @@ impl Library {
                         tracing::info!(target_name = %target.name(), "secrets were replaced");
                     }
                     Some(Err(trouble)) => {
-                        tracing::error!(target_name = %target.name(), code = trouble.code, reason = trouble.text, "secrets were replaced and cannot be used");
+                        tracing::error!(target_name = %target.name(), code = trouble.code, "secrets were replaced and cannot be used; `muster status` says why");
                     }
                 }
             }

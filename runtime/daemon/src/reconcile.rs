@@ -10,6 +10,7 @@ use muster_core::connector::{AccountState, Entitlement, Problem, RemoteAccount, 
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::TargetName;
+use muster_core::redact;
 use tokio::sync::watch;
 
 use crate::app::App;
@@ -333,7 +334,10 @@ fn closed(app: &App, target: &TargetName, codes: &[Code]) -> Vec<Fact> {
 }
 
 async fn unreadable(app: &App, target: &TargetName, what: &str, problem: &Problem) {
-    let text = format!("could not read {what}: {}", problem.text());
+    let text = format!(
+        "could not read {what}: {}",
+        redact::without_people(&problem.text())
+    );
     let finding = Finding::new(
         UNREADABLE,
         Severity::Warning,
@@ -350,7 +354,7 @@ async fn unreadable(app: &App, target: &TargetName, what: &str, problem: &Proble
 async fn not_whole(app: &App, target: &TargetName, what: &str, why: Option<&str>) {
     let text = format!(
         "the listing of {what} is not whole: {}",
-        why.unwrap_or("the connector does not say why")
+        redact::without_people(why.unwrap_or("the connector does not say why"))
     );
     let finding = Finding::new(
         NOT_WHOLE,

@@ -5,6 +5,7 @@ use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{OperationId, PersonId, TargetName};
 use muster_core::operation::{Change, Event, Operation, RetryPolicy, State, decide};
+use muster_core::redact;
 use muster_ledger::{Error, Writer};
 
 use super::Driver;
@@ -75,6 +76,8 @@ pub(super) fn record(
         operation: operation.id,
         change,
     };
+    let without_people = without_people(writer, settled)?;
+    let settled = without_people.as_ref().unwrap_or(settled);
     match writer.record(fact(settled.change.clone())) {
         Ok(_) => {}
         // The app's account is another person's. Nobody gets it a second time; a person decides.
@@ -96,6 +99,35 @@ pub(super) fn record(
         writer.record(fact)?;
     }
     Ok(())
+}
+
+/// A step as it may be recorded, where the app said something about the person: without the person in it.
+fn without_people(writer: &mut Writer<'_>, settled: &Settled) -> Result<Option<Settled>, Error> {
+    let claim = &settled.claim;
+    let (has_words, evidence) = match &settled.change {
+        Change::Lost { .. } | Change::Deferred { .. } | Change::Halted { .. } => (true, None),
+        Change::Answered { result, .. } | Change::Completed(result) => {
+            (!result.unreachable.is_empty(), result.evidence.as_deref())
+        }
+        Change::Dispatched { .. }
+        | Change::Retried { .. }
+        | Change::LeftPending { .. }
+        | Change::Found { .. } => (false, None),
+    };
+    // The number of a request is nearly always all there is, and says nothing of anybody.
+    if !has_words && evidence.is_none_or(|evidence| redact::without_people(evidence) == evidence) {
+        return Ok(None);
+    }
+    let person = writer.person(&claim.person)?;
+    let values = person.map(|person| {
+        let key = &claim.person.key;
+        redact::Values::of(key, &person.identity, &claim.operation.action)
+    });
+    let change = values.unwrap_or_default().redacted_change(&settled.change);
+    Ok(Some(Settled {
+        claim: claim.clone(),
+        change,
+    }))
 }
 
 /// Credentials that a target does not accept are one finding about the target, however many operations
@@ -125,7 +157,7 @@ pub(super) fn record_refusal<'c>(
         Some(problem) if !is_open => {
             let text = format!(
                 "{}; everything that is to be done there waits",
-                problem.text()
+                redact::without_people(&problem.text())
             );
             let finding = Finding::new(REFUSED, Severity::Error, subject, text).hint(CORRECT_IT);
             writer.record(Fact::FindingOpened(finding)).map(drop)

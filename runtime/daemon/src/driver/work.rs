@@ -59,6 +59,7 @@ impl Activity {
 }
 
 /// A step that is this driver's to take. Where it is a call, its intent is durable.
+#[derive(Clone)]
 pub(super) struct Claim {
     pub(super) person: PersonId,
     /// The plan that had last touched the person. After another one the step may not be wanted any more.
