@@ -14,6 +14,8 @@
 pub mod app;
 pub mod company;
 pub mod daemon;
+pub mod disk;
+pub mod hook;
 pub mod simple;
 
 use std::path::PathBuf;

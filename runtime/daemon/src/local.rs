@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use muster_core::capability;
 use muster_core::finding::{Code, Finding, Severity};
@@ -19,13 +20,20 @@ use crate::policy::known;
 use crate::server::engine::ProgressSink;
 use crate::targets::Connected;
 
+/// How long threads may take to end when the daemon has stopped.
+const LAST_THREADS: Duration = Duration::from_secs(3);
+
 /// This process.
 #[derive(Clone, Copy, Debug)]
 pub struct ThisProcess;
 
 impl Local for ThisProcess {
     fn serve(&self, config: Config, environment: Environment) -> Result<(), Fault> {
-        runtime()?.block_on(serve::serve(config, environment, Clock::of_machine()))
+        let runtime = runtime()?;
+        let served = runtime.block_on(serve::serve(config, environment, Clock::of_machine()));
+        // A thread that hangs at a file or in a plugin is not waited for.
+        runtime.shutdown_timeout(LAST_THREADS);
+        served
     }
 
     fn check_plugins(&self, config: &Config) -> Result<Vec<v1::Finding>, Fault> {

@@ -18,7 +18,9 @@ use tokio::sync::watch;
 
 use crate::app::App;
 use crate::config::{Config, access};
+use crate::planning::Failed;
 use crate::replan;
+use crate::retry::Retrying;
 
 /// An edited policy or configuration cannot be used; the one before goes on deciding.
 pub const UNUSABLE: Code = Code::new("POL-020");
@@ -31,6 +33,9 @@ pub const EDITED: Code = Code::new("POL-022");
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
+/// How often planning for an edited policy is tried again at least.
+const AGAIN_MAX: Duration = Duration::from_mins(5);
+
 /// What the policy's findings are about.
 pub const SUBJECT: &str = "policy";
 
@@ -41,16 +46,35 @@ type Stamps = Vec<(PathBuf, Option<SystemTime>, u64)>;
 pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let mut taken = stamps(&app.config);
     let mut seen = taken.clone();
+    if app.is_resumed {
+        // What was edited while the ledger could not be written was seen by nobody.
+        taken.clear();
+    }
+    let mut retrying = Retrying::new(LOOK_EVERY, AGAIN_MAX);
     while !*stop.borrow() {
         tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(LOOK_EVERY.max(retrying.pause())) => {}
             changed = stop.changed() => if changed.is_err() { return },
         }
         let now = stamps(&app.config);
         // Two looks that agree: an editor that writes several files is let finish.
         if now != taken && now == seen {
-            taken.clone_from(&now);
-            take_up(&app).await;
+            match take_up(&app).await {
+                Ok(()) => {
+                    retrying.succeeded();
+                    taken.clone_from(&now);
+                }
+                // The files stay news until somebody could plan for them.
+                Err(error) => {
+                    let error = crate::error::chain(&error);
+                    if retrying.failed(&error) {
+                        tracing::error!(
+                            error,
+                            "could not plan for the new policy; it is tried again"
+                        );
+                    }
+                }
+            }
         }
         seen = now;
     }
@@ -81,13 +105,19 @@ fn stamp(path: &Path) -> (PathBuf, Option<SystemTime>, u64) {
 }
 
 /// Reads the files, and has the new policy decide where they can be used.
-async fn take_up(app: &Arc<App>) {
+async fn take_up(app: &Arc<App>) -> Result<(), Failed> {
     let file = app.config.file.clone();
     let loaded = tokio::task::spawn_blocking(move || Config::load(&file)).await;
     let config = match loaded {
         Ok(Ok(config)) => config,
-        Ok(Err(error)) => return refuse(app, crate::error::chain(&error)).await,
-        Err(error) => return refuse(app, format!("reading broke off: {error}")).await,
+        Ok(Err(error)) => {
+            refuse(app, crate::error::chain(&error)).await;
+            return Ok(());
+        }
+        Err(error) => {
+            refuse(app, format!("reading broke off: {error}")).await;
+            return Ok(());
+        }
     };
     let writable = access::writable_by_others(&config);
     if let Some(open) = writable.first() {
@@ -96,7 +126,8 @@ async fn take_up(app: &Arc<App>) {
             open.shown(),
             access::OTHERS_WRITE
         );
-        return refuse(app, text).await;
+        refuse(app, text).await;
+        return Ok(());
     }
     let mut facts = vec![closed(UNUSABLE)];
     if !has_same_parts(&app.config, &config) {
@@ -104,7 +135,8 @@ async fn take_up(app: &Arc<App>) {
         let finding = Finding::new(NEEDS_RESTART, Severity::Warning, SUBJECT, text)
             .hint("restart the daemon; it takes up exactly where it was");
         app.say(vec![closed(UNUSABLE)]).await;
-        return app.open_finding(finding).await;
+        app.open_finding(finding).await;
+        return Ok(());
     }
     facts.push(closed(NEEDS_RESTART));
     app.say(facts).await;
@@ -112,30 +144,25 @@ async fn take_up(app: &Arc<App>) {
         Ok(policy) => policy,
         Err(findings) => {
             let first = findings.into_iter().next().map(|finding| finding.text);
-            return refuse(app, first.unwrap_or_default()).await;
+            refuse(app, first.unwrap_or_default()).await;
+            return Ok(());
         }
     };
     let before = app.policy.load().version().clone();
     if *policy.version() == before {
         // The edit that waited was taken back.
-        return replan::drop_hold(app).await;
+        replan::drop_hold(app).await;
+        return Ok(());
     }
     let version = policy.version().clone();
-    match replan::decide_by(app, Arc::new(policy)).await {
-        Ok(_) if *app.policy.load().version() == version => {
-            tracing::info!(from = %before, to = %version, "policy taken up");
-            app.check_capabilities().await;
-        }
-        Ok(_) => {
-            tracing::warn!(%before, %version, "the policy before decides until the new one is approved");
-        }
-        Err(error) => {
-            tracing::error!(
-                error = crate::error::chain(&error),
-                "could not plan for the new policy"
-            );
-        }
+    replan::decide_by(app, Arc::new(policy)).await?;
+    if *app.policy.load().version() == version {
+        tracing::info!(from = %before, to = %version, "policy taken up");
+        app.check_capabilities().await;
+    } else {
+        tracing::warn!(%before, %version, "the policy before decides until the new one is approved");
     }
+    Ok(())
 }
 
 /// Whether two configurations differ in nothing but the policy. What the daemon runs with was read at

@@ -17,12 +17,16 @@ use crate::config::PolicyApply;
 use crate::driver;
 use crate::planning::{self, Consent, Failed, Order, Scope, Summary};
 use crate::policy::{EDITED, SUBJECT, kept};
+use crate::retry::Retrying;
 
 /// Most people of one plan that a date leads to; the rest follow in the next one.
 const PEOPLE_PER_DATE_MAX: usize = 10_000;
 
 /// How long the loop of dates sleeps at most, so that a clock that was set is noticed.
 const SLEEP_MAX: Duration = Duration::from_mins(1);
+
+/// The pause after a plan for a date failed: the first one, and the longest.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(5));
 
 /// Begins where the daemon stopped: with the policy that decided then, which takes up what its files say now
 /// like any other edit.
@@ -269,22 +273,31 @@ async fn close_holds(app: &App) {
 
 /// Plans for people whose date has come, until the daemon stops: first days, last days, deletions.
 pub async fn dates(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    let mut retrying = Retrying::new(AGAIN.0, AGAIN.1);
     while !*stop.borrow() {
         let wait = match due(&app).await {
-            Ok(next_at) => next_at.map_or(SLEEP_MAX, |at| {
-                driver::until(at, app.clock.now()).min(SLEEP_MAX)
-            }),
+            Ok(next_at) => {
+                retrying.succeeded();
+                next_at.map_or(SLEEP_MAX, |at| {
+                    driver::until(at, app.clock.now()).min(SLEEP_MAX)
+                })
+            }
             Err(error) => {
-                tracing::error!(
-                    error = crate::error::chain(&error),
-                    "could not plan what a date asks for"
-                );
-                Duration::from_secs(5)
+                let error = crate::error::chain(&error);
+                if retrying.failed(&error) {
+                    tracing::error!(
+                        error,
+                        "could not plan what a date asks for; it is tried again"
+                    );
+                }
+                retrying.pause()
             }
         };
+        let has_failed = !retrying.pause().is_zero();
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = app.dates.notified() => {}
+            // After a failure the pause is kept, however much else goes on.
+            () = app.dates.notified(), if !has_failed => {}
             changed = stop.changed() => if changed.is_err() { return },
         }
     }

@@ -79,7 +79,7 @@ pub enum Line<T> {
 }
 
 /// `GET /v1/status`: the daemon on one page.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Status {
     /// Muster's version.
     pub version: String,
@@ -109,6 +109,10 @@ pub struct Status {
     pub findings: BTreeMap<String, u64>,
     /// Files that wait for a person.
     pub held: Vec<Held>,
+    /// Why the daemon takes no work; none where it does. With it, everything that the ledger would tell is
+    /// empty.
+    #[serde(default)]
+    pub trouble: Option<Finding>,
 }
 
 /// One configured HR source.
@@ -486,6 +490,35 @@ pub struct Why {
     pub source: Option<Source>,
     /// One entry for each target that was asked about.
     pub targets: Vec<WhyTarget>,
+}
+
+/// `GET /v1/history/{person}`: one entry of the journal about a person; the newest comes first.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    /// Its number in the journal.
+    pub seq: u64,
+    /// When it was recorded.
+    pub at: String,
+    /// `plan`: what a plan said of the person; `operation`: what became of a change at an app; `finding`: a
+    /// remark about the person, or its end.
+    pub kind: String,
+    /// What happened, as a sentence.
+    pub text: String,
+    /// The plan, or the plan that the operation is of.
+    pub plan: Option<u64>,
+    /// The app.
+    pub target: Option<String>,
+    /// The operation.
+    pub operation: Option<String>,
+    /// What became of the operation: `dispatched`, `lost`, `deferred`, `retried`, `pending`, `answered`,
+    /// `found`, `completed` or `halted`.
+    pub change: Option<String>,
+    /// Line by line: what HR changed, what was to be done at which app, what the app said.
+    pub details: Vec<String>,
+    /// Where a plan came from.
+    pub source: Option<Source>,
+    /// Who asked for it.
+    pub by: Option<Actor>,
 }
 
 /// The HR row that says what is known of a person.

@@ -13,7 +13,7 @@ use muster_core::operation::retried_by;
 use muster_ledger::Error;
 
 use super::queries::broken;
-use super::{App, approval, delivery, metrics, present};
+use super::{App, approval, delivery, metrics, present, supervise};
 use crate::api::v1;
 use crate::config::Hook;
 use crate::error::{API_BROKEN, Fault, FaultKind};
@@ -58,6 +58,11 @@ impl Engine for Daemon {
     }
 
     fn not_ready(&self) -> Option<String> {
+        if let Some(failure) = self.0.ledger.failure() {
+            let cause = Fault::new(FaultKind::Unavailable, failure.code, failure.text);
+            let resting = supervise::resting(&cause);
+            return Some(format!("{}: {}", resting.code, resting.message));
+        }
         let is_ready = self.0.ready.load(Ordering::Acquire);
         (!is_ready).then(|| "the daemon is starting or stopping".to_owned())
     }
@@ -69,15 +74,11 @@ impl Engine for Daemon {
     fn hook(&self, name: &FeedName) -> Option<Hook> {
         let source = self.0.config.feeds.get(name)?.hook.as_ref()?;
         let feed = feed(&self.0, name).ok()?;
-        let hook = source.read(&self.0.environment);
-        let hook = hook.inspect_err(|error| {
-            let error = crate::error::chain(error);
-            tracing::error!(feed = %name, error, "could not read a hook's secrets");
-        });
+        let hook = self.0.hook_keys.read(name, source, &self.0.environment);
         // An event names only what changed.
         Some(Hook {
             mapping: feed.upsert_mapping().clone(),
-            ..hook.ok()?
+            ..hook
         })
     }
 
@@ -123,6 +124,10 @@ impl Engine for Daemon {
 
     fn why(&self, person: PersonId, target: Option<TargetName>) -> Answer<'_, v1::Why> {
         self.ask(move |app| app.why_now(&person, target.as_ref()))
+    }
+
+    fn history(&self, person: PersonId, page: ListPage) -> Answer<'_, v1::Page<v1::HistoryEntry>> {
+        self.ask(move |app| app.history_now(&person, &page))
     }
 
     fn preview(

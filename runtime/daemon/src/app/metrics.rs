@@ -9,6 +9,7 @@ use muster_ledger::kept::Counts;
 
 use super::App;
 use crate::driver::Activity;
+use crate::server::gate;
 use crate::server::metrics::{Family, Kind, Sample};
 
 /// A counter of the drivers: its name, what it counts, and where it stands.
@@ -51,6 +52,8 @@ pub(super) fn families(app: &App) -> Vec<Family> {
         Kind::Gauge,
         up,
     )];
+    let is_ready = app.ready.load(Ordering::Acquire) && app.ledger.failure().is_none();
+    families.push(gate::ready(is_ready));
     if let Ok(reader) = app.ledger.read() {
         families.extend(reader.counts().iter().flat_map(of_ledger));
         families.extend(findings(&reader).ok());

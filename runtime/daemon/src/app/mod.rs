@@ -3,10 +3,13 @@
 mod approval;
 mod delivery;
 pub mod engine;
+mod history;
+pub mod keys;
 mod metrics;
 pub mod present;
 pub(crate) mod queries;
 pub mod serve;
+mod supervise;
 pub mod why;
 
 use std::collections::BTreeMap;
@@ -71,6 +74,10 @@ pub struct App {
     pub planning: tokio::sync::Mutex<()>,
     /// Rung when somebody's next date may have come nearer.
     pub dates: Notify,
+    /// The keys of hooks that were read last.
+    pub hook_keys: Arc<keys::HookKeys>,
+    /// Whether the daemon ran before in this process, and its ledger failed.
+    pub is_resumed: bool,
 }
 
 /// What was last read of the targets.
@@ -202,9 +209,15 @@ impl App {
         }
     }
 
-    /// Opens a finding.
+    /// Opens a finding. One that is open already with the same words is neither recorded nor logged again.
     pub async fn open_finding(&self, finding: Finding) {
-        tracing::warn!(code = %finding.code, subject = finding.subject, text = finding.text, "finding opened");
+        let kept = self.ledger.read();
+        let kept = kept.and_then(|reader| reader.finding(&finding.code, &finding.subject));
+        if kept.is_ok_and(|kept| kept.is_some_and(|kept| kept.finding == finding)) {
+            return;
+        }
+        // Its words may be those of an app; `muster findings` shows them, and no log has them.
+        tracing::warn!(code = %finding.code, subject = finding.subject, "finding opened");
         self.say(vec![Fact::FindingOpened(finding)]).await;
     }
 

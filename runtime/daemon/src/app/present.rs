@@ -308,7 +308,7 @@ pub fn urgency(urgency: Urgency) -> &'static str {
 }
 
 /// What an action is done with; empty where the account itself is meant.
-fn object(titles: &Titles, target: &TargetName, action: &Action) -> String {
+pub fn object(titles: &Titles, target: &TargetName, action: &Action) -> String {
     match action {
         Action::EnsureGranted(key) | Action::EnsureRevoked(key) => entitlement(titles, target, key),
         Action::TransferOwned(heir) => heir.to_string(),
@@ -374,21 +374,7 @@ fn changed(planned: &PersonPlanned, before: Option<&Person>) -> Vec<String> {
             _ => Vec::new(),
         };
     };
-    let old = &before.identity.attributes;
-    let names: std::collections::BTreeSet<&String> =
-        old.keys().chain(after.attributes.keys()).collect();
-    let shown = |value: Option<&Value>| value.map_or("(not said)".to_owned(), text);
-    let mut lines: Vec<String> = names
-        .into_iter()
-        .filter(|name| old.get(*name) != after.attributes.get(*name))
-        .map(|name| {
-            format!(
-                "{name}: {} -> {}",
-                shown(old.get(name)),
-                shown(after.attributes.get(name))
-            )
-        })
-        .collect();
+    let mut lines = differences(&before.identity, after);
     if before.phase != planned.phase {
         lines.push(format!(
             "{} -> {}",
@@ -397,6 +383,24 @@ fn changed(planned: &PersonPlanned, before: Option<&Person>) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// The attributes that HR says otherwise now, line by line.
+pub fn differences(before: &Identity, after: &Identity) -> Vec<String> {
+    let (old, new) = (&before.attributes, &after.attributes);
+    let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let shown = |value: Option<&Value>| value.map_or("(not said)".to_owned(), text);
+    names
+        .into_iter()
+        .filter(|name| old.get(*name) != new.get(*name))
+        .map(|name| {
+            format!(
+                "{name}: {} -> {}",
+                shown(old.get(name)),
+                shown(new.get(name))
+            )
+        })
+        .collect()
 }
 
 /// A value as people read it.

@@ -20,7 +20,13 @@ use crate::server::engine::{
 
 /// The ledger's failure as an answer.
 pub(crate) fn broken(error: &muster_ledger::Error) -> Fault {
-    Fault::new(FaultKind::Broken, error.code(), crate::error::chain(error))
+    // After a lasting error the ledger is opened again: whoever asks later may have an answer.
+    let kind = if error.is_lasting() {
+        FaultKind::Unavailable
+    } else {
+        FaultKind::Broken
+    };
+    Fault::new(kind, error.code(), crate::error::chain(error))
         .hint(format!("`muster explain {}` says what to do", error.code()))
 }
 
@@ -68,6 +74,7 @@ impl App {
             operations,
             findings,
             held: self.held_now(&reader)?,
+            trouble: None,
         })
     }
 
@@ -347,7 +354,7 @@ impl App {
         ))
     }
 
-    fn find(&self, id: &PersonId) -> Result<Person, Fault> {
+    pub(super) fn find(&self, id: &PersonId) -> Result<Person, Fault> {
         read(self)?
             .person(id)
             .map_err(|error| broken(&error))?
@@ -547,7 +554,7 @@ fn cause(cause: &Cause) -> String {
 }
 
 /// The file that a plan came from; none for plans that no file asked for.
-fn source_of(reader: &Reader, plan: PlanId) -> Option<v1::Source> {
+pub(super) fn source_of(reader: &Reader, plan: PlanId) -> Option<v1::Source> {
     let kept = reader.plan(plan).ok().flatten()?;
     let approved_by = kept.plan.approved_by.as_ref().map(present::operator);
     let Cause::File { feed, name, digest } = &kept.plan.cause else {

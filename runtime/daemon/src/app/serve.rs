@@ -1,4 +1,5 @@
-//! `muster serve`: opens everything, runs until told to stop, and closes in the right order.
+//! `muster serve`: opens everything, runs until told to stop, and closes in the right order. What happens
+//! when the ledger fails is decided in [`supervise`].
 //!
 //! Start: ledger, plugins, what the targets can give, a plan for everybody, then doors, drivers, dates
 //! and feeds. The policy may have been edited while nobody ran: the one before decides until that may go
@@ -19,18 +20,21 @@ use muster_core::policy::Policy;
 use muster_host::{Host, HostOptions};
 use muster_ledger::{Committer, Ledger, committer};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::engine::Daemon;
+use super::keys::{self, HookKeys};
+use super::queries::broken;
+use super::supervise::{self, Ended};
 use super::{App, Known};
 use crate::clock::Clock;
 use crate::config::{Config, Environment, access};
 use crate::driver::{Activity, Driver};
-use crate::error::{API_BROKEN, Coded, Fault, FaultKind, chain};
+use crate::error::{API_BROKEN, Fault, FaultKind, chain};
 use crate::feeds::{self, Feed};
 use crate::plugins::{Library, REFUSED};
 use crate::policy::kept;
-use crate::server::listen::Doors;
+use crate::server::gate::Gate;
 use crate::targets::Connected;
 use crate::{reconcile, replan};
 
@@ -40,6 +44,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the calls that are out may take at a stop; afterwards they are looked at at the next
 /// start.
 const LAST_CALLS: Duration = Duration::from_secs(30);
+
+/// How long everything else that is under way may take at a stop.
+const LAST_STEPS: Duration = Duration::from_secs(15);
+
+/// How long the last write may take at a stop.
+const LAST_WRITE: Duration = Duration::from_secs(5);
 
 /// Runs the daemon until SIGTERM, SIGINT or `stop`.
 pub async fn serve(config: Config, environment: Environment, clock: Clock) -> Result<(), Fault> {
@@ -63,44 +73,152 @@ pub async fn run(
     clock: Clock,
     stop: watch::Receiver<bool>,
 ) -> Result<(), Fault> {
-    let opened = close_to_others(&config)?;
-    let doors = Doors::open(config.daemon.listen, &config.daemon.socket()).await;
-    let doors = doors.map_err(|error| {
-        Fault::new(FaultKind::Broken, error.code(), chain(&error)).hint(error.hint())
-    })?;
-    let configured = Arc::new(compile(&config)?);
-    let app = Arc::new(assemble(config, environment, clock, &configured)?);
-    let said = app.library.look().await;
-    say(&app, said);
-    app.refresh_known().map_err(|error| broken(&error))?;
-    let mut tasks: JoinSet<()> = JoinSet::new();
-    let engine: Arc<dyn crate::server::engine::Engine> = Arc::new(Daemon(Arc::clone(&app)));
-    if let Some(address) = doors.address() {
-        tracing::info!(%address, "listening");
+    supervise::run(config, environment, clock, stop).await
+}
+
+/// What a daemon lives with, from the opening of its ledger to the closing. It may live several times.
+pub(super) struct Life {
+    pub(super) config: Config,
+    pub(super) environment: Environment,
+    pub(super) clock: Clock,
+    pub(super) gate: Arc<Gate>,
+    pub(super) hook_keys: Arc<HookKeys>,
+    /// Whether it lived before, and its ledger failed.
+    pub(super) is_resumed: bool,
+}
+
+/// What runs in a life.
+#[derive(Default)]
+struct Tasks {
+    /// Everything but the drivers.
+    loops: JoinSet<()>,
+    /// They end last.
+    drivers: JoinSet<()>,
+}
+
+impl Life {
+    /// Lives until told to stop, or until the ledger fails. `policy` is what the files said last.
+    pub(super) async fn live(
+        &self,
+        policy: Arc<Policy>,
+        stop: &watch::Receiver<bool>,
+        door: &mut JoinHandle<()>,
+    ) -> Ended {
+        let opened = supervise::has_room(&self.config)
+            .and_then(|()| close_to_others(&self.config))
+            .and_then(|open| Ok((open, self.assemble(&policy)?)));
+        let (open, app) = match opened {
+            Ok((open, app)) => (open, Arc::new(app)),
+            Err(fault) => {
+                return Ended::Failed {
+                    fault,
+                    policy: None,
+                };
+            }
+        };
+        let (stopper, inner_stop) = watch::channel(false);
+        let (mut tasks, mut stopping) = (Tasks::default(), stop.clone());
+        let living = async {
+            self.begin(&app, policy, &inner_stop, &mut tasks).await?;
+            say_open(&app, open).await;
+            Err::<std::convert::Infallible, Fault>(supervise::failed(&app).await)
+        };
+        let fault = tokio::select! {
+            Err(fault) = living => Some(fault),
+            () = stopped(&mut stopping) => None,
+        };
+        let was_ready = app.ready.swap(false, Ordering::AcqRel);
+        if let Some(fault) = &fault
+            && (was_ready || self.is_resumed)
+        {
+            let resting = supervise::resting(fault);
+            self.gate
+                .shut(supervise::absent(&self.config, &self.clock, resting));
+        }
+        stopper.send_replace(true);
+        let decided = app.policy.load_full();
+        if fault.is_none() {
+            // What was asked before the stop is answered while the ledger is still there.
+            drop(door.await);
+        }
+        let closed = end(app, tasks, &mut stopping).await;
+        match (fault, closed) {
+            (None, closed) => {
+                if let Err(error) = closed {
+                    tracing::warn!(error = chain(&error), "the ledger was not closed");
+                }
+                Ended::Told
+            }
+            (Some(fault), Ok(())) => Ended::Failed {
+                fault,
+                policy: was_ready.then_some(decided),
+            },
+            (Some(fault), Err(_)) => Ended::Stuck(supervise::resting(&fault).hint(
+                "the process ends, because its ledger cannot be opened again in it; start it again",
+            )),
+        }
     }
-    let file_bytes_max = app.config.daemon.file_bytes_max;
-    let door_stop = stop.clone();
-    tasks.spawn(async move { doors.serve(engine, file_bytes_max, door_stop).await });
-    reconcile::first(&app, PATIENCE).await;
-    app.refresh_known().map_err(|error| broken(&error))?;
-    if let Err(error) = replan::begin(&app, configured).await {
-        return Err(Fault::new(FaultKind::Broken, API_BROKEN, chain(&error))
-            .hint("`muster ledger check` looks for damage"));
+
+    /// Brings everything up, and is back once the daemon takes work.
+    async fn begin(
+        &self,
+        app: &Arc<App>,
+        policy: Arc<Policy>,
+        stop: &watch::Receiver<bool>,
+        tasks: &mut Tasks,
+    ) -> Result<(), Fault> {
+        if self.is_resumed {
+            let recorded = supervise::record_recovery(app).await;
+            recorded.map_err(|error| broken(&error))?;
+        }
+        let said = app.library.look().await;
+        say(app, said);
+        app.refresh_known().map_err(|error| broken(&error))?;
+        self.gate.open(Arc::new(Daemon(Arc::clone(app))));
+        reconcile::first(app, PATIENCE).await;
+        app.refresh_known().map_err(|error| broken(&error))?;
+        if let Err(error) = replan::begin(app, policy).await {
+            return Err(Fault::new(FaultKind::Broken, API_BROKEN, chain(&error))
+                .hint("`muster ledger check` looks for damage"));
+        }
+        if !self.is_resumed {
+            close_of_files(app).await;
+        }
+        start(app, stop, tasks)?;
+        app.ready.store(true, Ordering::Release);
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), policy = %app.policy.load().version(), "ready");
+        Ok(())
     }
-    close_of_files(&app).await;
-    say_open(&app, opened).await;
-    let mut drivers = start(&app, &stop, &mut tasks)?;
-    app.ready.store(true, Ordering::Release);
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), policy = %app.policy.load().version(), "ready");
-    stopped(stop).await;
-    app.ready.store(false, Ordering::Release);
-    while tasks.join_next().await.is_some() {}
-    let last_calls = async { while drivers.join_next().await.is_some() {} };
+}
+
+/// Waits for what is under way, and lets go of the ledger.
+async fn end(
+    app: Arc<App>,
+    mut tasks: Tasks,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<(), muster_ledger::Error> {
+    let ended = async { while tasks.loops.join_next().await.is_some() {} };
+    if tokio::time::timeout(LAST_STEPS, ended).await.is_err() {
+        tracing::warn!("something was still under way; it is done again at the next start");
+    }
+    let last_calls = async { while tasks.drivers.join_next().await.is_some() {} };
     if tokio::time::timeout(LAST_CALLS, last_calls).await.is_err() {
         tracing::warn!("some calls are still out; they are looked at at the next start");
     }
-    app.committer.stop();
-    Ok(())
+    drop(tasks);
+    let (committer, ledger) = (app.committer.clone(), app.ledger.clone());
+    drop(app);
+    supervise::while_gone(&ledger, stop).await;
+    let closing = tokio::task::spawn_blocking(move || {
+        committer.stop();
+        ledger.close(LAST_WRITE)
+    });
+    match tokio::time::timeout(LAST_WRITE * 2, closing).await {
+        Ok(Ok(closed)) => closed,
+        Ok(Err(_)) | Err(_) => Err(muster_ledger::Error::Stopped {
+            reason: "a write is under way that does not end".to_owned(),
+        }),
+    }
 }
 
 /// Refuses to run on what others can write, and closes the data folder. Returns what others can only read.
@@ -163,12 +281,7 @@ async fn close_of_files(app: &App) {
     }
 }
 
-fn broken(error: &muster_ledger::Error) -> Fault {
-    let hint = format!("`muster explain {}` says what to do", error.code());
-    Fault::new(FaultKind::Broken, error.code(), chain(error)).hint(hint)
-}
-
-fn compile(config: &Config) -> Result<Policy, Fault> {
+pub(super) fn compile(config: &Config) -> Result<Policy, Fault> {
     Policy::compile(config.policy.clone()).map_err(|findings| {
         let first = findings.into_iter().next();
         first.map_or_else(
@@ -224,58 +337,62 @@ fn fitted(kept: Policy, configured: &Policy) -> Option<Policy> {
     Policy::compile(source).ok()
 }
 
-fn assemble(
-    config: Config,
-    environment: Environment,
-    clock: Clock,
-    configured: &Arc<Policy>,
-) -> Result<App, Fault> {
-    make_folders(&config)?;
-    let ledger = Ledger::open(&config.daemon.ledger(), &muster_ledger::Options::default())
-        .map_err(|error| broken(&error))?;
-    let committer = Committer::start(ledger.clone(), committer::Options::default())
-        .map_err(|error| broken(&error))?;
-    let (policy, taken) = deciding(&config, configured);
-    let host = host(&config, &clock)?;
-    let targets: BTreeMap<TargetName, Arc<Connected>> = config
-        .targets
-        .iter()
-        .map(|(name, target)| (name.clone(), Arc::new(Connected::new(target.clone()))))
-        .collect();
-    let connected: Vec<Arc<Connected>> = targets.values().cloned().collect();
-    let library = Library::new(
-        host,
-        &config.daemon.plugins,
-        clock.clone(),
-        environment.clone(),
-        &connected,
-    );
-    Ok(App {
-        started_at: clock.now(),
-        activity: targets
-            .keys()
-            .map(|name| (name.clone(), Arc::default()))
-            .collect(),
-        wakes: targets
-            .keys()
-            .map(|name| (name.clone(), Arc::new(Notify::new())))
-            .collect(),
-        config,
-        environment,
-        clock,
-        ledger,
-        committer,
-        policy: ArcSwap::new(policy),
-        policy_taken: Mutex::new(taken),
-        library,
-        targets,
-        known: ArcSwap::from_pointee(Known::default()),
-        policy_hold: Mutex::default(),
-        feed_trouble: Mutex::default(),
-        ready: AtomicBool::new(false),
-        planning: tokio::sync::Mutex::new(()),
-        dates: Notify::new(),
-    })
+impl Life {
+    fn assemble(&self, configured: &Arc<Policy>) -> Result<App, Fault> {
+        let (config, environment, clock) = (
+            self.config.clone(),
+            self.environment.clone(),
+            self.clock.clone(),
+        );
+        make_folders(&config)?;
+        let ledger = Ledger::open(&config.daemon.ledger(), &muster_ledger::Options::default())
+            .map_err(|error| broken(&error))?;
+        let committer = Committer::start(ledger.clone(), committer::Options::default())
+            .map_err(|error| broken(&error))?;
+        let (policy, taken) = deciding(&config, configured);
+        let host = host(&config, &clock)?;
+        let targets: BTreeMap<TargetName, Arc<Connected>> = config
+            .targets
+            .iter()
+            .map(|(name, target)| (name.clone(), Arc::new(Connected::new(target.clone()))))
+            .collect();
+        let connected: Vec<Arc<Connected>> = targets.values().cloned().collect();
+        let library = Library::new(
+            host,
+            &config.daemon.plugins,
+            clock.clone(),
+            environment.clone(),
+            &connected,
+        );
+        Ok(App {
+            started_at: clock.now(),
+            activity: targets
+                .keys()
+                .map(|name| (name.clone(), Arc::default()))
+                .collect(),
+            wakes: targets
+                .keys()
+                .map(|name| (name.clone(), Arc::new(Notify::new())))
+                .collect(),
+            config,
+            environment,
+            clock,
+            ledger,
+            committer,
+            policy: ArcSwap::new(policy),
+            policy_taken: Mutex::new(taken),
+            library,
+            targets,
+            known: ArcSwap::from_pointee(Known::default()),
+            policy_hold: Mutex::default(),
+            feed_trouble: Mutex::default(),
+            ready: AtomicBool::new(false),
+            planning: tokio::sync::Mutex::new(()),
+            dates: Notify::new(),
+            hook_keys: Arc::clone(&self.hook_keys),
+            is_resumed: self.is_resumed,
+        })
+    }
 }
 
 fn make_folders(config: &Config) -> Result<(), Fault> {
@@ -309,12 +426,11 @@ fn host(config: &Config, clock: &Clock) -> Result<Host, Fault> {
 }
 
 /// Starts what runs beside each other. The drivers end last, so they are kept apart.
-fn start(
-    app: &Arc<App>,
-    stop: &watch::Receiver<bool>,
-    tasks: &mut JoinSet<()>,
-) -> Result<JoinSet<()>, Fault> {
-    let mut drivers = JoinSet::new();
+fn start(app: &Arc<App>, stop: &watch::Receiver<bool>, tasks: &mut Tasks) -> Result<(), Fault> {
+    let Tasks {
+        loops: tasks,
+        drivers,
+    } = tasks;
     for (name, target) in &app.targets {
         let driver = Driver {
             ledger: app.ledger.clone(),
@@ -352,6 +468,7 @@ fn start(
     }
     tasks.spawn(crate::policy::watch(Arc::clone(app), stop.clone()));
     tasks.spawn(replan::dates(Arc::clone(app), stop.clone()));
+    tasks.spawn(keys::watch(Arc::clone(app), stop.clone()));
     let (watched, plugin_stop) = (Arc::clone(app), stop.clone());
     tasks.spawn(async move {
         let told = Arc::clone(&watched);
@@ -360,7 +477,7 @@ fn start(
             .watch(plugin_stop, move |said| say(&told, said))
             .await;
     });
-    Ok(drivers)
+    Ok(())
 }
 
 /// Keeps what the library said as findings, and lets the planner know of new descriptors.
@@ -369,7 +486,7 @@ fn say(app: &Arc<App>, said: Vec<(String, Option<Finding>)>) {
         .into_iter()
         .map(|(name, finding)| match finding {
             Some(finding) => {
-                tracing::error!(plugin = name, reason = finding.text, "plugin refused");
+                tracing::error!(plugin = name, code = %finding.code, "plugin refused; `muster findings` says why");
                 Fact::FindingOpened(finding)
             }
             None => Fact::FindingClosed {
@@ -390,7 +507,7 @@ fn say(app: &Arc<App>, said: Vec<(String, Option<Finding>)>) {
     });
 }
 
-async fn stopped(mut stop: watch::Receiver<bool>) {
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
     while !*stop.borrow() {
         if stop.changed().await.is_err() {
             return;

@@ -146,8 +146,9 @@ fn secrets(config: &Config, context: &Context<'_, '_>) -> Vec<v1::Finding> {
     };
     for feed in config.feeds.values() {
         if let Some(hook) = &feed.hook {
-            let read = hook.read(context.environment);
-            check(format!("feed {}", feed.name), read.map(drop));
+            for read in hook.read(context.environment) {
+                check(format!("feed {}", feed.name), read.map(drop));
+            }
         }
     }
     for target in config.targets.values() {

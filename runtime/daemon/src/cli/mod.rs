@@ -13,6 +13,7 @@ mod completions;
 mod error;
 mod explain;
 mod findings;
+mod history;
 mod init;
 mod ledger;
 mod listing;
@@ -81,6 +82,8 @@ enum Command {
     Findings(findings::Args),
     /// Why somebody has access or has not, and since when
     Why(why::Args),
+    /// What the journal has about somebody, the newest first
+    History(history::Args),
     /// List plugins, or look into one
     Plugin(plugin::Args),
     /// Check the ledger against its journal
@@ -215,6 +218,7 @@ fn dispatch(command: Command, context: &mut Context<'_, '_>) -> Ended {
         Command::Operations(args) => wait(operations::run(&args, context)),
         Command::Findings(args) => wait(findings::run(&args, context)),
         Command::Why(args) => wait(why::run(&args, context)),
+        Command::History(args) => wait(history::run(&args, context)),
         Command::Ledger(args) => ledger::run(&args, context),
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 
 use super::client::Route;
 use super::printer::{Printer, Style, word};
-use super::show::{instant, instant_or_dash, short};
+use super::show::{self, instant, instant_or_dash, short};
 use super::table::Table;
 use super::{Answer, Context, Ended, operator};
 use crate::api::v1;
@@ -24,10 +24,20 @@ pub(super) async fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
     } else {
         print(&status, context.printer)?;
     }
-    Ok(Answer::Yes)
+    Ok(if status.trouble.is_some() {
+        Answer::No
+    } else {
+        Answer::Yes
+    })
 }
 
 fn print(status: &v1::Status, printer: &mut Printer<'_>) -> io::Result<()> {
+    if let Some(trouble) = &status.trouble {
+        printer.line(&format!("muster {}", status.version))?;
+        printer.line(&format!("configuration {}", status.config))?;
+        printer.line("")?;
+        return show::findings(std::slice::from_ref(trouble), printer, 0);
+    }
     printer.line(&format!(
         "muster {} since {}, policy {}, {} journal entries",
         status.version,

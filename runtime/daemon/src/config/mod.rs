@@ -107,6 +107,9 @@ pub enum LogFormat {
 pub struct Hook {
     /// Any of these may have signed.
     pub keys: Vec<HookKey>,
+    /// Whether these are the keys of all configured secrets. Where one is missing, who signed with it
+    /// cannot be told from somebody who has none.
+    pub is_whole: bool,
     /// How far a delivery's time may be from the clock.
     pub tolerance: std::time::Duration,
     /// Which columns an event has to have.
@@ -114,8 +117,8 @@ pub struct Hook {
 }
 
 impl HookSource {
-    /// Reads the secrets.
-    pub fn read(&self, environment: &Environment) -> Result<Hook, SecretError> {
+    /// Reads the secrets, each for itself, in the order in which they are configured.
+    pub fn read(&self, environment: &Environment) -> Vec<Result<HookKey, SecretError>> {
         let read = |source: &SecretSource| {
             let secret = source.read(environment)?;
             HookKey::new(secret.reveal()).map_err(|invalid| SecretError::Unusable {
@@ -123,11 +126,7 @@ impl HookSource {
                 reason: invalid.0,
             })
         };
-        Ok(Hook {
-            keys: self.secrets.iter().map(read).collect::<Result<_, _>>()?,
-            tolerance: self.tolerance,
-            mapping: self.mapping.clone(),
-        })
+        self.secrets.iter().map(read).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the driver of one target has in hand: which accounts come next, which steps are claimed, which
 //! calls are out, and what came back and is not recorded yet.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use muster_core::id::PersonId;
@@ -15,7 +15,8 @@ use super::pace::Pace;
 use super::round::{Piece, Recorded, Round};
 use super::settle::Settled;
 use super::work::{self, Claim};
-use super::{Driver, LEDGER_PAUSE, SLEEP_MAX, until};
+use super::{Driver, LEDGER_PAUSE, LEDGER_PAUSE_MAX, SLEEP_MAX, until};
+use crate::retry::Retrying;
 
 /// Accounts that are read ahead for each call that may be out. They are claimed in the order in which they
 /// were read.
@@ -29,7 +30,6 @@ const READ_EVERY: Duration = Duration::from_secs(1);
 
 /// What a driver has in hand. An account is in it from the moment when a round is to claim its step until
 /// a round has recorded what came of its last one.
-#[derive(Default)]
 pub(super) struct Hand {
     /// Whose they are.
     busy: BTreeSet<PersonId>,
@@ -53,6 +53,30 @@ pub(super) struct Hand {
     read_at: Option<Instant>,
     /// Accounts that the ledger refused, and when they may be tried again.
     refused: Vec<(Instant, PersonId)>,
+    /// How often the ledger refused the account of whom.
+    refusals: BTreeMap<PersonId, Retrying>,
+    /// How reading from the ledger stands, and what was said of it.
+    ledger: Retrying,
+}
+
+impl Default for Hand {
+    fn default() -> Self {
+        Self {
+            busy: BTreeSet::new(),
+            next: VecDeque::new(),
+            claimed: Claimed::default(),
+            calls: JoinSet::new(),
+            ended: Vec::new(),
+            first_ended_at: None,
+            during: 0,
+            pace: Pace::default(),
+            has_news: false,
+            read_at: None,
+            refused: Vec::new(),
+            refusals: BTreeMap::new(),
+            ledger: Retrying::new(LEDGER_PAUSE, LEDGER_PAUSE_MAX),
+        }
+    }
 }
 
 impl Hand {
@@ -119,15 +143,20 @@ impl Hand {
         if is_stopping {
             self.give_back(&mut pieces, |_| true);
         } else if had_news && let Err(error) = self.give_back_outdated(driver, &mut pieces) {
-            tracing::error!(target_name = %driver.target.name(), %error, "could not read whose plan is new");
+            self.unreadable(driver, &error);
             self.has_news = true;
         }
         if goes_on {
             match self.claim(driver, &mut pieces) {
-                Ok(idle) => wait = idle,
+                Ok(idle) => {
+                    wait = idle;
+                    if !self.has_news {
+                        self.ledger.succeeded();
+                    }
+                }
                 Err(error) => {
-                    tracing::error!(target_name = %driver.target.name(), %error, "could not read what is due");
-                    wait = LEDGER_PAUSE;
+                    self.unreadable(driver, &error);
+                    wait = self.ledger.pause();
                 }
             }
         }
@@ -135,6 +164,14 @@ impl Hand {
             return Err(wait);
         }
         Ok(Round { pieces, goes_on })
+    }
+
+    /// Says, once for each cause, that the ledger could not be used.
+    pub(super) fn unreadable(&mut self, driver: &Driver, error: &Error) {
+        let text = crate::error::chain(error);
+        if self.ledger.failed(&text) {
+            tracing::error!(target_name = %driver.target.name(), error = text, "could not read what is due; it is tried again");
+        }
     }
 
     /// Gives the claimed steps back that a newer plan has touched: it may not want them any more, or want
@@ -243,20 +280,39 @@ impl Hand {
     }
 
     /// Takes in what a round came to.
-    pub(super) fn take(&mut self, recorded: Vec<Recorded>) {
+    pub(super) fn take(&mut self, driver: &Driver, recorded: Vec<Recorded>) {
         let ran_dry = self.claimed.len() == 0;
         self.pace.learn(self.during, ran_dry);
         for recorded in recorded {
             match recorded.next {
                 Some(claim) => self.claimed.push(claim.urgency, claim),
-                None if recorded.is_refused => {
-                    let until = Instant::now() + LEDGER_PAUSE;
-                    self.refused.push((until, recorded.person));
-                }
-                None => {
-                    self.busy.remove(&recorded.person);
-                }
+                None => match recorded.refused {
+                    Some(error) => self.refuse(driver, recorded.person, &error),
+                    None => {
+                        self.refusals.remove(&recorded.person);
+                        self.busy.remove(&recorded.person);
+                    }
+                },
             }
+        }
+    }
+
+    /// Leaves an account alone that the ledger refused, the longer the more often it did.
+    fn refuse(&mut self, driver: &Driver, person: PersonId, error: &Error) {
+        let text = crate::error::chain(error);
+        let pauses = Retrying::new(LEDGER_PAUSE, LEDGER_PAUSE_MAX);
+        let refusals = self.refusals.entry(person.clone()).or_insert(pauses);
+        let of_person = refusals.failed(&text);
+        self.refused
+            .push((Instant::now() + refusals.pause(), person.clone()));
+        // What no account can be recorded because of is said once, and not of each.
+        let is_news = if error.is_lasting() {
+            self.ledger.failed(&text)
+        } else {
+            of_person
+        };
+        if is_news {
+            tracing::error!(target_name = %driver.target.name(), %person, error = text, "could not record a step; it is tried again");
         }
     }
 }

@@ -44,8 +44,9 @@ pub use work::Activity;
 /// How long the loop sleeps at most; a wake-up or a timer is what usually ends it.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
 
-/// How long it waits after the ledger refused to be read or written.
+/// How long it waits after the ledger refused to be read or written, at first and at most.
 const LEDGER_PAUSE: Duration = Duration::from_secs(1);
+const LEDGER_PAUSE_MAX: Duration = Duration::from_mins(5);
 
 /// A round that is being made durable.
 type Recording = Pin<Box<dyn Future<Output = Vec<Recorded>> + Send>>;
@@ -83,9 +84,11 @@ impl Driver {
         let mut is_stopping = *stop.borrow();
         loop {
             if self.target.connections() != connections {
-                connections = self.target.connections();
-                if let Err(error) = again::refused(&self).await {
-                    tracing::error!(target_name = %self.target.name(), %error, "could not try again what was refused");
+                let now = self.target.connections();
+                match again::refused(&self).await {
+                    Ok(()) => connections = now,
+                    // Tried again in the next round.
+                    Err(error) => hand.unreadable(&self, &error),
                 }
             }
             if self.target.versions() != versions {
@@ -111,7 +114,7 @@ impl Driver {
                 Some(()) = hand.call_ended() => {}
                 recorded = recorded(&mut recording), if recording.is_some() => {
                     recording = None;
-                    hand.take(recorded);
+                    hand.take(&self, recorded);
                 }
                 // What is more urgent may have come in.
                 () = self.wake.notified() => hand.read_again(),

@@ -36,8 +36,8 @@ pub(super) struct Recorded {
     pub(super) person: PersonId,
     /// The account's next step, which is to be taken now.
     pub(super) next: Option<Box<Claim>>,
-    /// Whether the ledger refused it; the account is left alone for a moment then.
-    pub(super) is_refused: bool,
+    /// Why the ledger refused it, where it did; the account is left alone for a while then.
+    pub(super) refused: Option<Error>,
 }
 
 /// What the transaction has to know beside its pieces.
@@ -59,13 +59,11 @@ impl Driver {
             match self.try_record(&pieces, index..index + 1, goes_on).await {
                 Ok(recorded) => all.extend(recorded),
                 Err(error) => {
-                    let person = piece.person().clone();
-                    tracing::error!(target_name = %self.target.name(), %person, %error, "could not record a step");
                     refused += 1;
                     all.push(Recorded {
-                        person,
+                        person: piece.person().clone(),
                         next: None,
-                        is_refused: true,
+                        refused: Some(error),
                     });
                 }
             }
@@ -139,7 +137,7 @@ impl Scribe {
         Ok(Recorded {
             person,
             next,
-            is_refused: false,
+            refused: None,
         })
     }
 }

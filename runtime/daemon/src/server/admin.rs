@@ -59,6 +59,7 @@ pub fn router(engine: Arc<dyn Engine>, file_bytes_max: usize) -> Router {
         .route("/v1/operations/{operation}/retry", post(retry))
         .route("/v1/findings", get(findings))
         .route("/v1/why/{person}", get(why))
+        .route("/v1/history/{person}", get(history))
         .route("/v1/preview", post(preview))
         .route("/v1/preview/policy", post(policy_preview))
         .route("/v1/remarks/policy", post(policy_remarks))
@@ -261,6 +262,16 @@ async fn why(
 ) -> Answered<v1::Why> {
     let target = target_name(parameters(target)?.target.as_deref())?;
     Ok(Json(engine.why(person_id(&part(person)?)?, target).await?))
+}
+
+async fn history(
+    State(engine): Asked,
+    person: Part,
+    page: Parameters<PageParameters>,
+) -> Answered<v1::Page<v1::HistoryEntry>> {
+    let person = person_id(&part(person)?)?;
+    let page = parameters(page)?.page();
+    Ok(Json(engine.history(person, page).await?))
 }
 
 #[derive(Deserialize)]

@@ -72,6 +72,9 @@ pub trait Engine: Send + Sync + 'static {
     /// What a person has and has not, and because of what; at every target where none is named.
     fn why(&self, person: PersonId, target: Option<TargetName>) -> Answer<'_, v1::Why>;
 
+    /// What the journal has about a person, the newest first.
+    fn history(&self, person: PersonId, page: ListPage) -> Answer<'_, v1::Page<v1::HistoryEntry>>;
+
     /// What a file would lead to. Changes nothing.
     fn preview(
         &self,

@@ -4,23 +4,27 @@
 //! kind are looked at before a byte of the body is read, and the body is bounded before it is
 //! hashed. A delivery is answered 202 only when it is durable; then the sender may forget it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
-use bytes::Bytes;
+use axum::extract::{Extension, Path, State};
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use muster_core::finding::Code;
 use muster_core::id::{Digest, FeedName};
 use muster_core::mapping::Mapping;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::answer::Refusal;
+use super::connection::Visitor;
 use super::engine::{Delivery, DeliveryKind, Engine};
+use super::room::{Place, Room};
 use super::signature::{Refused, Signed};
 use crate::api::v1;
 use crate::config::Hook;
@@ -46,9 +50,18 @@ pub const UNREADABLE_EVENT: Code = Code::new("HOOK-008");
 pub const NOT_NOW: Code = Code::new("HOOK-009");
 /// The body did not arrive.
 pub const CUT_OFF: Code = Code::new("HOOK-010");
+/// The secrets cannot be read now.
+pub const NO_SECRET: Code = Code::new("HOOK-016");
 
-/// Deliveries that are read at once; each may hold as much memory as the largest body.
-const DELIVERIES_MAX: usize = 4;
+/// Deliveries that are read at once, and of one address, while they are small.
+const SMALL_MAX: (usize, usize) = (64, 32);
+
+/// Deliveries that are read at once, and of one address, each of which may hold as much memory as the
+/// largest body.
+const LARGE_MAX: (usize, usize) = (4, 2);
+
+/// A delivery is small up to here, in bytes: any event, and the file of a small company.
+const SMALL_BYTES_MAX: usize = 64 << 10;
 
 /// Largest delivery, in bytes, where the largest file is not smaller. It is held in memory before
 /// anybody knows who sent it.
@@ -57,12 +70,19 @@ const DELIVERY_BYTES_MAX: usize = 64 << 20;
 /// Longest time for a body to arrive.
 const BODY_TIME_MAX: Duration = Duration::from_mins(2);
 
+/// Longest time in which nothing of a body arrives.
+const BODY_STALL_MAX: Duration = Duration::from_secs(10);
+
+/// What a body brings at least in a second, after the time of [`BODY_STALL_MAX`], in bytes.
+const BODY_RATE_MIN: usize = 8 << 10;
+
 /// What the handlers share.
 #[derive(Clone)]
 pub(super) struct Hooks {
     pub(super) engine: Arc<dyn Engine>,
     body_bytes_max: usize,
-    room: Arc<Semaphore>,
+    small: Arc<Room>,
+    large: Arc<Room>,
     turn: Arc<Mutex<()>>,
 }
 
@@ -71,7 +91,8 @@ impl Hooks {
         Self {
             engine,
             body_bytes_max: file_bytes_max.min(DELIVERY_BYTES_MAX),
-            room: Arc::new(Semaphore::new(DELIVERIES_MAX)),
+            small: Room::new(SMALL_MAX.0, SMALL_MAX.1),
+            large: Room::new(LARGE_MAX.0, LARGE_MAX.1),
             turn: Arc::default(),
         }
     }
@@ -87,6 +108,7 @@ pub fn other_body(id: &str) -> Fault {
 /// Takes a delivery.
 pub(super) async fn deliver(
     State(hooks): State<Hooks>,
+    Extension(visitor): Extension<Visitor>,
     name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
@@ -94,17 +116,20 @@ pub(super) async fn deliver(
     let name = name.map_or_else(|_| "?".to_owned(), |Path(name)| name);
     let feed = FeedName::new(&name).map_err(|_| no_feed(&name))?;
     let hook = hooks.engine.hook(&feed).ok_or_else(|| no_feed(&name))?;
+    if hook.keys.is_empty() {
+        return Err(no_secret());
+    }
     let signed = Signed::read(&headers).map_err(|error| refused(&error))?;
     let now = hooks.engine.now();
     signed
         .check_time(now, hook.tolerance)
         .map_err(|error| refused(&error))?;
     let kind = kind(&headers)?;
-    let Ok(_room) = hooks.room.try_acquire() else {
-        let message = "as many deliveries as can be read at once are being read";
-        return Err(Refusal::later(&NOT_NOW, message));
-    };
-    let body = read(body, hooks.body_bytes_max).await?;
+    let (body, _room) = Reading::begin(&hooks, visitor.peer, &headers)?
+        .read(body)
+        .await?;
+    // From here on the sender waits for us.
+    let _kept = visitor.keep();
     let arrived = Arrived {
         feed,
         kind,
@@ -140,9 +165,13 @@ impl Arrived {
             signed,
             body,
         } = self;
-        signed
-            .check_signature(&hook.keys, &body)
-            .map_err(|error| refused(&error))?;
+        signed.check_signature(&hook.keys, &body).map_err(|error| {
+            if hook.is_whole {
+                refused(&error)
+            } else {
+                no_secret()
+            }
+        })?;
         if kind == DeliveryKind::Event {
             check_event(&body, &hook.mapping)?;
         }
@@ -164,6 +193,14 @@ fn no_feed(name: &str) -> Refusal {
     let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
     let message = format!("no feed `{shown}` takes deliveries");
     Refusal::new(StatusCode::NOT_FOUND, &NO_FEED, message, hint)
+}
+
+/// Nobody can say now whether the delivery is genuine: the sender keeps it.
+fn no_secret() -> Refusal {
+    Refusal::later(
+        &NO_SECRET,
+        "a secret of the hook cannot be read just now, so the signature cannot be checked",
+    )
 }
 
 fn refused(refused: &Refused) -> Refusal {
@@ -205,19 +242,78 @@ fn kind(headers: &HeaderMap) -> Result<DeliveryKind, Refusal> {
     }
 }
 
-async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
-    let whole = tokio::time::timeout(BODY_TIME_MAX, Limited::new(body, bytes_max).collect());
-    match whole.await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            &TOO_LARGE,
-            format!("the body is larger than {bytes_max} bytes"),
-            "drop the file into the feed's folder, or send single events",
-        )),
-        Ok(Err(_)) => Err(cut_off("the body was cut off")),
-        Err(_) => Err(cut_off("the body did not arrive in time")),
+/// A body on its way.
+struct Reading<'h> {
+    hooks: &'h Hooks,
+    peer: Option<IpAddr>,
+    small: Option<Place>,
+    large: Option<Place>,
+}
+
+impl<'h> Reading<'h> {
+    fn begin(hooks: &'h Hooks, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<Self, Refusal> {
+        let announced = headers.get(header::CONTENT_LENGTH);
+        let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if announced.is_some_and(|bytes| bytes > hooks.body_bytes_max) {
+            return Err(too_large(hooks.body_bytes_max));
+        }
+        let small = hooks.small.enter(peer).ok_or_else(no_room)?;
+        // It is only looked at: a place is taken by what arrives, and not by what is announced.
+        if announced.is_some_and(|bytes| bytes > SMALL_BYTES_MAX) {
+            drop(hooks.large.enter(peer).ok_or_else(no_room)?);
+        }
+        Ok(Self {
+            hooks,
+            peer,
+            small: Some(small),
+            large: None,
+        })
     }
+
+    /// Reads it whole. The room that it takes is given back with what comes beside it.
+    async fn read(mut self, mut body: Body) -> Result<(Bytes, [Option<Place>; 2]), Refusal> {
+        let begun = Instant::now();
+        let mut read = BytesMut::new();
+        loop {
+            let rate = u64::try_from(read.len() / BODY_RATE_MIN).unwrap_or(u64::MAX);
+            let whole_max = BODY_STALL_MAX.saturating_add(Duration::from_secs(rate));
+            let until = (begun + whole_max.min(BODY_TIME_MAX)).min(Instant::now() + BODY_STALL_MAX);
+            let frame = match tokio::time::timeout_at(until, body.frame()).await {
+                Ok(None) => return Ok((read.freeze(), [self.small, self.large])),
+                Ok(Some(Ok(frame))) => frame,
+                Ok(Some(Err(_))) => return Err(cut_off("the body was cut off")),
+                Err(_) => return Err(cut_off("the body did not arrive in time")),
+            };
+            // Anything but data is of no interest.
+            let Ok(bytes) = frame.into_data() else {
+                continue;
+            };
+            if read.len().saturating_add(bytes.len()) > self.hooks.body_bytes_max {
+                return Err(too_large(self.hooks.body_bytes_max));
+            }
+            read.extend_from_slice(&bytes);
+            if read.len() > SMALL_BYTES_MAX && self.large.is_none() {
+                self.large = Some(self.hooks.large.enter(self.peer).ok_or_else(no_room)?);
+                self.small = None;
+            }
+        }
+    }
+}
+
+fn no_room() -> Refusal {
+    Refusal::later(
+        &NOT_NOW,
+        "as many deliveries as can be read at once are being read",
+    )
+}
+
+fn too_large(bytes_max: usize) -> Refusal {
+    Refusal::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        &TOO_LARGE,
+        format!("the body is larger than {bytes_max} bytes"),
+        "drop the file into the feed's folder, or send single events",
+    )
 }
 
 fn cut_off(message: &str) -> Refusal {

@@ -1,45 +1,53 @@
 //! Opening the doors, and letting people in: the TCP address and the unix socket.
 //!
-//! Each connection is bounded: how many there are, how long the head of a request may take. When
-//! the daemon stops, no new connection is taken and what is being answered is answered.
+//! What a connection may take is bounded ([`super::connection`]). Nothing is waited for but the next one:
+//! so a stop is noticed whoever hangs at the door. When the daemon stops, no new connection is taken and
+//! what is being answered is answered.
 
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::{Extension, Router};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use muster_core::finding::Code;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::sync::watch;
 
+use super::connection::{Connections, Limits, stopped};
 use super::engine::Engine;
-use super::{admin, public};
+use super::gate::Gate;
 use crate::error::Coded;
+use crate::retry::Retrying;
 
 /// The address of the public door cannot be had.
 pub const ADDRESS_TAKEN: Code = Code::new("API-008");
 /// The socket of the command line cannot be made.
 pub const NO_SOCKET: Code = Code::new("API-009");
 
-/// Connections at each door at once; further ones wait to be taken.
-const CONNECTIONS_MAX: usize = 128;
+/// What the public door allows. Half of its places are enough for a proxy that stands before it, and leave
+/// the other half to everybody else.
+const PUBLIC: Limits = Limits {
+    connections_max: 128,
+    of_one_peer_max: 64,
+    answer_stall_max: Duration::from_secs(10),
+    time_max: Some(Duration::from_mins(3)),
+    buffer_bytes: 64 << 10,
+};
 
-/// Longest time for the head of a request to arrive.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+/// What the admin door allows: who can open it is trusted, and may watch a plan for hours.
+const ADMIN: Limits = Limits {
+    connections_max: 128,
+    of_one_peer_max: 128,
+    answer_stall_max: Duration::from_mins(1),
+    time_max: None,
+    buffer_bytes: 512 << 10,
+};
 
-/// Longest time that open answers may take when the daemon stops.
-const GRACE: Duration = Duration::from_secs(10);
-
-/// How long to wait before taking connections again after the system could not give one.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long to wait before taking connections again after the system could not give one: at first, and at
+/// most.
+const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
 /// A door that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -140,12 +148,16 @@ impl Doors {
         file_bytes_max: u64,
         stop: watch::Receiver<bool>,
     ) {
-        let bytes_max = usize::try_from(file_bytes_max).unwrap_or(usize::MAX);
-        let admin = admin::router(Arc::clone(&engine), bytes_max);
-        let admin_door = serve_socket(self.admin, admin, stop.clone());
+        self.serve_gate(Arc::new(Gate::to(engine, file_bytes_max)), stop)
+            .await;
+    }
+
+    /// The same, with whatever is behind the gate when something is asked.
+    pub async fn serve_gate(self, gate: Arc<Gate>, stop: watch::Receiver<bool>) {
+        let admin_door = serve_socket(self.admin, Arc::clone(&gate), stop.clone());
         match self.public {
             Some(listener) => {
-                let public = serve_address(listener, public::router(engine, bytes_max), stop);
+                let public = serve_address(listener, gate, stop);
                 tokio::join!(admin_door, public);
             }
             None => admin_door.await,
@@ -182,101 +194,63 @@ async fn open_socket(path: &Path) -> Result<UnixListener, DoorError> {
     Ok(listener)
 }
 
-async fn serve_address(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
-    let mut connections = Connections::new();
+async fn serve_address(listener: TcpListener, gate: Arc<Gate>, mut stop: watch::Receiver<bool>) {
+    let mut connections = Connections::new(PUBLIC);
+    let mut accepting = Retrying::new(ACCEPT_PAUSE.0, ACCEPT_PAUSE.1);
     loop {
-        let room = connections.room().await;
-        tokio::select! {
-            taken = listener.accept() => match taken {
-                Ok((stream, _)) => connections.take(stream, router.clone(), room, stop.clone()),
-                Err(error) => pause(&error).await,
-            },
+        let taken = tokio::select! {
+            taken = listener.accept() => taken,
             () = stopped(&mut stop) => break,
+        };
+        match taken {
+            Ok((stream, address)) => {
+                accepting.succeeded();
+                let gate = Arc::clone(&gate);
+                let router = move || gate.public();
+                connections.take(
+                    stream,
+                    (Some(address.ip()), Peer { uid: None }),
+                    router,
+                    stop.clone(),
+                );
+            }
+            Err(error) => pause(&mut accepting, &error, &mut stop).await,
         }
     }
+    drop(listener);
     connections.drain().await;
 }
 
-async fn serve_socket(listener: UnixListener, router: Router, mut stop: watch::Receiver<bool>) {
-    let mut connections = Connections::new();
+async fn serve_socket(listener: UnixListener, gate: Arc<Gate>, mut stop: watch::Receiver<bool>) {
+    let mut connections = Connections::new(ADMIN);
+    let mut accepting = Retrying::new(ACCEPT_PAUSE.0, ACCEPT_PAUSE.1);
     loop {
-        let room = connections.room().await;
-        tokio::select! {
-            taken = listener.accept() => match taken {
-                Ok((stream, _)) => {
-                    let uid = stream.peer_cred().ok().map(|cred| cred.uid());
-                    let router = router.clone().layer(Extension(Peer { uid }));
-                    connections.take(stream, router, room, stop.clone());
-                }
-                Err(error) => pause(&error).await,
-            },
+        let taken = tokio::select! {
+            taken = listener.accept() => taken,
             () = stopped(&mut stop) => break,
+        };
+        match taken {
+            Ok((stream, _)) => {
+                accepting.succeeded();
+                let uid = stream.peer_cred().ok().map(|cred| cred.uid());
+                let gate = Arc::clone(&gate);
+                let router = move || gate.admin();
+                connections.take(stream, (None, Peer { uid }), router, stop.clone());
+            }
+            Err(error) => pause(&mut accepting, &error, &mut stop).await,
         }
     }
+    drop(listener);
     connections.drain().await;
-}
-
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // A sender that is gone means that the daemon is, too.
-    drop(stop.wait_for(|stop| *stop).await);
 }
 
 /// The system may be out of file descriptors: trying again at once would only heat the room.
-async fn pause(error: &io::Error) {
-    tracing::warn!(%error, "could not take a connection");
-    tokio::time::sleep(ACCEPT_PAUSE).await;
-}
-
-/// The connections of one door.
-struct Connections {
-    tasks: JoinSet<()>,
-    room: Arc<Semaphore>,
-}
-
-type Room = Option<tokio::sync::OwnedSemaphorePermit>;
-
-impl Connections {
-    fn new() -> Self {
-        Self {
-            tasks: JoinSet::new(),
-            room: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
-        }
+async fn pause(accepting: &mut Retrying, error: &io::Error, stop: &mut watch::Receiver<bool>) {
+    if accepting.failed(&error.to_string()) {
+        tracing::warn!(%error, "could not take a connection; it is tried again");
     }
-
-    /// Waits until another connection may be taken.
-    async fn room(&mut self) -> Room {
-        while self.tasks.try_join_next().is_some() {}
-        Arc::clone(&self.room).acquire_owned().await.ok()
-    }
-
-    fn take<S>(&mut self, stream: S, router: Router, room: Room, mut stop: watch::Receiver<bool>)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        self.tasks.spawn(async move {
-            let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIME_MAX)
-                .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-            let mut connection = pin!(connection);
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = stopped(&mut stop) => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = ended {
-                tracing::debug!(%error, "a connection ended early");
-            }
-            drop(room);
-        });
-    }
-
-    async fn drain(mut self) {
-        let all = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(GRACE, all).await.is_err() {
-            tracing::warn!("connections were still open when the daemon stopped");
-        }
+    tokio::select! {
+        () = tokio::time::sleep(accepting.pause()) => {}
+        () = stopped(stop) => {}
     }
 }

@@ -3,16 +3,20 @@
 //!
 //! Nothing is decided here. A request is checked for form, size, signature and time, turned into a
 //! call of the [`Engine`], and the answer is written down as JSON. What waits at a door is bounded:
-//! connections, header time, body size, and the time that an answer may take.
+//! connections in all and of one address, the time of a head, a body, an answer and a whole connection,
+//! and the bodies that are held in memory. Whoever does nothing makes room for whoever comes next.
 
 pub mod admin;
 pub mod answer;
+mod connection;
 pub mod engine;
+pub mod gate;
 pub mod hooks;
 pub mod listen;
 pub mod metrics;
 mod peer;
 pub mod public;
+mod room;
 pub mod signature;
 
 pub use engine::{

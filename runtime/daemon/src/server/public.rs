@@ -11,7 +11,7 @@ use http::{StatusCode, header};
 use super::answer;
 use super::engine::Engine;
 use super::hooks::{self, Hooks};
-use super::metrics;
+use super::metrics::{self, Family};
 
 /// The routes of the public door.
 pub fn router(engine: Arc<dyn Engine>, file_bytes_max: usize) -> Router {
@@ -26,7 +26,7 @@ pub fn router(engine: Arc<dyn Engine>, file_bytes_max: usize) -> Router {
 }
 
 /// The process is there and answers.
-async fn livez() -> &'static str {
+pub(super) async fn livez() -> &'static str {
     "live\n"
 }
 
@@ -39,9 +39,13 @@ async fn readyz(State(hooks): State<Hooks>) -> Response {
 }
 
 async fn metrics_text(State(hooks): State<Hooks>) -> Response {
+    metrics_answer(&hooks.engine.metrics())
+}
+
+pub(super) fn metrics_answer(families: &[Family]) -> Response {
     let kind = [(
         header::CONTENT_TYPE,
         "text/plain; version=0.0.4; charset=utf-8",
     )];
-    (kind, metrics::text(&hooks.engine.metrics())).into_response()
+    (kind, metrics::text(families)).into_response()
 }

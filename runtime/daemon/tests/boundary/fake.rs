@@ -114,6 +114,7 @@ impl Engine for Fake {
     fn hook(&self, feed: &FeedName) -> Option<Hook> {
         (feed.as_str() == "hr").then(|| Hook {
             keys: self.keys.clone(),
+            is_whole: true,
             tolerance: std::time::Duration::from_mins(5),
             mapping: mapping(),
         })
@@ -212,6 +213,12 @@ impl Engine for Fake {
     fn why(&self, person: PersonId, target: Option<TargetName>) -> Answer<'_, v1::Why> {
         self.note(format!("why {person} {target:?}"));
         answer(Ok(answers::why()))
+    }
+
+    fn history(&self, person: PersonId, page: ListPage) -> Answer<'_, v1::Page<v1::HistoryEntry>> {
+        self.note(format!("history {person} {page:?}"));
+        let items = answers::history();
+        answer(Ok(v1::Page { items, next: None }))
     }
 
     fn preview(
@@ -362,6 +369,7 @@ fn secrets_do_not_show_when_printed() {
     let key = HookKey::new(SECRET).unwrap();
     let hook = Hook {
         keys: vec![key],
+        is_whole: true,
         tolerance: std::time::Duration::ZERO,
         mapping: mapping(),
     };

@@ -305,7 +305,7 @@ fn an_event_that_cannot_be_read_is_refused_before_it_is_taken() {
 fn only_so_many_deliveries_are_read_at_once_and_the_next_is_to_be_sent_again() {
     let open = Open::before(Fake::default());
     // Each sends its head and keeps its body back.
-    let waiting: Vec<TcpStream> = (0..4).map(|_| begin(&open)).collect();
+    let waiting: Vec<TcpStream> = (0..32).map(|_| begin(&open)).collect();
     let mut refused = None;
     // The heads may still be on their way: ask until they have all arrived.
     for number in 0..1_000 {

@@ -172,6 +172,7 @@ pub(crate) fn status() -> v1::Status {
         operations: numbers(&[("halted", 1), ("waiting", 2)]),
         findings: BTreeMap::new(),
         held: held(),
+        trouble: None,
     }
 }
 
@@ -413,4 +414,34 @@ pub(crate) fn ledger_check() -> v1::LedgerCheck {
         format: 1,
         differences: Vec::new(),
     }
+}
+
+/// What the journal has about somebody: a plan, what came of it, and a remark.
+pub(crate) fn history() -> Vec<v1::HistoryEntry> {
+    let entry = |seq: u64, kind: &str, text: &str| v1::HistoryEntry {
+        seq,
+        at: "2026-11-22T09:00:00Z".to_owned(),
+        kind: kind.to_owned(),
+        text: text.to_owned(),
+        ..v1::HistoryEntry::default()
+    };
+    vec![
+        entry(14, "finding", "OP-002: suspend, attempt 2: the app is busy"),
+        v1::HistoryEntry {
+            plan: Some(12),
+            target: some("crm"),
+            operation: some("12-4"),
+            change: some("deferred"),
+            details: vec!["the app asks to slow down".to_owned()],
+            ..entry(13, "operation", "suspend: waits until 2026-11-22T09:01:00Z")
+        },
+        v1::HistoryEntry {
+            plan: Some(12),
+            details: vec![
+                "department: Sales -> Finance".to_owned(),
+                "crm: suspend".to_owned(),
+            ],
+            ..entry(9, "plan", "leaver, ended")
+        },
+    ]
 }

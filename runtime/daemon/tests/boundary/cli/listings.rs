@@ -149,6 +149,22 @@ scim    serving  0.1.0    0.1.0     2026-11-22 08:00:00Z  0123456789ab  crm
 }
 
 #[test]
+fn history_tells_what_the_journal_has_the_newest_first() {
+    let open = world();
+    let expected = "
+2026-11-22 09:00:00Z #14 OP-002: suspend, attempt 2: the app is busy
+2026-11-22 09:00:00Z #13 crm: suspend: waits until 2026-11-22T09:01:00Z (12-4)
+    the app asks to slow down
+2026-11-22 09:00:00Z #9 plan 12: leaver, ended
+    department: Sales -> Finance
+    crm: suspend
+";
+    check(&open.muster("history 1042"), 0, expected);
+    let asked = open.fake.was_asked().join("\n");
+    assert!(asked.contains("history hr:1042"), "{asked}");
+}
+
+#[test]
 fn why_names_the_role_the_rule_the_values_and_the_row() {
     let expected = "
 Ann Lee (hr:1042): active, employed; HR names no last day

@@ -144,6 +144,8 @@ account.keys = { externalId = "key" }
     let expected = format!(
         "error CFG-008 feed hr: the secret in file {path} is not written as `whsec_` and base64\n\
         \x20   put one secret into file {path}\n\
+         error CFG-008 feed hr: the secret's environment variable HOOK is not set\n\
+        \x20   set HOOK in the environment that `muster serve` is started with\n\
          error CFG-008 target crm, secret api: the secret's environment variable CRM_TOKEN is not set\n\
         \x20   set CRM_TOKEN in the environment that `muster serve` is started with\n\
          warning CFG-010 configuration: no role gives access to target `crm`, so nobody gets an account there\n\

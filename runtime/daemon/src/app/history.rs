@@ -1,0 +1,303 @@
+//! The answer to `history`: what the journal has about a person, the newest first.
+//!
+//! An entry is read as it was recorded. What it leaves to the reader's memory is put beside it: the values
+//! that HR changed, by comparing with the entry before, and what an operation was to do, from its plan.
+
+use std::collections::BTreeMap;
+
+use muster_core::connector::Problem;
+use muster_core::fact::{Fact, PersonPlanned};
+use muster_core::id::{OperationId, PersonId, PlanId, TargetName};
+use muster_core::identity::Identity;
+use muster_core::operation::{Action, Change, Completion};
+use muster_ledger::{Error, Reader, kept};
+
+use super::App;
+use super::present::{self, Titles};
+use super::queries::{broken, source_of};
+use crate::api::v1;
+use crate::error::{API_UNUSABLE, Fault, FaultKind};
+use crate::server::engine::ListPage;
+
+impl App {
+    /// What the journal has about a person.
+    pub(super) fn history_now(
+        &self,
+        id: &PersonId,
+        page: &ListPage,
+    ) -> Result<v1::Page<v1::HistoryEntry>, Fault> {
+        let before = match page.cursor.as_deref().map(str::parse) {
+            None => u64::MAX,
+            Some(Ok(seq)) => seq,
+            Some(Err(_)) => {
+                let message = "the cursor is unusable: it is the number of a journal entry";
+                return Err(Fault::new(FaultKind::Refused, API_UNUSABLE, message));
+            }
+        };
+        self.find(id)?;
+        let reader = self.ledger.read().map_err(|error| broken(&error))?;
+        let known = self.known.load_full();
+        let told = Told {
+            reader: &reader,
+            person: id,
+            titles: &known.titles,
+            plans: BTreeMap::new(),
+        };
+        told.page(before, page.limit)
+            .map_err(|error| broken(&error))
+    }
+}
+
+/// What entries are told with.
+struct Told<'a> {
+    reader: &'a Reader,
+    person: &'a PersonId,
+    titles: &'a Titles,
+    /// What plans said of the person, once they were looked up.
+    plans: BTreeMap<PlanId, Option<PersonPlanned>>,
+}
+
+impl Told<'_> {
+    fn page(mut self, before: u64, limit: usize) -> Result<v1::Page<v1::HistoryEntry>, Error> {
+        let mut entries = self.reader.history_before(self.person, before)?;
+        let mut shown: Vec<kept::Entry> = Vec::new();
+        while shown.len() < limit
+            && let Some(entry) = entries.next().transpose()?
+        {
+            shown.push(entry);
+        }
+        // What HR said before the oldest of them, to know what changed.
+        let (mut identity, mut has_more) = (None, false);
+        for entry in entries {
+            has_more = true;
+            if let Fact::PersonPlanned(PersonPlanned {
+                identity: Some(said),
+                ..
+            }) = entry?.fact
+            {
+                identity = Some(said);
+                break;
+            }
+        }
+        let next = shown.last().filter(|_| has_more);
+        let next = next.map(|entry| entry.seq.to_string());
+        let mut items = Vec::new();
+        for entry in shown.iter().rev() {
+            items.push(self.entry(entry, identity.as_ref())?);
+            if let Fact::PersonPlanned(PersonPlanned {
+                identity: Some(said),
+                ..
+            }) = &entry.fact
+            {
+                identity = Some(said.clone());
+            }
+        }
+        items.reverse();
+        Ok(v1::Page { items, next })
+    }
+
+    fn entry(
+        &mut self,
+        entry: &kept::Entry,
+        before: Option<&Identity>,
+    ) -> Result<v1::HistoryEntry, Error> {
+        let blank = v1::HistoryEntry {
+            seq: entry.seq,
+            at: present::instant(entry.at),
+            ..v1::HistoryEntry::default()
+        };
+        Ok(match &entry.fact {
+            Fact::PersonPlanned(planned) => self.planned(planned, before, blank),
+            Fact::OperationChanged {
+                target,
+                operation,
+                change,
+                ..
+            } => {
+                let action = self.action(target, *operation)?;
+                changed(target, *operation, action, change, blank)
+            }
+            Fact::FindingOpened(finding) => v1::HistoryEntry {
+                kind: "finding".to_owned(),
+                text: format!("{}: {}", finding.code, finding.text),
+                ..blank
+            },
+            Fact::FindingClosed { code, .. } => v1::HistoryEntry {
+                kind: "finding".to_owned(),
+                text: format!("{code} no longer holds"),
+                ..blank
+            },
+            // The reader gives no others; one that it comes to give is better shown than left out.
+            _ => v1::HistoryEntry {
+                kind: "other".to_owned(),
+                text: "something else was recorded".to_owned(),
+                ..blank
+            },
+        })
+    }
+
+    fn planned(
+        &self,
+        planned: &PersonPlanned,
+        before: Option<&Identity>,
+        blank: v1::HistoryEntry,
+    ) -> v1::HistoryEntry {
+        let gone = if planned.is_present {
+            ""
+        } else {
+            ", no longer in the file"
+        };
+        let mut details = match (&planned.identity, before) {
+            (Some(now), Some(before)) => present::differences(before, now),
+            (Some(_), None) => vec!["HR's data for the first time".to_owned()],
+            (None, _) => Vec::new(),
+        };
+        for (target, account) in &planned.accounts {
+            let deeds = account.operations.iter();
+            let deeds: Vec<String> = deeds
+                .map(|operation| self.deed(target, &operation.action))
+                .collect();
+            if !deeds.is_empty() {
+                details.push(format!("{target}: {}", deeds.join(", ")));
+            }
+        }
+        let source = source_of(self.reader, planned.plan);
+        v1::HistoryEntry {
+            kind: "plan".to_owned(),
+            text: format!(
+                "{}, {}{gone}",
+                planned.kind.as_str(),
+                planned.phase.as_str()
+            ),
+            plan: Some(planned.plan.0),
+            details,
+            source: source.map(|source| v1::Source {
+                row: planned.row,
+                ..source
+            }),
+            ..blank
+        }
+    }
+
+    /// What an operation was to do; none where its plan does not say.
+    fn action(
+        &mut self,
+        target: &TargetName,
+        operation: OperationId,
+    ) -> Result<Option<String>, Error> {
+        if !self.plans.contains_key(&operation.plan) {
+            let entry = self.reader.planned(operation.plan, self.person)?;
+            let planned = entry.and_then(|entry| match entry.fact {
+                Fact::PersonPlanned(planned) => Some(planned),
+                _ => None,
+            });
+            self.plans.insert(operation.plan, planned);
+        }
+        let planned = self.plans.get(&operation.plan).and_then(Option::as_ref);
+        let account = planned.and_then(|planned| planned.accounts.get(target));
+        let found = account.and_then(|account| {
+            let mut operations = account.operations.iter();
+            operations.find(|planned| planned.id == operation)
+        });
+        Ok(found.map(|found| self.deed(target, &found.action)))
+    }
+
+    fn deed(&self, target: &TargetName, action: &Action) -> String {
+        let object = present::object(self.titles, target, action);
+        match object.as_str() {
+            "" => action.verb().to_owned(),
+            object => format!("{} {object}", action.verb()),
+        }
+    }
+}
+
+fn changed(
+    target: &TargetName,
+    operation: OperationId,
+    action: Option<String>,
+    change: &Change,
+    blank: v1::HistoryEntry,
+) -> v1::HistoryEntry {
+    let said = |problem: &Problem| vec![problem.text()];
+    let (word, how, details) = match change {
+        Change::Dispatched { attempt } => {
+            ("dispatched", format!("sent, attempt {attempt}"), vec![])
+        }
+        Change::Lost {
+            observe_at, text, ..
+        } => (
+            "lost",
+            format!("it is not known what became of it; looked at from {observe_at} on"),
+            vec![text.clone()],
+        ),
+        Change::Deferred { until, problem } => {
+            ("deferred", format!("waits until {until}"), said(problem))
+        }
+        Change::Retried { by } => (
+            "retried",
+            format!("another attempt, asked for by {by}"),
+            vec![],
+        ),
+        Change::LeftPending { poll_at, .. } => (
+            "pending",
+            format!("the app goes on with it; asked again from {poll_at} on"),
+            vec![],
+        ),
+        Change::Answered { verify_at, result } => (
+            "answered",
+            format!(
+                "the app says: {}; read back from {verify_at} on",
+                result.how.as_str()
+            ),
+            completion(result),
+        ),
+        Change::Found { account } => (
+            "found",
+            format!(
+                "the account {} is there, and not yet complete",
+                account.object.id
+            ),
+            vec![],
+        ),
+        Change::Completed(result) => (
+            "completed",
+            result.how.as_str().to_owned(),
+            completion(result),
+        ),
+        Change::Halted { problem, .. } => {
+            ("halted", "waits for a person".to_owned(), said(problem))
+        }
+    };
+    let by = match change {
+        Change::Retried { by } => Some(present::actor(by)),
+        _ => None,
+    };
+    let deed = action.unwrap_or_else(|| "operation".to_owned());
+    v1::HistoryEntry {
+        kind: "operation".to_owned(),
+        text: format!("{deed}: {how}"),
+        plan: Some(operation.plan.0),
+        target: Some(target.to_string()),
+        operation: Some(operation.to_string()),
+        change: Some(word.to_owned()),
+        details,
+        by,
+        ..blank
+    }
+}
+
+fn completion(result: &Completion) -> Vec<String> {
+    let account = result.account.iter().map(|account| {
+        let (id, state) = (&account.object.id, account.state.as_str());
+        format!("account {id}, {state}")
+    });
+    let unreachable = result
+        .unreachable
+        .iter()
+        .map(|what| format!("not reached: {what}"));
+    let evidence = result
+        .evidence
+        .iter()
+        .map(|evidence| format!("the app's request {evidence}"));
+    account.chain(unreachable).chain(evidence).collect()
+}

@@ -1,0 +1,130 @@
+//! The secrets of hooks. While one is being replaced its file may be missing, half written or unreadable
+//! for a moment: the key that was read last goes on working then, and a finding says so until it can be
+//! read again. After a while it counts no longer, because a secret may also have been withdrawn.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use muster_core::finding::{Code, Finding, Severity};
+use muster_core::id::FeedName;
+use tokio::sync::watch;
+
+use super::App;
+use crate::config::{Environment, Hook, HookSource};
+use crate::error::{Coded as _, chain};
+use crate::server::signature::HookKey;
+
+/// A secret of a hook cannot be read.
+pub const UNREADABLE: Code = crate::server::hooks::NO_SECRET;
+
+/// How long a key goes on working whose secret cannot be read any more.
+const KEPT_MAX: Duration = Duration::from_mins(15);
+
+/// How often the secrets are looked at, so that somebody is told before a delivery comes.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// The keys that were read last.
+#[derive(Debug, Default)]
+pub struct HookKeys(Mutex<BTreeMap<FeedName, Vec<Option<Kept>>>>);
+
+#[derive(Clone, Debug)]
+struct Kept {
+    key: HookKey,
+    read_at: Instant,
+}
+
+/// What came of reading the secrets of a hook.
+struct Looked {
+    keys: Vec<HookKey>,
+    /// Whether each secret gave a key, if only the one before.
+    is_whole: bool,
+    /// Each secret that cannot be read, with what helps.
+    trouble: Vec<(String, String)>,
+}
+
+impl HookKeys {
+    /// The hook of a feed, with the keys that work now.
+    pub fn read(&self, feed: &FeedName, source: &HookSource, environment: &Environment) -> Hook {
+        let looked = self.look(feed, source, environment);
+        Hook {
+            keys: looked.keys,
+            is_whole: looked.is_whole,
+            tolerance: source.tolerance,
+            mapping: source.mapping.clone(),
+        }
+    }
+
+    fn look(&self, feed: &FeedName, source: &HookSource, environment: &Environment) -> Looked {
+        let read = source.read(environment);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = all.entry(feed.clone()).or_default();
+        kept.resize_with(read.len(), || None);
+        let mut trouble = Vec::new();
+        for (kept, read) in kept.iter_mut().zip(read) {
+            match read {
+                Ok(key) => {
+                    let read_at = Instant::now();
+                    *kept = Some(Kept { key, read_at });
+                }
+                Err(error) => {
+                    trouble.push((chain(&error), error.hint()));
+                    if kept
+                        .as_ref()
+                        .is_some_and(|kept| kept.read_at.elapsed() > KEPT_MAX)
+                    {
+                        *kept = None;
+                    }
+                }
+            }
+        }
+        let keys: Vec<HookKey> = kept.iter().flatten().map(|kept| kept.key.clone()).collect();
+        Looked {
+            is_whole: keys.len() == kept.len(),
+            keys,
+            trouble,
+        }
+    }
+}
+
+/// Says which secrets cannot be read, until they can be, and remembers those that can.
+pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    let hooks = app.config.feeds.iter();
+    let hooks: Vec<(FeedName, HookSource)> = hooks
+        .filter_map(|(name, feed)| Some((name.clone(), feed.hook.clone()?)))
+        .collect();
+    while !*stop.borrow() && !hooks.is_empty() {
+        for (feed, source) in &hooks {
+            say(
+                &app,
+                feed,
+                app.hook_keys.look(feed, source, &app.environment),
+            )
+            .await;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            changed = stop.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+async fn say(app: &App, feed: &FeedName, looked: Looked) {
+    let subject = format!("feed {feed}");
+    let Some((_, hint)) = looked.trouble.first() else {
+        return app.close_finding(UNREADABLE, subject).await;
+    };
+    let texts: Vec<&str> = looked
+        .trouble
+        .iter()
+        .map(|(text, _)| text.as_str())
+        .collect();
+    let until = if looked.is_whole {
+        "the key that was read before goes on working for a quarter of an hour"
+    } else {
+        "deliveries that it signed are not taken"
+    };
+    let text = format!("{}; {until}", texts.join("; "));
+    let finding = Finding::new(UNREADABLE, Severity::Error, subject, text).hint(hint.clone());
+    app.open_finding(finding).await;
+}
