@@ -171,7 +171,7 @@ impl Default for DayForms {
     }
 }
 
-/// What systems write where there is no day: zeros (SAP, MySQL), and the first day that their
+/// What systems write where there is no day: zeros (SAP and others), and the first day that their
 /// database knows (.NET, SQL Server).
 pub const NO_DATE: [&str; 13] = [
     "0000-00-00",

@@ -537,7 +537,7 @@ impl Search {
             // Only now it is known to be a header, and no row with somebody's name in it.
             for (index, nearest) in self.nearest {
                 if let (Some(problem), Some(nearest)) = (self.problems.get_mut(index), nearest) {
-                    problem.text += &format!("; the nearest there is `{nearest}`");
+                    problem.text = format!("{}; the nearest there is `{nearest}`", problem.text);
                 }
             }
             return self.problems;

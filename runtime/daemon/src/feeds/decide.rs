@@ -12,7 +12,7 @@ use super::{Feed, FeedError, HELD, REJECTED, ROWS_SET_ASIDE, WAITS, event, keys}
 use crate::app::App;
 use crate::intake::folder::place::Place;
 use crate::intake::report::{Changed, People};
-use crate::intake::{Opened, Problems, Reading, Snapshot, Verdict, code};
+use crate::intake::{Opened, Problems, Reading, Sheet, Snapshot, Verdict, code};
 use crate::planning::{self, Consent, Order, Scope, Summary};
 
 /// What was decided about a file.
@@ -76,34 +76,7 @@ impl Desk<'_> {
             });
         }
         let mut problems = opened.problems;
-        let snapshot = match opened.sheet {
-            None => None,
-            Some(sheet) => {
-                let Reading {
-                    problems: of_rows,
-                    snapshot,
-                } = Snapshot::read(
-                    sheet,
-                    self.feed.mapping(name),
-                    &self.feed.options(name),
-                    self.app.clock.now(),
-                );
-                problems.merge(of_rows);
-                snapshot
-            }
-        };
-        if let Some(snapshot) = &snapshot {
-            problems.merge(keys::remarks(
-                &self.app.policy.load(),
-                self.feed.name(),
-                snapshot,
-                self.app.clock.now(),
-            ));
-        }
-        if problems.is_remarkable() {
-            // What had to be said of its rows has to be said again when it comes again.
-            file.content.read_as = 0;
-        }
+        let snapshot = self.read(opened.sheet, &mut file, &mut problems);
         let people = snapshot.as_ref().map(People::of);
         let verdict = problems.verdict();
         let mut changed = Changed::default();
@@ -134,6 +107,36 @@ impl Desk<'_> {
             record_refusal(self.app, self.feed, &mut decision)?;
         }
         Ok(decision)
+    }
+
+    /// Reads the rows of a file, with all that is to be said of them.
+    fn read(
+        &self,
+        sheet: Option<Sheet>,
+        file: &mut FeedFile,
+        problems: &mut Problems,
+    ) -> Option<Snapshot> {
+        let (app, feed, now) = (self.app, self.feed, self.app.clock.now());
+        let (mapping, options) = (feed.mapping(&file.name), feed.options(&file.name));
+        let reading = sheet.map(|sheet| Snapshot::read(sheet, mapping, &options, now));
+        let snapshot = reading.and_then(
+            |Reading {
+                 problems: of_rows,
+                 snapshot,
+             }| {
+                problems.merge(of_rows);
+                snapshot
+            },
+        );
+        if let Some(snapshot) = &snapshot {
+            let of_keys = keys::remarks(&app.policy.load(), feed.name(), snapshot, now);
+            problems.merge(of_keys);
+        }
+        if problems.is_remarkable() {
+            // What had to be said of its rows has to be said again when it comes again.
+            file.content.read_as = 0;
+        }
+        snapshot
     }
 
     fn plan(
