@@ -6,6 +6,7 @@
 //! person is left as they are, and a finding says which expression failed.
 
 mod comparison;
+mod cost;
 mod examples;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ use crate::id::PersonId;
 use crate::identity::{Identity, Phase, Value};
 
 pub use comparison::{Comparison, Literal, comparisons};
+pub use cost::STEPS_MAX;
 pub use examples::{Examples, Gives};
 
 /// Variables that every expression can use besides attributes.
@@ -123,12 +125,7 @@ impl Language {
                 source_text: source.to_owned(),
                 reason: first_mistake(&error),
             })?;
-        let names: BTreeSet<String> = program
-            .references()
-            .variables()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let names = cost::free_names(program.expression());
         for name in &names {
             if !known.contains(name) && !BUILT_IN.contains(&name.as_str()) {
                 return Err(InvalidExpression::UnknownName {
@@ -258,6 +255,12 @@ impl Expression {
     }
 
     fn resolve(&self, scope: &Scope<'_>) -> Result<cel::Value, Failed> {
+        let steps = cost::steps(self.program.expression(), &|name| scope.size(name));
+        if steps > STEPS_MAX {
+            return Err(self.failed(format!(
+                "it could take {steps} steps for this person, and {STEPS_MAX} are the most"
+            )));
+        }
         self.execute(scope)
             .map_err(|error| self.failed(why(&error)))
     }
@@ -402,6 +405,25 @@ impl<'v> Scope<'v> {
         }
     }
 
+    /// How long a name's value is.
+    fn size(&self, name: &str) -> cost::Size {
+        let text = |bytes: usize| cost::Size {
+            items: 0,
+            bytes: bytes as u64,
+        };
+        match self.seen(name) {
+            Seen::Text(value) => text(value.len()),
+            Seen::Value(Value::Text(value)) => text(value.len()),
+            Seen::Value(Value::List(items)) => cost::Size {
+                items: items.len() as u64,
+                bytes: items.iter().map(|item| item.len() as u64).sum(),
+            },
+            Seen::Value(Value::Empty | Value::Boolean(_) | Value::Integer(_) | Value::Day(_)) => {
+                text(16)
+            }
+        }
+    }
+
     fn scalars(&self, name: &str) -> Vec<Scalar> {
         match self.seen(name) {
             Seen::Text("") | Seen::Value(Value::Empty) => Vec::new(),
@@ -543,6 +565,62 @@ mod tests {
         check("last_name", &name, &[Scalar::Text("Byron".to_owned())]);
         check("last_name", &[], &[]);
         check("key", &[], &[Scalar::Text("7".to_owned())]);
+    }
+
+    #[test]
+    fn c46_names_that_macros_bind_are_no_attributes() {
+        let skills = || {
+            let items = ["rust", "law"].map(str::to_owned);
+            [("skills", Value::List(items.into()))]
+        };
+        let yes = [Scalar::Boolean(true)];
+        check("skills.exists(s, s == 'law')", &skills(), &yes);
+        check("skills.all(s, s != '')", &skills(), &yes);
+        check("skills.exists_one(s, s == 'law')", &skills(), &yes);
+        check("skills.filter(s, s == 'law').size() == 1", &skills(), &yes);
+        check(
+            "skills.exists(a, skills.exists(b, a != b && department == ''))",
+            &skills(),
+            &yes,
+        );
+        check("skills.map(s, s + '!')[0] == 'rust!'", &skills(), &yes);
+        let language = Language::default();
+        for unknown in [
+            "skills.exists(s, t == s)",
+            "skills.exists(s, true) && s == ''",
+        ] {
+            let error = language.compile(unknown, &known()).unwrap_err();
+            assert!(
+                matches!(error, InvalidExpression::UnknownName { .. }),
+                "{unknown}"
+            );
+        }
+    }
+
+    #[test]
+    fn c46_an_expression_that_would_take_long_for_a_person_has_no_value_for_them() {
+        let language = Language::default();
+        let list = |items: usize| {
+            let items = (0..items).map(|item| format!("skill {item}"));
+            [("skills", Value::List(items.collect()))]
+        };
+        let nested = "skills.exists(a, skills.exists(b, skills.exists(c, a + b == c)))";
+        let doubled =
+            "skills.map(a, skills.map(b, a + b)).exists(x, x.exists(y, skills.exists(z, z == y)))";
+        for (source, items, works) in [
+            ("skills.exists(s, s == 'x')", 256, true),
+            ("skills.exists(a, skills.exists(b, a + 'x' == b))", 60, true),
+            (nested, 8, true),
+            (nested, 256, false),
+            (doubled, 256, false),
+            ("skills.exists(s, s.matches('^x.*y$'))", 256, true),
+        ] {
+            let expression = language.compile(source, &known()).unwrap();
+            let (id, identity) = person(&list(items));
+            let scope = Scope::new(&language, expression.names(), &id, &identity, Phase::Active);
+            let held = expression.holds(&scope);
+            assert_eq!(held.is_ok(), works, "{source} over {items}: {held:?}");
+        }
     }
 
     #[test]
