@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use muster_core::budget::Effect;
 use muster_core::connector::{Entitlement, ObjectRef};
 use muster_core::delta::Described;
 use muster_core::finding::Finding;
@@ -60,7 +61,7 @@ fn main() -> anyhow::Result<()> {
         println!("{name}: {people} people, {operations} operations in {took:.0?}");
         for part in parts {
             let before = known.remove(&part.person);
-            let after = Person::planned(before, &part, now);
+            let after = Person::planned(before, &part, Effect::unasked(now));
             known.extend(after.map(|person| (part.person.clone(), person)));
         }
     }

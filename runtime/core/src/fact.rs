@@ -13,6 +13,7 @@ use crate::id::{Digest, FeedName, OperationId, PersonId, PlanId, PolicyVersion, 
 use crate::identity::{Identity, Phase};
 use crate::operation::{Change, Operation, later};
 use crate::person::Justification;
+use crate::question::Question;
 
 /// One fact.
 #[derive(Clone, PartialEq, Debug)]
@@ -22,6 +23,33 @@ pub enum Fact {
     PlanMade(Plan),
     /// What a plan says of one person.
     PersonPlanned(PersonPlanned),
+    /// A person has approved the plan whose content follows in this transaction: it counts against no
+    /// budget.
+    PlanApproved {
+        /// The plan.
+        plan: PlanId,
+    },
+    /// A file left a question about somebody open.
+    QuestionAsked(Question),
+    /// Somebody answered a question: the file is right.
+    QuestionAnswered {
+        /// Names the question.
+        digest: Digest,
+        /// Who answered.
+        by: Actor,
+    },
+    /// A question is asked no more: a newer file does not raise it, or its answer was used.
+    QuestionEnded {
+        /// Names the question.
+        digest: Digest,
+    },
+    /// The clock was read while nothing else happened, so that the journal shows how time went on.
+    ClockRead,
+    /// The clock is far ahead of the newest entry, and somebody says that it is right.
+    ClockConfirmed {
+        /// Who.
+        by: Actor,
+    },
     /// Something happened to an operation.
     OperationChanged {
         /// Whose account it is.

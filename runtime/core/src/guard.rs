@@ -1,14 +1,21 @@
-//! The breaker: a plan that takes access from too many people at once waits for a person.
+//! The breaker: a plan that takes access from too many people, by itself or with what went before it,
+//! waits for a person.
 //!
-//! A file that lost half of its rows looks like half of the company leaving. No rule about one
-//! person can see that; these look at the whole plan. Each limit is a share of what there is, with
-//! a floor so that a small company can still let somebody go without asking.
+//! A file that lost half of its rows looks like half of the company leaving, and so do ten files that
+//! each lost a few. No rule about one person can see that; these look at the whole plan, and at what was
+//! counted over a while ([`crate::budget`]), whatever the door. Each limit is a share of what there is,
+//! with a floor so that a small company can still let somebody go without asking.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::fact::{AccountPlanned, Kind, PersonPlanned};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::budget::{Move, Toll};
+use crate::fact::{Kind, PersonPlanned};
 use crate::finding::{Code, Finding, Severity};
-use crate::id::TargetName;
+use crate::id::{FeedName, TargetName};
+use crate::person::Person;
 
 /// Too many people would leave.
 pub const LEAVERS: Code = Code::new("PLN-010");
@@ -18,6 +25,13 @@ pub const REMOVALS: Code = Code::new("PLN-011");
 pub const MOVERS: Code = Code::new("PLN-012");
 /// Too many people would change at all.
 pub const UPDATES: Code = Code::new("PLN-013");
+/// Too many people would be new.
+pub const JOINERS: Code = Code::new("PLN-020");
+/// Too many people who had left would come back.
+pub const REHIRES: Code = Code::new("PLN-021");
+
+/// Every code that holds a plan.
+pub const CODES: [Code; 6] = [LEAVERS, REMOVALS, MOVERS, UPDATES, JOINERS, REHIRES];
 
 /// A share of what there is, with a floor below which nothing is asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,20 +49,59 @@ impl Share {
         let share = u32::try_from(share).unwrap_or(u32::MAX);
         share.max(self.floor.min(total / 2).max(1))
     }
+
+    /// How many new ones are allowed where there are `total`. Before there is anybody, there is nothing
+    /// to compare with.
+    pub fn allowed_new(self, total: u32) -> u32 {
+        if total == 0 {
+            return u32::MAX;
+        }
+        let share = u64::from(total) * u64::from(self.percent_max) / 100;
+        u32::try_from(share).unwrap_or(u32::MAX).max(self.floor)
+    }
 }
 
-/// The limits for one plan.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Limits {
-    /// People who leave, of those who are here.
+/// How much of a feed's people may change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PeopleLimits {
+    /// People who leave, or are announced to, of those who are here; over the window.
     pub leavers: Share,
     /// People who leave, whatever the share.
     pub leavers_max: u32,
-    /// People who change place, of those who are here.
+    /// People who had left and come back, of those who are here; over the window.
+    pub rehires: Share,
+    /// New people, of those who are here; by one plan.
+    pub joiners: Share,
+    /// People who change place, of those who are here; by one plan.
     pub movers: Share,
-    /// People about whom anything changes, of those who are here.
+    /// People about whom anything changes, of those who are here; by one plan.
     pub updates: Share,
-    /// Accounts that lose something, of those at the target.
+}
+
+impl Default for PeopleLimits {
+    fn default() -> Self {
+        let share = |percent_max, floor| Share { percent_max, floor };
+        Self {
+            leavers: share(10, 5),
+            leavers_max: 500,
+            rehires: share(10, 5),
+            joiners: share(50, 50),
+            movers: share(30, 10),
+            updates: share(60, 20),
+        }
+    }
+}
+
+/// How much goes without asking.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Over how long what is lost is counted.
+    pub window: Duration,
+    /// For people of a feed that `people_of` does not name.
+    pub people: PeopleLimits,
+    /// For the people of some feeds.
+    pub people_of: BTreeMap<FeedName, PeopleLimits>,
+    /// Accounts that lose something, of those at the target; over the window.
     pub removals: Share,
     /// Another share for some targets.
     pub removals_at: BTreeMap<TargetName, Share>,
@@ -57,19 +110,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            leavers: Share {
-                percent_max: 10,
-                floor: 5,
-            },
-            leavers_max: 500,
-            movers: Share {
-                percent_max: 30,
-                floor: 10,
-            },
-            updates: Share {
-                percent_max: 60,
-                floor: 20,
-            },
+            window: Duration::from_hours(24 * 7),
+            people: PeopleLimits::default(),
+            people_of: BTreeMap::new(),
             removals: Share {
                 percent_max: 20,
                 floor: 5,
@@ -79,43 +122,99 @@ impl Default for Limits {
     }
 }
 
-/// What there is before the plan.
+impl Limits {
+    /// What is counted from here on counts together with a plan that is made `now`.
+    pub fn since(&self, now: Timestamp) -> Timestamp {
+        let window = SignedDuration::try_from(self.window);
+        let since = window.ok().and_then(|window| now.checked_sub(window).ok());
+        since.unwrap_or(Timestamp::MIN)
+    }
+}
+
+/// What there is before the plan, and what was counted within the window.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Population {
-    /// People of the feed (or of all feeds, for a plan that has none) who have not left.
-    pub people: u32,
-    /// Accounts that people are to have, by target.
-    pub accounts: BTreeMap<TargetName, u32>,
+    /// By feed.
+    pub feeds: BTreeMap<FeedName, FeedPopulation>,
+    /// By target.
+    pub targets: BTreeMap<TargetName, TargetPopulation>,
+}
+
+/// The people of a feed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FeedPopulation {
+    /// Those who have not left.
+    pub here: u32,
+    /// Those who left within the window.
+    pub left: u32,
+    /// Those who are here, and whose last day was announced, or who had left, within the window.
+    pub announced: u32,
+    /// Those who came back within the window.
+    pub back: u32,
+}
+
+/// The accounts at a target.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TargetPopulation {
+    /// Those that people are to have.
+    pub wanted: u32,
+    /// Those that were let go within the window.
+    pub gone: u32,
+    /// Those that lost a part within the window.
+    pub kept: u32,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct FeedTally {
+    leavers: u32,
+    rehires: u32,
+    joiners: u32,
+    movers: u32,
+    updates: u32,
 }
 
 /// Counts a plan while it is made.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Tally {
-    leavers: u32,
-    movers: u32,
-    updates: u32,
+    feeds: BTreeMap<FeedName, FeedTally>,
     losing: BTreeMap<TargetName, u32>,
 }
 
 impl Tally {
-    /// Counts one person's part.
-    pub fn add(&mut self, planned: &PersonPlanned) {
-        let loses = |account: &AccountPlanned| {
-            let mut operations = account.operations.iter();
-            operations.any(|operation| operation.action.is_removal())
-        };
+    /// Counts one person's part, which costs `toll`. Who was counted `since` then is not counted again.
+    pub fn add(
+        &mut self,
+        planned: &PersonPlanned,
+        before: Option<&Person>,
+        toll: &Toll,
+        since: Timestamp,
+    ) {
+        let feed = self.feeds.entry(planned.person.feed.clone()).or_default();
         // Somebody of whom HR says nothing new, and who only gains, is no sign of a wrong file: an app
         // that could not be read before, or a role that gives more than it did.
-        let only_gains = planned.identity.is_none() && !planned.accounts.values().any(loses);
+        let only_gains = planned.identity.is_none() && toll.targets.is_empty();
         match planned.kind {
-            Kind::Leaver => self.leavers += 1,
             Kind::Mover | Kind::Update if only_gains => {}
-            Kind::Mover => self.movers += 1,
-            Kind::Update => self.updates += 1,
-            Kind::Joiner | Kind::Rehire => {}
+            Kind::Mover => feed.movers += 1,
+            Kind::Update => feed.updates += 1,
+            Kind::Joiner if before.is_none() => feed.joiners += 1,
+            Kind::Joiner | Kind::Rehire | Kind::Leaver => {}
         }
-        for (target, account) in &planned.accounts {
-            if loses(account) {
+        let is_within = |at: Option<Timestamp>| at.is_some_and(|at| at >= since);
+        let counted = before.and_then(|person| person.counted);
+        let back_at = before.and_then(|person| person.back_at);
+        match toll.person {
+            Some(Move::Left | Move::Announced) => {
+                let is_counted = is_within(counted.map(|counted| counted.at));
+                feed.leavers += u32::from(!is_counted);
+            }
+            Some(Move::Back) => feed.rehires += u32::from(!is_within(back_at)),
+            None => {}
+        }
+        for target in &toll.targets {
+            let account = before.and_then(|person| person.accounts.get(target));
+            let lost_at = account.and_then(|account| account.lost_at);
+            if lost_at.is_none_or(|lost_at| lost_at < since) {
                 *self.losing.entry(target.clone()).or_default() += 1;
             }
         }
@@ -128,51 +227,111 @@ impl Tally {
         population: &Population,
         limits: &Limits,
     ) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        let mut check = |code: Code, what: &str, found: u32, allowed: u32, total: u32| {
-            if found > allowed {
-                let text =
-                    format!("{found} of {total} {what}; at most {allowed} go without asking");
-                findings.push(Finding::new(code, Severity::Error, subject, text).hint(
-                    "look at the preview; if it is right, apply it with `muster apply`; if not, put the file or the policy right",
-                ));
+        let mut check = Check {
+            subject,
+            window: limits.window,
+            findings: Vec::new(),
+        };
+        for (feed, tally) in &self.feeds {
+            let of_feed = population.feeds.get(feed).copied().unwrap_or_default();
+            let limits = limits.people_of.get(feed).unwrap_or(&limits.people);
+            check.feed(feed, tally, of_feed, limits);
+        }
+        for (target, losing) in &self.losing {
+            let at = population.targets.get(target).copied().unwrap_or_default();
+            let total = at.wanted + at.gone;
+            let share = limits.removals_at.get(target);
+            let allowed = share.unwrap_or(&limits.removals).allowed(total);
+            let what = format!("accounts at {target} would lose something");
+            check.over(
+                REMOVALS,
+                &what,
+                (*losing, at.gone + at.kept),
+                (allowed, total),
+            );
+        }
+        check.findings
+    }
+}
+
+struct Check<'a> {
+    subject: &'a str,
+    window: Duration,
+    findings: Vec<Finding>,
+}
+
+impl Check<'_> {
+    fn feed(
+        &mut self,
+        feed: &FeedName,
+        tally: &FeedTally,
+        people: FeedPopulation,
+        limits: &PeopleLimits,
+    ) {
+        let subject = self.subject;
+        let of = move |what: &str| {
+            if subject == format!("feed {feed}") {
+                what.to_owned()
+            } else {
+                format!("people of feed {feed}{}", what.trim_start_matches("people"))
             }
         };
-        let people = population.people;
-        let leavers_allowed = limits.leavers.allowed(people).min(limits.leavers_max);
-        check(
-            LEAVERS,
-            "people would leave",
-            self.leavers,
-            leavers_allowed,
-            people,
+        let here = people.here;
+        // Those who left are of the company that the share is taken of.
+        let total = here + people.left;
+        let allowed = limits.leavers.allowed(total).min(limits.leavers_max);
+        let spent = people.left + people.announced;
+        let what = of("people would leave, or have their last day announced");
+        self.over(LEAVERS, &what, (tally.leavers, spent), (allowed, total));
+        let allowed = limits.rehires.allowed(here);
+        let what = of("people who had left would come back");
+        self.over(
+            REHIRES,
+            &what,
+            (tally.rehires, people.back),
+            (allowed, here),
         );
-        check(
-            MOVERS,
-            "people would change place",
-            self.movers,
-            limits.movers.allowed(people),
-            people,
-        );
-        let touched = self.updates + self.movers;
-        check(
-            UPDATES,
-            "people would change",
-            touched,
-            limits.updates.allowed(people),
-            people,
-        );
-        for (target, losing) in &self.losing {
-            let total = population.accounts.get(target).copied().unwrap_or(0);
-            let share = limits
-                .removals_at
-                .get(target)
-                .copied()
-                .unwrap_or(limits.removals);
-            let what = format!("accounts at {target} would lose something");
-            check(REMOVALS, &what, *losing, share.allowed(total), total);
+        let allowed = limits.joiners.allowed_new(here);
+        let what = of("people would be new");
+        self.over(JOINERS, &what, (tally.joiners, 0), (allowed, here));
+        let allowed = limits.movers.allowed(here);
+        let what = of("people would change place");
+        self.over(MOVERS, &what, (tally.movers, 0), (allowed, here));
+        let allowed = limits.updates.allowed(here);
+        let what = of("people would change");
+        let touched = tally.updates + tally.movers;
+        self.over(UPDATES, &what, (touched, 0), (allowed, here));
+    }
+
+    /// Remarks where this plan's part, with what was counted before, is more than is allowed. A plan that
+    /// adds nothing has nothing to wait for.
+    fn over(
+        &mut self,
+        code: Code,
+        what: &str,
+        (found, spent): (u32, u32),
+        (allowed, total): (u32, u32),
+    ) {
+        if found == 0 || found.saturating_add(spent) <= allowed {
+            return;
         }
-        findings
+        let of_total = if code == JOINERS {
+            format!("{found} {what}, where {total} are here")
+        } else {
+            format!("{found} of {total} {what}")
+        };
+        let text = if spent == 0 {
+            format!("{of_total}; at most {allowed} go without asking")
+        } else {
+            let days = self.window.as_secs().div_ceil(86_400);
+            format!(
+                "{of_total}, after {spent} within {days} days; at most {allowed} go without asking"
+            )
+        };
+        let finding = Finding::new(code, Severity::Error, self.subject, text).hint(
+            "look at the preview; if it is right, apply it with `muster apply`; if not, put the file or the policy right",
+        );
+        self.findings.push(finding);
     }
 }
 
@@ -182,20 +341,43 @@ mod tests {
 
     #[track_caller]
     fn check(leavers: u32, people: u32, passes: bool) {
-        let tally = Tally {
+        check_after(leavers, 0, people, passes);
+    }
+
+    #[track_caller]
+    fn check_after(leavers: u32, left: u32, here: u32, passes: bool) {
+        let hr = FeedName::new("hr").unwrap();
+        let of_feed = FeedTally {
             leavers,
-            ..Tally::default()
+            ..FeedTally::default()
+        };
+        let tally = Tally {
+            feeds: [(hr.clone(), of_feed)].into(),
+            losing: BTreeMap::new(),
+        };
+        let people = FeedPopulation {
+            here,
+            left,
+            ..FeedPopulation::default()
         };
         let population = Population {
-            people,
-            accounts: BTreeMap::new(),
+            feeds: [(hr, people)].into(),
+            targets: BTreeMap::new(),
         };
         let findings = tally.exceeded("feed hr", &population, &Limits::default());
         assert_eq!(
             findings.is_empty(),
             passes,
-            "{leavers} of {people}: {findings:?}"
+            "{leavers} of {here} after {left}: {findings:?}"
         );
+    }
+
+    #[test]
+    fn f22_what_left_before_counts_against_the_same_budget() {
+        check_after(4, 1, 39, true);
+        check_after(1, 5, 35, false);
+        check_after(40, 60, 940, true);
+        check_after(41, 60, 940, false);
     }
 
     #[test]

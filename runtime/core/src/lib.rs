@@ -7,10 +7,12 @@
 //!
 //! Read in the order of the data: [`mapping`] turns a row into an [`identity`], [`delta`] says how
 //! it changed, [`policy`] says what the person should have, [`plan`] turns the difference into
-//! operations, [`guard`] stops a plan that changes too much, [`operation`] takes one operation
+//! operations, [`guard`] stops a plan that changes too much, by itself or with what was
+//! counted before it ([`budget`]), [`operation`] takes one operation
 //! through its attempts, [`observe`] judges what an app shows, and [`person`] is the state that all of these facts add up to.
 
 pub mod actor;
+pub mod budget;
 pub mod capability;
 pub mod connector;
 pub mod delta;
@@ -26,6 +28,7 @@ pub mod operation;
 pub mod person;
 pub mod plan;
 pub mod policy;
+pub mod question;
 pub mod redact;
 pub mod rule;
 pub mod text;

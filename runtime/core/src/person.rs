@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use crate::budget::{Counted, Effect, Move, Toll};
 use crate::connector::{AccountState, EntitlementKey, ObjectRef, RemoteAttributes};
 use crate::fact::PersonPlanned;
 use crate::id::{OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
@@ -31,6 +32,13 @@ pub struct Person {
     pub phase: Phase,
     /// When the next change comes by itself.
     pub wake_at: Option<Timestamp>,
+    /// What was counted last as a loss against the feed's budget.
+    pub counted: Option<Counted>,
+    /// When coming back was counted last.
+    pub back_at: Option<Timestamp>,
+    /// Whether the last day that HR announced is asked about no more when it comes: it was counted when it
+    /// was announced, or was known for long.
+    pub is_end_settled: bool,
     /// The plan that last touched the person.
     pub plan: PlanId,
     /// The person's accounts.
@@ -61,6 +69,8 @@ pub struct Account {
     pub grants: BTreeMap<EntitlementKey, Grant>,
     /// When it is to be deleted.
     pub delete_at: Option<Timestamp>,
+    /// When it was counted last as losing something.
+    pub lost_at: Option<Timestamp>,
     /// What is still to be done, in order.
     pub operations: Vec<Operation>,
 }
@@ -94,13 +104,15 @@ pub enum Justification {
 }
 
 impl Person {
-    /// The person after a plan that took effect at `at`.
+    /// The person after a plan that took effect.
     #[must_use]
     pub fn planned(
         before: Option<Person>,
         planned: &PersonPlanned,
-        at: Timestamp,
+        effect: Effect,
     ) -> Option<Person> {
+        let at = effect.at;
+        let toll = Toll::of(before.as_ref(), planned, at);
         let origin = Origin {
             plan: planned.plan,
             row: planned.row,
@@ -114,6 +126,9 @@ impl Person {
                 is_present: true,
                 phase: planned.phase,
                 wake_at: None,
+                counted: None,
+                back_at: None,
+                is_end_settled: false,
                 plan: planned.plan,
                 accounts: BTreeMap::new(),
             },
@@ -128,11 +143,28 @@ impl Person {
             person.origin = origin;
         }
         person.is_present = planned.is_present;
+        person.is_end_settled = toll.is_end_settled;
+        let at_counted = effect.counted_at;
+        match toll.person.filter(|_| !effect.is_approved) {
+            Some(Move::Back) => person.back_at = Some(at_counted),
+            Some(what @ (Move::Left | Move::Announced)) => {
+                person.counted = Some(Counted {
+                    what,
+                    at: at_counted,
+                });
+            }
+            None => {}
+        }
         person.phase = planned.phase;
         person.plan = planned.plan;
         for (target, account_planned) in &planned.accounts {
             let account = person.accounts.entry(target.clone()).or_default();
             account.planned(account_planned, planned.plan, at);
+        }
+        for target in toll.targets.iter().filter(|_| !effect.is_approved) {
+            if let Some(account) = person.accounts.get_mut(target) {
+                account.lost_at = Some(effect.counted_at);
+            }
         }
         let deletions = person.accounts.values();
         let deletions = deletions.filter_map(|account| account.delete_at);
@@ -175,6 +207,12 @@ impl Person {
                 || !account.operations.is_empty()
                 || !account.grants.is_empty()
         });
+    }
+
+    /// The last day that HR has announced, of somebody whom the feed has.
+    pub fn announced_end(&self) -> Option<Timestamp> {
+        let employment = self.is_present.then_some(&self.identity.employment);
+        employment.and_then(|employment| employment.ends_at)
     }
 
     /// Whether the person has a usable account anywhere.

@@ -381,7 +381,14 @@ async fn say_waits(app: &App, feed: &Feed, name: &str, held: &FeedFile) {
 /// What the last accepted file said, where a file of this name can say the same. With it, a
 /// re-export in which nothing changed is known while it is read.
 fn last_said(app: &App, feed: &Feed, name: &str) -> Result<Option<Content>, FeedError> {
-    let kept = app.ledger.read()?.feed(feed.name())?;
+    let reader = app.ledger.read()?;
+    // What was asked about its rows may have been answered since.
+    let questions = reader.questions()?;
+    let asks = |kept: &muster_ledger::kept::Question| kept.question.person.feed == *feed.name();
+    if questions.iter().any(|(_, kept)| asks(kept)) {
+        return Ok(None);
+    }
+    let kept = reader.feed(feed.name())?;
     let accepted = kept.and_then(|kept| kept.accepted);
     let content = accepted.map(|accepted| accepted.file.content);
     Ok(content.filter(|content| event::is_comparable(content, name)))

@@ -9,19 +9,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use muster_core::actor::Operator;
+use muster_core::budget::Toll;
 use muster_core::delta::{self, Described};
-use muster_core::fact::{Cause, Counts, Fact, Plan};
-use muster_core::finding::{Code, Finding};
-use muster_core::guard::{Limits, Population, Tally};
+use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
+use muster_core::finding::{Code, Finding, Severity};
+use muster_core::guard::{FeedPopulation, Limits, Population, Tally, TargetPopulation};
 use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId};
 use muster_core::identity::{Identity, Phase};
 use muster_core::person::Person;
 use muster_core::plan::{self, Planner, Targets, Verdict};
 use muster_core::policy::{Evaluator, Policy};
+use muster_core::question::{self, Doubt, Question, Traits};
 use muster_ledger::{Ledger, Reader, Writer};
+use sha2::{Digest as _, Sha256};
 
 use crate::driver;
 use crate::intake::{Presence, Snapshot};
+
+/// A row that was set aside has an id that nobody known has, so nobody who is missing counts as having left.
+pub const ABSENCE_DOUBTED: Code = Code::new("HR-080");
 
 /// What the planner decides by.
 #[derive(Clone, Copy)]
@@ -87,6 +93,14 @@ pub struct Summary {
     pub exceeded: Vec<Finding>,
     /// What was remarked on the way.
     pub findings: Vec<Finding>,
+    /// What has to be asked about people who were left alone.
+    pub questions: Vec<Question>,
+    /// The answers that were used.
+    pub used: Vec<Digest>,
+    /// Why nobody who is missing counts as having left, where that is so although each row is somebody's.
+    pub absence_doubt: Option<Finding>,
+    /// Who was left out, since more would have been too many.
+    pub left_out: Vec<PersonId>,
     /// The recorded plan; none where nothing was to be done, or nothing was recorded.
     pub plan: Option<Plan>,
 }
@@ -109,8 +123,9 @@ pub enum Consent {
     WithinLimits,
     /// Where it is exactly this one, whatever the limits.
     Approved(Digest),
-    /// Whatever the limits: what was announced before takes effect.
-    Announced,
+    /// As far as the limits go: of those who would lose something, whoever is beyond them is left out, and
+    /// stands in [`Summary::left_out`].
+    AsFarAsItGoes,
 }
 
 /// What is to be recorded beside the plan, in the same transaction. It is asked once the plan is
@@ -181,18 +196,24 @@ pub fn make(
             limits,
             approved_by,
         } = order;
-        let subject = subject(&cause);
         let is_complete = matches!(scope, Scope::File { .. } | Scope::Everybody);
-        let mut run = Run::new(writer, world, &cause, watch)?;
+        // The policy and dates say nothing of who somebody is.
+        let is_of_feed = matches!(scope, Scope::File { .. } | Scope::Changes { .. });
+        let rules = Rules {
+            subject: subject(&cause),
+            consent,
+            limits,
+        };
+        let mut run = Run::new(writer, world, &because(&cause), rules, watch)?;
         run.everybody_in(scope)?;
-        let (mut summary, seen) = run.finish(&subject, limits);
+        let (mut summary, seen) = run.finish();
         let may_stand = match consent {
             Consent::Preview => false,
             Consent::IfNothing => summary.is_empty(),
             Consent::WithinLimits => summary.exceeded.is_empty(),
             // Where nothing is left to do, what was approved is so already.
             Consent::Approved(digest) => summary.digest == Some(digest) || summary.is_empty(),
-            Consent::Announced => true,
+            Consent::AsFarAsItGoes => true,
         };
         if !may_stand {
             return Err(Dropped::Unrecorded(Box::new(summary)));
@@ -203,7 +224,15 @@ pub fn make(
             let plan = writer.finish_plan(cause, policy, summary.counts.clone(), approved_by)?;
             summary.plan = Some(plan);
         }
-        settle_findings(writer, &summary.findings, &seen, is_complete)?;
+        let settled = Settled {
+            seen: &seen,
+            is_complete,
+            is_of_feed,
+        };
+        settle_findings(writer, &summary.findings, &settled)?;
+        if is_of_feed {
+            settle_questions(writer, &summary, &seen)?;
+        }
         for fact in beside(&summary) {
             writer.record(fact)?;
         }
@@ -245,6 +274,9 @@ enum Seen {
 
 impl Seen {
     fn has(&self, subject: &str) -> bool {
+        if let (Seen::Feed(feed), Some(name)) = (self, subject.strip_prefix("feed ")) {
+            return feed.as_str() == name;
+        }
         // `hr:1042`, or `hr:1042 at crm`; a key may have spaces in it.
         let id = subject.rsplit_once(" at ").map_or(subject, |(id, _)| id);
         let person = PersonId::parse(id).ok();
@@ -258,42 +290,87 @@ impl Seen {
     }
 }
 
+/// What is too much for a plan, and what is done then.
+struct Rules<'a> {
+    subject: String,
+    consent: Consent,
+    limits: &'a Limits,
+}
+
+/// Who is new and who is gone, kept until everybody was seen.
+#[derive(Default)]
+struct Pairs {
+    new: Vec<(PersonId, Identity, Option<u32>)>,
+    gone: Vec<Person>,
+}
+
+impl Pairs {
+    /// A file with more of them than this is held for its size.
+    const PEOPLE_MAX: usize = 20_000;
+
+    fn has_room(&self) -> bool {
+        self.new.len() + self.gone.len() < Self::PEOPLE_MAX
+    }
+}
+
 struct Run<'a, 'txn> {
     writer: &'a mut Writer<'txn>,
     before: Reader,
     planner: Planner<'a>,
     watch: Watch<'a>,
+    rules: Rules<'a>,
+    /// The instant by which days are judged.
+    day: Timestamp,
+    /// From when on what was counted counts together with this plan.
+    since: Timestamp,
     tally: Tally,
     counts: Counts,
     population: Population,
+    left_out: Vec<PersonId>,
     refused: Vec<Finding>,
     seen: Seen,
+    /// What was answered, and how it is named.
+    answered: BTreeMap<Question, Digest>,
+    used: Vec<Digest>,
+    questions: Vec<Question>,
+    absence_doubt: Option<Finding>,
 }
 
 impl<'a, 'txn> Run<'a, 'txn> {
     fn new(
         writer: &'a mut Writer<'txn>,
         world: World<'a>,
-        cause: &Cause,
+        because: &str,
+        rules: Rules<'a>,
         watch: Watch<'a>,
     ) -> Result<Self, Failed> {
         let before = writer.before()?;
+        let day = writer.day()?;
+        let since = rules.limits.since(writer.counts_at()?);
         let evaluator = Evaluator::new(world.policy);
-        let planner = Planner::new(
-            evaluator,
-            world.targets,
-            writer.next_plan(),
-            world.now,
-            &because(cause),
-        );
+        let planner = Planner::new(evaluator, world.targets, writer.next_plan(), day, because);
+        let population = population(&before, since)?;
+        let answered = before.questions()?.into_iter();
+        let answered = answered
+            .filter(|(_, kept)| kept.is_answered)
+            .map(|(digest, kept)| (kept.question, digest))
+            .collect();
         Ok(Self {
             writer,
             before,
             planner,
             watch,
+            rules,
+            day,
+            since,
             tally: Tally::default(),
             counts: Counts::default(),
-            population: Population::default(),
+            population,
+            left_out: Vec::new(),
+            answered,
+            used: Vec::new(),
+            questions: Vec::new(),
+            absence_doubt: None,
             refused: Vec::new(),
             seen: Seen::Everybody,
         })
@@ -316,20 +393,15 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 feed,
                 people,
                 carried,
-            } => {
-                self.population = self.population_of_all()?;
-                self.changes(feed, people, carried)
-            }
+            } => self.changes(feed, people, carried),
             Scope::Everybody => {
                 for person in self.before.everybody()? {
                     let person = person?;
-                    self.count(&person);
                     self.person(&person.id.clone(), Some(person), Described::AsBefore)?;
                 }
                 Ok(())
             }
             Scope::People(people) => {
-                self.population = self.population_of_all()?;
                 self.seen = Seen::People(people.iter().cloned().collect());
                 for id in people {
                     let person = self.before.person(&id)?;
@@ -340,7 +412,8 @@ impl<'a, 'txn> Run<'a, 'txn> {
         }
     }
 
-    /// Merges the people of a complete file with the feed's people, both in the order of their keys.
+    /// Merges the people of a complete file with the feed's people, both in the order of their keys. Who is
+    /// new and who is gone comes last, because they may be the same people.
     fn file(
         &mut self,
         feed: &FeedName,
@@ -348,12 +421,15 @@ impl<'a, 'txn> Run<'a, 'txn> {
         carried: &BTreeSet<String>,
         has_news: &dyn Fn(&Person) -> bool,
     ) -> Result<(), Failed> {
-        let proves_absence = snapshot.proves_absence();
+        let proves_absence = self.proves_absence(feed, snapshot)?;
         let mut rows = snapshot.rows().peekable();
         let mut known = self.before.people(feed)?.peekable();
+        // The first file has nobody to be taken for somebody else.
+        let is_first = known.peek().is_none();
+        let mut pairs = Pairs::default();
         loop {
             let order = match (rows.peek(), known.peek()) {
-                (None, None) => return Ok(()),
+                (None, None) => break,
                 (Some(_), None) => std::cmp::Ordering::Less,
                 (Some(row), Some(Ok(person))) => row.key().cmp(person.id.key.as_str()),
                 // An error is met where it is read.
@@ -365,9 +441,6 @@ impl<'a, 'txn> Run<'a, 'txn> {
             } else {
                 None
             };
-            if let Some(person) = &before {
-                self.count(person);
-            }
             match (row, before) {
                 (_, Some(person)) if has_news(&person) => {
                     self.person(&person.id.clone(), Some(person), Described::AsBefore)?;
@@ -382,17 +455,132 @@ impl<'a, 'txn> Run<'a, 'txn> {
                     };
                     let (mut identity, row) = (read.identity, Some(read.row));
                     delta::carry_over(&mut identity, before.as_ref(), carried);
-                    self.person(&id, before, Described::Row { identity, row })?;
+                    match before {
+                        None if !is_first && pairs.has_room() => {
+                            pairs.new.push((id, identity, row))
+                        }
+                        before => self.row(&id, before, identity, row)?,
+                    }
                 }
                 (None, Some(person)) => {
                     // Set aside, or perhaps behind a row that nobody can read: not proven absent.
                     let is_absent =
                         proves_absence && snapshot.presence(&person.id.key) == Presence::Absent;
-                    if is_absent {
+                    if !is_absent {
+                        continue;
+                    }
+                    let left_lately = self.left_lately(&person);
+                    if (person.phase != Phase::Ended || left_lately) && pairs.has_room() {
+                        pairs.gone.push(person);
+                    } else {
                         self.person(&person.id.clone(), Some(person), Described::Absent)?;
                     }
                 }
                 (None, None) => {}
+            }
+        }
+        self.pairs(pairs)
+    }
+
+    /// Whether who is missing from a file has left: not while a row that was set aside may be theirs, under
+    /// an id that nobody known has.
+    fn proves_absence(&mut self, feed: &FeedName, snapshot: &Snapshot) -> Result<bool, Failed> {
+        if !snapshot.proves_absence() {
+            return Ok(false);
+        }
+        let mut unknown = 0_u32;
+        for key in snapshot.quarantined() {
+            let id = PersonKey::new(key).map(|key| PersonId {
+                feed: feed.clone(),
+                key,
+            });
+            let is_known = match &id {
+                Ok(id) => self.before.person(id)?.is_some(),
+                Err(_) => false,
+            };
+            unknown += u32::from(!is_known);
+        }
+        if unknown > 0 {
+            let text = format!(
+                "ids that nobody known has, in rows that were set aside: {unknown}; they may be somebody's who seems to be missing, so nobody who is missing counts as having left"
+            );
+            self.absence_doubt = Some(
+                Finding::new(ABSENCE_DOUBTED, Severity::Error, format!("feed {feed}"), text)
+                    .hint("the report beside the file names the rows; have HR mend them and drop the file again"),
+            );
+        }
+        Ok(unknown == 0)
+    }
+
+    fn left_lately(&self, person: &Person) -> bool {
+        let counted = person.counted.filter(|counted| counted.at >= self.since);
+        person.phase == Phase::Ended && counted.is_some()
+    }
+
+    /// Plans for who is new and who is gone, unless one looks like the other under another id.
+    fn pairs(&mut self, pairs: Pairs) -> Result<(), Failed> {
+        let Pairs { new, gone } = pairs;
+        let traits: Vec<Traits> = gone.iter().map(|one| Traits::of(&one.identity)).collect();
+        let mut asked = BTreeSet::new();
+        for (id, identity, row) in new {
+            let is = Traits::of(&identity);
+            let alike = gone
+                .iter()
+                .zip(&traits)
+                .filter(|(_, was)| was.look_like(&is));
+            let mut is_asked = false;
+            for (person, _) in alike {
+                let question = Question {
+                    person: person.id.clone(),
+                    doubt: Doubt::SamePerson(id.clone()),
+                };
+                if self.is_open(question) {
+                    is_asked = true;
+                    asked.insert(person.id.clone());
+                }
+            }
+            if !is_asked {
+                self.person(&id, None, Described::Row { identity, row })?;
+            }
+        }
+        for person in gone {
+            if !asked.contains(&person.id) {
+                self.person(&person.id.clone(), Some(person), Described::Absent)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Plans what a row says, unless it has to be asked first who it is about.
+    fn row(
+        &mut self,
+        id: &PersonId,
+        before: Option<Person>,
+        identity: Identity,
+        row: Option<u32>,
+    ) -> Result<(), Failed> {
+        let question = before.as_ref().and_then(|before| {
+            question::about_row(before, &identity, self.day, |text| {
+                let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+                Digest(digest).to_string()
+            })
+        });
+        if question.is_some_and(|question| self.is_open(question)) {
+            return Ok(());
+        }
+        self.person(id, before, Described::Row { identity, row })
+    }
+
+    /// Whether a question is not answered; then it is asked.
+    fn is_open(&mut self, question: Question) -> bool {
+        match self.answered.get(&question) {
+            Some(digest) => {
+                self.used.push(*digest);
+                false
+            }
+            None => {
+                self.questions.push(question);
+                true
             }
         }
     }
@@ -404,6 +592,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
         carried: &BTreeSet<String>,
     ) -> Result<(), Failed> {
         let mut seen = BTreeSet::new();
+        let mut pairs = Pairs::default();
         for (key, changed) in people {
             let id = PersonId {
                 feed: feed.clone(),
@@ -411,17 +600,30 @@ impl<'a, 'txn> Run<'a, 'txn> {
             };
             seen.insert(id.clone());
             let before = self.before.person(&id)?;
-            let described = match changed {
-                ChangedPerson::Row { mut identity, row } => {
+            match (changed, before) {
+                (ChangedPerson::Row { mut identity, row }, before) => {
                     delta::carry_over(&mut identity, before.as_ref(), carried);
-                    Described::Row { identity, row }
+                    match before {
+                        None if pairs.has_room() => pairs.new.push((id, identity, row)),
+                        before => self.row(&id, before, identity, row)?,
+                    }
                 }
-                ChangedPerson::Left => Described::Absent,
-            };
-            self.person(&id, before, described)?;
+                (ChangedPerson::Left, Some(person)) if pairs.has_room() => pairs.gone.push(person),
+                (ChangedPerson::Left, before) => self.person(&id, before, Described::Absent)?,
+            }
         }
         self.seen = Seen::People(seen);
-        Ok(())
+        let leavers: BTreeSet<PersonId> = pairs.gone.iter().map(|one| one.id.clone()).collect();
+        if !pairs.new.is_empty() {
+            // Somebody who left a few days ago may be who is new today.
+            for person in self.before.people(feed)? {
+                let person = person?;
+                if self.left_lately(&person) && !leavers.contains(&person.id) && pairs.has_room() {
+                    pairs.gone.push(person);
+                }
+            }
+        }
+        self.pairs(pairs)
     }
 
     fn person(
@@ -434,8 +636,17 @@ impl<'a, 'txn> Run<'a, 'txn> {
             Verdict::Same => {}
             Verdict::Refused(finding) => self.refused.push(finding),
             Verdict::Planned(planned) => {
+                let toll = Toll::of(before.as_ref(), &planned, self.day);
+                if self.is_beyond(&planned, before.as_ref(), &toll) {
+                    self.left_out.push(id.clone());
+                    return Ok(());
+                }
                 (self.watch)(&planned, before.as_ref());
-                self.tally.add(&planned);
+                self.tally.add(&planned, before.as_ref(), &toll, self.since);
+                if self.is_empty() && matches!(self.rules.consent, Consent::Approved(_)) {
+                    let plan = planned.plan;
+                    self.writer.record(Fact::PlanApproved { plan })?;
+                }
                 self.counts.add(&planned);
                 self.writer.record_planned(before, *planned)?;
             }
@@ -443,46 +654,39 @@ impl<'a, 'txn> Run<'a, 'txn> {
         Ok(())
     }
 
-    /// Counts somebody as one of those of whom the plan may take a share.
-    fn count(&mut self, person: &Person) {
-        if person.phase != Phase::Ended {
-            self.population.people += 1;
-        }
-        for (target, _) in person
-            .accounts
-            .iter()
-            .filter(|(_, account)| account.is_wanted)
-        {
-            *self.population.accounts.entry(target.clone()).or_default() += 1;
-        }
+    fn is_empty(&self) -> bool {
+        self.counts.people.is_empty()
     }
 
-    fn population_of_all(&self) -> Result<Population, Failed> {
-        let counts = self.before.counts()?;
-        let narrow = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-        let here = counts
-            .people
-            .iter()
-            .filter(|(phase, _)| **phase != Phase::Ended)
-            .map(|(_, count)| count);
-        let accounts = counts.accounts.iter().map(|(target, states)| {
-            let usable = states
-                .iter()
-                .filter(|(state, _)| state.is_usable())
-                .map(|(_, count)| count);
-            (target.clone(), narrow(usable.sum()))
-        });
-        Ok(Population {
-            people: narrow(here.sum()),
-            accounts: accounts.collect(),
-        })
+    /// Whether this person is to be left out, since with them it would be too many.
+    fn is_beyond(&self, planned: &PersonPlanned, before: Option<&Person>, toll: &Toll) -> bool {
+        let Rules {
+            subject,
+            consent,
+            limits,
+        } = &self.rules;
+        if *consent != Consent::AsFarAsItGoes || !toll.takes() {
+            return false;
+        }
+        let mut tally = self.tally.clone();
+        tally.add(planned, before, toll, self.since);
+        !tally.exceeded(subject, &self.population, limits).is_empty()
     }
 
-    fn finish(self, subject: &str, limits: &Limits) -> (Summary, Seen) {
+    fn finish(self) -> (Summary, Seen) {
+        let Rules {
+            subject, limits, ..
+        } = &self.rules;
         let exceeded = self.tally.exceeded(subject, &self.population, limits);
         let is_empty = self.counts.people.is_empty();
         let mut findings = self.planner.into_findings();
         findings.extend(self.refused);
+        let asked = self.questions.iter();
+        findings.extend(asked.map(|question| {
+            let digest = muster_ledger::of_question(question);
+            question.finding(&crate::plugins::short(digest))
+        }));
+        findings.extend(self.absence_doubt.clone());
         let digest = (!is_empty).then(|| self.writer.plan_digest());
         (
             Summary {
@@ -490,6 +694,10 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 counts: self.counts,
                 exceeded,
                 findings,
+                questions: self.questions,
+                used: self.used,
+                absence_doubt: self.absence_doubt,
+                left_out: self.left_out,
                 plan: None,
             },
             self.seen,
@@ -497,19 +705,61 @@ impl<'a, 'txn> Run<'a, 'txn> {
     }
 }
 
+/// What there is, and what was counted since then.
+fn population(reader: &Reader, since: Timestamp) -> Result<Population, Failed> {
+    let narrow = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+    let counts = reader.counts()?;
+    let spent = reader.spent(since, &counts)?;
+    let mut population = Population::default();
+    for (feed, spent) in spent.feeds {
+        let of_feed = FeedPopulation {
+            here: narrow(counts.here.get(&feed).copied().unwrap_or(0)),
+            left: narrow(spent.left),
+            announced: narrow(spent.announced),
+            back: narrow(spent.back),
+        };
+        population.feeds.insert(feed, of_feed);
+    }
+    for (target, spent) in spent.targets {
+        let of_target = TargetPopulation {
+            wanted: narrow(counts.wanted.get(&target).copied().unwrap_or(0)),
+            gone: narrow(spent.gone),
+            kept: narrow(spent.kept),
+        };
+        population.targets.insert(target, of_target);
+    }
+    Ok(population)
+}
+
+/// Whom a plan looked at, and for what.
+struct Settled<'a> {
+    seen: &'a Seen,
+    is_complete: bool,
+    is_of_feed: bool,
+}
+
 /// Opens what was found, and closes what was found before and no longer holds.
 fn settle_findings(
     writer: &mut Writer<'_>,
     findings: &[Finding],
-    seen: &Seen,
-    is_complete: bool,
+    settled: &Settled<'_>,
 ) -> Result<(), Failed> {
+    let Settled {
+        seen,
+        is_complete,
+        is_of_feed,
+    } = *settled;
     let before = writer.before()?;
     let mut open: BTreeMap<(&Code, &str), &Finding> = BTreeMap::new();
     for finding in findings {
         open.insert((&finding.code, finding.subject.as_str()), finding);
     }
-    for code in &plan::CODES {
+    let of_feed = question::CODES.into_iter().chain([ABSENCE_DOUBTED]);
+    let codes: Vec<Code> = plan::CODES
+        .into_iter()
+        .chain(of_feed.filter(|_| is_of_feed))
+        .collect();
+    for code in &codes {
         for kept in before.findings_of(code)? {
             let kept = kept?.finding;
             let still_holds = open.contains_key(&(&kept.code, kept.subject.as_str()));
@@ -536,6 +786,24 @@ fn settle_findings(
         }
     }
     close_replaced(writer, &before, seen)
+}
+
+/// Keeps what is asked, and forgets what is asked no more of those who were looked at.
+fn settle_questions(writer: &mut Writer<'_>, summary: &Summary, seen: &Seen) -> Result<(), Failed> {
+    let before = writer.before()?;
+    for (digest, kept) in before.questions()? {
+        let is_used = summary.used.contains(&digest);
+        let is_asked = summary.questions.contains(&kept.question);
+        let was_looked_at = seen.has(&kept.question.person.to_string());
+        let is_over = was_looked_at && !is_asked && !kept.is_answered;
+        if is_used || is_over {
+            writer.record(Fact::QuestionEnded { digest })?;
+        }
+    }
+    for question in &summary.questions {
+        writer.record(Fact::QuestionAsked(question.clone()))?;
+    }
+    Ok(())
 }
 
 /// Closes what was said of operations that this plan replaced: nobody will take them any more.

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::app::App;
 use crate::driver::REFUSED;
-use crate::replan;
+use crate::replan::{self, waiting};
 use crate::targets::Connected;
 
 /// A target could not be read.
@@ -85,7 +85,7 @@ async fn read(app: &Arc<App>, target: &Connected) -> bool {
             if let Err(error) = replan::everybody(app).await {
                 tracing::error!(
                     error = crate::error::chain(&error),
-                    "could not plan after a catalogue changed"
+                    "could not plan after a target was read for the first time"
                 );
             }
         }
@@ -94,7 +94,8 @@ async fn read(app: &Arc<App>, target: &Connected) -> bool {
     accounts(app, target).await
 }
 
-/// Reads what a target can give. True where that changed; none where it could not be read.
+/// Reads what a target can give. True where that is known for the first time; none where it could not be
+/// read.
 async fn catalogue(app: &Arc<App>, target: &Connected) -> Option<bool> {
     let name = target.name();
     let mut listing = match target.entitlements().await {
@@ -121,7 +122,10 @@ async fn catalogue(app: &Arc<App>, target: &Connected) -> Option<bool> {
         .and_then(|reader| reader.catalogue(name))
         .ok()
         .flatten();
-    let is_same = before.is_some_and(|before| before.entitlements == listing.items);
+    let before = before.map(|kept| kept.entitlements);
+    let is_same = before
+        .as_ref()
+        .is_some_and(|before| waiting::is_same_catalogue(before, &listing.items));
     // A connector that has nothing to list has asked the app nothing.
     let accepted = (!listing.items.is_empty()).then_some(REFUSED);
     let codes: Vec<Code> = [UNREADABLE, NOT_WHOLE]
@@ -129,17 +133,31 @@ async fn catalogue(app: &Arc<App>, target: &Connected) -> Option<bool> {
         .chain(accepted)
         .collect();
     let mut facts = closed(app, name, &codes);
-    if !is_same {
+    if before.is_none() {
         facts.push(Fact::CatalogueRead {
             target: name.clone(),
-            entitlements: listing.items,
+            entitlements: listing.items.clone(),
         });
     }
     app.say(facts).await;
+    if let Some(before) = &before {
+        if is_same {
+            waiting::catalogue_is_same(app, name).await;
+            return Some(false);
+        }
+        let taken = waiting::catalogue_changed(app, name, before, listing.items).await;
+        if let Err(error) = taken {
+            tracing::error!(
+                error = crate::error::chain(&error),
+                "could not plan after a catalogue changed"
+            );
+        }
+        return Some(false);
+    }
     if let Err(error) = app.refresh_known() {
         tracing::error!(%error, "could not read what the targets can give");
     }
-    Some(!is_same)
+    Some(true)
 }
 
 /// Compares the accounts at a target with those that the ledger knows of. Changes nothing. False

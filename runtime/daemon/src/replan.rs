@@ -1,32 +1,21 @@
 //! Plans that no file asks for: the policy, the configuration or a catalogue changed, or a date was
-//! reached.
+//! reached. What is too much of these waits for a person and holds up nothing else.
+
+pub mod dates;
+pub mod waiting;
 
 use std::sync::{Arc, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use jiff::Timestamp;
 use muster_core::actor::{Actor, Operator};
 use muster_core::fact::{Cause, Fact};
 use muster_core::finding::{Finding, Severity};
 use muster_core::id::{Digest, PolicyVersion};
 use muster_core::policy::Policy;
-use tokio::sync::watch;
 
 use crate::app::{App, PolicyHold};
 use crate::config::PolicyApply;
-use crate::driver;
 use crate::planning::{self, Consent, Failed, Order, Scope, Summary};
 use crate::policy::{EDITED, SUBJECT, kept};
-use crate::retry::Retrying;
-
-/// Most people of one plan that a date leads to; the rest follow in the next one.
-const PEOPLE_PER_DATE_MAX: usize = 10_000;
-
-/// How long the loop of dates sleeps at most, so that a clock that was set is noticed.
-const SLEEP_MAX: Duration = Duration::from_mins(1);
-
-/// The pause after a plan for a date failed: the first one, and the longest.
-const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(5));
 
 /// Begins where the daemon stopped: with the policy that decided then, which takes up what its files say now
 /// like any other edit.
@@ -149,7 +138,7 @@ pub async fn approved(
 
 /// What a policy would do, to be looked at. Waits for the disk.
 pub fn preview(app: &App, policy: &Policy, watch: planning::Watch<'_>) -> Result<Summary, Failed> {
-    let (known, limits) = (app.known.load_full(), app.limits(None));
+    let (known, limits) = (app.known.load_full(), app.limits());
     let order = Order {
         scope: Scope::Everybody,
         cause: Cause::Policy,
@@ -180,7 +169,7 @@ async fn make(
     let (planner, policy) = (Arc::clone(app), Arc::clone(policy));
     let made = tokio::task::spawn_blocking(move || {
         let known = planner.known.load_full();
-        let limits = planner.limits(None);
+        let limits = planner.limits();
         let order = Order {
             scope: Scope::Everybody,
             cause: Cause::Policy,
@@ -255,12 +244,11 @@ fn edited(before: &PolicyVersion, policy: &Policy, summary: &Summary, digest: Di
 
 /// Closes what was said while a change of the policy waited.
 async fn close_holds(app: &App) {
-    use muster_core::guard::{LEAVERS, MOVERS, REMOVALS, UPDATES};
     let Ok(reader) = app.ledger.read() else {
         return;
     };
     let mut facts = Vec::new();
-    for code in [EDITED, LEAVERS, MOVERS, REMOVALS, UPDATES] {
+    for code in muster_core::guard::CODES.into_iter().chain([EDITED]) {
         if let Ok(Some(_)) = reader.finding(&code, "policy") {
             facts.push(Fact::FindingClosed {
                 code,
@@ -269,79 +257,4 @@ async fn close_holds(app: &App) {
         }
     }
     app.say(facts).await;
-}
-
-/// Plans for people whose date has come, until the daemon stops: first days, last days, deletions.
-pub async fn dates(app: Arc<App>, mut stop: watch::Receiver<bool>) {
-    let mut retrying = Retrying::new(AGAIN.0, AGAIN.1);
-    while !*stop.borrow() {
-        let wait = match due(&app).await {
-            Ok(next_at) => {
-                retrying.succeeded();
-                next_at.map_or(SLEEP_MAX, |at| {
-                    driver::until(at, app.clock.now()).min(SLEEP_MAX)
-                })
-            }
-            Err(error) => {
-                let error = crate::error::chain(&error);
-                if retrying.failed(&error) {
-                    tracing::error!(
-                        error,
-                        "could not plan what a date asks for; it is tried again"
-                    );
-                }
-                retrying.pause()
-            }
-        };
-        let has_failed = !retrying.pause().is_zero();
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            // After a failure the pause is kept, however much else goes on.
-            () = app.dates.notified(), if !has_failed => {}
-            changed = stop.changed() => if changed.is_err() { return },
-        }
-    }
-}
-
-/// Plans for everybody whose date has come; gives the next date.
-async fn due(app: &Arc<App>) -> Result<Option<Timestamp>, Failed> {
-    loop {
-        let (now, reader) = (app.clock.now(), app.ledger.read()?);
-        let due = reader.timers_due(now, PEOPLE_PER_DATE_MAX)?;
-        if due.is_empty() {
-            return Ok(reader.next_timer()?);
-        }
-        let people: Vec<_> = due.into_iter().map(|(_, person)| person).collect();
-        tracing::info!(people = people.len(), "dates were reached");
-        let _one_at_a_time = app.planning.lock().await;
-        let planner = Arc::clone(app);
-        let made = tokio::task::spawn_blocking(move || {
-            let (known, policy) = (planner.known.load_full(), planner.policy.load_full());
-            let limits = planner.limits(None);
-            // HR announced these days, and the files that did were within their limits: a date that
-            // comes is not held, because nobody keeps access after the last day.
-            let order = Order {
-                scope: Scope::People(people),
-                cause: Cause::Date,
-                consent: Consent::Announced,
-                limits: &limits,
-                approved_by: None,
-            };
-            planning::make(
-                &planner.ledger,
-                planner.world(&policy, &known),
-                order,
-                &mut |_, _| {},
-                &mut |_| Vec::new(),
-            )
-        });
-        let summary = made
-            .await
-            .unwrap_or_else(|error| Err(Failed::Row(format!("planning broke off: {error}"))))?;
-        app.wake_all();
-        if summary.is_empty() {
-            // Nothing moved, so the dates still stand: a rule failed for these people, and a finding says so.
-            return Ok(None);
-        }
-    }
 }

@@ -13,7 +13,7 @@ use crate::codec::Unreadable;
 use crate::codec::entry::{Entry, HEAD_EMPTY, head_after};
 use crate::create;
 use crate::error::{DIFFERS, Error, StoreResult};
-use crate::fold::Fold;
+use crate::fold::{Fold, Moment};
 use crate::keys;
 use crate::ledger::{Ledger, Options};
 use crate::reader::Reader;
@@ -255,13 +255,20 @@ fn step(
         Some(_) | None => {}
     }
     let fact = entry.fact()?;
-    let applied = fold.apply(seq, entry.at, &fact, entry.body());
+    let moment = Moment {
+        seq,
+        at: entry.at,
+        day: meta.believed(entry.at)?,
+        counted_at: meta.counts_at(entry.at)?,
+    };
+    let applied = fold.apply(moment, &fact, entry.body());
     applied.map_err(|error| Broken {
         what: "contradicts the entries before it",
         error: Some(error),
     })?;
     meta.head = head_after(&meta.head, seq, row);
     meta.next_seq += 1;
+    meta.read_clock(entry.at, &fact)?;
     if let muster_core::fact::Fact::PlanMade(plan) = &fact {
         meta.next_plan = plan.id.0 + 1;
     }
@@ -294,16 +301,23 @@ fn compare_all(
     })?;
     compare.table("links", tables::LINKS, keys::shown)?;
     compare.table("tallies", tables::TALLIES, keys::shown)?;
+    compare.table("losses", tables::LOSSES, keys::shown)?;
     compare.table("plans", tables::PLANS, shown_number)?;
     compare.table("findings", tables::FINDINGS, keys::shown)?;
     compare.table("feeds", tables::FEEDS, keys::shown)?;
     compare.table("arrivals", tables::ARRIVALS, keys::shown)?;
     compare.table("contents", tables::CONTENTS, keys::shown)?;
     compare.table("content-ages", tables::CONTENT_AGES, shown_number)?;
+    compare.table("questions", tables::QUESTIONS, shown_digest)?;
     compare.table("catalogues", tables::CATALOGUES, keys::shown)?;
     compare.table("tokens", tables::TOKENS, keys::shown)?;
     compare.table("deliveries", tables::DELIVERIES, keys::shown)?;
     compare.table("delivery-ages", tables::DELIVERY_AGES, shown_number)
+}
+
+fn shown_digest(key: &[u8]) -> String {
+    let bytes = key.iter().take(8);
+    bytes.map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn shown_number(key: &[u8]) -> String {

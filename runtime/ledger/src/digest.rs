@@ -3,6 +3,7 @@
 
 use muster_core::fact::PersonPlanned;
 use muster_core::id::Digest;
+use muster_core::question::Question;
 use sha2::{Digest as _, Sha256};
 
 use crate::codec::{append, v1};
@@ -40,4 +41,10 @@ impl PlanDigest {
     pub fn finish(&self) -> Digest {
         Digest(self.hasher.clone().finalize().into())
     }
+}
+
+/// The digest that names a question.
+pub fn of_question(question: &Question) -> Digest {
+    let text = format!("{}\0{:?}", question.person, question.doubt);
+    Digest(Sha256::digest(text.as_bytes()).into())
 }

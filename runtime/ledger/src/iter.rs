@@ -187,6 +187,7 @@ fn holds(row: &[u8], text: &str) -> bool {
 
 fn is_about(fact: &Fact, person: &PersonId) -> bool {
     match fact {
+        Fact::QuestionAsked(question) => question.person == *person,
         Fact::PersonPlanned(planned) => planned.person == *person,
         Fact::OperationChanged { person: of, .. } => of == person,
         Fact::PlanMade(_)
@@ -194,6 +195,11 @@ fn is_about(fact: &Fact, person: &PersonId) -> bool {
         | Fact::FileHeld { .. }
         | Fact::FileRejected { .. }
         | Fact::HoldEnded { .. }
+        | Fact::PlanApproved { .. }
+        | Fact::QuestionAnswered { .. }
+        | Fact::QuestionEnded { .. }
+        | Fact::ClockRead
+        | Fact::ClockConfirmed { .. }
         | Fact::HoldReplanned { .. }
         | Fact::PolicyTaken { .. }
         | Fact::DeliveryTaken { .. }

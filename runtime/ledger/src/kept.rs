@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use muster_core::connector::{AccountState, Entitlement};
 use muster_core::fact::{self, Arrived, Fact, FeedFile, Outcome};
 use muster_core::finding::{self, Code};
-use muster_core::id::{Digest, PersonId, PlanId, TargetName};
+use muster_core::id::{Digest, FeedName, PersonId, PlanId, TargetName};
 use muster_core::identity::Phase;
 use muster_core::operation::Urgency;
+use muster_core::question;
 
 /// One entry of the journal.
 #[derive(Clone, PartialEq, Debug)]
@@ -166,12 +167,56 @@ pub struct Counts {
     pub accounts: BTreeMap<TargetName, BTreeMap<AccountState, u64>>,
     /// Operations that have not ended, by target and the name of their state.
     pub operations: BTreeMap<TargetName, BTreeMap<&'static str, u64>>,
+    /// People who have not left, by feed.
+    pub here: BTreeMap<FeedName, u64>,
+    /// Accounts that people are to have, by target.
+    pub wanted: BTreeMap<TargetName, u64>,
     /// Findings that hold.
     pub findings: u64,
     /// Plans ever made.
     pub plans: u64,
     /// Entries of the journal.
     pub entries: u64,
+}
+
+/// A question about who somebody is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Question {
+    /// What is asked.
+    pub question: question::Question,
+    /// Since when.
+    pub at: Timestamp,
+    /// Whether somebody answered that the file is right.
+    pub is_answered: bool,
+}
+
+/// What counts against budgets over a while.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Spent {
+    /// By feed.
+    pub feeds: BTreeMap<FeedName, FeedSpent>,
+    /// By target.
+    pub targets: BTreeMap<TargetName, TargetSpent>,
+}
+
+/// What counts against the budget of a feed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FeedSpent {
+    /// People who left and are not back.
+    pub left: u64,
+    /// People whose last day was announced, or who are back.
+    pub announced: u64,
+    /// People who came back.
+    pub back: u64,
+}
+
+/// What counts against the budget of a target: accounts that lost something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TargetSpent {
+    /// Those that nobody is to have any more.
+    pub gone: u64,
+    /// Those that lost only a part.
+    pub kept: u64,
 }
 
 /// An account that the driver has something to do for.

@@ -4,6 +4,7 @@
 //! Names and keys of people have no NUL in them (the core checks that), so a NUL ends them.
 
 use jiff::Timestamp;
+use muster_core::budget::Move;
 use muster_core::connector::ObjectRef;
 use muster_core::fact::Content;
 use muster_core::finding::Code;
@@ -192,6 +193,35 @@ pub(crate) fn link(target: &TargetName, object: &ObjectRef) -> Vec<u8> {
     if let Some(container) = &object.container {
         put(container);
     }
+    key
+}
+
+/// Whose budget something counts against.
+#[derive(Clone, Copy)]
+pub(crate) enum Budget<'a> {
+    /// A feed's, and what counts.
+    Feed(&'a FeedName, Move),
+    /// A target's, and whether the account is to be had all the same.
+    Target(&'a TargetName, bool),
+}
+
+/// Sums are kept by the hour: a window is as exact as that, and never too short.
+const HOUR_MICROS: i64 = 3_600_000_000;
+
+/// The row in which something is counted that happened at `at`.
+pub(crate) fn loss(budget: Budget<'_>, at: Timestamp) -> Vec<u8> {
+    let (kind, name, what) = match budget {
+        Budget::Feed(feed, Move::Left) => (b'f', feed.as_str(), b'l'),
+        Budget::Feed(feed, Move::Announced) => (b'f', feed.as_str(), b'a'),
+        Budget::Feed(feed, Move::Back) => (b'f', feed.as_str(), b'b'),
+        Budget::Target(target, false) => (b't', target.as_str(), b'g'),
+        Budget::Target(target, true) => (b't', target.as_str(), b'w'),
+    };
+    let mut key = vec![kind];
+    key.extend_from_slice(name.as_bytes());
+    key.extend_from_slice(&[END, what]);
+    let hour = micros(at).div_euclid(HOUR_MICROS);
+    key.extend_from_slice(&(hour.cast_unsigned() ^ (1 << 63)).to_be_bytes());
     key
 }
 

@@ -27,7 +27,7 @@ mod tables;
 mod writer;
 
 pub use committer::Committer;
-pub use digest::PlanDigest;
+pub use digest::{PlanDigest, of_question};
 pub use error::Error;
 pub use fold::{CONTENTS_MAX, DELIVERIES_MAX};
 pub use iter::{Findings, Journal, People, Plans};

@@ -64,6 +64,10 @@ pub(crate) fn finding_of(row: &[u8]) -> Result<kept::Finding, Unreadable> {
     codec::decode::<v1::FindingKept<'_>>(row)?.into_core()
 }
 
+pub(crate) fn question_of(row: &[u8]) -> Result<kept::Question, Unreadable> {
+    codec::decode::<v1::QuestionKept<'_>>(row)?.into_core()
+}
+
 pub(crate) fn plan_of(row: &[u8]) -> Result<kept::Plan, Unreadable> {
     codec::decode::<v1::PlanKept<'_>>(row)?.into_core()
 }

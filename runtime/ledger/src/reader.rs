@@ -4,19 +4,22 @@
 use std::ops::RangeBounds;
 
 use jiff::Timestamp;
+use muster_core::budget::Move;
 use muster_core::connector::ObjectRef;
 use muster_core::fact::Content;
-use muster_core::id::{FeedName, PersonId, PersonKey, PlanId, TargetName};
+use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId, TargetName};
 use muster_core::person::Person;
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
 
+use crate::codec::Unreadable;
 use crate::error::{Error, RecordResult, StoreResult};
 use crate::iter::{Dues, Findings, Journal, People, Plans};
-use crate::kept::{self, Counts, Due, Lane};
+use crate::kept::{self, Counts, Due, FeedSpent, Lane, Spent, TargetSpent};
+use crate::keys::Budget;
 use crate::rows::Tally;
 use crate::tables::{
-    self, ARRIVALS, CATALOGUES, CONTENTS, DELIVERIES, DUE, FEEDS, FINDINGS, JOURNAL, LINKS, Meta,
-    PEOPLE, PLANS, TALLIES, TIMERS, TOKENS,
+    self, ARRIVALS, CATALOGUES, CONTENTS, DELIVERIES, DUE, FEEDS, FINDINGS, JOURNAL, LINKS, LOSSES,
+    Meta, PEOPLE, PLANS, QUESTIONS, TALLIES, TIMERS, TOKENS,
 };
 use crate::{keys, lookup};
 
@@ -226,15 +229,31 @@ impl Reader {
         Ok(earliest)
     }
 
-    /// The people who change by themselves up to and at `now`, the earliest first.
+    /// The people who change by themselves up to and at `now`, the earliest first; for reading page by page,
+    /// those after `after`, which is an instant or a person at it.
     pub fn timers_due(
         &self,
         now: Timestamp,
+        after: Option<&(Timestamp, Option<PersonId>)>,
         limit: usize,
     ) -> Result<Vec<(Timestamp, PersonId)>, Error> {
         let table = self.txn.open_table(TIMERS).step("open the table timers")?;
         let beyond = keys::timers_until(now);
-        let range = table.range(..beyond.as_slice()).step("read timers")?;
+        let from = after.map(|(at, person)| {
+            let Some(person) = person else {
+                return keys::timer(*at, &[]);
+            };
+            let mut key = keys::timer(*at, &keys::person(person));
+            key.push(0);
+            key
+        });
+        let from = from.unwrap_or_default();
+        if from > beyond {
+            return Ok(Vec::new());
+        }
+        let range = table
+            .range(from.as_slice()..beyond.as_slice())
+            .step("read timers")?;
         range
             .take(limit)
             .map(|row| {
@@ -358,6 +377,21 @@ impl Reader {
             .of("contents")
     }
 
+    /// The questions about who somebody is, answered ones that were not used yet among them.
+    pub fn questions(&self) -> Result<Vec<(Digest, kept::Question)>, Error> {
+        const STEP: &str = "read questions";
+        let table = self.rows(QUESTIONS)?;
+        let rows = table.iter().step(STEP)?;
+        rows.map(|row| {
+            let (key, row) = row.step(STEP)?;
+            let digest = <[u8; 32]>::try_from(key.value());
+            let digest = digest.map_err(|_| Unreadable::Value("an impossible key"));
+            let kept = lookup::question_of(row.value()).of("questions")?;
+            Ok((Digest(digest.of("questions")?), kept))
+        })
+        .collect()
+    }
+
     /// What a target can give, as it was read last.
     pub fn catalogue(&self, target: &TargetName) -> Result<Option<kept::Catalogue>, Error> {
         lookup::catalogue(&self.rows(CATALOGUES)?, target)
@@ -388,6 +422,57 @@ impl Reader {
         lookup::finding(&self.rows(FINDINGS)?, code, subject)
     }
 
+    /// What counts against budgets since then, up to any later instant: a clock that was ahead for a
+    /// while forgets nothing.
+    pub fn spent(&self, since: Timestamp, counts: &Counts) -> Result<Spent, Error> {
+        let table = self.txn.open_table(LOSSES).step("open the table losses")?;
+        let sum = |budget: Budget<'_>| -> Result<u64, Error> {
+            let (from, beyond) = (
+                keys::loss(budget, since),
+                keys::loss(budget, Timestamp::MAX),
+            );
+            let range = table.range(from.as_slice()..=beyond.as_slice());
+            let mut sum = 0;
+            for row in range.step("read what was counted")? {
+                sum += row.step("read what was counted")?.1.value();
+            }
+            Ok(sum)
+        };
+        let mut spent = Spent::default();
+        for feed in self.feeds_with_people()? {
+            let of_feed = FeedSpent {
+                left: sum(Budget::Feed(&feed, Move::Left))?,
+                announced: sum(Budget::Feed(&feed, Move::Announced))?,
+                back: sum(Budget::Feed(&feed, Move::Back))?,
+            };
+            spent.feeds.insert(feed, of_feed);
+        }
+        for target in counts
+            .operations
+            .keys()
+            .chain(counts.wanted.keys())
+            .chain(counts.accounts.keys())
+        {
+            let of_target = TargetSpent {
+                gone: sum(Budget::Target(target, false))?,
+                kept: sum(Budget::Target(target, true))?,
+            };
+            spent.targets.insert(target.clone(), of_target);
+        }
+        Ok(spent)
+    }
+
+    /// The newest instant of an entry that was believed.
+    pub fn newest_at(&self) -> Result<Option<Timestamp>, Error> {
+        let newest = self.meta.newest.map(crate::codec::instant);
+        newest.transpose().of("meta")
+    }
+
+    /// The instant by which days are judged, where the clock says `now`.
+    pub fn day(&self, now: Timestamp) -> Result<Timestamp, Error> {
+        self.meta.believed(now).of("meta")
+    }
+
     /// How many there are of what. Costs the same however many there are.
     pub fn counts(&self) -> Result<Counts, Error> {
         const STEP: &str = "count";
@@ -406,6 +491,8 @@ impl Reader {
             let count = count.value();
             match Tally::parse(key.value()) {
                 Some(Tally::Phase(phase)) => drop(counts.people.insert(phase, count)),
+                Some(Tally::Here(feed)) => drop(counts.here.insert(feed, count)),
+                Some(Tally::Wanted(target)) => drop(counts.wanted.insert(target, count)),
                 Some(Tally::Account(target, state)) => {
                     counts
                         .accounts

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use muster_core::budget::Move;
 use muster_core::connector::AccountState;
-use muster_core::id::TargetName;
+use muster_core::id::{FeedName, TargetName};
 use muster_core::identity::Phase;
 use muster_core::operation::State;
 use muster_core::person::{Account, Person, Turns};
 
 use crate::kept::Lane;
-use crate::keys;
+use crate::keys::{self, Budget};
 
 /// The keys of a person's rows in the other tables.
 #[derive(Default)]
@@ -122,18 +123,25 @@ fn operation_index(state: &State) -> usize {
 struct TargetTally {
     accounts: [i64; 6],
     operations: [i64; 7],
+    wanted: i64,
 }
 
 /// By how much the counts have changed since they were last written.
 #[derive(Default)]
 pub(crate) struct Tallies {
     phases: [i64; 4],
+    here: BTreeMap<FeedName, i64>,
     targets: BTreeMap<TargetName, TargetTally>,
+    losses: BTreeMap<Vec<u8>, i64>,
 }
 
 /// Which count a row of the table is.
 pub(crate) enum Tally {
     Phase(Phase),
+    /// People of a feed who have not left.
+    Here(FeedName),
+    /// Accounts that people are to have.
+    Wanted(TargetName),
     Account(TargetName, AccountState),
     Operation(TargetName, &'static str),
 }
@@ -142,6 +150,24 @@ impl Tallies {
     /// Counts a person in (`by` 1) or out (`by` -1).
     pub(crate) fn count(&mut self, person: &Person, by: i64) {
         self.phases[phase_index(person.phase)] += by;
+        if person.phase != Phase::Ended {
+            match self.here.get_mut(&person.id.feed) {
+                Some(here) => *here += by,
+                None => drop(self.here.insert(person.id.feed.clone(), by)),
+            }
+        }
+        // Who is here again, or still, is among those whom the share is taken of already.
+        let what = if person.phase == Phase::Ended {
+            Move::Left
+        } else {
+            Move::Announced
+        };
+        let lost = person.counted.map(|counted| (what, counted.at));
+        let back = person.back_at.map(|at| (Move::Back, at));
+        for (what, at) in lost.into_iter().chain(back) {
+            let key = keys::loss(Budget::Feed(&person.id.feed, what), at);
+            *self.losses.entry(key).or_default() += by;
+        }
         for (target, account) in &person.accounts {
             if !self.targets.contains_key(target) {
                 self.targets.insert(target.clone(), TargetTally::default());
@@ -149,6 +175,11 @@ impl Tallies {
             let Some(tally) = self.targets.get_mut(target) else {
                 continue;
             };
+            tally.wanted += if account.is_wanted { by } else { 0 };
+            if let Some(at) = account.lost_at {
+                let key = keys::loss(Budget::Target(target, account.is_wanted), at);
+                *self.losses.entry(key).or_default() += by;
+            }
             if let Some(state) = account.state {
                 tally.accounts[account_index(state)] += by;
             }
@@ -158,16 +189,26 @@ impl Tallies {
         }
     }
 
+    /// The rows of the budgets that have changed, and by how much.
+    pub(crate) fn take_losses(&mut self) -> BTreeMap<Vec<u8>, i64> {
+        std::mem::take(&mut self.losses)
+    }
+
     /// The rows that have changed, and by how much; all counts begin at nothing again.
     pub(crate) fn take(&mut self) -> Vec<(String, i64)> {
+        let losses = std::mem::take(&mut self.losses);
         let taken = std::mem::take(self);
+        self.losses = losses;
         let phases = PHASES
             .iter()
             .zip(taken.phases)
             .map(|(phase, by)| (format!("people/{}", phase.as_str()), by));
         let mut rows: Vec<(String, i64)> = phases.collect();
+        let here = taken.here.into_iter();
+        rows.extend(here.map(|(feed, by)| (format!("here/{feed}"), by)));
         for (target, tally) in taken.targets {
             let states = ACCOUNT_STATES.iter().zip(tally.accounts);
+            rows.push((format!("wanted/{target}"), tally.wanted));
             let names = OPERATION_STATES.iter().zip(tally.operations);
             rows.extend(
                 states.map(|(state, by)| (format!("accounts/{target}/{}", state.as_str()), by)),
@@ -187,6 +228,8 @@ impl Tally {
             ("people", name, None) => {
                 Tally::Phase(*PHASES.iter().find(|phase| phase.as_str() == name)?)
             }
+            ("here", feed, None) => Tally::Here(FeedName::new(feed).ok()?),
+            ("wanted", target, None) => Tally::Wanted(TargetName::new(target).ok()?),
             ("accounts", target, Some(name)) => Tally::Account(
                 TargetName::new(target).ok()?,
                 *ACCOUNT_STATES.iter().find(|state| state.as_str() == name)?,

@@ -3,10 +3,13 @@
 //! Keys and values are bytes whose layout is said in `keys` and `codec`. Tables whose rows change
 //! together are few on purpose: the store pays for each page that a commit touches.
 
+use jiff::Timestamp;
+use muster_core::budget;
+use muster_core::fact::Fact;
 use redb::{ReadTransaction, Table, TableDefinition, WriteTransaction};
 
-use crate::codec::Unreadable;
 use crate::codec::entry::{HEAD_EMPTY, Head};
+use crate::codec::{Unreadable, instant, micros};
 use crate::error::{Error, StoreResult};
 
 type Bytes = &'static [u8];
@@ -31,6 +34,8 @@ pub(crate) const LINKS: Rows = TableDefinition::new("links");
 /// How many there are of what.
 pub(crate) const TALLIES: TableDefinition<'static, &'static str, u64> =
     TableDefinition::new("tallies");
+/// What counts against budgets: whose, what, in which hour, and how many.
+pub(crate) const LOSSES: TableDefinition<'static, Bytes, u64> = TableDefinition::new("losses");
 /// Plans by their number.
 pub(crate) const PLANS: Numbered = TableDefinition::new("plans");
 /// Findings that hold, by code and subject.
@@ -43,6 +48,8 @@ pub(crate) const ARRIVALS: Rows = TableDefinition::new("arrivals");
 pub(crate) const CONTENTS: Rows = TableDefinition::new("contents");
 /// The same contents, oldest first.
 pub(crate) const CONTENT_AGES: Numbered = TableDefinition::new("content-ages");
+/// Questions about who somebody is, by digest.
+pub(crate) const QUESTIONS: Rows = TableDefinition::new("questions");
 /// What each target can give.
 pub(crate) const CATALOGUES: Rows = TableDefinition::new("catalogues");
 /// Up to where each target's changes were read.
@@ -67,6 +74,8 @@ pub(crate) struct Meta {
     pub(crate) next_plan: u64,
     /// The hash over all entries.
     pub(crate) head: Head,
+    /// The newest instant of an entry that was believed, in microseconds; none before the first entry.
+    pub(crate) newest: Option<i64>,
 }
 
 impl Meta {
@@ -75,13 +84,40 @@ impl Meta {
         next_seq: 1,
         next_plan: 1,
         head: HEAD_EMPTY,
+        newest: None,
     };
 
-    fn bytes(&self) -> [u8; 49] {
-        let mut bytes = [FORMAT; 49];
+    /// The instant by which an entry's days are judged.
+    pub(crate) fn believed(&self, at: Timestamp) -> Result<Timestamp, Unreadable> {
+        let newest = self.newest.map(instant).transpose()?;
+        Ok(budget::believed(newest, at))
+    }
+
+    /// The instant under which something is counted that is written at `at`.
+    pub(crate) fn counts_at(&self, at: Timestamp) -> Result<Timestamp, Unreadable> {
+        let believed = self.believed(at)?;
+        let newest = self.newest.map(instant).transpose()?;
+        Ok(newest.map_or(believed, |newest| newest.max(believed)))
+    }
+
+    /// Takes in that an entry was written at `at`.
+    pub(crate) fn read_clock(&mut self, at: Timestamp, fact: &Fact) -> Result<(), Unreadable> {
+        let is_confirmed = matches!(fact, Fact::ClockConfirmed { .. });
+        let at_micros = micros(at);
+        if is_confirmed {
+            self.newest = Some(at_micros);
+        } else if self.believed(at)? == at {
+            self.newest = self.newest.max(Some(at_micros));
+        }
+        Ok(())
+    }
+
+    fn bytes(&self) -> [u8; 57] {
+        let mut bytes = [FORMAT; 57];
         bytes[1..9].copy_from_slice(&self.next_seq.to_be_bytes());
         bytes[9..17].copy_from_slice(&self.next_plan.to_be_bytes());
-        bytes[17..].copy_from_slice(&self.head);
+        bytes[17..49].copy_from_slice(&self.head);
+        bytes[49..].copy_from_slice(&self.newest.unwrap_or(i64::MIN).to_be_bytes());
         bytes
     }
 
@@ -93,10 +129,13 @@ impl Meta {
         }
         let (next_seq, rest) = rest.split_first_chunk().ok_or(SHORT)?;
         let (next_plan, rest) = rest.split_first_chunk().ok_or(SHORT)?;
+        let (head, rest) = rest.split_first_chunk().ok_or(SHORT)?;
+        let newest = i64::from_be_bytes(rest.try_into().map_err(|_| SHORT)?);
         Ok(Meta {
             next_seq: u64::from_be_bytes(*next_seq),
             next_plan: u64::from_be_bytes(*next_plan),
-            head: rest.try_into().map_err(|_| SHORT)?,
+            head: *head,
+            newest: (newest != i64::MIN).then_some(newest),
         })
     }
 
@@ -124,12 +163,14 @@ pub(crate) struct Tables<'txn> {
     pub(crate) timers: Table<'txn, Bytes, ()>,
     pub(crate) links: Table<'txn, Bytes, Bytes>,
     pub(crate) tallies: Table<'txn, &'static str, u64>,
+    pub(crate) losses: Table<'txn, Bytes, u64>,
     pub(crate) plans: Table<'txn, u64, Bytes>,
     pub(crate) findings: Table<'txn, Bytes, Bytes>,
     pub(crate) feeds: Table<'txn, Bytes, Bytes>,
     pub(crate) arrivals: Table<'txn, Bytes, Bytes>,
     pub(crate) contents: Table<'txn, Bytes, Bytes>,
     pub(crate) content_ages: Table<'txn, u64, Bytes>,
+    pub(crate) questions: Table<'txn, Bytes, Bytes>,
     pub(crate) catalogues: Table<'txn, Bytes, Bytes>,
     pub(crate) tokens: Table<'txn, Bytes, Bytes>,
     pub(crate) deliveries: Table<'txn, Bytes, Bytes>,
@@ -146,12 +187,14 @@ impl<'txn> Tables<'txn> {
             timers: txn.open_table(TIMERS).step(STEP)?,
             links: txn.open_table(LINKS).step(STEP)?,
             tallies: txn.open_table(TALLIES).step(STEP)?,
+            losses: txn.open_table(LOSSES).step(STEP)?,
             plans: txn.open_table(PLANS).step(STEP)?,
             findings: txn.open_table(FINDINGS).step(STEP)?,
             feeds: txn.open_table(FEEDS).step(STEP)?,
             arrivals: txn.open_table(ARRIVALS).step(STEP)?,
             contents: txn.open_table(CONTENTS).step(STEP)?,
             content_ages: txn.open_table(CONTENT_AGES).step(STEP)?,
+            questions: txn.open_table(QUESTIONS).step(STEP)?,
             catalogues: txn.open_table(CATALOGUES).step(STEP)?,
             tokens: txn.open_table(TOKENS).step(STEP)?,
             deliveries: txn.open_table(DELIVERIES).step(STEP)?,

@@ -14,7 +14,7 @@ use redb::{ReadableDatabase, WriteTransaction};
 use crate::codec::entry::{self, Head};
 use crate::codec::{instant, micros};
 use crate::error::{Error, RecordResult, StoreResult};
-use crate::fold::{Fold, Out};
+use crate::fold::{Fold, Moment, Out};
 use crate::reader::Reader;
 use crate::tables::{Log, Meta};
 use crate::{kept, keys, lookup};
@@ -78,6 +78,17 @@ impl<'txn> Writer<'txn> {
         self.at
     }
 
+    /// The instant by which the days of a plan are judged: that of the facts, unless the clock is
+    /// implausibly far ahead of the journal.
+    pub fn day(&self) -> Result<Timestamp, Error> {
+        self.meta.believed(self.at).of("meta")
+    }
+
+    /// The instant under which a plan is counted. It never goes back.
+    pub fn counts_at(&self) -> Result<Timestamp, Error> {
+        self.meta.counts_at(self.at).of("meta")
+    }
+
     /// Records a fact. Gives whether it changed anything: what happened to an operation that was
     /// superseded meanwhile, or the end of a hold that has ended, is recorded and changes nothing.
     ///
@@ -87,7 +98,7 @@ impl<'txn> Writer<'txn> {
     /// given up.
     pub fn record(&mut self, fact: impl Borrow<Fact>) -> Result<bool, Error> {
         let fact = fact.borrow();
-        self.append(fact, |fold, seq, at, body| fold.apply(seq, at, fact, body))
+        self.append(fact, |fold, moment, body| fold.apply(moment, fact, body))
     }
 
     /// Records what a plan says of a person whom the caller has read already, from
@@ -102,8 +113,8 @@ impl<'txn> Writer<'txn> {
         planned: PersonPlanned,
     ) -> Result<bool, Error> {
         let fact = Fact::PersonPlanned(planned);
-        self.append(&fact, |fold, seq, at, body| match &fact {
-            Fact::PersonPlanned(planned) => fold.replanned((seq, at), before, planned, body),
+        self.append(&fact, |fold, moment, body| match &fact {
+            Fact::PersonPlanned(planned) => fold.replanned(moment, before, planned, body),
             _ => Ok(false),
         })
     }
@@ -212,7 +223,7 @@ impl<'txn> Writer<'txn> {
     fn append(
         &mut self,
         fact: &Fact,
-        apply: impl FnOnce(&mut Fold<'txn>, u64, Timestamp, &[u8]) -> Result<bool, Error>,
+        apply: impl FnOnce(&mut Fold<'txn>, Moment, &[u8]) -> Result<bool, Error>,
     ) -> Result<bool, Error> {
         if self.is_spoiled {
             return Err(Error::Spoiled);
@@ -227,7 +238,7 @@ impl<'txn> Writer<'txn> {
     fn try_append(
         &mut self,
         fact: &Fact,
-        apply: impl FnOnce(&mut Fold<'txn>, u64, Timestamp, &[u8]) -> Result<bool, Error>,
+        apply: impl FnOnce(&mut Fold<'txn>, Moment, &[u8]) -> Result<bool, Error>,
     ) -> Result<bool, Error> {
         let seq = self.meta.next_seq;
         if let Fact::PlanMade(plan) = fact
@@ -241,11 +252,18 @@ impl<'txn> Writer<'txn> {
         let opens_commit_on = self.opens_commit_on.as_ref();
         let body_at = entry::encode(&mut self.buffer, opens_commit_on, self.at, fact);
         let body = self.buffer.get(body_at..).unwrap_or_default();
-        let applied = apply(&mut self.fold, seq, self.at, body)?;
+        let moment = Moment {
+            seq,
+            at: self.at,
+            day: self.meta.believed(self.at).of("meta")?,
+            counted_at: self.meta.counts_at(self.at).of("meta")?,
+        };
+        let applied = apply(&mut self.fold, moment, body)?;
         self.log.append(seq, &self.buffer)?;
         self.opens_commit_on = None;
         self.meta.head = entry::head_after(&self.meta.head, seq, &self.buffer);
         self.meta.next_seq += 1;
+        self.meta.read_clock(self.at, fact).of("meta")?;
         if let Fact::PlanMade(plan) = fact {
             self.meta.next_plan = plan.id.0 + 1;
         }

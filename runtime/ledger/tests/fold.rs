@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{at, joiner, leaver, policy, target};
 use jiff::Timestamp;
 use muster_core::actor::Actor;
+use muster_core::budget::Effect;
 use muster_core::connector::{AccountState, Problem, SideEffect};
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned};
 use muster_core::finding::{Code, Finding, Severity};
@@ -267,7 +268,15 @@ fn planned_person(
     is_read_before: bool,
 ) -> Result<(), Error> {
     let before = model.people.remove(&planned.person);
-    let after = Person::planned(before.clone(), &planned, writer.at());
+    let after = Person::planned(
+        before.clone(),
+        &planned,
+        Effect {
+            at: writer.day()?,
+            counted_at: writer.counts_at()?,
+            is_approved: false,
+        },
+    );
     assert_eq!(writer.person(&planned.person)?, before.as_ref());
     let applied = if is_read_before {
         writer.record_planned(before, planned)?
@@ -306,7 +315,7 @@ fn compare(reader: &Reader, model: &Model) {
         .values()
         .filter_map(|person| Some((person.wake_at?, person.id.clone())))
         .collect();
-    let kept = reader.timers_due(Timestamp::MAX, 1_000).unwrap();
+    let kept = reader.timers_due(Timestamp::MAX, None, 1_000).unwrap();
     assert_eq!(kept, timers.into_iter().collect::<Vec<_>>());
     let findings: Vec<Finding> = reader
         .findings()

@@ -81,7 +81,7 @@ fn leavers_go_before_joiners_however_late_they_came() {
         Some(Timestamp::MIN)
     );
     assert_eq!(
-        reader.timers_due(at(86_400 * 31), 10).unwrap(),
+        reader.timers_due(at(86_400 * 31), None, 10).unwrap(),
         [(at(86_400 * 30 + 3), person("alice"))]
     );
     assert_eq!(reader.next_timer().unwrap(), Some(at(86_400 * 30 + 3)));

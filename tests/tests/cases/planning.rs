@@ -1,7 +1,10 @@
 //! How much may happen without anybody having looked: what is held, what goes on meanwhile, and that
 //! what was approved is what is applied.
 
+mod budgets;
+mod catalogues;
 mod holds;
+mod questions;
 
 use std::fmt::Write as _;
 

@@ -489,6 +489,7 @@ fn known_account(state: AccountState) -> Account {
         attributes: RemoteAttributes::new(),
         grants: [(right(), grant)].into(),
         delete_at: None,
+        lost_at: None,
         operations: Vec::new(),
     }
 }
@@ -507,6 +508,9 @@ fn with_operation(account: Account, operation: Operation) -> Person {
         is_present: true,
         phase: muster_core::identity::Phase::Active,
         wake_at: None,
+        counted: None,
+        back_at: None,
+        is_end_settled: false,
         plan: PlanId(1),
         accounts: [(target("crm"), account)].into(),
     }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use muster_core::budget::Effect;
 use muster_core::connector::{AccountState, Change as Call, Problem};
 use muster_core::delta::Described;
 use muster_core::fact::PersonPlanned;
@@ -220,7 +221,7 @@ impl World {
         for planned in planned {
             self.check_owned(&planned);
             let before = self.people.remove(&planned.person);
-            let after = Person::planned(before, &planned, self.now).unwrap();
+            let after = Person::planned(before, &planned, Effect::unasked(self.now)).unwrap();
             self.log.push(describe(&planned, &after));
             for (operation, _) in operations(&after) {
                 let known = (after.id.clone(), operation.action.clone());

@@ -206,7 +206,7 @@ pub struct Held {
 }
 
 /// What a file would lead to. Making it changes nothing.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Preview {
     /// The feed it was read as.
     pub feed: String,

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use muster_core::actor::Operator;
+use muster_core::actor::{Actor, Operator};
 use muster_core::fact::{Fact, Kind as PersonKind, PersonPlanned};
 use muster_core::finding::Finding;
 use muster_core::id::{Digest, FeedName};
 use muster_core::person::Person;
 use muster_core::policy::Policy;
+use muster_core::question::Question;
 
 use super::engine::feed;
 use super::queries::broken;
@@ -21,6 +22,7 @@ use crate::feeds::{self, Decision, Desk, Feed, FeedError, Shelf};
 use crate::intake::{self, Verdict};
 use crate::planning::{Consent, Summary};
 use crate::policy::{kept, known};
+use crate::replan::waiting::{self, Waiting, Waits};
 use crate::server::engine::ProgressSink;
 
 fn failed(error: &FeedError) -> Fault {
@@ -201,6 +203,20 @@ pub(super) fn held_preview(app: &Arc<App>, plan: Digest) -> Result<v1::Preview, 
     if let Some((feed, name, bytes)) = held_file(app, plan)? {
         return preview(app, feed.name(), &name, bytes, &ProgressSink::none());
     }
+    if let Some(waiting) = waiting::of(app, plan) {
+        return waiting_preview(app, &waiting);
+    }
+    if let Some(asked) = question_of(app, plan)? {
+        let finding = asked.finding(&crate::plugins::short(plan));
+        return Ok(v1::Preview {
+            file: question_title(&asked),
+            plan_digest: Some(plan.to_string()),
+            policy: app.policy.load().version().to_string(),
+            verdict: "hold".to_owned(),
+            reasons: vec![present::finding(&finding, None)],
+            ..v1::Preview::default()
+        });
+    }
     let hold = app.policy_hold_of(plan).ok_or_else(|| no_such_plan(plan))?;
     let (summary, people) = policy_plan(app, &hold.policy)?;
     // Operations that ended meanwhile have changed it: what is shown now is what can be approved.
@@ -286,6 +302,72 @@ fn of_policy(policy: &Policy, summary: &Summary, people: People, verdict: &str) 
     }
 }
 
+/// The open question that this digest names.
+fn question_of(app: &App, digest: Digest) -> Result<Option<Question>, Fault> {
+    let reader = app.ledger.read().map_err(|error| broken(&error))?;
+    let questions = reader.questions().map_err(|error| broken(&error))?;
+    let found = questions
+        .into_iter()
+        .find(|(named, kept)| *named == digest && !kept.is_answered);
+    Ok(found.map(|(_, kept)| kept.question))
+}
+
+/// A question in a listing of what is held.
+pub(super) fn question_title(question: &Question) -> String {
+    format!("a question about {} ({})", question.person, question.code())
+}
+
+/// Keeps that somebody answered a question: the file is right. It counts when the file comes again.
+async fn answer(app: &App, digest: Digest, by: &Operator) -> Result<v1::Applied, Fault> {
+    let fact = Fact::QuestionAnswered {
+        digest,
+        by: Actor::Operator(by.clone()),
+    };
+    let recorded = app.committer.record(app.clock.now(), vec![fact]).await;
+    recorded.map_err(|error| broken(&error))?;
+    Ok(v1::Applied {
+        plan: 0,
+        digest: digest.to_string(),
+        counts: v1::Counts::default(),
+        approved_by: Some(present::operator(by)),
+    })
+}
+
+/// What something else that waits would change, person by person.
+fn waiting_preview(app: &App, waiting: &Waiting) -> Result<v1::Preview, Fault> {
+    let mut people = People::default();
+    let known = app.known.load_full();
+    let mut watch = |planned: &PersonPlanned, before: Option<&Person>| {
+        people.add(
+            present::person_preview(planned, before, &known.titles),
+            planned.kind,
+        );
+    };
+    let mut summary = waiting::make(app, &waiting.what, Consent::Preview, None, &mut watch)
+        .map_err(|error| failed(&error.into()))?;
+    // The clock has no plan of its own.
+    summary.digest = summary.digest.or(waiting.summary.digest);
+    let present = |finding: &muster_core::finding::Finding| present::finding(finding, None);
+    let (people, people_omitted) = people.listed();
+    Ok(v1::Preview {
+        feed: String::new(),
+        file: waiting.what.title(),
+        file_digest: String::new(),
+        plan_digest: summary.digest.map(|digest| digest.to_string()),
+        policy: app.policy.load().version().to_string(),
+        verdict: "hold".to_owned(),
+        reasons: summary.exceeded.iter().map(present).collect(),
+        rows: 0,
+        people_read: 0,
+        quarantined: 0,
+        counts: present::counts(&summary.counts),
+        people,
+        people_omitted,
+        findings: summary.findings.iter().map(present).collect(),
+        ..v1::Preview::default()
+    })
+}
+
 /// Applies exactly the held plan with this digest, or nothing.
 pub(super) async fn apply(
     app: &Arc<App>,
@@ -301,6 +383,26 @@ pub(super) async fn apply(
         } else {
             "operations that ended meanwhile changed it; look at `muster apply` and approve the new one"
         };
+        return applied(summary, plan, hint);
+    }
+    if question_of(app, plan)?.is_some() {
+        return answer(app, plan, &by).await;
+    }
+    if let Some(waiting) = waiting::of(app, plan) {
+        let is_clock = matches!(waiting.what, Waits::Clock);
+        let summary = waiting::approved(app, waiting, plan, &by)
+            .await
+            .map_err(|error| failed(&error.into()))?;
+        if is_clock {
+            return Ok(v1::Applied {
+                plan: 0,
+                digest: plan.to_string(),
+                counts: v1::Counts::default(),
+                approved_by: Some(present::operator(&by)),
+            });
+        }
+        let hint =
+            "what went on meanwhile changed it; look at `muster apply` and approve the new one";
         return applied(summary, plan, hint);
     }
     let _one_at_a_time = app.planning.lock().await;

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use muster_core::connector::EntitlementKey;
+use muster_core::connector::{Entitlement, EntitlementKey};
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding};
 use muster_core::guard::Limits;
@@ -33,6 +33,7 @@ use crate::driver::Activity;
 use crate::planning::{Summary, World};
 use crate::plugins::Library;
 use crate::policy::kept::Taken;
+use crate::replan::waiting::Waiting;
 use crate::targets::Connected;
 use present::Titles;
 
@@ -66,6 +67,8 @@ pub struct App {
     pub wakes: BTreeMap<TargetName, Arc<Notify>>,
     /// A change of the policy that waits for a person.
     pub policy_hold: Mutex<Option<PolicyHold>>,
+    /// What else waits for a person, by what it is about.
+    pub waiting: Mutex<BTreeMap<String, Waiting>>,
     /// What stands in the way of a feed.
     pub feed_trouble: Mutex<BTreeMap<FeedName, String>>,
     /// Whether the daemon is ready to take work.
@@ -110,36 +113,43 @@ impl App {
         }
     }
 
-    /// What is too much at once; the people's limits are those of a feed, where there is one.
-    pub fn limits(&self, feed: Option<&FeedName>) -> Limits {
-        let guard = feed
-            .and_then(|feed| self.config.feeds.get(feed))
-            .map(|feed| feed.guard);
-        let strictest = || self.config.feeds.values().next().map(|feed| feed.guard);
-        let mut limits = Limits::default();
-        if let Some(guard) = guard.or_else(strictest) {
-            limits.leavers = guard.leavers;
-            limits.leavers_max = guard.leavers_max;
-            limits.movers = guard.movers;
-            limits.updates = guard.updates;
+    /// How much goes without asking.
+    pub fn limits(&self) -> Limits {
+        let feeds = self.config.feeds.iter();
+        let targets = self.config.targets.iter();
+        Limits {
+            window: self.config.daemon.budget_window,
+            people_of: feeds
+                .map(|(name, feed)| (name.clone(), feed.guard.people))
+                .collect(),
+            removals_at: targets
+                .map(|(name, target)| (name.clone(), target.limits.removals))
+                .collect(),
+            ..Limits::default()
         }
-        limits.removals_at = self
-            .config
-            .targets
-            .iter()
-            .map(|(name, target)| (name.clone(), target.limits.removals))
-            .collect();
-        limits
     }
 
     /// Reads again from the ledger and the connectors what the planner knows of the targets.
     pub fn refresh_known(&self) -> Result<(), muster_ledger::Error> {
+        let known = self.known_with(None)?;
+        self.known.store(Arc::new(known));
+        Ok(())
+    }
+
+    /// What the planner knows of the targets, where one of them can give this.
+    pub fn known_with(
+        &self,
+        other: Option<(&TargetName, &[Entitlement])>,
+    ) -> Result<Known, muster_ledger::Error> {
         let reader = self.ledger.read()?;
         let mut known = Known::default();
         for (name, target) in &self.targets {
-            if let Some(catalogue) = reader.catalogue(name)? {
-                let titles: BTreeMap<EntitlementKey, String> = catalogue
-                    .entitlements
+            let given = match other {
+                Some((target, entitlements)) if target == name => Some(entitlements.to_vec()),
+                Some(_) | None => reader.catalogue(name)?.map(|kept| kept.entitlements),
+            };
+            if let Some(entitlements) = given {
+                let titles: BTreeMap<EntitlementKey, String> = entitlements
                     .iter()
                     .map(|entitlement| {
                         (
@@ -152,14 +162,13 @@ impl App {
                 known
                     .targets
                     .catalogues
-                    .insert(name.clone(), Catalogue::new(&catalogue.entitlements));
+                    .insert(name.clone(), Catalogue::new(&entitlements));
             }
             if let Some(descriptor) = target.descriptor() {
                 known.targets.descriptors.insert(name.clone(), descriptor);
             }
         }
-        self.known.store(Arc::new(known));
-        Ok(())
+        Ok(known)
     }
 
     /// Compares what the policy asks for with what the connectors can do, and keeps what is lacking
@@ -194,8 +203,13 @@ impl App {
     }
 
     /// Wakes every driver.
-    pub fn wake_all(&self) {
+    pub fn wake_all_drivers(&self) {
         self.wakes.values().for_each(|wake| wake.notify_one());
+    }
+
+    /// Wakes every driver, and whoever waits for dates.
+    pub fn wake_all(&self) {
+        self.wake_all_drivers();
         self.dates.notify_one();
     }
 

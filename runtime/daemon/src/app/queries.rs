@@ -210,6 +210,33 @@ impl App {
                 counts: present::counts(&hold.summary.counts),
             });
         }
+        let questions = reader.questions().map_err(|error| broken(&error))?;
+        for (digest, kept) in questions.into_iter().filter(|(_, kept)| !kept.is_answered) {
+            let finding = kept.question.finding(&crate::plugins::short(digest));
+            held.push(v1::Held {
+                feed: kept.question.person.feed.to_string(),
+                file: super::approval::question_title(&kept.question),
+                file_digest: String::new(),
+                plan_digest: Some(digest.to_string()),
+                since: present::instant(kept.at),
+                reasons: vec![present::finding(&finding, Some(kept.at))],
+                counts: v1::Counts::default(),
+            });
+        }
+        for waiting in crate::replan::waiting::all(self) {
+            let reasons = waiting.summary.exceeded.iter();
+            held.push(v1::Held {
+                feed: String::new(),
+                file: waiting.what.title(),
+                file_digest: String::new(),
+                plan_digest: waiting.summary.digest.map(|digest| digest.to_string()),
+                since: present::instant(waiting.since),
+                reasons: reasons
+                    .map(|finding| present::finding(finding, None))
+                    .collect(),
+                counts: present::counts(&waiting.summary.counts),
+            });
+        }
         Ok(held)
     }
 

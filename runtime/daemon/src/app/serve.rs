@@ -385,6 +385,7 @@ impl Life {
             targets,
             known: ArcSwap::from_pointee(Known::default()),
             policy_hold: Mutex::default(),
+            waiting: Mutex::default(),
             feed_trouble: Mutex::default(),
             ready: AtomicBool::new(false),
             planning: tokio::sync::Mutex::new(()),
@@ -467,7 +468,7 @@ fn start(app: &Arc<App>, stop: &watch::Receiver<bool>, tasks: &mut Tasks) -> Res
         tasks.spawn(feeds::run(Arc::clone(app), feed, stop.clone()));
     }
     tasks.spawn(crate::policy::watch(Arc::clone(app), stop.clone()));
-    tasks.spawn(replan::dates(Arc::clone(app), stop.clone()));
+    tasks.spawn(replan::dates::run(Arc::clone(app), stop.clone()));
     tasks.spawn(keys::watch(Arc::clone(app), stop.clone()));
     let (watched, plugin_stop) = (Arc::clone(app), stop.clone());
     tasks.spawn(async move {

@@ -220,7 +220,12 @@ async fn approve(
         if args.json {
             context.printer.json(&applied)?;
         } else {
-            let said = format!("plan {} takes effect", applied.plan);
+            let said = if applied.plan == 0 {
+                // An answer is no plan.
+                "the answer is kept".to_owned()
+            } else {
+                format!("plan {} takes effect", applied.plan)
+            };
             context.printer.line(&Style::Good.paint(&said))?;
             if let Some(by) = &applied.approved_by {
                 let by = operator::shown(by);

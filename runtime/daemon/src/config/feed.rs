@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use muster_core::guard::Share;
+use muster_core::guard::{PeopleLimits, Share};
 use muster_core::id::FeedName;
 use muster_core::identity::Status;
 use muster_core::mapping::{
@@ -86,14 +86,8 @@ pub struct Csv {
 /// is said there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Guard {
-    /// People who leave, of those who are here.
-    pub leavers: Share,
-    /// People who leave, whatever the share.
-    pub leavers_max: u32,
-    /// People who change place.
-    pub movers: Share,
-    /// People about whom anything changes.
-    pub updates: Share,
+    /// Its people.
+    pub people: PeopleLimits,
     /// Rows that may be set aside.
     pub set_aside: Share,
 }
@@ -415,14 +409,20 @@ fn read_guard(section: &Section<'_>) -> Option<Guard> {
     let leavers = share(&opt::GUARD_LEAVERS_PERCENT, &opt::GUARD_LEAVERS_FLOOR);
     let movers = share(&opt::GUARD_MOVERS_PERCENT, &opt::GUARD_MOVERS_FLOOR);
     let updates = share(&opt::GUARD_UPDATES_PERCENT, &opt::GUARD_UPDATES_FLOOR);
+    let rehires = share(&opt::GUARD_REHIRES_PERCENT, &opt::GUARD_REHIRES_FLOOR);
+    let joiners = share(&opt::GUARD_JOINERS_PERCENT, &opt::GUARD_JOINERS_FLOOR);
     let leavers_max = section.number(&opt::GUARD_LEAVERS_MAX);
     let set_aside = share(&opt::GUARD_ASIDE_PERCENT, &opt::GUARD_ASIDE_FLOOR);
     section.finish();
     Some(Guard {
-        leavers: leavers?,
-        leavers_max: leavers_max?,
-        movers: movers?,
-        updates: updates?,
+        people: PeopleLimits {
+            leavers: leavers?,
+            leavers_max: leavers_max?,
+            rehires: rehires?,
+            joiners: joiners?,
+            movers: movers?,
+            updates: updates?,
+        },
         set_aside: set_aside?,
     })
 }

@@ -80,6 +80,8 @@ pub struct Daemon {
     pub log: String,
     /// How log lines are written.
     pub log_format: LogFormat,
+    /// Over how long it is counted what is lost.
+    pub budget_window: std::time::Duration,
     /// The largest file or delivery, in bytes.
     pub file_bytes_max: u64,
 }
@@ -289,6 +291,7 @@ fn read_daemon(section: &Section<'_>, base: &Base<'_>) -> Option<Daemon> {
         _ => LogFormat::Text,
     };
     let file_bytes_max = section.size(&opt::FILE_MAX);
+    let budget_window = section.duration(&opt::BUDGET_WINDOW);
     section.finish();
     Some(Daemon {
         data: base.join(&data?.value),
@@ -298,6 +301,7 @@ fn read_daemon(section: &Section<'_>, base: &Base<'_>) -> Option<Daemon> {
         listen: listen?.value,
         log: log?.value,
         log_format,
+        budget_window: budget_window?,
         file_bytes_max,
     })
 }

@@ -137,6 +137,9 @@ options! {
     LOG = ["daemon"] "log", Takes::Text, Default::Is("info"), "\"info\"";
     /// How log lines are written on stderr.
     LOG_FORMAT = ["daemon"] "log_format", Takes::Choice(&["text", "json"]), Default::Is("text"), "\"json\"";
+    /// Over how long it is counted who leaves, who comes back and which accounts lose something, before
+    /// `[feed.NAME.guard]` and `[target.NAME.limits]` say that it is too much.
+    BUDGET_WINDOW = ["daemon"] "budget_window", Takes::Duration, Default::Is("7d"), "\"7d\"";
     /// The largest HR file or hook delivery that is read.
     FILE_MAX = ["daemon"] "file_max", Takes::Size, Default::Is("256MiB"), "\"256MiB\"";
 
@@ -225,13 +228,27 @@ options! {
     /// is not the same as an empty cell.
     ATTRIBUTE_OPTIONAL = ["feed.NAME.mapping.attributes.ATTRIBUTE"] "optional", Takes::Boolean, Default::Is("false"), "true";
 
-    /// Of the people who are here, how many in a hundred may leave by one file before it is held for a
-    /// person to look at.
+    /// Of the people who are here, how many in a hundred may leave, or have their last day announced,
+    /// within `budget_window` before what comes is held for a person to look at: files, events, dates and
+    /// edits of the policy together.
     GUARD_LEAVERS_PERCENT = ["feed.NAME.guard"] "leavers_percent_max", Takes::Number(0, 100), Default::Is("10"), "10";
-    /// As many leavers as this never stop a file, but never more than half of the people.
+    /// As many leavers as this within `budget_window` never stop anything, but never more than half of the
+    /// people.
     GUARD_LEAVERS_FLOOR = ["feed.NAME.guard"] "leavers_floor", Takes::Number(0, 1_000_000), Default::Is("5"), "5";
-    /// More leavers than this always stop a file, however small a part of the people they are.
+    /// More leavers than this within `budget_window` are always held, however small a part of the people
+    /// they are.
     GUARD_LEAVERS_MAX = ["feed.NAME.guard"] "leavers_max", Takes::Number(0, 1_000_000), Default::Is("500"), "200";
+    /// Of the people who are here, how many in a hundred may come back after they had left, within
+    /// `budget_window`, before what comes is held.
+    GUARD_REHIRES_PERCENT = ["feed.NAME.guard"] "rehires_percent_max", Takes::Number(0, 100), Default::Is("10"), "10";
+    /// As many people as this who come back within `budget_window` never stop anything, but never more than
+    /// half of the people.
+    GUARD_REHIRES_FLOOR = ["feed.NAME.guard"] "rehires_floor", Takes::Number(0, 1_000_000), Default::Is("5"), "5";
+    /// New people by one file, in a hundred of those who are here, before it is held. The first file of a
+    /// feed is not held for this.
+    GUARD_JOINERS_PERCENT = ["feed.NAME.guard"] "joiners_percent_max", Takes::Number(0, 100), Default::Is("50"), "50";
+    /// As many new people as this never stop a file.
+    GUARD_JOINERS_FLOOR = ["feed.NAME.guard"] "joiners_floor", Takes::Number(0, 1_000_000), Default::Is("50"), "50";
     /// Of the people who are here, how many in a hundred may change place by one file before it is held.
     GUARD_MOVERS_PERCENT = ["feed.NAME.guard"] "movers_percent_max", Takes::Number(0, 100), Default::Is("30"), "30";
     /// As many movers as this never stop a file, but never more than half of the people.
@@ -342,10 +359,10 @@ options! {
     LIMIT_CONCURRENCY = ["target.NAME.limits"] "concurrency", Takes::Number(1, 64), Default::Is("4"), "4";
     /// How many requests the app is sent in a minute.
     LIMIT_REQUESTS = ["target.NAME.limits"] "requests_per_minute", Takes::Number(1, 1_000_000), Default::None("what the plugin says of the app"), "600";
-    /// Of the accounts at the app, from how many in a hundred one plan may take something before it is
-    /// held.
+    /// Of the accounts at the app, from how many in a hundred something may be taken within
+    /// `budget_window` before what comes is held.
     LIMIT_REMOVALS_PERCENT = ["target.NAME.limits"] "removals_percent_max", Takes::Number(0, 100), Default::Is("20"), "20";
-    /// As many such accounts as this never stop a plan, but never more than half of them.
+    /// As many such accounts as this never stop anything, but never more than half of them.
     LIMIT_REMOVALS_FLOOR = ["target.NAME.limits"] "removals_floor", Takes::Number(0, 1_000_000), Default::Is("5"), "5";
     /// Attempts before a person is asked. What takes access away is tried for ever.
     LIMIT_ATTEMPTS = ["target.NAME.limits"] "attempts_max", Takes::Number(1, 1_000), Default::Is("12"), "12";

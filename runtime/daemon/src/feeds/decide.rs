@@ -152,7 +152,7 @@ impl Desk<'_> {
             approver,
         } = *self;
         let (known, policy) = (app.known.load_full(), app.policy.load_full());
-        let limits = app.limits(Some(feed.name()));
+        let limits = app.limits();
         let scope = if feed.is_partial(&file.name) {
             let mut people = Feed::changes(snapshot)?;
             event::mark_leavers(&file.name, &mut people);
@@ -272,7 +272,16 @@ fn is_unchanged(app: &App, file: &FeedFile, opened: &Opened) -> Result<bool, Fee
     {
         return Ok(false);
     }
-    let kept = app.ledger.read()?.feed(&file.feed)?;
+    let reader = app.ledger.read()?;
+    // What was asked about its rows may have been answered since.
+    let questions = reader.questions()?;
+    if questions
+        .iter()
+        .any(|(_, kept)| kept.question.person.feed == file.feed)
+    {
+        return Ok(false);
+    }
+    let kept = reader.feed(&file.feed)?;
     Ok(kept
         .and_then(|kept| kept.accepted)
         .is_some_and(|accepted| accepted.file.content == file.content))

@@ -113,7 +113,10 @@ fn what_is_not_written_has_its_default_and_what_is_written_holds() {
         percent_max: 25,
         floor: 5,
     };
-    assert_eq!((feed.guard.leavers, feed.guard.leavers_max), (leavers, 500));
+    assert_eq!(
+        (feed.guard.people.leavers, feed.guard.people.leavers_max),
+        (leavers, 500)
+    );
     let names: Vec<&str> = feed.mapping.attribute_names().collect();
     assert_eq!(names, ["department", "email", "remote", "tags", "manager"]);
     let target = &config.targets[&TargetName::new("crm").unwrap()];

@@ -4,16 +4,20 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use muster_core::budget::Effect;
 use muster_core::fact::{PersonPlanned, Plan};
 use muster_core::id::{Digest, PersonId, PlanId};
 
 use crate::digest::PlanDigest;
 use crate::error::Error;
+use crate::fold::Moment;
 
 /// People that were planned, and whose plan is not recorded yet.
 #[derive(Default)]
 pub(crate) struct Content {
     begun: Option<Begun>,
+    /// The plan that a person has approved. Its number is given to no other.
+    approved: Option<PlanId>,
 }
 
 struct Begun {
@@ -60,6 +64,20 @@ impl Content {
         begun.is_sorted &= begun.last.cmp(&planned.person) == Ordering::Less;
         begun.last.clone_from(&planned.person);
         Ok(())
+    }
+
+    /// Takes in that a person has approved the plan that follows.
+    pub(crate) fn approve(&mut self, plan: PlanId) {
+        self.approved = Some(plan);
+    }
+
+    /// How a plan takes effect.
+    pub(crate) fn effect(&self, plan: PlanId, moment: Moment) -> Effect {
+        Effect {
+            at: moment.day,
+            counted_at: moment.counted_at,
+            is_approved: self.approved == Some(plan),
+        }
     }
 
     /// The digest of what was taken in so far.

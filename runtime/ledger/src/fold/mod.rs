@@ -13,19 +13,33 @@ use jiff::Timestamp;
 use muster_core::connector::Entitlement;
 use muster_core::fact::{Fact, PersonPlanned, Plan};
 use muster_core::finding::{Code, Finding};
-use muster_core::id::TargetName;
+use muster_core::id::{Digest, TargetName};
 use muster_core::person::Person;
+use muster_core::question::Question;
 use redb::{ReadableTable, WriteTransaction};
 
 use crate::codec::{self, micros, v1};
 use crate::error::{Error, RecordResult, StoreResult};
-use crate::kept;
 use crate::tables::Tables;
+use crate::{kept, lookup};
 
 use content::Content;
 pub use feeds::{CONTENTS_MAX, DELIVERIES_MAX};
 pub(crate) use people::Out;
 use people::{People, Place};
+
+/// Where and when a fact stands in the journal.
+#[derive(Clone, Copy)]
+pub(crate) struct Moment {
+    /// Its number.
+    pub(crate) seq: u64,
+    /// When it was recorded.
+    pub(crate) at: Timestamp,
+    /// The instant by which its days are judged.
+    pub(crate) day: Timestamp,
+    /// The instant under which it is counted.
+    pub(crate) counted_at: Timestamp,
+}
 
 /// The tables of one transaction, with what is not written to them yet.
 pub(crate) struct Fold<'txn> {
@@ -54,17 +68,30 @@ impl<'txn> Fold<'txn> {
     /// anything. After [`Error::LinkedTwice`] nothing of the fact was taken in.
     pub(crate) fn apply(
         &mut self,
-        seq: u64,
-        at: Timestamp,
+        moment: Moment,
         fact: &Fact,
         body: &[u8],
     ) -> Result<bool, Error> {
+        let Moment { seq, at, .. } = moment;
         match fact {
             Fact::PlanMade(plan) => self.plan_made(seq, at, plan).map(|()| true),
             Fact::PersonPlanned(planned) => {
                 self.content.add(seq, planned, body)?;
-                self.person_planned(planned, at)
+                let effect = self.content.effect(planned.plan, moment);
+                self.person_planned(planned, effect)
             }
+            Fact::QuestionAsked(question) => self.question_asked(question, at),
+            Fact::QuestionAnswered { digest, .. } => self.question_answered(*digest),
+            Fact::QuestionEnded { digest } => {
+                let removed = self.tables.questions.remove(digest.0.as_slice());
+                Ok(removed.step("end a question")?.is_some())
+            }
+            Fact::PlanApproved { plan } => {
+                self.content.approve(*plan);
+                Ok(true)
+            }
+            // What they say of the time stands beside the end of the journal.
+            Fact::ClockRead | Fact::ClockConfirmed { .. } => Ok(true),
             Fact::OperationChanged {
                 person,
                 target,
@@ -136,13 +163,14 @@ impl<'txn> Fold<'txn> {
     /// Takes in what a plan says of a person whom the caller has read already.
     pub(crate) fn replanned(
         &mut self,
-        (seq, at): (u64, Timestamp),
+        moment: Moment,
         before: Option<Person>,
         planned: &PersonPlanned,
         body: &[u8],
     ) -> Result<bool, Error> {
-        self.content.add(seq, planned, body)?;
-        self.person_replanned(before, planned, at)
+        self.content.add(moment.seq, planned, body)?;
+        let effect = self.content.effect(planned.plan, moment);
+        self.person_replanned(before, planned, effect)
     }
 
     /// Ends a commit: everything that was kept aside is written. Gives the people with a call out.
@@ -191,6 +219,42 @@ impl<'txn> Fold<'txn> {
         let key = target.as_str().as_bytes();
         let inserted = self.tables.tokens.insert(key, self.buffer.as_slice());
         inserted.step("write a change token")?;
+        Ok(true)
+    }
+
+    /// One that was asked, or answered, stays as it is.
+    fn question_asked(&mut self, question: &Question, at: Timestamp) -> Result<bool, Error> {
+        let key = crate::digest::of_question(question).0;
+        let known = self.tables.questions.get(key.as_slice());
+        if known.step("read a question")?.is_some() {
+            return Ok(false);
+        }
+        let kept = kept::Question {
+            question: question.clone(),
+            at,
+            is_answered: false,
+        };
+        self.put_question(key, &kept)
+    }
+
+    fn question_answered(&mut self, digest: Digest) -> Result<bool, Error> {
+        let row = self.tables.questions.get(digest.0.as_slice());
+        let kept = match row.step("read a question")? {
+            Some(row) => lookup::question_of(row.value()).of("questions")?,
+            None => return Ok(false),
+        };
+        let kept = kept::Question {
+            is_answered: true,
+            ..kept
+        };
+        self.put_question(digest.0, &kept)
+    }
+
+    fn put_question(&mut self, key: [u8; 32], kept: &kept::Question) -> Result<bool, Error> {
+        codec::encode(&mut self.buffer, &v1::QuestionKept::of(kept));
+        let row = self.buffer.as_slice();
+        let inserted = self.tables.questions.insert(key.as_slice(), row);
+        inserted.step("write a question")?;
         Ok(true)
     }
 

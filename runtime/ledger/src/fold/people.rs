@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use muster_core::budget::Effect;
 use muster_core::fact::PersonPlanned;
 use muster_core::id::{OperationId, PersonId, TargetName};
 use muster_core::operation::Change;
@@ -113,11 +114,11 @@ impl Fold<'_> {
     pub(super) fn person_planned(
         &mut self,
         planned: &PersonPlanned,
-        at: Timestamp,
+        effect: Effect,
     ) -> Result<bool, Error> {
         let key = keys::person(&planned.person);
         let before = self.touch(&key)?.person.clone();
-        match Person::planned(before, planned, at) {
+        match Person::planned(before, planned, effect) {
             Some(after) => self.put(&key, after).map(|()| true),
             None => Ok(false),
         }
@@ -129,14 +130,14 @@ impl Fold<'_> {
         &mut self,
         before: Option<Person>,
         planned: &PersonPlanned,
-        at: Timestamp,
+        effect: Effect,
     ) -> Result<bool, Error> {
         let key = keys::person(&planned.person);
         if let Some(touched) = self.people.touched.get(&key) {
             if touched.person != before {
                 return Err(outdated(&planned.person));
             }
-            return self.person_planned(planned, at);
+            return self.person_planned(planned, effect);
         }
         self.people.out.remove(&key);
         let rows_before = before.as_ref().map(|person| PersonRows::of(person, &key));
@@ -146,7 +147,7 @@ impl Fold<'_> {
             self.people.tallies.count(person, -1);
         }
         let was_known = before.is_some();
-        let Some(after) = Person::planned(before, planned, at) else {
+        let Some(after) = Person::planned(before, planned, effect) else {
             let known = self.tables.people.get(key.as_slice());
             return match known.step("read a person")? {
                 Some(_) => Err(outdated(&planned.person)),
@@ -338,6 +339,18 @@ impl Fold<'_> {
     /// Writes how many there are of what.
     pub(super) fn write_tallies(&mut self) -> Result<(), Error> {
         const STEP: &str = "write the counts";
+        let losses = self.people.tallies.take_losses();
+        for (key, by) in losses.into_iter().filter(|(_, by)| *by != 0) {
+            let losses = &mut self.tables.losses;
+            let before = losses.get(key.as_slice()).step(STEP)?;
+            let before = before.map_or(0, |row| row.value());
+            let after = before.saturating_add_signed(by);
+            if after == 0 {
+                losses.remove(key.as_slice()).step(STEP)?;
+            } else {
+                losses.insert(key.as_slice(), after).step(STEP)?;
+            }
+        }
         for (key, by) in self.people.tallies.take() {
             let tallies = &mut self.tables.tallies;
             let before = tallies.get(key.as_str()).step(STEP)?;

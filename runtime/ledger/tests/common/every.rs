@@ -22,6 +22,7 @@ use muster_core::id::{Digest, FeedName, PlanId};
 use muster_core::identity::{Employment, Identity, Phase, Status, Value};
 use muster_core::operation::{AccountSeen, Action, Change, Completion, How, State, Urgency};
 use muster_core::person::Justification;
+use muster_core::question::{Doubt, Question};
 use muster_ledger::PlanDigest;
 
 use super::{at, changed, operation, operation_id, person, policy, target};
@@ -35,7 +36,8 @@ pub(crate) fn facts() -> Vec<Fact> {
         digest.add(planned);
         counts.add(planned);
     }
-    let mut facts: Vec<Fact> = people.into_iter().map(Fact::PersonPlanned).collect();
+    let mut facts = vec![Fact::PlanApproved { plan: PlanId(1) }];
+    facts.extend(people.into_iter().map(Fact::PersonPlanned));
     facts.push(Fact::PlanMade(Plan {
         id: PlanId(1),
         cause: Cause::File {
@@ -440,6 +442,30 @@ fn others() -> Vec<Fact> {
             plan_digest: Some(Digest([9; 32])),
             reasons: vec![Code::new("HR-010"), Code::new("HR-011")],
         },
+        Fact::QuestionAsked(Question {
+            person: person("p1"),
+            doubt: Doubt::SamePerson(person("p2")),
+        }),
+        Fact::QuestionAsked(Question {
+            person: person("p1"),
+            doubt: Doubt::OtherPerson("0f".to_owned()),
+        }),
+        Fact::QuestionAsked(Question {
+            person: person("p1"),
+            doubt: Doubt::NotYet(at(7)),
+        }),
+        Fact::QuestionAnswered {
+            digest: muster_ledger::of_question(&Question {
+                person: person("p1"),
+                doubt: Doubt::NotYet(at(7)),
+            }),
+            by: Actor::Daemon,
+        },
+        Fact::QuestionEnded {
+            digest: Digest([5; 32]),
+        },
+        Fact::ClockRead,
+        Fact::ClockConfirmed { by: Actor::Daemon },
         Fact::HoldReplanned {
             feed: feed(),
             digest: Digest([3; 32]),

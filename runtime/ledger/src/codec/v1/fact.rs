@@ -14,6 +14,7 @@ use super::identity::{Identity, Phase};
 use super::operation::{Change, Operation};
 use super::parts::{Fixed, Pairs, Who, feed, policy, target};
 use super::person::Justifications;
+use super::question::Question;
 use crate::codec::{Unreadable, append, instant, micros};
 use crate::kept;
 
@@ -441,6 +442,18 @@ pub(crate) enum Fact<'a> {
     /// Feed, held file, plan.
     #[serde(rename = "w")]
     HoldReplanned(&'a str, Fixed<32>, Fixed<32>),
+    #[serde(rename = "qa")]
+    QuestionAsked(#[serde(borrow)] Question<'a>),
+    #[serde(rename = "qy")]
+    QuestionAnswered(Fixed<32>, #[serde(borrow)] Actor<'a>),
+    #[serde(rename = "qe")]
+    QuestionEnded(Fixed<32>),
+    #[serde(rename = "pa")]
+    PlanApproved(u64),
+    #[serde(rename = "cr")]
+    ClockRead,
+    #[serde(rename = "cc")]
+    ClockConfirmed(#[serde(borrow)] Actor<'a>),
     #[serde(rename = "d")]
     DeliveryTaken(&'a str, &'a str, Fixed<32>),
     #[serde(rename = "n", borrow)]
@@ -510,6 +523,14 @@ pub(crate) fn fact_body(buffer: &mut Vec<u8>, fact: &core::Fact) {
             digest,
             plan_digest,
         } => Fact::HoldReplanned(feed.as_str(), (*digest).into(), (*plan_digest).into()),
+        core::Fact::QuestionAsked(question) => Fact::QuestionAsked(Question::of(question)),
+        core::Fact::QuestionAnswered { digest, by } => {
+            Fact::QuestionAnswered((*digest).into(), Actor::of(by))
+        }
+        core::Fact::QuestionEnded { digest } => Fact::QuestionEnded((*digest).into()),
+        core::Fact::PlanApproved { plan } => Fact::PlanApproved(plan.0),
+        core::Fact::ClockRead => Fact::ClockRead,
+        core::Fact::ClockConfirmed { by } => Fact::ClockConfirmed(Actor::of(by)),
         core::Fact::DeliveryTaken { feed, key, digest } => {
             Fact::DeliveryTaken(feed.as_str(), key, (*digest).into())
         }
@@ -573,6 +594,19 @@ impl Fact<'_> {
                 feed: feed(name)?,
                 digest: digest.into(),
                 plan_digest: plan_digest.into(),
+            },
+            Fact::QuestionAsked(question) => core::Fact::QuestionAsked(question.into_core()?),
+            Fact::QuestionAnswered(digest, by) => core::Fact::QuestionAnswered {
+                digest: digest.into(),
+                by: by.into_core()?,
+            },
+            Fact::QuestionEnded(digest) => core::Fact::QuestionEnded {
+                digest: digest.into(),
+            },
+            Fact::PlanApproved(plan) => core::Fact::PlanApproved { plan: PlanId(plan) },
+            Fact::ClockRead => core::Fact::ClockRead,
+            Fact::ClockConfirmed(by) => core::Fact::ClockConfirmed {
+                by: by.into_core()?,
             },
             Fact::DeliveryTaken(name, key, digest) => core::Fact::DeliveryTaken {
                 feed: feed(name)?,

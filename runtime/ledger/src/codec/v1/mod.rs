@@ -11,9 +11,11 @@ mod identity;
 mod operation;
 mod parts;
 mod person;
+mod question;
 
 pub(crate) use fact::{Fact, FindingKept, PersonPlanned, PlanKept, fact_body};
 pub(crate) use feed::{ArrivalKept, ContentKept, Delivery, FeedKept};
 pub(crate) use person::Person;
+pub(crate) use question::QuestionKept;
 
 pub(crate) use connector::{Catalogue, Token};

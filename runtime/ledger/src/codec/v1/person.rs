@@ -1,5 +1,6 @@
 //! Layout 1 of a person with accounts, grants and what is still to be done.
 
+use muster_core::budget;
 use muster_core::id::{PlanId, TargetName};
 use muster_core::person as core;
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use super::connector::{AccountState, Attributes, EntitlementKey, ObjectRef};
 use super::identity::{Identity, Phase};
 use super::operation::Operation;
 use super::parts::{Pairs, Who, policy, role, target};
-use crate::codec::{Unreadable, instant_opt, micros};
+use crate::codec::{Unreadable, instant, instant_opt, micros};
 
 /// One reason why a grant exists.
 #[derive(Serialize, Deserialize)]
@@ -95,6 +96,7 @@ pub(crate) struct Account<'a> {
     #[serde(borrow)]
     grants: Pairs<EntitlementKey<'a>, Grant<'a>>,
     delete_at: Option<i64>,
+    lost_at: Option<i64>,
     #[serde(borrow)]
     operations: Vec<Operation<'a>>,
 }
@@ -114,6 +116,7 @@ impl<'a> Account<'a> {
                     .collect(),
             ),
             delete_at: account.delete_at.map(micros),
+            lost_at: account.lost_at.map(micros),
             operations: operations
                 .map(|operation| Operation::of(operation, plan))
                 .collect(),
@@ -132,11 +135,48 @@ impl<'a> Account<'a> {
                 .map(|(key, grant)| Ok((key.into_core(), grant.into_core()?)))
                 .collect::<Result<_, Unreadable>>()?,
             delete_at: instant_opt(self.delete_at)?,
+            lost_at: instant_opt(self.lost_at)?,
             operations: operations
                 .map(|operation| operation.into_core(plan))
                 .collect::<Result<_, Unreadable>>()?,
         })
     }
+}
+
+/// What counts against a feed's budget.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum Move {
+    #[serde(rename = "l")]
+    Left,
+    #[serde(rename = "a")]
+    Announced,
+    #[serde(rename = "b")]
+    Back,
+}
+
+impl Move {
+    fn of(what: budget::Move) -> Self {
+        match what {
+            budget::Move::Left => Move::Left,
+            budget::Move::Announced => Move::Announced,
+            budget::Move::Back => Move::Back,
+        }
+    }
+
+    fn into_core(self) -> budget::Move {
+        match self {
+            Move::Left => budget::Move::Left,
+            Move::Announced => budget::Move::Announced,
+            Move::Back => budget::Move::Back,
+        }
+    }
+}
+
+fn counted((what, at): (Move, i64)) -> Result<budget::Counted, Unreadable> {
+    Ok(budget::Counted {
+        what: what.into_core(),
+        at: instant(at)?,
+    })
 }
 
 /// A person.
@@ -151,6 +191,9 @@ pub(crate) struct Person<'a> {
     is_present: bool,
     phase: Phase,
     wake_at: Option<i64>,
+    counted: Option<(Move, i64)>,
+    back_at: Option<i64>,
+    is_end_settled: bool,
     plan: u64,
     #[serde(borrow)]
     accounts: Pairs<&'a str, Account<'a>>,
@@ -167,6 +210,11 @@ impl<'a> Person<'a> {
             is_present: person.is_present,
             phase: Phase::of(person.phase),
             wake_at: person.wake_at.map(micros),
+            counted: person
+                .counted
+                .map(|counted| (Move::of(counted.what), micros(counted.at))),
+            back_at: person.back_at.map(micros),
+            is_end_settled: person.is_end_settled,
             plan: person.plan.0,
             accounts: Pairs(
                 accounts
@@ -189,6 +237,9 @@ impl<'a> Person<'a> {
             is_present: self.is_present,
             phase: self.phase.into_core(),
             wake_at: instant_opt(self.wake_at)?,
+            counted: self.counted.map(counted).transpose()?,
+            back_at: instant_opt(self.back_at)?,
+            is_end_settled: self.is_end_settled,
             plan,
             accounts: accounts
                 .map(|(name, account)| Ok((target(name)?, account.into_core(plan)?)))

@@ -1,0 +1,163 @@
+//! What counts against the budgets: who leaves, whose last day is announced, who comes back, and which
+//! accounts lose something. Budgets look over days and over every door, so that forty people who go one
+//! by one are as many as forty who go in one file.
+//!
+//! What was counted last stands on the person and on the account ([`Counted`], `lost_at`), so the sums
+//! of the ledger follow from people, and nobody is counted twice. What a person approved is not counted.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::fact::{AccountPlanned, Deletion, PersonPlanned};
+use crate::id::TargetName;
+use crate::identity::Phase;
+use crate::operation::Action;
+use crate::person::{Account, Person};
+
+/// How long before its day a last day has to be known that came with the hire itself. One that is nearer
+/// is counted on its day, because nobody had time to look at it.
+const KNOWN_LONG: SignedDuration = SignedDuration::from_hours(24 * 30);
+
+/// How far the clock may be ahead of the newest entry of the journal. Where it is further, no time has
+/// passed until somebody says that the clock is right.
+pub const CLOCK_STEP_MAX: SignedDuration = SignedDuration::from_hours(72);
+
+/// The instant by which days are judged: the clock's, unless it is implausibly far ahead of `newest`, the
+/// newest entry that was believed.
+pub fn believed(newest: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    match newest {
+        Some(newest) if now.duration_since(newest) > CLOCK_STEP_MAX => newest,
+        Some(_) | None => now,
+    }
+}
+
+/// When and how a plan takes effect.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Effect {
+    /// When, as far as the clock is believed.
+    pub at: Timestamp,
+    /// The instant under which it is counted. It never goes back, so that what was counted while the clock
+    /// was behind is not forgotten when it is right again.
+    pub counted_at: Timestamp,
+    /// Whether a person approved it, so that it counts against no budget.
+    pub is_approved: bool,
+}
+
+impl Effect {
+    /// A plan that goes without asking.
+    pub fn unasked(at: Timestamp) -> Self {
+        Self {
+            at,
+            counted_at: at,
+            is_approved: false,
+        }
+    }
+}
+
+/// What counts against a feed's budget.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Move {
+    /// The person left.
+    Left,
+    /// A last day was announced, or came nearer.
+    Announced,
+    /// Somebody who had left is back.
+    Back,
+}
+
+/// What was counted last of a person.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Counted {
+    /// What.
+    pub what: Move,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What one person's part of a plan costs.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Toll {
+    /// What counts against the budget of the person's feed.
+    pub person: Option<Move>,
+    /// The targets at which the account loses something, or is announced to.
+    pub targets: Vec<TargetName>,
+    /// Whether the last day that is known from now on is asked about no more when it comes.
+    pub is_end_settled: bool,
+}
+
+impl Toll {
+    /// What a plan that takes effect `now` costs.
+    pub fn of(before: Option<&Person>, planned: &PersonPlanned, now: Timestamp) -> Self {
+        let identity = planned.identity.as_ref();
+        let identity = identity.or(before.map(|person| &person.identity));
+        let end = identity.filter(|_| planned.is_present);
+        let end = end.and_then(|identity| identity.employment.ends_at);
+        let is_far = |end: Timestamp| end.duration_since(now) >= KNOWN_LONG;
+        let Some(person) = before else {
+            return Toll {
+                is_end_settled: end.is_some_and(is_far),
+                ..Toll::default()
+            };
+        };
+        let end_before = person.announced_end();
+        let is_here = planned.phase != Phase::Ended;
+        let mut toll = Toll {
+            is_end_settled: end.is_some_and(|at| {
+                let is_known = person.is_end_settled && end_before.is_some_and(|known| known <= at);
+                is_known || (end_before != Some(at) && is_far(at))
+            }),
+            ..Toll::default()
+        };
+        if person.phase == Phase::Ended {
+            toll.person = is_here.then_some(Move::Back);
+            toll.targets = losing(person, planned, now);
+            return toll;
+        }
+        let is_day = person.is_end_settled && end_before.is_some_and(|end| end <= now);
+        if !is_here && is_day {
+            return toll;
+        }
+        toll.targets = losing(person, planned, now);
+        // Back before the first day takes away like leaving.
+        let steps_back = planned.phase == Phase::Prehire && person.phase != Phase::Prehire;
+        let is_announced = end.is_some_and(|end| end_before.is_none_or(|known| end < known));
+        if !is_here || steps_back {
+            toll.person = Some(Move::Left);
+        } else if is_announced {
+            toll.person = Some(Move::Announced);
+            toll.is_end_settled = true;
+            let wanted = person.accounts.iter();
+            let wanted = wanted.filter(|(_, account)| account.is_wanted);
+            toll.targets
+                .extend(wanted.map(|(target, _)| target.clone()));
+            toll.targets.sort();
+            toll.targets.dedup();
+        }
+        toll
+    }
+
+    /// Whether somebody loses something, now or on a day that was announced.
+    pub fn takes(&self) -> bool {
+        matches!(self.person, Some(Move::Left | Move::Announced)) || !self.targets.is_empty()
+    }
+}
+
+fn losing(person: &Person, planned: &PersonPlanned, now: Timestamp) -> Vec<TargetName> {
+    let accounts = planned.accounts.iter();
+    let accounts = accounts.filter(|(target, account)| {
+        let had = person.accounts.get(*target);
+        had.is_some_and(|had| loses(had, account, now))
+    });
+    accounts.map(|(target, _)| target.clone()).collect()
+}
+
+/// Whether a plan takes something from an account that it had. What was let go before loses nothing more,
+/// unless it is deleted before the day that was said.
+fn loses(had: &Account, planned: &AccountPlanned, now: Timestamp) -> bool {
+    let mut actions = planned.operations.iter().map(|operation| &operation.action);
+    if had.is_wanted {
+        return actions.any(Action::is_removal);
+    }
+    let is_its_day = planned.deletion == Deletion::AsBefore
+        && had.delete_at.is_some_and(|delete_at| delete_at <= now);
+    !is_its_day && actions.any(|action| matches!(action, Action::EnsureAbsent))
+}

@@ -1,0 +1,214 @@
+//! Plans for people whose date has come: first days, last days, deletions.
+//!
+//! Promises: everybody whose date has come is looked at in each round, however many of them cannot be
+//! decided about; what would be too much waits for a person, and the others go on; a clock that is
+//! implausibly far ahead of the journal brings no date nearer before somebody says that it is right.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use muster_core::fact::{Cause, Fact};
+use muster_core::finding::{Code, Finding, Severity};
+use muster_core::id::PersonId;
+use tokio::sync::watch;
+
+use super::waiting::{self, Waits};
+use crate::app::App;
+use crate::driver;
+use crate::planning::{self, Consent, Failed, Order, Scope, Summary};
+use crate::retry::Retrying;
+
+/// The clock is far ahead of the journal.
+pub const CLOCK: Code = Code::new("PLN-022");
+
+/// What the clock's finding is about, and the dates' holds.
+pub const CLOCK_SUBJECT: &str = "clock";
+/// What holds of dates are about.
+pub const SUBJECT: &str = "dates";
+
+/// Most people of one plan that a date leads to; the rest follow in the next one.
+const PEOPLE_MAX: usize = 10_000;
+
+/// How long the loop sleeps at most, so that a clock that was set is noticed.
+const SLEEP_MAX: Duration = Duration::from_mins(1);
+
+/// How long whoever could not be decided about is left alone. The policy, a catalogue or HR may change
+/// that, and each of them plans for the person by itself.
+const AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(10);
+
+/// How much earlier than the last round dates are looked at again: what was recorded while it ran.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(1);
+
+/// How long nothing may be recorded before the clock is, so that a quiet week looks like no jump.
+const READ_EVERY: SignedDuration = SignedDuration::from_hours(12);
+
+/// The pause after a plan for a date failed: the first one, and the longest.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(5));
+
+/// Up to where dates were looked at.
+#[derive(Default)]
+struct Looked {
+    /// Who stays due up to here was looked at.
+    until: Option<Timestamp>,
+    /// When they are looked at again.
+    again_at: Option<Timestamp>,
+}
+
+/// Plans for people whose date has come, until the daemon stops.
+pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    let mut looked = Looked::default();
+    let mut retrying = Retrying::new(AGAIN.0, AGAIN.1);
+    while !*stop.borrow() {
+        let wait = match round(&app, &mut looked).await {
+            Ok(next_at) => {
+                retrying.succeeded();
+                next_at.map_or(SLEEP_MAX, |at| {
+                    driver::until(at, app.clock.now()).min(SLEEP_MAX)
+                })
+            }
+            Err(error) => {
+                let error = crate::error::chain(&error);
+                if retrying.failed(&error) {
+                    tracing::error!(
+                        error,
+                        "could not plan what a date asks for; it is tried again"
+                    );
+                }
+                retrying.pause()
+            }
+        };
+        let has_failed = !retrying.pause().is_zero();
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            // After a failure the pause is kept, however much else goes on.
+            () = app.dates.notified(), if !has_failed => {}
+            changed = stop.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Plans for everybody whose date has come; gives the next date.
+async fn round(app: &Arc<App>, looked: &mut Looked) -> Result<Option<Timestamp>, Failed> {
+    let day = read_clock(app).await?;
+    let is_again = looked.again_at.is_none_or(|at| at <= day);
+    // A clock that was set back begins anew.
+    let from = looked.until.filter(|until| !is_again && *until <= day);
+    let mut after = from
+        .and_then(|until| until.checked_sub(OVERLAP).ok())
+        .map(first_at);
+    let mut left_out = BTreeSet::new();
+    loop {
+        let due = app
+            .ledger
+            .read()?
+            .timers_due(day, after.as_ref(), PEOPLE_MAX)?;
+        let Some(last) = due.last().cloned() else {
+            break;
+        };
+        let people: Vec<PersonId> = due.into_iter().map(|(_, person)| person).collect();
+        tracing::info!(people = people.len(), "dates were reached");
+        let summary = plan(app, people, Consent::AsFarAsItGoes).await?;
+        left_out.extend(summary.left_out);
+        app.wake_all_drivers();
+        after = Some((last.0, Some(last.1)));
+    }
+    if is_again {
+        looked.again_at = day.checked_add(AGAIN_AFTER).ok();
+    }
+    looked.until = Some(day);
+    if is_again || !left_out.is_empty() {
+        hold(app, left_out).await?;
+    }
+    let next = app
+        .ledger
+        .read()?
+        .timers_due(Timestamp::MAX, Some(&first_at(day)), 1)?;
+    let next = next.into_iter().next().map(|(at, _)| at);
+    Ok(next.into_iter().chain(looked.again_at).min())
+}
+
+/// Before every timer of this instant.
+fn first_at(at: Timestamp) -> (Timestamp, Option<PersonId>) {
+    (at, None)
+}
+
+/// Plans for these people.
+pub(super) async fn plan(
+    app: &Arc<App>,
+    people: Vec<PersonId>,
+    consent: Consent,
+) -> Result<Summary, Failed> {
+    let _one_at_a_time = app.planning.lock().await;
+    let planner = Arc::clone(app);
+    let made = tokio::task::spawn_blocking(move || {
+        let (known, policy) = (planner.known.load_full(), planner.policy.load_full());
+        let limits = planner.limits();
+        let order = Order {
+            scope: Scope::People(people),
+            cause: Cause::Date,
+            consent,
+            limits: &limits,
+            approved_by: None,
+        };
+        planning::make(
+            &planner.ledger,
+            planner.world(&policy, &known),
+            order,
+            &mut |_, _| {},
+            &mut |_| Vec::new(),
+        )
+    });
+    made.await
+        .unwrap_or_else(|error| Err(Failed::Row(format!("planning broke off: {error}"))))
+}
+
+/// Keeps who was left out as a plan of its own that waits for a person.
+async fn hold(app: &Arc<App>, left_out: BTreeSet<PersonId>) -> Result<(), Failed> {
+    if left_out.is_empty() {
+        waiting::end(app, SUBJECT).await;
+        return Ok(());
+    }
+    let people: Vec<PersonId> = left_out.into_iter().collect();
+    let summary = plan(app, people.clone(), Consent::Preview).await?;
+    waiting::begin(app, SUBJECT, Waits::Dates(people), summary).await;
+    Ok(())
+}
+
+/// The instant by which dates are judged. Where the clock is implausibly far ahead of the journal, that
+/// is said, and waits for somebody to say that it is right.
+async fn read_clock(app: &Arc<App>) -> Result<Timestamp, Failed> {
+    let now = app.clock.now();
+    let reader = app.ledger.read()?;
+    let (day, newest) = (reader.day(now)?, reader.newest_at()?);
+    let Some(newest) = newest else {
+        return Ok(day);
+    };
+    if day == now {
+        if now.duration_since(newest) > READ_EVERY {
+            app.say(vec![Fact::ClockRead]).await;
+        }
+        waiting::end(app, CLOCK_SUBJECT).await;
+        app.close_finding(CLOCK, CLOCK_SUBJECT.to_owned()).await;
+        return Ok(day);
+    }
+    let summary = waiting::of_clock(newest);
+    let digest = summary
+        .digest
+        .map(crate::plugins::short)
+        .unwrap_or_default();
+    let text = format!(
+        "the clock is implausibly far ahead: the newest entry of the ledger is of {newest:.0}, and no day after that is acted on"
+    );
+    let hint = format!(
+        "set the clock right; if it is right, because nothing ran for long, say so with `muster apply {digest}`"
+    );
+    let finding = Finding::new(CLOCK, Severity::Error, CLOCK_SUBJECT, text).hint(hint);
+    let kept = reader.finding(&CLOCK, CLOCK_SUBJECT)?;
+    if kept.is_none_or(|kept| kept.finding != finding) {
+        app.open_finding(finding).await;
+    }
+    waiting::keep(app, CLOCK_SUBJECT, Waits::Clock, summary);
+    Ok(day)
+}

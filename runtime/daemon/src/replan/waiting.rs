@@ -1,0 +1,331 @@
+//! What waits for a person beside files and the policy: dates beyond the budget, what a target can give
+//! that changed too much, a clock that is far ahead. Each waits under its digest, and nothing else waits
+//! for it. After a restart they are found again where they were found before.
+
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use muster_core::actor::{Actor, Operator};
+use muster_core::connector::Entitlement;
+use muster_core::fact::{Cause, Fact};
+use muster_core::finding::{Code, Finding, Severity};
+use muster_core::guard;
+use muster_core::id::{Digest, PersonId, TargetName};
+use sha2::{Digest as _, Sha256};
+
+use super::dates;
+use crate::app::App;
+use crate::planning::{self, Consent, Failed, Order, Scope, Summary, Watch};
+
+/// What a target can give changed too much to be taken up without asking.
+pub const CATALOGUE: Code = Code::new("PLN-023");
+
+/// Something that waits for a person.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// What.
+    pub what: Waits,
+    /// What it would do.
+    pub summary: Summary,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What waits for a person.
+#[derive(Clone, Debug)]
+pub enum Waits {
+    /// People whose date has come, and who are more than go without asking.
+    Dates(Vec<PersonId>),
+    /// What a target can give now. What it could give before decides until then.
+    Catalogue {
+        /// The target.
+        target: TargetName,
+        /// Everything it can give.
+        entitlements: Vec<Entitlement>,
+        /// What is other than it was, for people.
+        changed: String,
+    },
+    /// That the clock is right.
+    Clock,
+}
+
+impl Waits {
+    /// What it is, in a listing of what is held.
+    pub fn title(&self) -> String {
+        match self {
+            Waits::Dates(_) => "dates that have come".to_owned(),
+            Waits::Catalogue {
+                target, changed, ..
+            } => format!("what {target} can give: {changed}"),
+            Waits::Clock => "the clock, which is far ahead".to_owned(),
+        }
+    }
+}
+
+type Held<'a> = MutexGuard<'a, std::collections::BTreeMap<String, Waiting>>;
+
+fn held(app: &App) -> Held<'_> {
+    app.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Everything that waits.
+pub fn all(app: &App) -> Vec<Waiting> {
+    held(app).values().cloned().collect()
+}
+
+/// What waits under this digest.
+pub fn of(app: &App, digest: Digest) -> Option<Waiting> {
+    let held = held(app);
+    let mut waiting = held.values();
+    waiting
+        .find(|waiting| waiting.summary.digest == Some(digest))
+        .cloned()
+}
+
+/// Lets something wait, or goes on to.
+pub(super) fn keep(app: &App, subject: &str, what: Waits, summary: Summary) {
+    let mut held = held(app);
+    let since = held.get(subject).map(|waiting| waiting.since);
+    let since = since.unwrap_or_else(|| app.clock.now());
+    let waiting = Waiting {
+        what,
+        summary,
+        since,
+    };
+    held.insert(subject.to_owned(), waiting);
+}
+
+/// Lets a plan wait, and says why.
+pub(super) async fn begin(app: &App, subject: &str, what: Waits, summary: Summary) {
+    let digest = summary
+        .digest
+        .map(crate::plugins::short)
+        .unwrap_or_default();
+    let hint = format!(
+        "`muster apply` shows what it would do, and `muster apply {digest}` applies it; nothing else waits for it"
+    );
+    let mut findings: Vec<Finding> = summary.exceeded.clone();
+    for finding in &mut findings {
+        subject.clone_into(&mut finding.subject);
+    }
+    if let Waits::Catalogue { changed, .. } = &what {
+        let people: u32 = summary.counts.people.values().sum();
+        let text = format!(
+            "what it can give is other than before ({changed}), which would change {people} people; until somebody decides, it is as before"
+        );
+        findings.push(Finding::new(CATALOGUE, Severity::Error, subject, text));
+    }
+    keep(app, subject, what, summary);
+    for finding in findings {
+        let finding = finding.hint(hint.clone());
+        let kept = app.ledger.read();
+        let kept = kept.and_then(|reader| reader.finding(&finding.code, subject));
+        if kept.is_ok_and(|kept| kept.is_none_or(|kept| kept.finding != finding)) {
+            app.open_finding(finding).await;
+        }
+    }
+}
+
+/// Nothing waits any more about this.
+pub(super) async fn end(app: &App, subject: &str) {
+    held(app).remove(subject);
+    for code in guard::CODES.into_iter().chain([CATALOGUE]) {
+        app.close_finding(code, subject.to_owned()).await;
+    }
+}
+
+/// What waits while the clock is far ahead of this entry; the same until a newer one is believed.
+pub(super) fn of_clock(newest: Timestamp) -> Summary {
+    let mut hasher = Sha256::new();
+    hasher.update(b"the clock is right after ");
+    hasher.update(newest.as_microsecond().to_be_bytes());
+    Summary {
+        digest: Some(Digest(hasher.finalize().into())),
+        ..Summary::default()
+    }
+}
+
+/// Makes the plan of something that waits, as far as `consent` goes.
+pub fn make(
+    app: &App,
+    what: &Waits,
+    consent: Consent,
+    approver: Option<&Operator>,
+    watch: Watch<'_>,
+) -> Result<Summary, Failed> {
+    let limits = app.limits();
+    let policy = app.policy.load_full();
+    let (scope, cause, known) = match what {
+        Waits::Dates(people) => {
+            let scope = Scope::People(people.clone());
+            (scope, Cause::Date, app.known.load_full())
+        }
+        Waits::Catalogue {
+            target,
+            entitlements,
+            ..
+        } => {
+            let known = app.known_with(Some((target, entitlements)))?;
+            (Scope::Everybody, Cause::Policy, Arc::new(known))
+        }
+        Waits::Clock => return Ok(Summary::default()),
+    };
+    let order = Order {
+        scope,
+        cause,
+        consent,
+        limits: &limits,
+        approved_by: approver,
+    };
+    let mut beside = |_: &Summary| match what {
+        Waits::Catalogue {
+            target,
+            entitlements,
+            ..
+        } => vec![Fact::CatalogueRead {
+            target: target.clone(),
+            entitlements: entitlements.clone(),
+        }],
+        Waits::Dates(_) | Waits::Clock => Vec::new(),
+    };
+    planning::make(
+        &app.ledger,
+        app.world(&policy, &known),
+        order,
+        watch,
+        &mut beside,
+    )
+}
+
+async fn make_aside(
+    app: &Arc<App>,
+    what: &Waits,
+    consent: Consent,
+    approver: Option<&Operator>,
+) -> Result<Summary, Failed> {
+    let (planner, what, approver) = (Arc::clone(app), what.clone(), approver.cloned());
+    let made = tokio::task::spawn_blocking(move || {
+        make(&planner, &what, consent, approver.as_ref(), &mut |_, _| {})
+    });
+    made.await
+        .unwrap_or_else(|error| Err(Failed::Row(format!("planning broke off: {error}"))))
+}
+
+/// Approves exactly what waits under this digest. Where it came out otherwise meanwhile, that waits in
+/// its place.
+pub async fn approved(
+    app: &Arc<App>,
+    waiting: Waiting,
+    digest: Digest,
+    by: &Operator,
+) -> Result<Summary, Failed> {
+    let subject = match &waiting.what {
+        Waits::Dates(_) => dates::SUBJECT.to_owned(),
+        Waits::Catalogue { target, .. } => format!("target {target}"),
+        Waits::Clock => {
+            let by = Actor::Operator(by.clone());
+            app.say(vec![Fact::ClockConfirmed { by }]).await;
+            end(app, dates::CLOCK_SUBJECT).await;
+            app.dates.notify_one();
+            return Ok(Summary::default());
+        }
+    };
+    let _one_at_a_time = app.planning.lock().await;
+    let summary = make_aside(app, &waiting.what, Consent::Approved(digest), Some(by)).await?;
+    if summary.plan.is_some() || summary.is_empty() {
+        end(app, &subject).await;
+        app.refresh_known()?;
+    } else {
+        begin(app, &subject, waiting.what, summary.clone()).await;
+    }
+    app.wake_all();
+    Ok(summary)
+}
+
+/// Takes up that a target can give something else than before, and plans for everybody. Where that
+/// changes too much, it waits, and what the target could give before goes on deciding: HR's files must
+/// not wait for it.
+pub async fn catalogue_changed(
+    app: &Arc<App>,
+    target: &TargetName,
+    before: &[Entitlement],
+    entitlements: Vec<Entitlement>,
+) -> Result<(), Failed> {
+    let subject = format!("target {target}");
+    let _one_at_a_time = app.planning.lock().await;
+    let what = Waits::Catalogue {
+        target: target.clone(),
+        changed: changed(before, &entitlements),
+        entitlements,
+    };
+    let summary = make_aside(app, &what, Consent::WithinLimits, None).await?;
+    if summary.exceeded.is_empty() {
+        end(app, &subject).await;
+        app.refresh_known()?;
+        app.wake_all();
+    } else {
+        begin(app, &subject, what, summary).await;
+    }
+    Ok(())
+}
+
+/// A target can give again what decides already.
+pub async fn catalogue_is_same(app: &App, target: &TargetName) {
+    let subject = format!("target {target}");
+    let waits = held(app).contains_key(&subject);
+    if waits {
+        end(app, &subject).await;
+    }
+}
+
+/// Most names that are said.
+const NAMED_MAX: usize = 5;
+
+/// What is other than it was: by title, since that is what people know.
+fn changed(before: &[Entitlement], now: &[Entitlement]) -> String {
+    let has = |all: &[Entitlement], one: &Entitlement| {
+        all.iter()
+            .any(|other| other.object.same_object(&one.object) && other.title == one.title)
+    };
+    let gone = before.iter().filter(|one| !has(now, one));
+    let new: Vec<&Entitlement> = now.iter().filter(|one| !has(before, one)).collect();
+    let mut said = Vec::new();
+    for one in gone {
+        let name = format!("{} `{}`", one.object.kind, one.title);
+        let again = |other: &&&Entitlement| {
+            other.object.kind == one.object.kind && other.title == one.title
+        };
+        said.push(match new.iter().find(again) {
+            Some(_) => format!("{name} was deleted and made again"),
+            None => format!("{name} is gone"),
+        });
+    }
+    for one in new {
+        let name = format!("{} `{}`", one.object.kind, one.title);
+        if !said.iter().any(|said: &String| said.starts_with(&name)) {
+            said.push(format!("{name} is new"));
+        }
+    }
+    let more = said.len().saturating_sub(NAMED_MAX);
+    said.truncate(NAMED_MAX);
+    if more > 0 {
+        said.push(format!("and {more} more"));
+    }
+    if said.is_empty() {
+        return "what goes with it".to_owned();
+    }
+    said.join(", ")
+}
+
+/// Whether two readings say the same, but for figures that move by themselves.
+pub fn is_same_catalogue(one: &[Entitlement], other: &[Entitlement]) -> bool {
+    let still = |entitlement: &Entitlement| Entitlement {
+        seats: None,
+        ..entitlement.clone()
+    };
+    one.len() == other.len()
+        && one
+            .iter()
+            .zip(other)
+            .all(|(one, other)| still(one) == still(other))
+}
