@@ -660,7 +660,8 @@ fn c54_a_selector_that_the_service_does_not_read_becomes_the_whole_list() {
         "emails",
         json!([{"type": "work", "value": "old@x"}, {"type": "home", "value": "ann@home"}]),
     );
-    let refused = json!({"status": "400", "scimType": "invalidPath", "detail": "emails[type eq \"work\"]"});
+    let refused =
+        json!({"status": "400", "scimType": "invalidPath", "detail": "emails[type eq \"work\"]"});
     let host = host()
         .on("GET", ANN, Answer::json(200, before))
         .on("PATCH", ANN, Answer::json(400, refused))
@@ -672,7 +673,10 @@ fn c54_a_selector_that_the_service_does_not_read_becomes_the_whole_list() {
         "{sent:?}"
     );
     let list = sent.last().unwrap();
-    assert_eq!((&list["op"], &list["path"]), (&json!("replace"), &json!("emails")));
+    assert_eq!(
+        (&list["op"], &list["path"]),
+        (&json!("replace"), &json!("emails"))
+    );
     let values: Vec<_> = list["value"].as_array().unwrap().iter().collect();
     assert!(
         values.len() == 2

@@ -18,6 +18,7 @@ mod bindings;
 mod cache;
 mod call;
 mod change;
+mod compile;
 mod conduct;
 mod convert;
 mod credential;
@@ -47,6 +48,7 @@ mod target_error;
 mod wasi;
 
 pub use admission::CONTRACT_VERSION;
+pub use compile::{COMPILE_CPU_MAX, COMPILE_MEMORY_MAX, Compiler, compile};
 pub use conduct::{Conduct, Record};
 pub use credential::redact::SECRET_BYTES_MIN;
 pub use credential::{

@@ -27,6 +27,8 @@ pub struct CallLimits {
     pub request_bytes: usize,
     /// Body of a reply, in bytes. Default: 8 MiB.
     pub reply_bytes: usize,
+    /// All items of one listing, in bytes, over all its calls. Default: 256 MiB.
+    pub listing_bytes: usize,
 }
 
 impl Default for CallLimits {
@@ -40,6 +42,7 @@ impl Default for CallLimits {
             request_time: Duration::from_secs(30),
             request_bytes: 8 << 20,
             reply_bytes: 8 << 20,
+            listing_bytes: 256 << 20,
         }
     }
 }

@@ -144,6 +144,22 @@ pub(crate) fn check_slots(site: &Site, descriptor: &Descriptor) -> Result<(), Ta
     }
 }
 
+/// Tokens are fetched from servers that are granted, and from no others: what a plugin's requests may not
+/// reach, a credential does not reach either.
+pub(crate) fn check_token_servers(site: &Site) -> Result<(), TargetError> {
+    for (slot, credential) in &site.credentials {
+        let url = credential.scheme.token_url();
+        let url = url.and_then(|url| url::Url::parse(url).ok());
+        if let Some(url) = url.filter(|url| !site.grants(url)) {
+            return Err(TargetError::TokenServer {
+                slot: slot.clone(),
+                text: site.denied_host(&url),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// The known name that a wrong one was probably meant to be.
 fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     known

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::credential::redact::Redactor;
+use crate::credential::remembered::Remembered;
 use crate::credential::{Credential, Tokens};
 use crate::host::Clock;
 use crate::http::address::PrivateAccess;
@@ -37,6 +38,8 @@ pub(crate) struct Site {
     pub(crate) tokens: Tokens,
     pub(crate) rates: Rates,
     pub(crate) redactor: Redactor,
+    /// Passwords that the app was given and nobody may read again.
+    pub(crate) remembered: Arc<Remembered>,
     pub(crate) sealed: Sealed,
     pub(crate) scratch: Scratch,
     pub(crate) clock: Clock,

@@ -44,6 +44,7 @@ impl Target {
                 redactor.know(&secret);
             }
         }
+        let remembered = host.0.remembered(&options.name)?;
         let site = Site {
             table: options
                 .table
@@ -60,6 +61,7 @@ impl Target {
             client,
             rates: crate::rate::Rates::default(),
             redactor,
+            remembered,
             sealed: crate::sealed::Sealed::default(),
             scratch: crate::scratch::Scratch::default(),
             clock: Arc::clone(&host.0.clock),
@@ -70,6 +72,7 @@ impl Target {
             slot,
             listings: AtomicU64::new(0),
         };
+        setup::check_token_servers(&target.site)?;
         target.check_fits(&target.plugin())?;
         Ok(target)
     }

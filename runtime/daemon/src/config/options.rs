@@ -353,6 +353,9 @@ options! {
     LIMIT_MEMORY = ["target.NAME.limits"] "memory", Takes::Size, Default::Is("64MiB"), "\"128MiB\"";
     /// How long one call of the plugin may take, the app's answers included.
     LIMIT_TIME = ["target.NAME.limits"] "call_time", Takes::Duration, Default::Is("60s"), "\"60s\"";
+    /// How much all items of one listing of the target may come to in memory. A listing that is larger is
+    /// not whole, and nothing follows from what is not in it.
+    LIMIT_LISTING = ["target.NAME.limits"] "listing", Takes::Size, Default::Is("256MiB"), "\"1GiB\"";
     /// How large one answer of the app may be.
     LIMIT_ANSWER = ["target.NAME.limits"] "answer", Takes::Size, Default::Is("16MiB"), "\"16MiB\"";
 

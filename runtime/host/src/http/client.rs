@@ -22,6 +22,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::address::PrivateAccess;
 use super::connect::{CheckedConnector, ConnectError};
+use super::encoded::{self, Undecoded};
 
 /// How long an unused connection is kept. Common servers close theirs after 5 seconds.
 const IDLE: Duration = Duration::from_secs(4);
@@ -142,17 +143,17 @@ impl Client {
             Err(_) if has_left() => return Err(Fault::SentNoReply(late("no reply came"))),
             Err(_) => return Err(Fault::NotSent(late("there was no connection"))),
         };
-        let (head, body) = response.into_parts();
+        let (mut head, body) = response.into_parts();
+        let too_large = || {
+            Fault::TooLarge(format!(
+                "the reply is larger than {} KiB (NET-005)",
+                allowed.reply_bytes >> 10
+            ))
+        };
         let reading = Limited::new(body, allowed.reply_bytes).collect();
         let body = match tokio::time::timeout_at(deadline, reading).await {
             Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                let text = format!(
-                    "the reply is larger than {} KiB (NET-005)",
-                    allowed.reply_bytes >> 10
-                );
-                return Err(Fault::TooLarge(text));
-            }
+            Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
             Ok(Err(error)) => {
                 return Err(Fault::SentNoReply(format!(
                     "the reply broke off: {}",
@@ -161,6 +162,13 @@ impl Client {
             }
             Err(_) => return Err(Fault::SentNoReply(late("the reply was not whole"))),
         };
+        let body = encoded::decode(&mut head.headers, body, allowed.reply_bytes).await;
+        let body = body.map_err(|undecoded| match undecoded {
+            Undecoded::TooLarge => too_large(),
+            Undecoded::Unreadable(text) => Fault::SentNoReply(format!(
+                "the reply cannot be decoded: {text}; switch compression off at the app, or at a proxy before it (NET-020)"
+            )),
+        })?;
         Ok(Reply {
             status: head.status,
             headers: head.headers,

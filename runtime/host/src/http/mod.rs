@@ -8,6 +8,7 @@
 pub(crate) mod address;
 pub(crate) mod client;
 mod connect;
+mod encoded;
 pub(crate) mod pattern;
 pub(crate) mod send;
 mod substitute;
