@@ -384,6 +384,7 @@ fn options(config: &config::Target, secrets: &Secrets) -> Result<TargetOptions, 
             listing_bytes: small(limits.listing_bytes_max),
             ..CallLimits::default()
         },
+        proxy: config.proxy.clone(),
         ca_file: config.ca_file.clone(),
     })
 }

@@ -143,3 +143,28 @@ fn reason(status: ExitStatus, said: &str) -> LoadError {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c42_a_compiler_that_was_ended_says_which_limit_it_was() {
+        for (raw, said, code, says) in [
+            (24, "", "PLG-041", "120 s of processor time"),
+            (9, "", "PLG-041", "120 s of processor time"),
+            (
+                6,
+                "memory allocation failed",
+                "PLG-041",
+                "2048 MiB of memory",
+            ),
+            (0, "", "PLG-041", "larger than 512 MiB"),
+            (1 << 8, "it is not valid", "PLG-005", "it is not valid"),
+        ] {
+            let error = reason(ExitStatus::from_raw(raw), said);
+            assert_eq!(error.code(), code, "{error}");
+            assert!(error.to_string().contains(says), "{error}");
+        }
+    }
+}

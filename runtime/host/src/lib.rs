@@ -57,6 +57,7 @@ pub use credential::{
 pub use host::{Clock, FILE_BYTES_MAX, Host, HostError, HostOptions};
 pub use http::address::{InvalidPrivateGrant, PrivateAccess, PrivateGrant};
 pub use http::pattern::{HostPattern, InvalidHostPattern};
+pub use http::proxy::{InvalidProxy, Proxy};
 pub use listing::{ITEMS_MAX, Listing, PAGE_MAX, PAGES_MAX};
 pub use load_error::LoadError;
 pub use options::{CallLimits, TargetOptions};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::credential::Credential;
 use crate::http::address::PrivateAccess;
 use crate::http::pattern::HostPattern;
+use crate::http::proxy::Proxy;
 
 /// What one call of a plugin may use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,6 +78,8 @@ pub struct TargetOptions {
     pub requests_per_minute: Option<u32>,
     /// What one call may use.
     pub limits: CallLimits,
+    /// The proxy that leads to its servers. None: connections are made directly.
+    pub proxy: Option<Proxy>,
     /// A file with certificates in PEM that are trusted beside the machine's.
     pub ca_file: Option<PathBuf>,
 }

@@ -126,6 +126,18 @@ impl Site {
         )
     }
 
+    /// What is wrong with a server's certificate, with the line that would have it trusted.
+    pub(crate) fn untrusted(&self, text: &str, is_unknown: bool) -> String {
+        if !is_unknown {
+            return format!("{text} (NET-021)");
+        }
+        format!(
+            "{text} (NET-021); if it is the right server, put its certificate or that of your authority into a file, and write in \
+             muster.toml under {}: ca_file = \"ca.pem\"",
+            self.table
+        )
+    }
+
     /// The refusal of a secret slot.
     pub(crate) fn denied_slot(&self, slot: &str, text: &str) -> String {
         let table = self.table.trim_matches(['[', ']']);

@@ -34,9 +34,10 @@ impl Target {
     /// Sets a target up and checks it against the plugin in the slot.
     pub fn new(host: &Host, slot: Arc<Slot>, options: TargetOptions) -> Result<Self, TargetError> {
         setup::check_limits(&options.limits)?;
-        let roots = setup::roots(&host.0, options.ca_file.as_deref())?;
+        let trust = setup::trust(&host.0, options.ca_file.as_deref())?;
         let private = Arc::new(options.private);
-        let client = Client::new(Arc::clone(&private), roots).map_err(TargetError::Tls)?;
+        let client =
+            Client::new(Arc::clone(&private), trust, options.proxy).map_err(TargetError::Tls)?;
         let mut redactor = Redactor::default();
         for (name, credential) in &options.credentials {
             credential.scheme.check(name)?;

@@ -123,6 +123,8 @@ pub const PAGES: &[(&str, &str)] = &[
     page!("NET-007"),
     page!("NET-008"),
     page!("NET-020"),
+    page!("NET-021"),
+    page!("NET-022"),
     page!("OP-001"),
     page!("OP-002"),
     page!("OP-003"),

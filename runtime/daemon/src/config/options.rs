@@ -263,8 +263,11 @@ options! {
     /// What the plugin may reach in private networks all the same: addresses, ranges or a host's name.
     TARGET_PRIVATE = ["target.NAME"] "allow_private", Takes::Texts, Default::None("nothing in private networks"), "[\"10.1.2.0/24\", \"127.0.0.1\"]";
 
+    /// The proxy through which the target's servers, and its token servers, are reached. The permissions stay
+    /// those of the servers themselves; the proxy looks their names up.
+    TARGET_PROXY = ["target.NAME"] "proxy", Takes::Text, Default::None("connections are made directly"), "\"http://proxy.example.com:3128\"";
     /// A file with certificates in PEM that are trusted at this target beside the machine's: for an app
-    /// with a certificate of your own authority.
+    /// with a certificate of your own authority, or with one that it signed itself.
     TARGET_CA = ["target.NAME"] "ca_file", Takes::Path, Default::None("only the machine's certificates"), "\"ca.pem\"";
 
     /// How the secret is used. `muster plugin inspect` lists the slots that a plugin has and the schemes

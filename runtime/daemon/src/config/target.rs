@@ -7,7 +7,7 @@ use std::time::Duration;
 use muster_core::guard::Share;
 use muster_core::id::TargetName;
 use muster_core::policy::{Adopt, LeaverRules, Prehire, TargetRules};
-use muster_host::{HostPattern, PrivateAccess, PrivateGrant};
+use muster_host::{HostPattern, PrivateAccess, PrivateGrant, Proxy};
 
 use super::document::{Named, Placed, Section, plain_table};
 use super::options as opt;
@@ -28,6 +28,8 @@ pub struct Target {
     pub hosts: Vec<String>,
     /// What it may reach in private networks all the same, as [`PrivateGrant`] reads it.
     pub allow_private: Vec<String>,
+    /// The proxy that leads to its servers.
+    pub proxy: Option<Proxy>,
     /// Certificates that are trusted beside the machine's.
     pub ca_file: Option<PathBuf>,
     /// The slot that the first password of a new account comes from.
@@ -184,6 +186,9 @@ pub(super) fn read(
             Some((slot.name.value, read))
         })
         .collect();
+    let proxy = section.parsed(&opt::TARGET_PROXY, |text| {
+        text.parse::<Proxy>().map_err(|error| error.to_string())
+    });
     let ca_file = section.text(&opt::TARGET_CA);
     let account = section.section("account");
     let password_slot = account.parsed(&opt::ACCOUNT_PASSWORD, |slot| {
@@ -200,6 +205,7 @@ pub(super) fn read(
         settings,
         hosts: hosts.into_iter().map(|host| host.value).collect(),
         allow_private: allow_private.into_iter().map(|range| range.value).collect(),
+        proxy: proxy.map(|proxy| proxy.value),
         ca_file: ca_file.map(|path| base.join(&path.value)),
         password_slot: password_slot.map(|slot| slot.value),
         secrets,

@@ -113,6 +113,10 @@ async fn fetch(site: &Site, scheme: &Scheme) -> Result<Token, NoCredential> {
             host: host.to_owned(),
             text,
         }),
+        Err(Fault::Certificate { text, is_unknown }) => Err(NoCredential::Unreachable(format!(
+            "the token server {host} gave no token: {}",
+            site.untrusted(&text, is_unknown)
+        ))),
         Err(Fault::NotSent(text) | Fault::SentNoReply(text) | Fault::TooLarge(text)) => Err(
             NoCredential::Unreachable(format!("the token server {host} gave no token: {text}")),
         ),

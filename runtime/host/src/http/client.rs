@@ -23,6 +23,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use super::address::PrivateAccess;
 use super::connect::{CheckedConnector, ConnectError};
 use super::encoded::{self, Undecoded};
+use super::proxy::Proxy;
+use super::trust::{self, Trust};
 
 /// How long an unused connection is kept. Common servers close theirs after 5 seconds.
 const IDLE: Duration = Duration::from_secs(4);
@@ -87,6 +89,8 @@ pub(crate) struct Reply {
 pub(crate) enum Fault {
     /// The name leads to an address inside that is not granted.
     Private { host: String, text: String },
+    /// The server's certificate is not trusted; `is_unknown` where trusting it would help. Not sent.
+    Certificate { text: String, is_unknown: bool },
     /// It did not reach the server.
     NotSent(String),
     /// It left, in whole or part, and no whole reply came.
@@ -105,14 +109,11 @@ pub(crate) struct Allowance {
 impl Client {
     pub(crate) fn new(
         access: Arc<PrivateAccess>,
-        roots: Arc<rustls::RootCertStore>,
+        trust: Trust,
+        proxy: Option<Proxy>,
     ) -> Result<Self, rustls::Error> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let connector = HttpsConnector::from((CheckedConnector::new(access), tls));
+        let connector = CheckedConnector::new(access, proxy);
+        let connector = HttpsConnector::from((connector, trust.tls()?));
         let client = legacy::Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -187,6 +188,10 @@ fn fault(error: &legacy::Error, has_left: bool) -> Fault {
                 text: inner.to_string(),
             };
         }
+        if let Some(rustls::Error::InvalidCertificate(error)) = tls_error(inner) {
+            let (text, is_unknown) = trust::explained(error);
+            return Fault::Certificate { text, is_unknown };
+        }
         cause = inner.source();
     }
     if error.is_connect() || !has_left {
@@ -196,6 +201,14 @@ fn fault(error: &legacy::Error, has_left: bool) -> Fault {
         "the connection failed: {}",
         chain(error.source().unwrap_or(error))
     ))
+}
+
+/// The error of TLS, however often it is wrapped as one of a connection.
+fn tls_error<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e rustls::Error> {
+    error.downcast_ref().or_else(|| {
+        let wrapped = error.downcast_ref::<std::io::Error>()?.get_ref()?;
+        tls_error(wrapped)
+    })
 }
 
 /// An error with its causes, in one line.

@@ -219,6 +219,9 @@ impl Sender<'_> {
                 Fault::Private { host, text } => {
                     Refusal::Denied(self.site.denied_private(&host, &text))
                 }
+                Fault::Certificate { text, is_unknown } => {
+                    Refusal::NotSent(self.site.untrusted(&text, is_unknown))
+                }
                 Fault::NotSent(text) => Refusal::NotSent(redact(text)),
                 Fault::SentNoReply(text) => Refusal::SentNoReply(redact(text)),
                 Fault::TooLarge(text) => Refusal::TooLarge(text),
