@@ -35,7 +35,13 @@ pub(crate) fn by_key(service: &Service<'_>, name: &Name, value: &str) -> Result<
     if service.settings.filter {
         let filter = equals(&name.filter_path(), value);
         let path = Path::new("/Users").query("filter", filter);
-        let reply = service.api.get(path).accept(400).accept(404).accept(501);
+        let reply = service
+            .api
+            .get(path)
+            .accept(400)
+            .accept(404)
+            .accept(422)
+            .accept(501);
         let reply = reply.send(service.host)?;
         match reply.status() {
             404 => {

@@ -93,6 +93,9 @@ impl Accounts for Scim {
             return Ok(None);
         }
         let user = service.find(Collection::Users, &key.id)?;
+        if let Some(user) = &user {
+            user::check_shown(&service, user)?;
+        }
         Ok(user.and_then(|user| view::account(&user, service.settings.deprovision)))
     }
 

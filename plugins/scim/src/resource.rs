@@ -109,6 +109,11 @@ impl Resource {
             .unwrap_or(true)
     }
 
+    /// Whether it says if it is active.
+    pub(crate) fn shows_active(&self) -> bool {
+        field(&self.fields, "active").and_then(truth).is_some()
+    }
+
     /// The entries of a list at the top; `None` if it is not there.
     pub(crate) fn list(&self, name: &str) -> Option<&[Value]> {
         field(&self.fields, name)

@@ -49,6 +49,17 @@ pub(crate) enum AtUser {
     No,
 }
 
+/// Whether users show in `active` what was written there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ActiveShown {
+    /// They do.
+    Yes,
+    /// Who has not accepted an invitation yet is shown inactive, whatever was written.
+    AfterInvitation,
+    /// They do not show it at all.
+    No,
+}
+
 /// The settings, read.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
@@ -60,6 +71,7 @@ pub(crate) struct Settings {
     /// Members of groups are changed by PUT of the whole group.
     pub(crate) members_by_put: bool,
     pub(crate) groups_at_user: AtUser,
+    pub(crate) active_shown: ActiveShown,
     /// Whether versions are checked.
     pub(crate) etag: bool,
     /// Whether searches are left to the service first.
@@ -112,6 +124,11 @@ impl Settings {
                 "yes" => AtUser::Yes,
                 "no" => AtUser::No,
                 _ => AtUser::Auto,
+            },
+            active_shown: match text("active_shown").as_str() {
+                "after-invitation" => ActiveShown::AfterInvitation,
+                "no" => ActiveShown::No,
+                _ => ActiveShown::Yes,
             },
             etag: text("etag") != "off",
             filter: text("filter") != "off",
@@ -177,6 +194,14 @@ pub(crate) fn declared() -> Vec<Setting> {
             &["auto", "yes", "no"],
             "Whether users show in `groups` which groups they are in. `yes` saves reading groups with all their \
              members, which matters where they are large; `no` where what they show is wrong.",
+        ),
+        choice(
+            "active_shown",
+            "yes",
+            &["yes", "after-invitation", "no"],
+            "Whether users show in `active` what was written there: `after-invitation` where people are shown inactive \
+             until they have accepted an invitation; `no` where `active` is never shown: what the service says after a \
+             write is believed then, and cannot be read back.",
         ),
         choice(
             "etag",

@@ -4,7 +4,7 @@
 //! the service made of it is compared with what was asked for wherever it says.
 
 use muster_sdk::{
-    AccountState, DesiredAccount, LeavePlan, ObjectRef, Outcome, Problem, Result, Scalar,
+    Account, AccountState, DesiredAccount, LeavePlan, ObjectRef, Outcome, Problem, Result, Scalar,
     SideEffect,
 };
 use serde_json::{Value, json};
@@ -12,13 +12,16 @@ use serde_json::{Value, json};
 use crate::change::{self, Change};
 use crate::find::{self, Candidate};
 use crate::name::{Name, USER};
-use crate::resource::{Fields, Resource};
+use crate::resource::{Fields, Resource, field};
 use crate::service::{Collection, Sent, Service, Target, Written, is_ours, with_body};
-use crate::settings::{Deprovision, PatchStyle};
+use crate::settings::{ActiveShown, Deprovision, PatchStyle};
 use crate::view;
 
 /// Refusals of a PATCH after which a user is changed by PUT: the service has no PATCH.
 const NO_PATCH: &[u16] = &[405, 415, 501];
+
+/// Likewise of a PATCH with a selector such as `emails[type eq "work"]`, which some services do not read.
+const NO_SELECTOR: &[u16] = &[400, 405, 415, 422, 501];
 
 /// Keys that services hold to be unique, to find out who has one of them.
 const UNIQUE: [&str; 3] = ["userName", "externalId", "emails"];
@@ -148,8 +151,21 @@ fn write(service: &Service<'_>, user: &Resource, changes: &[Change]) -> Result<W
         if service.settings.patch == PatchStyle::Object {
             operations = merged(operations);
         }
-        if let Sent::Written(written) = service.patch(&to, &operations)? {
-            return Ok(written);
+        let has_selector = operations.iter().any(|operation| {
+            operation["path"]
+                .as_str()
+                .is_some_and(|path| path.contains('['))
+        });
+        let forms = if has_selector { NO_SELECTOR } else { NO_PATCH };
+        match service.patch(&Target { forms, ..to }, &operations)? {
+            Sent::Written(written) => return Ok(written),
+            Sent::Refused(Problem::Invalid(_)) if has_selector => {
+                let lists = whole_lists(user, changes);
+                if let Sent::Written(written) = service.patch(&to, &lists)? {
+                    return Ok(written);
+                }
+            }
+            Sent::Refused(_) => {}
         }
     }
     let mut whole = user.clone();
@@ -158,6 +174,33 @@ fn write(service: &Service<'_>, user: &Resource, changes: &[Change]) -> Result<W
     }
     change::name_the_cleared(&user.fields, &mut whole.fields);
     service.put(&to, &whole)
+}
+
+/// The operations without a selector: a list of which one entry is to change is written whole.
+fn whole_lists(user: &Resource, changes: &[Change]) -> Vec<Value> {
+    let mut whole = user.clone();
+    for change in changes {
+        change.apply(&mut whole);
+    }
+    let mut operations: Vec<Value> = Vec::new();
+    for change in changes {
+        let is_in_list = change.name.entry.is_some() && change.name.schema.is_none();
+        if !is_in_list {
+            operations.extend(change.operations(user));
+            continue;
+        }
+        let path = change.name.attribute.as_str();
+        if operations.iter().any(|known| known["path"] == path) {
+            continue;
+        }
+        let list = field(&whole.fields, path)
+            .filter(|list| list.as_array().is_some_and(|list| !list.is_empty()));
+        operations.push(match list {
+            Some(list) => json!({"op": "replace", "path": path, "value": list}),
+            None => json!({"op": "remove", "path": path}),
+        });
+    }
+    operations
 }
 
 /// Operations with a plain path as one without: `{"op": "replace", "value": {"name": {"givenName": "Ann"}}}`.
@@ -258,6 +301,7 @@ fn create(
         None => located(service, reply.header("location"))?,
     };
     let account = view::account(&created, service.settings.deprovision);
+    let account = account.map(|account| invited(service, account, is_active));
     let Some(account) = account else {
         return Err(Problem::OutcomeUnknown(
             "the user was created and its id did not come".to_owned(),
@@ -364,7 +408,8 @@ pub(crate) fn ensure_state(
     let change = Change::set(Name::parse("active")?, wanted);
     let seen = view::account(&user, service.settings.deprovision);
     let seen = seen.ok_or_else(|| Problem::remote_defect("the user has no id"))?;
-    if user.is_active() == wanted {
+    let is_never_shown = service.settings.active_shown == ActiveShown::No && !user.shows_active();
+    if user.is_active() == wanted && !is_never_shown {
         return Ok(Outcome::already().account(seen));
     }
     let written = write(service, &user, std::slice::from_ref(&change))?;
@@ -373,11 +418,44 @@ pub(crate) fn ensure_state(
         .account
         .as_ref()
         .is_some_and(|account| (account.state == AccountState::Active) != wanted);
-    if shows_another {
-        let text = "the service accepted the change of `active` and shows the old value";
-        return Err(Problem::remote_defect(text));
+    let accepted = || Outcome::done().evidence(outcome.evidence.clone());
+    match (&outcome.account, service.settings.active_shown) {
+        (Some(_), ActiveShown::No) if is_never_shown => Ok(accepted()),
+        (Some(account), ActiveShown::AfterInvitation) if shows_another && wanted => {
+            Ok(accepted().account(invited(service, account.clone(), wanted)))
+        }
+        _ if shows_another => {
+            let text = "the service accepted the change of `active` and shows the old value; where it shows people \
+                        inactive until they have accepted an invitation, set active_shown = \"after-invitation\", \
+                        and where it never shows `active`, active_shown = \"no\"";
+            Err(Problem::remote_defect(text))
+        }
+        _ => Ok(outcome),
     }
-    Ok(outcome)
+}
+
+/// The account of somebody who is to be active and is shown inactive, where that only says that an invitation
+/// was not accepted yet.
+fn invited(service: &Service<'_>, mut account: Account, is_active: bool) -> Account {
+    let is_after_invitation = service.settings.active_shown == ActiveShown::AfterInvitation;
+    if is_after_invitation && is_active && account.state == AccountState::Suspended {
+        account.state = AccountState::Invited;
+    }
+    account
+}
+
+/// Refuses to say of a user whether it is active where that is never shown.
+///
+/// # Errors
+///
+/// `Unsupported`.
+pub(crate) fn check_shown(service: &Service<'_>, user: &Resource) -> Result<()> {
+    if service.settings.active_shown == ActiveShown::No && !user.shows_active() {
+        return Err(Problem::unsupported(
+            "the service never shows whether a user is active, as the setting `active_shown` says",
+        ));
+    }
+    Ok(())
 }
 
 /// Removes an account.

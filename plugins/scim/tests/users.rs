@@ -652,3 +652,88 @@ fn what_the_connector_says_it_can_do_is_what_it_does() {
         );
     }
 }
+
+#[test]
+fn c54_a_selector_that_the_service_does_not_read_becomes_the_whole_list() {
+    let before = with(
+        ann(),
+        "emails",
+        json!([{"type": "work", "value": "old@x"}, {"type": "home", "value": "ann@home"}]),
+    );
+    let refused =
+        json!({"status": "400", "scimType": "invalidPath", "detail": "emails[type eq \"work\"]"});
+    let host = host()
+        .on("GET", ANN, Answer::json(200, before))
+        .on("PATCH", ANN, Answer::json(400, refused))
+        .on("PATCH", ANN, Answer::status(204));
+    done(ensure(&host, &desired().for_target(user("7"))));
+    let sent = operations(&host);
+    assert!(
+        sent[0]["path"].as_str().unwrap().contains("emails[type eq"),
+        "{sent:?}"
+    );
+    let list = sent.last().unwrap();
+    assert_eq!(
+        (&list["op"], &list["path"]),
+        (&json!("replace"), &json!("emails"))
+    );
+    let values: Vec<_> = list["value"].as_array().unwrap().iter().collect();
+    assert!(
+        values.len() == 2
+            && values.iter().any(|entry| entry["value"] == "ann@x")
+            && values.iter().any(|entry| entry["value"] == "ann@home"),
+        "{list}"
+    );
+}
+
+#[test]
+fn c54_who_was_invited_and_is_shown_inactive_is_invited_where_the_setting_says_so() {
+    let off = with(ann(), "active", false);
+    let answers = |host: FakeHost| {
+        host.on("GET", ANN, Answer::json(200, off.clone()))
+            .on("PATCH", ANN, Answer::json(200, off.clone()))
+            .on("GET", ANN, Answer::json(200, off.clone()))
+    };
+    let host1 = answers(host());
+    let refused = Scim.ensure_state(&host1, &ctx(), &user("7"), AccountState::Active);
+    assert!(
+        matches!(&refused, Err(Problem::RemoteDefect(text)) if text.contains("active_shown")),
+        "{refused:?}"
+    );
+    let host2 = answers(host().setting("active_shown", "after-invitation"));
+    let outcome = Scim
+        .ensure_state(&host2, &ctx(), &user("7"), AccountState::Active)
+        .unwrap();
+    assert_eq!(outcome.kind, OutcomeKind::Done);
+    assert_eq!(outcome.account.unwrap().state, AccountState::Invited);
+    // Somebody who leaves is suspended all the same.
+    let host3 = host()
+        .setting("active_shown", "after-invitation")
+        .on("GET", ANN, Answer::json(200, ann()))
+        .on("PATCH", ANN, Answer::json(200, off));
+    let outcome = Scim
+        .ensure_state(&host3, &ctx(), &user("7"), AccountState::Suspended)
+        .unwrap();
+    assert_eq!(outcome.account.unwrap().state, AccountState::Suspended);
+}
+
+#[test]
+fn c54_what_a_service_never_shows_is_done_and_not_read_back_where_the_setting_says_so() {
+    let mut silent = ann();
+    silent.as_object_mut().unwrap().remove("active");
+    let host1 = host()
+        .setting("active_shown", "no")
+        .on("GET", ANN, Answer::json(200, silent.clone()))
+        .on("PATCH", ANN, Answer::json(200, silent.clone()))
+        .on("GET", ANN, Answer::json(200, silent.clone()));
+    let outcome = Scim
+        .ensure_state(&host1, &ctx(), &user("7"), AccountState::Suspended)
+        .unwrap();
+    assert_eq!((outcome.kind, outcome.account), (OutcomeKind::Done, None));
+    assert_eq!(operations(&host1)[0]["value"], json!(false));
+    let host2 = host()
+        .setting("active_shown", "no")
+        .on("GET", ANN, Answer::json(200, silent));
+    let read = Scim.get_account(&host2, &user("7"));
+    assert!(matches!(read, Err(Problem::Unsupported(_))), "{read:?}");
+}

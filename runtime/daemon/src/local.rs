@@ -8,7 +8,7 @@ use std::time::Duration;
 use muster_core::capability;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::policy::Policy;
-use muster_host::{Host, HostOptions, Plugin, Slot};
+use muster_host::{Compiler, Host, HostOptions, Plugin, Slot};
 
 use crate::api::v1;
 use crate::app::{present, queries, serve};
@@ -24,20 +24,28 @@ use crate::targets::Connected;
 const LAST_THREADS: Duration = Duration::from_secs(3);
 
 /// This process.
-#[derive(Clone, Copy, Debug)]
-pub struct ThisProcess;
+#[derive(Clone, Debug, Default)]
+pub struct ThisProcess {
+    /// What compiles plugins apart; none: this process does.
+    pub compiler: Option<Compiler>,
+}
 
 impl Local for ThisProcess {
     fn serve(&self, config: Config, environment: Environment) -> Result<(), Fault> {
         let runtime = runtime()?;
-        let served = runtime.block_on(serve::serve(config, environment, Clock::of_machine()));
+        let served = runtime.block_on(serve::serve(
+            config,
+            environment,
+            Clock::of_machine(),
+            self.compiler.clone(),
+        ));
         // A thread that hangs at a file or in a plugin is not waited for.
         runtime.shutdown_timeout(LAST_THREADS);
         served
     }
 
     fn check_plugins(&self, config: &Config) -> Result<Vec<v1::Finding>, Fault> {
-        runtime()?.block_on(check_plugins(config))
+        runtime()?.block_on(check_plugins(config, self.compiler.clone()))
     }
 
     fn policy_remarks(&self, config: &Config) -> Result<Vec<v1::Finding>, Fault> {
@@ -61,10 +69,13 @@ impl Local for ThisProcess {
     fn inspect_plugin(&self, bytes: Vec<u8>) -> Result<v1::Plugin, Fault> {
         runtime()?.block_on(async {
             let size = bytes.len() as u64;
-            let plugin = host(None)?.load_bytes(bytes).await.map_err(|error| {
-                Fault::new(FaultKind::Refused, Code::new(error.code()), chain(&error))
-                    .hint(error.hint())
-            })?;
+            let plugin = host(self.compiler.clone())?
+                .load_bytes(bytes)
+                .await
+                .map_err(|error| {
+                    Fault::new(FaultKind::Refused, Code::new(error.code()), chain(&error))
+                        .hint(error.hint())
+                })?;
             Ok(inspected(&plugin, size))
         })
     }
@@ -97,9 +108,9 @@ fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
         })
 }
 
-fn host(cache: Option<std::path::PathBuf>) -> Result<Host, Fault> {
+fn host(compiler: Option<Compiler>) -> Result<Host, Fault> {
     Host::new(HostOptions {
-        cache,
+        compiler,
         ..HostOptions::default()
     })
     .map_err(|error| {
@@ -108,8 +119,11 @@ fn host(cache: Option<std::path::PathBuf>) -> Result<Host, Fault> {
 }
 
 /// Loads the plugin of every target and compares it with the target's settings and secrets.
-async fn check_plugins(config: &Config) -> Result<Vec<v1::Finding>, Fault> {
-    let host = host(None)?;
+async fn check_plugins(
+    config: &Config,
+    compiler: Option<Compiler>,
+) -> Result<Vec<v1::Finding>, Fault> {
+    let host = host(compiler)?;
     let environment =
         Environment::new(std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))

@@ -1,11 +1,27 @@
 //! The binary `muster`: takes what the process was started with, and hands it to the command line.
 
 use std::io::{self, BufWriter, IsTerminal as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use muster::cli::{self, Looks, Printer};
 use muster::config::Environment;
 use muster::local::ThisProcess;
+use muster_host::Compiler;
+
+/// This very program, with the command that compiles: on Linux also where its file was replaced meanwhile.
+fn compiler() -> Option<Compiler> {
+    let itself = PathBuf::from("/proc/self/exe");
+    let program = if itself.exists() {
+        Some(itself)
+    } else {
+        std::env::current_exe().ok()
+    };
+    program.map(|program| Compiler {
+        program,
+        arguments: vec!["compile-plugin".into()],
+    })
+}
 
 fn main() -> ExitCode {
     let variables = std::env::vars_os()
@@ -25,7 +41,9 @@ fn main() -> ExitCode {
     ExitCode::from(cli::run(
         std::env::args_os(),
         &environment,
-        &ThisProcess,
+        &ThisProcess {
+            compiler: compiler(),
+        },
         &mut printer,
     ))
 }

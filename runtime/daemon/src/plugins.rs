@@ -351,7 +351,11 @@ impl Library {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 changed = stop.changed() => if changed.is_err() { break },
             }
-            let said = self.look().await;
+            // A plugin may take minutes to compile; a stop does not wait for that.
+            let said = tokio::select! {
+                said = self.look() => said,
+                changed = stop.changed() => if changed.is_err() { break } else { continue },
+            };
             if !said.is_empty() {
                 say(said);
             }

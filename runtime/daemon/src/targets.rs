@@ -381,8 +381,10 @@ fn options(config: &config::Target, secrets: &Secrets) -> Result<TargetOptions, 
             memory_bytes: small(limits.memory_bytes_max),
             time: limits.call_time_max,
             reply_bytes: small(limits.answer_bytes_max),
+            listing_bytes: small(limits.listing_bytes_max),
             ..CallLimits::default()
         },
+        proxy: config.proxy.clone(),
         ca_file: config.ca_file.clone(),
     })
 }

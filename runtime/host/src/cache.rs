@@ -65,21 +65,20 @@ impl Cache {
     }
 
     /// Keeps a compiled component. A failure costs a compile next time and is only logged.
-    pub(crate) fn put(&self, digest: Digest, component: &Component) {
+    pub(crate) fn put(&self, digest: Digest, code: &[u8]) {
         let name = self.name(digest);
-        if let Err(error) = self.write(&name, component) {
+        if let Err(error) = self.write(&name, code) {
             tracing::warn!(entry = %name, error = %error, "could not keep a compiled plugin");
         }
     }
 
-    fn write(&self, name: &str, component: &Component) -> io::Result<()> {
-        let code = component.serialize().map_err(io::Error::other)?;
-        let seal = hmac::sign(&self.key, Self::signed(name, &code).as_ref());
+    fn write(&self, name: &str, code: &[u8]) -> io::Result<()> {
+        let seal = hmac::sign(&self.key, Self::signed(name, code).as_ref());
         let unfinished = self
             .folder
             .join(format!("{name}.{}.tmp", std::process::id()));
         let mut file = private(&unfinished)?;
-        file.write_all(&code)?;
+        file.write_all(code)?;
         file.write_all(seal.as_ref())?;
         file.sync_all()?;
         drop(file);
@@ -121,10 +120,11 @@ impl Cache {
     unsafe_code,
     reason = "loading compiled code is unsafe by nature; see the comment inside"
 )]
-fn load(engine: &wasmtime::Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: `code` was made by `Component::serialize` of an engine with the same settings. The
-    // caller has verified the seal over exactly these bytes, which are in our memory, not in a file
-    // that could change meanwhile; the key of the seal is readable by this user alone.
+pub(crate) fn load(engine: &wasmtime::Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: `code` was made by wasmtime's own serialisation, by an engine with the same settings: wasmtime
+    // refuses any other. Either the caller has verified the seal over exactly these bytes, and the key of
+    // the seal is readable by this user alone; or they came through a pipe from a process of this very
+    // program that the caller started. They are in our memory, not in a file that could change meanwhile.
     unsafe { Component::deserialize(engine, code) }
 }
 

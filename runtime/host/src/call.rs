@@ -12,7 +12,7 @@ use muster_core::id::OperationId;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use ring::rand::{SecureRandom as _, SystemRandom};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio::time::error::Elapsed;
 use wasmtime::component::{ComponentType, Lift};
@@ -64,8 +64,12 @@ pub(crate) struct CallState {
     pub(crate) place: Option<Place>,
     pub(crate) scope: Scope,
     pub(crate) deadline: Instant,
+    /// Processor time, what the host works for the guest included.
+    cpu: Duration,
     pub(crate) now: Timestamp,
     pub(crate) lane: Lane,
+    /// Where heavy work of the host takes its turn, with guests that are busy.
+    pub(crate) lanes: Arc<Semaphore>,
     pub(crate) placeholders: Vec<Placeholder>,
     pub(crate) requests: Requests,
     pub(crate) remarks: Remarks,
@@ -129,8 +133,10 @@ impl CallState {
             place,
             scope,
             deadline: Instant::now() + limits.time,
+            cpu: limits.cpu,
             now: (host.clock)(),
             lane: Lane::default(),
+            lanes: Arc::clone(&host.engine.lanes),
             placeholders: Vec::new(),
             requests: Requests::default(),
             remarks: Remarks::default(),
@@ -171,6 +177,26 @@ impl CallState {
             .get_or_insert_with(|| StdRng::from_seed(seed))
             .fill_bytes(&mut bytes);
         Ok(bytes)
+    }
+
+    /// Works for the guest, on its account. A guest that has used up its processor time is ended.
+    pub(crate) fn work<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> wasmtime::Result<T>,
+    ) -> wasmtime::Result<T> {
+        self.may_work()?;
+        let since = std::time::Instant::now();
+        let done = work(self);
+        self.lane.count_work(since);
+        done
+    }
+
+    /// Ends a guest whose processor time was used up by what the host did for it.
+    pub(crate) fn may_work(&self) -> wasmtime::Result<()> {
+        if self.lane.work() > self.cpu {
+            return Err(LimitReached::Processor(self.cpu).into());
+        }
+        Ok(())
     }
 
     /// What is left of the call's time.

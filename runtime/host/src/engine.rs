@@ -6,10 +6,10 @@
 //! A thread of its own ticks, whatever the async runtime is busy with; at each tick a running guest
 //! gives way to other tasks, and a guest that stays busy shares a few slow lanes with its like.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{
@@ -86,6 +86,11 @@ fn base() -> Config {
         .async_stack_size(1 << 20)
         .memory_init_cow(true);
     config
+}
+
+/// An engine that compiles and runs nothing: it needs no room for instances.
+pub(crate) fn to_compile() -> wasmtime::Result<wasmtime::Engine> {
+    wasmtime::Engine::new(&base())
 }
 
 fn pooling(instances: u32) -> Config {
@@ -174,18 +179,39 @@ impl Drop for Running {
     }
 }
 
-/// The slow lane that a busy guest holds, if any. Given back while it waits for the host.
+/// The slow lane that a busy guest holds, if any, and what the host has worked for the guest. The lane is
+/// given back while the guest waits for the host.
 #[derive(Clone, Default)]
-pub(crate) struct Lane(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+pub(crate) struct Lane(Arc<Way>);
+
+#[derive(Default)]
+struct Way {
+    permit: Mutex<Option<OwnedSemaphorePermit>>,
+    /// Nanoseconds of work that the host did because the guest asked for it: signing, putting secrets in,
+    /// searching replies. It counts as the guest's own.
+    work: AtomicU64,
+}
 
 impl Lane {
     /// Gives the lane back.
     pub(crate) fn leave(&self) {
-        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let mut permit = self.0.permit.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(permit.take());
     }
 
     fn enter(&self, permit: OwnedSemaphorePermit) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
+        *self.0.permit.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
+    }
+
+    /// Counts work that the host did since then.
+    pub(crate) fn count_work(&self, since: Instant) {
+        let nanos = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.0.work.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// What the host has worked.
+    pub(crate) fn work(&self) -> Duration {
+        Duration::from_nanos(self.0.work.load(Ordering::Relaxed))
     }
 }
 
@@ -203,7 +229,8 @@ pub(crate) fn give_way<T: Send>(store: &mut Store<T>, engine: &Engine, cpu: Dura
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| {
         ticks += 1;
-        if ticks > ticks_max {
+        let ran = TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX));
+        if ticks > ticks_max || ran + lane.work() > cpu {
             return Err(LimitReached::Processor(cpu).into());
         }
         if ticks <= TICKS_BUSY {

@@ -3,9 +3,10 @@
 //! A plugin file is read once; what was read is what is checked, compiled and named by its digest.
 //! Compiling happens one at a time and away from the threads that serve calls.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,11 +18,14 @@ use wasmtime::component::{Component, Linker};
 use crate::admission::{self, Interfaces, Refusal};
 use crate::cache::Cache;
 use crate::call::{CallState, Scope};
+use crate::compile::{self, Compiler};
+use crate::credential::remembered::Remembered;
 use crate::engine::Engine;
 use crate::import;
 use crate::load_error::LoadError;
 use crate::options::CallLimits;
 use crate::plugin::Plugin;
+use crate::target_error::TargetError;
 
 /// Largest plugin file, in bytes. Interpreters packed as components are about 20 MB.
 pub const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -37,6 +41,11 @@ pub struct HostOptions {
     /// Folder for compiled plugins, made where it is missing and closed to other users. None: every
     /// load compiles.
     pub cache: Option<PathBuf>,
+    /// Folder for what is remembered of the passwords that were made up, a file for each target. None: it
+    /// goes with the process.
+    pub generated: Option<PathBuf>,
+    /// What compiles plugins in a process of its own. None: they are compiled in this one.
+    pub compiler: Option<Compiler>,
     /// Calls that can run at a time, 1 or more. None: 200.
     pub calls_max: Option<u32>,
     /// The clock. Default: the machine's.
@@ -47,6 +56,8 @@ impl Default for HostOptions {
     fn default() -> Self {
         Self {
             cache: None,
+            generated: None,
+            compiler: None,
             calls_max: None,
             clock: Arc::new(Timestamp::now),
         }
@@ -104,6 +115,10 @@ pub(crate) struct Inner {
     pub(crate) roots: OnceLock<Arc<rustls::RootCertStore>>,
     cache: Option<Cache>,
     compiling: Mutex<()>,
+    compiler: Option<Compiler>,
+    generated: Option<PathBuf>,
+    /// By target: a target that is connected anew goes on with what it was given before.
+    remembered: std::sync::Mutex<BTreeMap<String, Arc<Remembered>>>,
 }
 
 impl Host {
@@ -125,6 +140,9 @@ impl Host {
             roots: OnceLock::new(),
             cache,
             compiling: Mutex::new(()),
+            compiler: options.compiler,
+            generated: options.generated,
+            remembered: std::sync::Mutex::default(),
         })))
     }
 
@@ -146,18 +164,14 @@ impl Host {
                 bytes_max: FILE_BYTES_MAX,
             });
         }
-        let inner = Arc::clone(&self.0);
-        let prepared = {
-            let _one_at_a_time = self.0.compiling.lock().await;
-            tokio::task::spawn_blocking(move || inner.prepare(&bytes))
-                .await
-                .map_err(|_| LoadError::Compile("the compiler stopped".to_owned()))?
-        };
         let Prepared {
             digest,
             interfaces,
             component,
-        } = prepared?;
+        } = {
+            let _one_at_a_time = self.0.compiling.lock().await;
+            self.prepare(bytes.into()).await?
+        };
         let pre = crate::plugin::pre_instantiate(&self.0.linker, &component)?;
         let limits = CallLimits {
             time: DESCRIBE_TIME,
@@ -169,6 +183,36 @@ impl Host {
     }
 }
 
+impl Host {
+    /// The part of loading that takes a processor for a while, away from the threads that serve calls.
+    async fn prepare(&self, bytes: Arc<[u8]>) -> Result<Prepared, LoadError> {
+        let (inner, checked) = (Arc::clone(&self.0), Arc::clone(&bytes));
+        let (digest, interfaces, kept) = blocking(move || inner.check(&checked)).await?;
+        let inner = Arc::clone(&self.0);
+        let component = match (kept, &self.0.compiler) {
+            (Some(component), _) => component,
+            (None, Some(compiler)) => {
+                let code = compile::apart(compiler, bytes).await?;
+                blocking(move || inner.take(digest, &code)).await?
+            }
+            (None, None) => blocking(move || inner.compile(digest, &bytes)).await?,
+        };
+        Ok(Prepared {
+            digest,
+            interfaces,
+            component,
+        })
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
+) -> Result<T, LoadError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| LoadError::Compile("the compiler stopped".to_owned()))?
+}
+
 /// A component that was checked and compiled.
 struct Prepared {
     digest: Digest,
@@ -177,37 +221,60 @@ struct Prepared {
 }
 
 impl Inner {
-    /// The part of loading that takes a processor for a while.
-    fn prepare(&self, bytes: &[u8]) -> Result<Prepared, LoadError> {
+    /// What is remembered of the passwords that were made up for a target.
+    pub(crate) fn remembered(&self, target: &str) -> Result<Arc<Remembered>, TargetError> {
+        let mut all = self
+            .remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = all.get(target) {
+            return Ok(Arc::clone(known));
+        }
+        let file = self.generated.as_ref().map(|folder| folder.join(target));
+        let opened = Arc::new(Remembered::open(file).map_err(TargetError::Remembered)?);
+        all.insert(target.to_owned(), Arc::clone(&opened));
+        Ok(opened)
+    }
+
+    /// Checks a file, and takes its code from the cache where it is there.
+    fn check(&self, bytes: &[u8]) -> Result<(Digest, Interfaces, Option<Component>), LoadError> {
         let digest = Digest(Sha256::digest(bytes).into());
         let interfaces = admission::check(bytes).map_err(|refusal| match refusal {
             Refusal::NotAComponent(text) => LoadError::NotAComponent(text),
             Refusal::Import(text) => LoadError::Import(text),
             Refusal::Contract(text) => LoadError::Contract(text),
         })?;
-        let engine = &self.engine.wasmtime;
-        if let Some(component) = self
-            .cache
-            .as_ref()
-            .and_then(|cache| cache.get(engine, digest))
-        {
-            return Ok(Prepared {
-                digest,
-                interfaces,
-                component,
-            });
-        }
-        let component = Component::from_binary(engine, bytes)
-            .map_err(|error| LoadError::Compile(crate::failure::cut(&format!("{error:#}"))))?;
-        if let Some(cache) = &self.cache {
-            cache.put(digest, &component);
-        }
-        Ok(Prepared {
-            digest,
-            interfaces,
-            component,
-        })
+        let cache = self.cache.as_ref();
+        let kept = cache.and_then(|cache| cache.get(&self.engine.wasmtime, digest));
+        Ok((digest, interfaces, kept))
     }
+
+    /// Takes code that was compiled apart.
+    fn take(&self, digest: Digest, code: &[u8]) -> Result<Component, LoadError> {
+        let component =
+            crate::cache::load(&self.engine.wasmtime, code).map_err(|error| uncompiled(&error))?;
+        if let Some(cache) = &self.cache {
+            cache.put(digest, code);
+        }
+        Ok(component)
+    }
+
+    /// Compiles in this process.
+    fn compile(&self, digest: Digest, bytes: &[u8]) -> Result<Component, LoadError> {
+        let component = Component::from_binary(&self.engine.wasmtime, bytes)
+            .map_err(|error| uncompiled(&error))?;
+        if let Some(cache) = &self.cache {
+            match component.serialize() {
+                Ok(code) => cache.put(digest, &code),
+                Err(error) => tracing::warn!(%error, "could not keep a compiled plugin"),
+            }
+        }
+        Ok(component)
+    }
+}
+
+fn uncompiled(error: &wasmtime::Error) -> LoadError {
+    LoadError::Compile(crate::failure::cut(&format!("{error:#}")))
 }
 
 /// Reads a file whole, but not more than a plugin may have.

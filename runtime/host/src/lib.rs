@@ -18,6 +18,7 @@ mod bindings;
 mod cache;
 mod call;
 mod change;
+mod compile;
 mod conduct;
 mod convert;
 mod credential;
@@ -47,6 +48,7 @@ mod target_error;
 mod wasi;
 
 pub use admission::CONTRACT_VERSION;
+pub use compile::{COMPILE_CPU_MAX, COMPILE_MEMORY_MAX, Compiler, compile};
 pub use conduct::{Conduct, Record};
 pub use credential::redact::SECRET_BYTES_MIN;
 pub use credential::{
@@ -55,6 +57,7 @@ pub use credential::{
 pub use host::{Clock, FILE_BYTES_MAX, Host, HostError, HostOptions};
 pub use http::address::{InvalidPrivateGrant, PrivateAccess, PrivateGrant};
 pub use http::pattern::{HostPattern, InvalidHostPattern};
+pub use http::proxy::{InvalidProxy, Proxy};
 pub use listing::{ITEMS_MAX, Listing, PAGE_MAX, PAGES_MAX};
 pub use load_error::LoadError;
 pub use options::{CallLimits, TargetOptions};

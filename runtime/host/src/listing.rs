@@ -9,8 +9,12 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::pin::Pin;
+use std::time::Duration;
 
-use muster_core::connector::{Page, Problem};
+use muster_core::connector::{
+    Entitlement, ObjectRef, Page, Problem, RemoteAccount, RemoteCredential, RemoteGrant, Scalar,
+};
+use tokio::time::Instant;
 
 /// Largest page that is asked for, whatever the connector says it can do.
 pub const PAGE_MAX: u32 = 1000;
@@ -20,6 +24,9 @@ pub const PAGES_MAX: usize = 20_000;
 
 /// Most items of a listing.
 pub const ITEMS_MAX: usize = 5_000_000;
+
+/// Longest time that a listing may take, over all its pages.
+const LISTING_TIME_MAX: Duration = Duration::from_hours(2);
 
 /// How often a listing starts again because its cursor expired.
 const RESTARTS_MAX: u32 = 2;
@@ -39,32 +46,75 @@ pub struct Listing<T> {
 pub(crate) type Fetching<'a, T> =
     Pin<Box<dyn Future<Output = Result<Page<T>, Problem>> + Send + 'a>>;
 
+/// What a listing may come to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Items of a page.
+    pub(crate) page_max: u32,
+    /// Bytes of all items that come, also of those that come again.
+    pub(crate) bytes_max: usize,
+}
+
+/// What an item takes in memory, about.
+pub(crate) trait Weigh {
+    fn bytes(&self) -> usize;
+}
+
 /// Gathers all pages. `fetch` gets the limit and the cursor; `key` says what is the same item.
 pub(crate) async fn gather<'a, T, K: Hash + Eq + Send>(
-    page_max: u32,
+    bounds: Bounds,
     key: fn(&T) -> K,
     fetch: impl Fn(u32, Option<String>) -> Fetching<'a, T> + Sync,
 ) -> Result<Listing<T>, Problem>
 where
-    T: Send + 'a,
+    T: Weigh + Send + 'a,
 {
-    let limit = page_max.clamp(1, PAGE_MAX);
+    let limit = bounds.page_max.clamp(1, PAGE_MAX);
+    let mut spent = Spent {
+        bytes: 0,
+        bytes_max: bounds.bytes_max,
+        since: Instant::now(),
+    };
     let mut restarts = 0;
     loop {
-        match one_run(limit, key, &fetch).await {
+        match one_run(limit, &mut spent, key, &fetch).await {
             Err(Problem::CursorExpired) if restarts < RESTARTS_MAX => restarts += 1,
             other => return other,
         }
     }
 }
 
+/// What a listing has come to, over all runs of it.
+struct Spent {
+    bytes: usize,
+    bytes_max: usize,
+    since: Instant,
+}
+
+impl Spent {
+    /// Why it has to end here, where it has to.
+    fn too_much<T: Weigh>(&mut self, items: &[T]) -> Option<String> {
+        let bytes: usize = items.iter().map(Weigh::bytes).sum();
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > self.bytes_max {
+            let text = "it came to more than";
+            let allows = "`listing` under the target's `limits` allows more (PLG-042)";
+            return Some(format!("{text} {} MiB; {allows}", self.bytes_max >> 20));
+        }
+        let is_late = self.since.elapsed() > LISTING_TIME_MAX;
+        let minutes = LISTING_TIME_MAX.as_secs() / 60;
+        is_late.then(|| format!("it took longer than {minutes} minutes (PLG-042)"))
+    }
+}
+
 async fn one_run<'a, T, K: Hash + Eq + Send>(
     limit: u32,
+    spent: &mut Spent,
     key: fn(&T) -> K,
     fetch: &(impl Fn(u32, Option<String>) -> Fetching<'a, T> + Sync),
 ) -> Result<Listing<T>, Problem>
 where
-    T: Send + 'a,
+    T: Weigh + Send + 'a,
 {
     let mut gathered = Gathered {
         items: Vec::new(),
@@ -82,6 +132,10 @@ where
         let page = fetch(limit, cursor.clone()).await?;
         if !page.is_whole {
             doubts.add(|| not_whole(number, &page.skipped));
+        }
+        if let Some(reason) = spent.too_much(&page.items) {
+            doubts.add(|| reason);
+            break;
         }
         total = page.total.or(total);
         let is_full = page.items.len() == limit as usize;
@@ -148,6 +202,60 @@ fn not_whole(number: usize, skipped: &[(String, String)]) -> String {
     }
 }
 
+fn texts(object: &ObjectRef) -> usize {
+    let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    object.kind.len()
+        + object.id.len()
+        + optional(&object.container)
+        + optional(&object.revision)
+        + optional(&object.name_hint)
+}
+
+fn scalar(value: &Scalar) -> usize {
+    size_of::<Scalar>()
+        + match value {
+            Scalar::Text(text) | Scalar::Day(text) => text.len(),
+            Scalar::Binary(bytes) => bytes.len(),
+            Scalar::Pointer(object) => texts(object),
+            Scalar::Boolean(_) | Scalar::Number(_) | Scalar::Instant(_) => 0,
+        }
+}
+
+impl Weigh for RemoteAccount {
+    fn bytes(&self) -> usize {
+        let keys = self.keys.iter();
+        let keys = keys.map(|(name, value)| 2 * size_of::<String>() + name.len() + value.len());
+        let attributes = self.attributes.iter().map(|(name, values)| {
+            2 * size_of::<String>() + name.len() + values.iter().map(scalar).sum::<usize>()
+        });
+        let reason = self.protected_reason.as_ref().map_or(0, String::len);
+        size_of::<Self>()
+            + texts(&self.object)
+            + reason
+            + keys.sum::<usize>()
+            + attributes.sum::<usize>()
+    }
+}
+
+impl Weigh for Entitlement {
+    fn bytes(&self) -> usize {
+        let group = self.exclusion_group.as_ref().map_or(0, String::len);
+        size_of::<Self>() + texts(&self.object) + self.class.len() + self.title.len() + group
+    }
+}
+
+impl Weigh for RemoteGrant {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + texts(&self.principal) + texts(&self.entitlement)
+    }
+}
+
+impl Weigh for RemoteCredential {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + texts(&self.object)
+    }
+}
+
 /// The items, each once: of one that comes twice, the later one counts.
 struct Gathered<T, K> {
     items: Vec<T>,
@@ -185,6 +293,47 @@ impl Doubts {
 mod tests {
     use super::*;
 
+    impl Weigh for u32 {
+        fn bytes(&self) -> usize {
+            1 << 10
+        }
+    }
+
+    impl Weigh for (u32, u32) {
+        fn bytes(&self) -> usize {
+            8
+        }
+    }
+
+    fn bounds(page_max: u32) -> Bounds {
+        Bounds {
+            page_max,
+            bytes_max: 1 << 20,
+        }
+    }
+
+    #[tokio::test]
+    async fn c42_a_listing_ends_when_its_bytes_are_used_up() {
+        // A guest that never comes to an end, with a cursor that is always new.
+        let endless = listing(100, |limit, cursor| {
+            let from: u32 = cursor.map_or(0, |cursor| cursor.parse().unwrap());
+            // The same items again and again: they cost work all the same.
+            page(
+                (0..limit).collect(),
+                Some(&(from + limit).to_string()),
+                false,
+            )
+        })
+        .await;
+        assert!(!endless.is_whole);
+        let why_not = endless.why_not.unwrap();
+        assert!(
+            why_not.contains("1 MiB") && why_not.contains("PLG-042"),
+            "{why_not}"
+        );
+        assert_eq!(endless.items.len(), 100);
+    }
+
     fn page(items: Vec<u32>, next: Option<&str>, is_last: bool) -> Page<u32> {
         Page {
             items,
@@ -209,7 +358,7 @@ mod tests {
         fetch: impl Fn(u32, Option<&str>) -> Page<u32> + Sync,
     ) -> Listing<u32> {
         gather(
-            limit,
+            bounds(limit),
             |item| *item,
             |limit, cursor| {
                 let page = fetch(limit, cursor.as_deref());
@@ -269,7 +418,7 @@ mod tests {
     #[tokio::test]
     async fn of_an_item_that_comes_twice_the_later_one_counts() {
         let listing = gather(
-            2,
+            bounds(2),
             |item: &(u32, u32)| item.0,
             |_, cursor| {
                 let (items, next) = match cursor {

@@ -26,6 +26,9 @@ pub enum LoadError {
     /// The compiler refused it.
     #[error("the plugin could not be compiled: {0}")]
     Compile(String),
+    /// Compiling it takes more than it may.
+    #[error("the plugin takes too much to compile: {0}")]
+    TooCostly(String),
     /// It failed when it was asked what it is.
     #[error("the plugin could not say what it is: {0}")]
     Describe(String),
@@ -49,6 +52,7 @@ impl LoadError {
             LoadError::Import(_) => "PLG-003",
             LoadError::Contract(_) => "PLG-004",
             LoadError::Compile(_) => "PLG-005",
+            LoadError::TooCostly(_) => "PLG-041",
             LoadError::Describe(_) => "PLG-006",
             LoadError::Description(_) => "PLG-007",
             LoadError::TooLarge { .. } => "PLG-008",
@@ -70,6 +74,9 @@ impl LoadError {
             }
             LoadError::Compile(_) => {
                 "copy the plugin again; if that changes nothing, ask its vendor"
+            }
+            LoadError::TooCostly(_) => {
+                "ask the plugin's vendor: a single function of several megabytes is the usual reason"
             }
             LoadError::Describe(_) | LoadError::Description(_) => {
                 "ask the plugin's vendor: `describe` has to work without settings and network"

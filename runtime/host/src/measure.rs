@@ -15,6 +15,7 @@ use crate::failure;
 use crate::host::Host;
 use crate::http::address::PrivateAccess;
 use crate::http::client::{Allowance, Client, Departures};
+use crate::http::trust::Trust;
 use crate::options::CallLimits;
 use crate::plugin::Plugin;
 
@@ -61,8 +62,11 @@ impl BareClient {
     /// # Errors
     /// Where TLS cannot be set up.
     pub fn new(private: PrivateAccess) -> Result<Self, rustls::Error> {
-        let roots = Arc::new(rustls::RootCertStore::empty());
-        Client::new(Arc::new(private), roots).map(Self)
+        let trust = Trust {
+            roots: Arc::new(rustls::RootCertStore::empty()),
+            own: Vec::new(),
+        };
+        Client::new(Arc::new(private), trust, None).map(Self)
     }
 
     /// Sends a request and reads the whole reply, within the limits of an ordinary call.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::credential::Credential;
 use crate::http::address::PrivateAccess;
 use crate::http::pattern::HostPattern;
+use crate::http::proxy::Proxy;
 
 /// What one call of a plugin may use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +28,8 @@ pub struct CallLimits {
     pub request_bytes: usize,
     /// Body of a reply, in bytes. Default: 8 MiB.
     pub reply_bytes: usize,
+    /// All items of one listing, in bytes, over all its calls. Default: 256 MiB.
+    pub listing_bytes: usize,
 }
 
 impl Default for CallLimits {
@@ -40,6 +43,7 @@ impl Default for CallLimits {
             request_time: Duration::from_secs(30),
             request_bytes: 8 << 20,
             reply_bytes: 8 << 20,
+            listing_bytes: 256 << 20,
         }
     }
 }
@@ -74,6 +78,8 @@ pub struct TargetOptions {
     pub requests_per_minute: Option<u32>,
     /// What one call may use.
     pub limits: CallLimits,
+    /// The proxy that leads to its servers. None: connections are made directly.
+    pub proxy: Option<Proxy>,
     /// A file with certificates in PEM that are trusted beside the machine's.
     pub ca_file: Option<PathBuf>,
 }

@@ -17,7 +17,7 @@ use crate::convert::{check, from_guest, problem, to_guest};
 use crate::described;
 use crate::failure::{Garbage, cut, plugin_failed};
 use crate::judge::kept;
-use crate::listing::{self, Listing};
+use crate::listing::{self, Bounds, Listing};
 use crate::target::Target;
 
 /// Most accounts that a search by key can give.
@@ -202,7 +202,7 @@ impl Target {
         let described = described::check_account(run.descriptor(), &kind, "list-accounts")?;
         let page_max = described.page_max;
         listing::gather(
-            page_max,
+            self.bounds(page_max),
             |account: &RemoteAccount| key(&account.object),
             |limit, cursor| Box::pin(run.accounts_page(kind.clone(), limit, cursor)),
         )
@@ -215,7 +215,7 @@ impl Target {
         let described = described::check_entitlement(run.descriptor(), kind, "list-entitlements")?;
         let page_max = described.page_max;
         listing::gather(
-            page_max,
+            self.bounds(page_max),
             |entitlement: &Entitlement| key(&entitlement.object),
             |limit, cursor| Box::pin(run.entitlements_page(kind.to_owned(), limit, cursor)),
         )
@@ -233,7 +233,7 @@ impl Target {
         };
         let page_max = page_max_of_entitlements(&run.place, kind);
         let key = |grant: &RemoteGrant| (key(&grant.principal), key(&grant.entitlement));
-        listing::gather(page_max, key, |limit, cursor| {
+        listing::gather(self.bounds(page_max), key, |limit, cursor| {
             Box::pin(run.grants_page(scope.clone(), limit, cursor))
         })
         .await
@@ -255,7 +255,7 @@ impl Target {
         };
         let page_max = kind.map_or(listing::PAGE_MAX, |kind| kind.page_max);
         listing::gather(
-            page_max,
+            self.bounds(page_max),
             |credential: &RemoteCredential| key(&credential.object),
             |limit, cursor| Box::pin(run.credentials_page(owner.cloned(), limit, cursor)),
         )
@@ -377,6 +377,13 @@ impl Target {
                 })
             }
         )
+    }
+
+    fn bounds(&self, page_max: u32) -> Bounds {
+        Bounds {
+            page_max,
+            bytes_max: self.site.limits.listing_bytes,
+        }
     }
 
     fn place(&self) -> Place {

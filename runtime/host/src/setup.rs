@@ -13,6 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 
 use crate::engine::MEMORY_BYTES_MAX;
 use crate::host::Inner;
+use crate::http::trust::Trust;
 use crate::options::CallLimits;
 use crate::plugin::Setting;
 use crate::site::Site;
@@ -144,6 +145,22 @@ pub(crate) fn check_slots(site: &Site, descriptor: &Descriptor) -> Result<(), Ta
     }
 }
 
+/// Tokens are fetched from servers that are granted, and from no others: what a plugin's requests may not
+/// reach, a credential does not reach either.
+pub(crate) fn check_token_servers(site: &Site) -> Result<(), TargetError> {
+    for (slot, credential) in &site.credentials {
+        let url = credential.scheme.token_url();
+        let url = url.and_then(|url| url::Url::parse(url).ok());
+        if let Some(url) = url.filter(|url| !site.grants(url)) {
+            return Err(TargetError::TokenServer {
+                slot: slot.clone(),
+                text: site.denied_host(&url),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// The known name that a wrong one was probably meant to be.
 fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     known
@@ -154,13 +171,13 @@ fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<Stri
 }
 
 /// The certificates that are trusted: the machine's, and those of the target.
-pub(crate) fn roots(
-    host: &Inner,
-    ca_file: Option<&Path>,
-) -> Result<Arc<RootCertStore>, TargetError> {
+pub(crate) fn trust(host: &Inner, ca_file: Option<&Path>) -> Result<Trust, TargetError> {
     let shared = host.roots.get_or_init(|| Arc::new(machine_roots()));
     let Some(path) = ca_file else {
-        return Ok(Arc::clone(shared));
+        return Ok(Trust {
+            roots: Arc::clone(shared),
+            own: Vec::new(),
+        });
     };
     let refuse = |reason: String| TargetError::Certificates {
         path: path.to_owned(),
@@ -168,18 +185,21 @@ pub(crate) fn roots(
     };
     let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
     let mut roots = RootCertStore::clone(shared);
-    let mut count = 0_u32;
+    let mut own = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|error| refuse(error.to_string()))?;
         roots
-            .add(certificate)
+            .add(certificate.clone())
             .map_err(|error| refuse(error.to_string()))?;
-        count += 1;
+        own.push(certificate);
     }
-    if count == 0 {
+    if own.is_empty() {
         return Err(refuse("there is no certificate in it".to_owned()));
     }
-    Ok(Arc::new(roots))
+    Ok(Trust {
+        roots: Arc::new(roots),
+        own,
+    })
 }
 
 fn machine_roots() -> RootCertStore {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::credential::redact::Redactor;
+use crate::credential::remembered::Remembered;
 use crate::credential::{Credential, Tokens};
 use crate::host::Clock;
 use crate::http::address::PrivateAccess;
@@ -37,6 +38,8 @@ pub(crate) struct Site {
     pub(crate) tokens: Tokens,
     pub(crate) rates: Rates,
     pub(crate) redactor: Redactor,
+    /// Passwords that the app was given and nobody may read again.
+    pub(crate) remembered: Arc<Remembered>,
     pub(crate) sealed: Sealed,
     pub(crate) scratch: Scratch,
     pub(crate) clock: Clock,
@@ -120,6 +123,18 @@ impl Site {
             self.name,
             self.table,
             list(private)
+        )
+    }
+
+    /// What is wrong with a server's certificate, with the line that would have it trusted.
+    pub(crate) fn untrusted(&self, text: &str, is_unknown: bool) -> String {
+        if !is_unknown {
+            return format!("{text} (NET-021)");
+        }
+        format!(
+            "{text} (NET-021); if it is the right server, put its certificate or that of your authority into a file, and write in \
+             muster.toml under {}: ca_file = \"ca.pem\"",
+            self.table
         )
     }
 

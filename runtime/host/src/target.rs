@@ -34,9 +34,10 @@ impl Target {
     /// Sets a target up and checks it against the plugin in the slot.
     pub fn new(host: &Host, slot: Arc<Slot>, options: TargetOptions) -> Result<Self, TargetError> {
         setup::check_limits(&options.limits)?;
-        let roots = setup::roots(&host.0, options.ca_file.as_deref())?;
+        let trust = setup::trust(&host.0, options.ca_file.as_deref())?;
         let private = Arc::new(options.private);
-        let client = Client::new(Arc::clone(&private), roots).map_err(TargetError::Tls)?;
+        let client =
+            Client::new(Arc::clone(&private), trust, options.proxy).map_err(TargetError::Tls)?;
         let mut redactor = Redactor::default();
         for (name, credential) in &options.credentials {
             credential.scheme.check(name)?;
@@ -44,6 +45,7 @@ impl Target {
                 redactor.know(&secret);
             }
         }
+        let remembered = host.0.remembered(&options.name)?;
         let site = Site {
             table: options
                 .table
@@ -60,6 +62,7 @@ impl Target {
             client,
             rates: crate::rate::Rates::default(),
             redactor,
+            remembered,
             sealed: crate::sealed::Sealed::default(),
             scratch: crate::scratch::Scratch::default(),
             clock: Arc::clone(&host.0.clock),
@@ -70,6 +73,7 @@ impl Target {
             slot,
             listings: AtomicU64::new(0),
         };
+        setup::check_token_servers(&target.site)?;
         target.check_fits(&target.plugin())?;
         Ok(target)
     }

@@ -55,6 +55,16 @@ pub enum TargetError {
         /// Why not.
         reason: String,
     },
+    /// The tokens of a credential are issued by a server that is not granted.
+    #[error(
+        "the credential in the slot `{slot}` has its tokens from a server that is not granted: {text}"
+    )]
+    TokenServer {
+        /// The slot.
+        slot: String,
+        /// Which server, and the line that grants it.
+        text: String,
+    },
     /// The file of certificates cannot be used.
     #[error("could not use the certificates in {}: {reason}", path.display())]
     Certificates {
@@ -63,6 +73,9 @@ pub enum TargetError {
         /// Why not.
         reason: String,
     },
+    /// What it was given before cannot be read, so that it would not be known again.
+    #[error("could not read which passwords were made up for it")]
+    Remembered(#[source] std::io::Error),
     /// TLS could not be set up.
     #[error("could not set up TLS")]
     Tls(#[source] rustls::Error),
@@ -96,6 +109,8 @@ impl TargetError {
             TargetError::UnknownSlot { .. }
             | TargetError::MissingSlot { .. }
             | TargetError::Credential { .. } => "PLG-011",
+            TargetError::TokenServer { .. } => "NET-001",
+            TargetError::Remembered(_) => "PLG-040",
             TargetError::Certificates { .. } | TargetError::Tls(_) => "NET-007",
             TargetError::Limit { .. } => "PLG-012",
         }
@@ -114,8 +129,14 @@ impl TargetError {
             | TargetError::Credential { .. } => {
                 "`muster plugin inspect` lists the secret slots of a plugin and the schemes that each takes"
             }
+            TargetError::TokenServer { .. } => {
+                "add the token server to `hosts` if it is the right one; nothing is sent to it before"
+            }
             TargetError::Certificates { .. } | TargetError::Tls(_) => {
                 "name a file with certificates in PEM (`-----BEGIN CERTIFICATE-----`)"
+            }
+            TargetError::Remembered(_) => {
+                "make the folder `generated` in the data folder one that the daemon's user may read and write"
             }
             TargetError::Limit { .. } => "leave the limit out to use its default",
         }

@@ -1,7 +1,7 @@
 //! Plugins that misbehave, and what becomes of a version that is wrong.
 
 use muster_tests::company::{Company, EVERYBODY, Row, export, feed, people};
-use muster_tests::daemon::Daemon;
+use muster_tests::daemon::{Daemon, cli};
 use muster_tests::simple::SimpleApp;
 use muster_tests::{plugin, wait_for};
 
@@ -175,4 +175,110 @@ fn c56_a_new_version_does_what_the_old_one_failed_at_and_closes_what_it_caused()
     });
     daemon.check_ledger();
     assert!(daemon.stop());
+}
+
+/// A plugin with a function more that takes gigabytes and minutes to compile, and that nobody calls.
+fn hard_to_compile(plugin: Vec<u8>, bytes: usize) -> Vec<u8> {
+    let number = |mut value: usize| {
+        let mut bytes = Vec::new();
+        loop {
+            let low = u8::try_from(value & 0x7f).unwrap_or(0);
+            value >>= 7;
+            if value == 0 {
+                bytes.push(low);
+                return bytes;
+            }
+            bytes.push(low | 0x80);
+        }
+    };
+    let section = |id: u8, content: Vec<u8>| [vec![id], number(content.len()), content].concat();
+    // (block (br_if 0 (local.get 0)) (local.set 0 (i32.mul (local.get 0) (i32.const 3)))), again and again.
+    let step = [
+        0x02, 0x40, 0x20, 0, 0x0d, 0, 0x20, 0, 0x41, 3, 0x6c, 0x21, 0, 0x0b,
+    ];
+    let body = [vec![0], step.repeat(bytes / step.len()), vec![0x0b]].concat();
+    let module = [
+        b"\0asm\x01\0\0\0".to_vec(),
+        section(1, vec![1, 0x60, 1, 0x7f, 0]),
+        section(3, vec![1, 0]),
+        section(10, [vec![1], number(body.len()), body].concat()),
+    ]
+    .concat();
+    [plugin, section(1, module)].concat()
+}
+
+/// The most memory that a process has had, in MiB.
+fn peak(id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kilobytes.expect("the process to run") >> 10
+}
+
+/// Whether a process has a child.
+fn has_child(id: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{id}/task"));
+    threads.into_iter().flatten().flatten().any(|thread| {
+        let children = std::fs::read_to_string(thread.path().join("children"));
+        children.is_ok_and(|children| !children.trim().is_empty())
+    })
+}
+
+#[test]
+fn c42_a_plugin_that_is_hard_to_compile_costs_the_daemon_nothing_and_does_not_hold_up_a_stop() {
+    let app = SimpleApp::start();
+    let company = company(&app, "panic", "");
+    install(&company, "v1");
+    let daemon = Daemon::start(&company);
+    let bad = company.path("bad.wasm");
+    let file = plugin("test/steady-v2");
+    let good = std::fs::read(file).expect("a plugin");
+    std::fs::write(&bad, hard_to_compile(good, 7 << 20)).expect("a plugin");
+    company.install("steady", &bad);
+    wait_for("the file to be compiled by a process of its own", || {
+        has_child(daemon.id()).then_some(())
+    });
+    // Meanwhile everything goes on.
+    import(&company, "ten.csv", &people(1, 10, &["Sales"]));
+    daemon.wait_until_idle();
+    assert_eq!(active(&daemon), 10);
+    assert!(has_child(daemon.id()), "it takes minutes");
+    let peak = peak(daemon.id());
+    assert!(peak < 600, "the daemon itself took {peak} MiB");
+    let begun = std::time::Instant::now();
+    assert!(daemon.stop());
+    assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
+
+    // And so it does where that is what it starts with.
+    let daemon = Daemon::spawn(&company);
+    wait_for("the file to be compiled at the start", || {
+        has_child(daemon.id()).then_some(())
+    });
+    let begun = std::time::Instant::now();
+    assert!(daemon.stop());
+    assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn c48_a_token_server_that_is_not_granted_is_found_by_check() {
+    let app = SimpleApp::start();
+    let company = company(&app, "panic", "");
+    install(&company, "v1");
+    let config = std::fs::read_to_string(company.config()).expect("the configuration");
+    let slot = r#"
+[target.app.secrets.api]
+scheme = "oauth2-client-credentials"
+token_url = "https://login.example.com/token"
+client_id = "muster"
+client_secret = { file = "secrets/crm" }
+"#;
+    company.write("muster.toml", &format!("{config}{slot}"));
+    let checked = cli(&company, &["check"]);
+    let said = format!("{}{}", checked.out, checked.err);
+    let line = format!(
+        r#"hosts = ["http://{}", "https://login.example.com"]"#,
+        app.address
+    );
+    assert_eq!(checked.code, 1, "{said}");
+    assert!(said.contains("token_url") && said.contains(&line), "{said}");
 }

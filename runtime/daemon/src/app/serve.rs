@@ -17,7 +17,7 @@ use muster_core::finding::{Finding, Severity};
 use muster_core::id::TargetName;
 use muster_core::operation::RetryPolicy;
 use muster_core::policy::Policy;
-use muster_host::{Host, HostOptions};
+use muster_host::{Compiler, Host, HostOptions};
 use muster_ledger::{Committer, Ledger, committer};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -52,7 +52,12 @@ const LAST_STEPS: Duration = Duration::from_secs(15);
 const LAST_WRITE: Duration = Duration::from_secs(5);
 
 /// Runs the daemon until SIGTERM, SIGINT or `stop`.
-pub async fn serve(config: Config, environment: Environment, clock: Clock) -> Result<(), Fault> {
+pub async fn serve(
+    config: Config,
+    environment: Environment,
+    clock: Clock,
+    compiler: Option<Compiler>,
+) -> Result<(), Fault> {
     let (stopper, stop) = watch::channel(false);
     let signals = tokio::spawn(async move {
         wait_for_signal().await;
@@ -61,7 +66,7 @@ pub async fn serve(config: Config, environment: Environment, clock: Clock) -> Re
         // Keeps the channel open: a closed one would end the loops at once.
         stopper.closed().await;
     });
-    let served = run(config, environment, clock, stop).await;
+    let served = run(config, environment, clock, compiler, stop).await;
     signals.abort();
     served
 }
@@ -71,9 +76,10 @@ pub async fn run(
     config: Config,
     environment: Environment,
     clock: Clock,
+    compiler: Option<Compiler>,
     stop: watch::Receiver<bool>,
 ) -> Result<(), Fault> {
-    supervise::run(config, environment, clock, stop).await
+    supervise::run(config, environment, clock, compiler, stop).await
 }
 
 /// What a daemon lives with, from the opening of its ledger to the closing. It may live several times.
@@ -81,6 +87,8 @@ pub(super) struct Life {
     pub(super) config: Config,
     pub(super) environment: Environment,
     pub(super) clock: Clock,
+    /// What compiles plugins apart.
+    pub(super) compiler: Option<Compiler>,
     pub(super) gate: Arc<Gate>,
     pub(super) hook_keys: Arc<HookKeys>,
     /// Whether it lived before, and its ledger failed.
@@ -350,7 +358,7 @@ impl Life {
         let committer = Committer::start(ledger.clone(), committer::Options::default())
             .map_err(|error| broken(&error))?;
         let (policy, taken) = deciding(&config, configured);
-        let host = host(&config, &clock)?;
+        let host = host(&config, &clock, self.compiler.clone())?;
         let targets: BTreeMap<TargetName, Arc<Connected>> = config
             .targets
             .iter()
@@ -410,10 +418,12 @@ fn make_folders(config: &Config) -> Result<(), Fault> {
     Ok(())
 }
 
-fn host(config: &Config, clock: &Clock) -> Result<Host, Fault> {
+fn host(config: &Config, clock: &Clock, compiler: Option<Compiler>) -> Result<Host, Fault> {
     let options = HostOptions {
         cache: Some(config.daemon.plugin_cache()),
         clock: clock.for_host(),
+        compiler,
+        generated: Some(config.daemon.data.join("generated")),
         ..HostOptions::default()
     };
     Host::new(options).map_err(|error| {

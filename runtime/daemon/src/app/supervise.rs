@@ -14,6 +14,7 @@ use std::time::Duration;
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::policy::Policy;
+use muster_host::Compiler;
 use muster_ledger::Ledger;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -68,6 +69,7 @@ pub(super) async fn run(
     config: Config,
     environment: Environment,
     clock: Clock,
+    compiler: Option<Compiler>,
     stop: watch::Receiver<bool>,
 ) -> Result<(), Fault> {
     let doors = Doors::open(config.daemon.listen, &config.daemon.socket()).await;
@@ -92,6 +94,7 @@ pub(super) async fn run(
         config,
         environment,
         clock,
+        compiler,
         gate,
         hook_keys: Arc::default(),
         is_resumed: false,

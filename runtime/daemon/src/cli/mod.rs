@@ -9,6 +9,7 @@ mod accounts;
 mod apply;
 mod check;
 mod client;
+mod compile_plugin;
 mod completions;
 mod error;
 mod explain;
@@ -92,6 +93,9 @@ enum Command {
     Explain(explain::Args),
     /// Write a completion script for a shell
     Completions(completions::Args),
+    /// Compile a plugin from stdin to stdout; for the daemon's own use
+    #[command(hide = true)]
+    CompilePlugin,
 }
 
 /// What a command does in this process and not by asking the daemon.
@@ -220,6 +224,7 @@ fn dispatch(command: Command, context: &mut Context<'_, '_>) -> Ended {
         Command::Why(args) => wait(why::run(&args, context)),
         Command::History(args) => wait(history::run(&args, context)),
         Command::Ledger(args) => ledger::run(&args, context),
+        Command::CompilePlugin => compile_plugin::run(context),
     }
 }
 

@@ -155,6 +155,11 @@ impl<'w> Printer<'w> {
         self.out.write_all(b"\n")
     }
 
+    /// Writes bytes to stdout, as they are.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)
+    }
+
     /// Writes one line to stderr.
     pub fn note(&mut self, text: &str) -> io::Result<()> {
         self.end_progress()?;

@@ -280,8 +280,11 @@ options! {
     /// What the plugin may reach in private networks all the same: addresses, ranges or a host's name.
     TARGET_PRIVATE = ["target.NAME"] "allow_private", Takes::Texts, Default::None("nothing in private networks"), "[\"10.1.2.0/24\", \"127.0.0.1\"]";
 
+    /// The proxy through which the target's servers, and its token servers, are reached. The permissions stay
+    /// those of the servers themselves; the proxy looks their names up.
+    TARGET_PROXY = ["target.NAME"] "proxy", Takes::Text, Default::None("connections are made directly"), "\"http://proxy.example.com:3128\"";
     /// A file with certificates in PEM that are trusted at this target beside the machine's: for an app
-    /// with a certificate of your own authority.
+    /// with a certificate of your own authority, or with one that it signed itself.
     TARGET_CA = ["target.NAME"] "ca_file", Takes::Path, Default::None("only the machine's certificates"), "\"ca.pem\"";
 
     /// How the secret is used. `muster plugin inspect` lists the slots that a plugin has and the schemes
@@ -370,6 +373,9 @@ options! {
     LIMIT_MEMORY = ["target.NAME.limits"] "memory", Takes::Size, Default::Is("64MiB"), "\"128MiB\"";
     /// How long one call of the plugin may take, the app's answers included.
     LIMIT_TIME = ["target.NAME.limits"] "call_time", Takes::Duration, Default::Is("60s"), "\"60s\"";
+    /// How much all items of one listing of the target may come to in memory. A listing that is larger is
+    /// not whole, and nothing follows from what is not in it.
+    LIMIT_LISTING = ["target.NAME.limits"] "listing", Takes::Size, Default::Is("256MiB"), "\"1GiB\"";
     /// How large one answer of the app may be.
     LIMIT_ANSWER = ["target.NAME.limits"] "answer", Takes::Size, Default::Is("16MiB"), "\"16MiB\"";
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use muster_core::guard::Share;
 use muster_core::id::TargetName;
 use muster_core::policy::{Adopt, LeaverRules, Prehire, TargetRules};
-use muster_host::{HostPattern, PrivateAccess, PrivateGrant};
+use muster_host::{HostPattern, PrivateAccess, PrivateGrant, Proxy};
 
 use super::document::{Named, Placed, Section, plain_table};
 use super::options as opt;
@@ -28,6 +28,8 @@ pub struct Target {
     pub hosts: Vec<String>,
     /// What it may reach in private networks all the same, as [`PrivateGrant`] reads it.
     pub allow_private: Vec<String>,
+    /// The proxy that leads to its servers.
+    pub proxy: Option<Proxy>,
     /// Certificates that are trusted beside the machine's.
     pub ca_file: Option<PathBuf>,
     /// The slot that the first password of a new account comes from.
@@ -154,6 +156,8 @@ pub struct Limits {
     pub call_time_max: Duration,
     /// Largest answer of the app, in bytes.
     pub answer_bytes_max: u64,
+    /// Largest listing, in bytes.
+    pub listing_bytes_max: u64,
 }
 
 /// Reads `[target.NAME]`; none where something was noted that leaves nothing to use. The rules are
@@ -177,8 +181,14 @@ pub(super) fn read(
     let secrets = section
         .named("secrets")
         .into_iter()
-        .filter_map(|slot| Some((slot.name.value, read_credential(&slot.section, base)?)))
+        .filter_map(|slot| {
+            let read = read_credential(&slot.section, base, &hosts)?;
+            Some((slot.name.value, read))
+        })
         .collect();
+    let proxy = section.parsed(&opt::TARGET_PROXY, |text| {
+        text.parse::<Proxy>().map_err(|error| error.to_string())
+    });
     let ca_file = section.text(&opt::TARGET_CA);
     let account = section.section("account");
     let password_slot = account.parsed(&opt::ACCOUNT_PASSWORD, |slot| {
@@ -195,6 +205,7 @@ pub(super) fn read(
         settings,
         hosts: hosts.into_iter().map(|host| host.value).collect(),
         allow_private: allow_private.into_iter().map(|range| range.value).collect(),
+        proxy: proxy.map(|proxy| proxy.value),
         ca_file: ca_file.map(|path| base.join(&path.value)),
         password_slot: password_slot.map(|slot| slot.value),
         secrets,
@@ -323,6 +334,7 @@ fn read_limits(section: &Section<'_>) -> Option<Limits> {
     let memory_bytes_max = section.size(&opt::LIMIT_MEMORY);
     let call_time_max = section.duration(&opt::LIMIT_TIME);
     let answer_bytes_max = section.size(&opt::LIMIT_ANSWER);
+    let listing_bytes_max = section.size(&opt::LIMIT_LISTING);
     section.finish();
     Some(Limits {
         concurrency: concurrency?,
@@ -335,6 +347,7 @@ fn read_limits(section: &Section<'_>) -> Option<Limits> {
         memory_bytes_max,
         call_time_max: call_time_max?,
         answer_bytes_max,
+        listing_bytes_max,
     })
 }
 
@@ -365,7 +378,11 @@ const JWT: &str = "jwt-bearer";
 
 /// Reads `[target.NAME.secrets.SLOT]`. A key that does not go with the scheme is said to be out of
 /// place and not to be unknown.
-fn read_credential(section: &Section<'_>, base: &Base<'_>) -> Option<Credential> {
+fn read_credential(
+    section: &Section<'_>,
+    base: &Base<'_>,
+    hosts: &[Placed<String>],
+) -> Option<Credential> {
     let scheme = section.word(&opt::SECRET_SCHEME);
     for (option, schemes) in SECRET_OPTIONS {
         let written = section.raw(option.key);
@@ -389,7 +406,11 @@ fn read_credential(section: &Section<'_>, base: &Base<'_>) -> Option<Credential>
             );
         }
     }
-    let slot = Slot { section, base };
+    let slot = Slot {
+        section,
+        base,
+        hosts,
+    };
     let credential = match scheme? {
         "bearer" => slot
             .secret(&opt::SECRET_TOKEN)
@@ -417,6 +438,8 @@ fn read_credential(section: &Section<'_>, base: &Base<'_>) -> Option<Credential>
 struct Slot<'s, 'a> {
     section: &'s Section<'a>,
     base: &'s Base<'s>,
+    /// The servers that are granted to the target.
+    hosts: &'s [Placed<String>],
 }
 
 impl Slot<'_, '_> {
@@ -429,6 +452,37 @@ impl Slot<'_, '_> {
             self.section.missing(option);
         }
         self.optional(option)
+    }
+
+    /// Where tokens are issued: a server that is granted, like any other.
+    fn token_url(&self) -> Option<String> {
+        if self.section.raw(opt::SECRET_TOKEN_URL.key).is_none() {
+            self.section.missing(&opt::SECRET_TOKEN_URL);
+        }
+        let url = self.section.text(&opt::SECRET_TOKEN_URL)?;
+        let granted = self.hosts.iter().map(|host| host.value.as_str());
+        let is_granted = granted
+            .clone()
+            .filter_map(|host| HostPattern::parse(host).ok())
+            .any(|host| host.covers(&url.value) == Some(true));
+        // What is no address is said where the credential is used.
+        if let Some(server) = HostPattern::of_text(&url.value).filter(|_| !is_granted) {
+            let server = server.to_string();
+            let hosts: Vec<String> = granted
+                .chain([server.as_str()])
+                .map(|host| format!("{host:?}"))
+                .collect();
+            self.section.note(
+                UNUSABLE_VALUE,
+                url.offset,
+                format!(
+                    "`token_url` in [{}]: {server} is not in `hosts`, so that no token could be fetched (NET-001)",
+                    self.section.path()
+                ),
+                format!("if that is meant, write: hosts = [{}]", hosts.join(", ")),
+            );
+        }
+        Some(url.value)
     }
 
     fn secret(&self, option: &opt::Opt) -> Option<SecretSource> {
@@ -464,7 +518,7 @@ impl Slot<'_, '_> {
     }
 
     fn oauth2(&self) -> Option<Credential> {
-        let token_url = self.text(&opt::SECRET_TOKEN_URL);
+        let token_url = self.token_url();
         let client_id = self.text(&opt::SECRET_CLIENT_ID);
         let client_secret = self.secret(&opt::SECRET_CLIENT_SECRET);
         let in_body = self.section.choice(&opt::SECRET_CLIENT_AUTH) == "body";
@@ -491,7 +545,7 @@ impl Slot<'_, '_> {
                 scopes,
             });
         }
-        let token_url = self.text(&opt::SECRET_TOKEN_URL);
+        let token_url = self.token_url();
         let issuer = self.text(&opt::SECRET_ISSUER);
         let key = self.secret(&opt::SECRET_KEY);
         Some(Credential::JwtBearer {

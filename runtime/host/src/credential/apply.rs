@@ -17,6 +17,8 @@ pub(crate) enum NoCredential {
     Unreachable(String),
     /// The token server is inside, and that is not granted.
     Private { host: String, text: String },
+    /// The token server is none of the servers that are granted; the text has the line that grants it.
+    NotGranted(String),
     /// The slot holds something that does not go into requests, or nothing.
     Denied(String),
 }

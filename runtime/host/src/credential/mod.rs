@@ -8,6 +8,7 @@ mod apply;
 mod jwt;
 pub(crate) mod key;
 pub(crate) mod redact;
+pub(crate) mod remembered;
 mod secret;
 mod token;
 
@@ -217,6 +218,20 @@ impl Scheme {
         }
     }
 
+    /// Where its tokens are issued, for those that are fetched.
+    pub(crate) fn token_url(&self) -> Option<&str> {
+        match self {
+            Scheme::Oauth2ClientCredentials(client) => Some(&client.token_url),
+            Scheme::JwtBearer(jwt) => Some(&jwt.token_url),
+            Scheme::Bearer { .. }
+            | Scheme::Basic { .. }
+            | Scheme::Header { .. }
+            | Scheme::Value { .. }
+            | Scheme::Generated { .. }
+            | Scheme::SigningKey { .. } => None,
+        }
+    }
+
     /// Whether it can be used at all: header names, lengths and private keys are looked at now, not
     /// at the first request.
     pub(crate) fn check(&self, slot: &str) -> Result<(), TargetError> {
@@ -270,6 +285,8 @@ pub(crate) struct Placeholder {
     pub(crate) value: Secret,
     /// How the secret may come back in a reply.
     pub(crate) forms: Vec<Finder<'static>>,
+    /// Whether the host made it up, so that nobody else knows it.
+    pub(crate) is_generated: bool,
 }
 
 impl Placeholder {
@@ -289,6 +306,7 @@ impl Placeholder {
             word: format!("mstr{}", word(random)),
             slot: slot.to_owned(),
             forms: redact::forms(value.expose()),
+            is_generated: matches!(credential.scheme, Scheme::Generated { .. }),
             value,
         })
     }
@@ -307,9 +325,10 @@ pub(crate) fn word(random: &[u8]) -> String {
 pub(crate) const PLACEHOLDER_RANDOM: usize = 16 + 128;
 
 /// A password from random bytes, with a lower and upper case letter, a digit and a sign, as most
-/// rules ask for. 64 signs: each byte gives six bits of it.
+/// rules ask for. 64 signs: each byte gives six bits of it. All of them look the same in JSON, in HTML and
+/// in an address, so that it is known again however it comes back.
 fn password(random: &[u8], length: usize) -> Secret {
-    const SIGNS: &[u8; 64] = b"abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789-_.!*+#";
+    const SIGNS: &[u8; 64] = b"abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ0123456789-_.~l";
     let mut text: String = random[16..]
         .iter()
         .take(length.saturating_sub(4))

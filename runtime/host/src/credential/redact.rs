@@ -1,8 +1,8 @@
 //! Taking secrets out of what a plugin, a log or an error gets to see.
 //!
 //! Apps echo what they were sent: in error pages, in `debug` fields, in headers. Whatever comes back
-//! is searched for every secret of the target, as it is and as it looks in JSON, in an address and
-//! in Base64.
+//! is searched for every secret of the target, as it is and as it looks in JSON, in an address, in HTML, in
+//! Base64 wherever it begins, in hexadecimal digits and in UTF-16.
 
 use std::collections::VecDeque;
 use std::sync::{PoisonError, RwLock};
@@ -11,13 +11,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use memchr::memmem::Finder;
 
-use super::Placeholder;
-
 /// Shorter values are not searched for: they would be found in ordinary words.
 pub const SECRET_BYTES_MIN: usize = 6;
 
 /// What stands in the place of a secret.
-const MARK: &[u8] = b"[redacted]";
+pub(super) const MARK: &[u8] = b"[redacted]";
 
 /// Forms of secrets that came up while running and are searched for, of each origin.
 const FRESH_MAX: usize = 64;
@@ -76,18 +74,15 @@ impl Redactor {
         self.sealed.learn(secret);
     }
 
-    /// The bytes without secrets; `of_call` are those that belong to this call alone.
-    pub(crate) fn bytes(&self, bytes: Vec<u8>, of_call: &[Placeholder]) -> Vec<u8> {
+    /// The bytes without secrets; `of_call` are forms of those that belong to this call alone.
+    pub(crate) fn bytes(&self, bytes: Vec<u8>, of_call: &[Finder<'static>]) -> Vec<u8> {
         let bytes = self.fixed.iter().fold(bytes, without);
-        let bytes = of_call
-            .iter()
-            .flat_map(|placeholder| &placeholder.forms)
-            .fold(bytes, without);
+        let bytes = of_call.iter().fold(bytes, without);
         self.sealed.take_out(self.tokens.take_out(bytes))
     }
 
     /// The text without secrets.
-    pub(crate) fn text(&self, text: String, of_call: &[Placeholder]) -> String {
+    pub(crate) fn text(&self, text: String, of_call: &[Finder<'static>]) -> String {
         let bytes = self.bytes(text.into_bytes(), of_call);
         String::from_utf8(bytes)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
@@ -101,25 +96,103 @@ pub(crate) fn forms(secret: &str) -> Vec<Finder<'static>> {
     }
     // In JSON, and in JSON within JSON: an error report that quotes the request.
     let json = escaped(secret);
-    let quoted = escaped(&json);
     let address: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-    let mut forms = vec![
+    let mut texts = vec![
         secret.to_owned(),
-        // Some languages write a slash as `\/`.
+        // Some languages write a slash as `\/`, and some what HTML knows as `\u003c`.
         json.replace('/', "\\/"),
+        json.replace('&', "\\u0026")
+            .replace('<', "\\u003c")
+            .replace('>', "\\u003e")
+            .replace('\'', "\\u0027"),
+        escaped(&json),
         json,
-        quoted,
         address.replace('+', "%20"),
+        lower_case_percents(&address.replace('+', "%20")),
+        percents(secret),
+        lower_case_percents(&percents(secret)),
         address,
+        html(secret, "&quot;", "&#39;"),
+        html(secret, "&#34;", "&#x27;"),
+        html(secret, "&quot;", "&apos;"),
         STANDARD.encode(secret).trim_end_matches('=').to_owned(),
         URL_SAFE_NO_PAD.encode(secret),
+        hex(secret),
+        hex(secret).to_ascii_uppercase(),
     ];
+    texts.extend(base64_forms(secret.as_bytes()));
+    let wide = |bytes_of: fn(u16) -> [u8; 2]| secret.encode_utf16().flat_map(bytes_of).collect();
+    let mut forms: Vec<Vec<u8>> = texts.into_iter().map(String::into_bytes).collect();
+    forms.extend([wide(u16::to_le_bytes), wide(u16::to_be_bytes)]);
     forms.sort();
     forms.dedup();
     forms
         .iter()
-        .map(|form| Finder::new(form.as_bytes()).into_owned())
+        .map(|form| Finder::new(form).into_owned())
         .collect()
+}
+
+/// What of a text does not depend on what stands around it, in Base64 of both alphabets, wherever it begins.
+pub(super) fn base64_forms(bytes: &[u8]) -> Vec<String> {
+    let mut forms = Vec::new();
+    for before in 0..3 {
+        let mut shifted = vec![0; before];
+        shifted.extend_from_slice(bytes);
+        // The first characters hold bits of what stands before, and the last one may of what follows.
+        let cut_in_front = [0, 2, 3][before];
+        let cut_behind = usize::from(!shifted.len().is_multiple_of(3));
+        for text in [
+            STANDARD.encode(&shifted).trim_end_matches('=').to_owned(),
+            URL_SAFE_NO_PAD.encode(&shifted),
+        ] {
+            let end = text.len().saturating_sub(cut_behind);
+            if let Some(form) = text.get(cut_in_front..end)
+                && form.len() >= SECRET_BYTES_MIN
+            {
+                forms.push(form.to_owned());
+            }
+        }
+    }
+    forms
+}
+
+/// A text with everything in `%XX` that may be.
+fn percents(text: &str) -> String {
+    let byte = |byte: u8| {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
+    };
+    text.bytes().map(byte).collect()
+}
+
+/// `%2F` as `%2f`.
+fn lower_case_percents(text: &str) -> String {
+    let mut digits = 0;
+    let lower = |char: char| {
+        if char == '%' {
+            digits = 2;
+        } else if digits > 0 {
+            digits -= 1;
+            return char.to_ascii_lowercase();
+        }
+        char
+    };
+    text.chars().map(lower).collect()
+}
+
+fn html(text: &str, quote: &str, apostrophe: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', quote)
+        .replace('\'', apostrophe)
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A text as it stands between the quotes of JSON.
@@ -161,6 +234,12 @@ mod tests {
             "?token=s3cr%22et%2F%2B+word&",
             "?token=s3cr%22et%2F%2B%20word&",
             &format!("Basic {}", STANDARD.encode("s3cr\"et/+ word")),
+            &format!("Basic {}", STANDARD.encode("ann:s3cr\"et/+ word")),
+            &format!("Basic {}", STANDARD.encode("anna:s3cr\"et/+ word!")),
+            "?token=s3cr%22et%2f%2b%20word&",
+            "<b>s3cr&quot;et/+ word</b>",
+            "<b>s3cr&#34;et/+ word</b>",
+            "733363722265742f2b20776f7264",
         ] {
             let clean = redactor.text(text.to_owned(), &[]);
             assert!(
@@ -168,6 +247,13 @@ mod tests {
                 "{text} became {clean}"
             );
         }
+        let wide: Vec<u8> = "x s3cr\"et/+ word"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let clean = redactor.bytes(wide, &[]);
+        assert!(memchr::memmem::find(&clean, b"[redacted]").is_some());
+        assert!(memchr::memmem::find(&clean, b"s\x003\0").is_none());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request, StatusCode};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -95,9 +95,8 @@ async fn fetch(site: &Site, scheme: &Scheme) -> Result<Token, NoCredential> {
         }
     };
     let url = Url::parse(token_url).map_err(|_| unusable_url())?;
-    if url.scheme() != "https" && !site.hosts.iter().any(|granted| granted.matches(&url)) {
-        let text = format!("the token server {token_url} would be asked without TLS");
-        return Err(NoCredential::Refused(text));
+    if !site.grants(&url) {
+        return Err(NoCredential::NotGranted(site.denied_host(&url)));
     }
     let allowed = Allowance {
         time: TIME,
@@ -114,6 +113,10 @@ async fn fetch(site: &Site, scheme: &Scheme) -> Result<Token, NoCredential> {
             host: host.to_owned(),
             text,
         }),
+        Err(Fault::Certificate { text, is_unknown }) => Err(NoCredential::Unreachable(format!(
+            "the token server {host} gave no token: {}",
+            site.untrusted(&text, is_unknown)
+        ))),
         Err(Fault::NotSent(text) | Fault::SentNoReply(text) | Fault::TooLarge(text)) => Err(
             NoCredential::Unreachable(format!("the token server {host} gave no token: {text}")),
         ),
@@ -171,6 +174,7 @@ fn post(
     let mut request = Request::post(url)
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(ACCEPT, "application/json")
+        .header(ACCEPT_ENCODING, "identity")
         .body(Bytes::from(form))
         .map_err(|_| unusable_url())?;
     if let Some(authorization) = authorization {

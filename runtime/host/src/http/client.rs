@@ -22,6 +22,9 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::address::PrivateAccess;
 use super::connect::{CheckedConnector, ConnectError};
+use super::encoded::{self, Undecoded};
+use super::proxy::Proxy;
+use super::trust::{self, Trust};
 
 /// How long an unused connection is kept. Common servers close theirs after 5 seconds.
 const IDLE: Duration = Duration::from_secs(4);
@@ -86,6 +89,8 @@ pub(crate) struct Reply {
 pub(crate) enum Fault {
     /// The name leads to an address inside that is not granted.
     Private { host: String, text: String },
+    /// The server's certificate is not trusted; `is_unknown` where trusting it would help. Not sent.
+    Certificate { text: String, is_unknown: bool },
     /// It did not reach the server.
     NotSent(String),
     /// It left, in whole or part, and no whole reply came.
@@ -104,14 +109,11 @@ pub(crate) struct Allowance {
 impl Client {
     pub(crate) fn new(
         access: Arc<PrivateAccess>,
-        roots: Arc<rustls::RootCertStore>,
+        trust: Trust,
+        proxy: Option<Proxy>,
     ) -> Result<Self, rustls::Error> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let connector = HttpsConnector::from((CheckedConnector::new(access), tls));
+        let connector = CheckedConnector::new(access, proxy);
+        let connector = HttpsConnector::from((connector, trust.tls()?));
         let client = legacy::Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -142,17 +144,17 @@ impl Client {
             Err(_) if has_left() => return Err(Fault::SentNoReply(late("no reply came"))),
             Err(_) => return Err(Fault::NotSent(late("there was no connection"))),
         };
-        let (head, body) = response.into_parts();
+        let (mut head, body) = response.into_parts();
+        let too_large = || {
+            Fault::TooLarge(format!(
+                "the reply is larger than {} KiB (NET-005)",
+                allowed.reply_bytes >> 10
+            ))
+        };
         let reading = Limited::new(body, allowed.reply_bytes).collect();
         let body = match tokio::time::timeout_at(deadline, reading).await {
             Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                let text = format!(
-                    "the reply is larger than {} KiB (NET-005)",
-                    allowed.reply_bytes >> 10
-                );
-                return Err(Fault::TooLarge(text));
-            }
+            Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
             Ok(Err(error)) => {
                 return Err(Fault::SentNoReply(format!(
                     "the reply broke off: {}",
@@ -161,6 +163,13 @@ impl Client {
             }
             Err(_) => return Err(Fault::SentNoReply(late("the reply was not whole"))),
         };
+        let body = encoded::decode(&mut head.headers, body, allowed.reply_bytes).await;
+        let body = body.map_err(|undecoded| match undecoded {
+            Undecoded::TooLarge => too_large(),
+            Undecoded::Unreadable(text) => Fault::SentNoReply(format!(
+                "the reply cannot be decoded: {text}; switch compression off at the app, or at a proxy before it (NET-020)"
+            )),
+        })?;
         Ok(Reply {
             status: head.status,
             headers: head.headers,
@@ -179,6 +188,10 @@ fn fault(error: &legacy::Error, has_left: bool) -> Fault {
                 text: inner.to_string(),
             };
         }
+        if let Some(rustls::Error::InvalidCertificate(error)) = tls_error(inner) {
+            let (text, is_unknown) = trust::explained(error);
+            return Fault::Certificate { text, is_unknown };
+        }
         cause = inner.source();
     }
     if error.is_connect() || !has_left {
@@ -188,6 +201,14 @@ fn fault(error: &legacy::Error, has_left: bool) -> Fault {
         "the connection failed: {}",
         chain(error.source().unwrap_or(error))
     ))
+}
+
+/// The error of TLS, however often it is wrapped as one of a connection.
+fn tls_error<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e rustls::Error> {
+    error.downcast_ref().or_else(|| {
+        let wrapped = error.downcast_ref::<std::io::Error>()?.get_ref()?;
+        tls_error(wrapped)
+    })
 }
 
 /// An error with its causes, in one line.

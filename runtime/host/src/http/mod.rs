@@ -8,6 +8,9 @@
 pub(crate) mod address;
 pub(crate) mod client;
 mod connect;
+mod encoded;
 pub(crate) mod pattern;
+pub(crate) mod proxy;
 pub(crate) mod send;
 mod substitute;
+pub(crate) mod trust;

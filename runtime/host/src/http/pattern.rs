@@ -105,6 +105,11 @@ impl HostPattern {
         matches!(url.scheme(), "http" | "https").then(|| self.matches(&url))
     }
 
+    /// The pattern that grants exactly the server of this address; none for a text that is no address.
+    pub fn of_text(address: &str) -> Option<Self> {
+        Self::of(&Url::parse(address).ok()?)
+    }
+
     /// Why no request could ever reach it, where that shows without looking up a name: it is an address
     /// inside, or this machine, and that is not granted.
     pub fn refused_by(&self, access: &PrivateAccess) -> Option<&'static str> {

@@ -1,17 +1,21 @@
 //! A plugin's request on its way out: checked, given its credential, paced, sent, and its reply
 //! cleaned of secrets on the way in.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use memchr::memmem::Finder;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
 
 use super::client::{Allowance, Departures, Fault, Reply};
 use super::substitute::{self, Writing};
 use crate::credential::{self, Applied, NoCredential, Placeholder, Secret};
+use crate::engine::Lane;
 use crate::plugin::Plugin;
 use crate::site::Site;
 
@@ -21,6 +25,9 @@ const URL_BYTES_MAX: usize = 8 << 10;
 /// Most headers of a request, and most bytes in all of them.
 const HEADERS_MAX: usize = 100;
 const HEADER_BYTES_MAX: usize = 32 << 10;
+
+/// Largest reply that is searched for secrets where it came in, in bytes.
+const SEARCHED_AT_ONCE: usize = 64 << 10;
 
 /// Methods that a plugin may use.
 const METHODS: [Method; 6] = [
@@ -32,8 +39,9 @@ const METHODS: [Method; 6] = [
     Method::DELETE,
 ];
 
-/// Headers that are the host's.
-const FORBIDDEN_HEADERS: [&str; 12] = [
+/// Headers that are the host's. What decides in which form a reply comes is among them: a secret that an
+/// app echoes is not found in half of a reply, or in one that is encoded.
+const FORBIDDEN_HEADERS: [&str; 20] = [
     "host",
     "content-length",
     "connection",
@@ -46,6 +54,14 @@ const FORBIDDEN_HEADERS: [&str; 12] = [
     "upgrade",
     "expect",
     "forwarded",
+    "accept-encoding",
+    "accept-charset",
+    "content-encoding",
+    "range",
+    "if-range",
+    "request-range",
+    "a-im",
+    "via",
 ];
 
 /// What the host calls itself.
@@ -91,7 +107,11 @@ pub(crate) enum Refusal {
 
 /// What a call gives to its requests.
 pub(crate) struct Sender<'a> {
-    pub(crate) site: &'a Site,
+    pub(crate) site: &'a Arc<Site>,
+    /// On whose account the work for a request goes.
+    pub(crate) lane: &'a Lane,
+    /// Where heavy work takes its turn.
+    pub(crate) lanes: &'a Arc<Semaphore>,
     pub(crate) plugin: &'a Plugin,
     pub(crate) placeholders: &'a [Placeholder],
     /// What is left of the call's time.
@@ -107,12 +127,19 @@ struct Ready {
     url: Url,
     headers: HeaderMap,
     body: Bytes,
+    /// The call's placeholders that stood in it.
+    used: Vec<usize>,
+    /// Passwords in it that the host made up.
+    generated: Vec<Secret>,
 }
 
 impl Sender<'_> {
     /// Sends a plugin's request.
     pub(crate) async fn send(&self, outgoing: Outgoing) -> Result<Incoming, Refusal> {
-        let ready = self.prepare(&outgoing)?;
+        let since = std::time::Instant::now();
+        let ready = self.prepare(&outgoing);
+        self.lane.count_work(since);
+        let ready = ready?;
         let limits = &self.site.limits;
         let time = outgoing
             .timeout
@@ -120,6 +147,7 @@ impl Sender<'_> {
             .min(limits.request_time)
             .min(self.remaining);
         let started = Instant::now();
+        self.remember(&ready).await?;
         self.pace(outgoing.bucket.as_deref()).await?;
         let left = || {
             time.max(Duration::from_millis(1))
@@ -141,7 +169,24 @@ impl Sender<'_> {
                 reply = self.exchange(&ready, headers, left()).await?;
             }
         }
-        self.incoming(reply, &outgoing.seal)
+        self.incoming(reply, &outgoing.seal, &ready.used).await
+    }
+
+    /// Remembers the made-up passwords in a request, before it leaves.
+    async fn remember(&self, ready: &Ready) -> Result<(), Refusal> {
+        for password in &ready.generated {
+            let (remembered, password) = (Arc::clone(&self.site.remembered), password.clone());
+            let kept = tokio::task::spawn_blocking(move || remembered.remember(password.expose()));
+            let kept = kept
+                .await
+                .unwrap_or_else(|error| Err(std::io::Error::other(error)));
+            kept.map_err(|error| {
+                Refusal::NotSent(format!(
+                    "a made-up password could not be remembered: {error} (PLG-040)"
+                ))
+            })?;
+        }
+        Ok(())
     }
 
     async fn exchange(
@@ -160,7 +205,12 @@ impl Sender<'_> {
             time,
             reply_bytes: self.site.limits.reply_bytes,
         };
-        let redact = |text| self.site.redactor.text(text, self.placeholders);
+        let forms: Vec<Finder<'static>> = self
+            .placeholders
+            .iter()
+            .flat_map(|placeholder| placeholder.forms.iter().cloned())
+            .collect();
+        let redact = |text| self.site.redactor.text(text, &forms);
         self.site
             .client
             .exchange(request, allowed, self.departures)
@@ -168,6 +218,9 @@ impl Sender<'_> {
             .map_err(|fault| match fault {
                 Fault::Private { host, text } => {
                     Refusal::Denied(self.site.denied_private(&host, &text))
+                }
+                Fault::Certificate { text, is_unknown } => {
+                    Refusal::NotSent(self.site.untrusted(&text, is_unknown))
                 }
                 Fault::NotSent(text) => Refusal::NotSent(redact(text)),
                 Fault::SentNoReply(text) => Refusal::SentNoReply(redact(text)),
@@ -214,13 +267,40 @@ impl Sender<'_> {
             );
             return Err(Refusal::Denied(text));
         }
+        let used: Vec<usize> = (0..self.placeholders.len())
+            .filter(|index| self.is_used(*index, outgoing))
+            .collect();
+        let generated = used
+            .iter()
+            .filter_map(|index| self.placeholders.get(*index))
+            .filter(|placeholder| placeholder.is_generated)
+            .map(|placeholder| placeholder.value.clone())
+            .collect();
         let body = self.put_secrets_in(&url, &mut headers, body)?;
         headers.entry(USER_AGENT).or_insert(AGENT);
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         Ok(Ready {
             method,
             url,
             headers,
             body: Bytes::from(body),
+            used,
+            generated,
+        })
+    }
+
+    /// Whether a placeholder of the call stands in a request.
+    fn is_used(&self, index: usize, outgoing: &Outgoing) -> bool {
+        let headers = outgoing.headers.iter().map(|(_, value)| value.as_bytes());
+        let places = headers.chain(outgoing.body.as_deref());
+        let word = self
+            .placeholders
+            .get(index)
+            .map(|placeholder| placeholder.word.as_bytes());
+        word.is_some_and(|word| {
+            places
+                .into_iter()
+                .any(|place| memchr::memmem::find(place, word).is_some())
         })
     }
 
@@ -266,7 +346,9 @@ impl Sender<'_> {
                 continue;
             }
             self.check_secrets_go(url, &used)?;
-            let bytes = substitute::put_in(value.as_bytes().to_vec(), &used, Writing::Plain);
+            let bytes = value.as_bytes().to_vec();
+            let bytes = substitute::put_in(bytes, &used, Writing::Plain, HEADER_BYTES_MAX);
+            let bytes = bytes.ok_or_else(|| Self::too_large("a header", HEADER_BYTES_MAX))?;
             let mut secret = HeaderValue::from_bytes(&bytes).map_err(|_| {
                 Refusal::Denied(
                     "a secret cannot stand in a header: is there a line break in it? (NET-004)"
@@ -284,7 +366,17 @@ impl Sender<'_> {
         let content_type = headers
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok());
-        Ok(substitute::put_in(body, &used, Writing::of(content_type)))
+        let bytes_max = self.site.limits.request_bytes;
+        substitute::put_in(body, &used, Writing::of(content_type), bytes_max)
+            .ok_or_else(|| Self::too_large("the body", bytes_max))
+    }
+
+    /// The refusal of what would be too large with the secrets in it.
+    fn too_large(what: &str, bytes_max: usize) -> Refusal {
+        Refusal::Denied(format!(
+            "{what} would be larger than {} KiB with the secrets in it (NET-005)",
+            bytes_max >> 10
+        ))
     }
 
     fn check_secrets_go(&self, url: &Url, used: &[&Placeholder]) -> Result<(), Refusal> {
@@ -369,31 +461,76 @@ impl Sender<'_> {
             NoCredential::Private { host, text } => {
                 Refusal::Denied(self.site.denied_private(&host, &text))
             }
+            NoCredential::NotGranted(text) => Refusal::Denied(text),
             NoCredential::Denied(text) => {
                 Refusal::Denied(self.site.denied_slot(&short(slot), &text))
             }
         }
     }
 
-    fn incoming(&self, reply: Reply, seal: &[String]) -> Result<Incoming, Refusal> {
-        let redactor = &self.site.redactor;
+    /// A reply as the plugin sees it. Of the call's own secrets, those that were used in it can come back.
+    async fn incoming(
+        &self,
+        reply: Reply,
+        seal: &[String],
+        used: &[usize],
+    ) -> Result<Incoming, Refusal> {
+        let forms: Vec<Finder<'static>> = used
+            .iter()
+            .filter_map(|index| self.placeholders.get(*index))
+            .flat_map(|placeholder| placeholder.forms.iter().cloned())
+            .collect();
+        let since = std::time::Instant::now();
         let body = self.sealed(reply.status, reply.body.into(), seal)?;
+        self.lane.count_work(since);
+        let body = self.searched(body, &forms).await;
+        let site = self.site;
+        let redacted = |bytes: Vec<u8>| {
+            let bytes = site.redactor.bytes(bytes, &forms);
+            site.remembered.take_out(bytes)
+        };
         let headers = reply
             .headers
             .iter()
             .map(|(name, value)| {
-                let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+                let value = redacted(value.as_bytes().to_vec());
                 (
                     name.as_str().to_owned(),
-                    redactor.text(value, self.placeholders),
+                    String::from_utf8_lossy(&value).into_owned(),
                 )
             })
             .collect();
         Ok(Incoming {
             status: reply.status.as_u16(),
             headers,
-            body: redactor.bytes(body, self.placeholders),
+            body,
         })
+    }
+
+    /// A body without secrets. A large one is searched apart from the threads that serve everything else,
+    /// and in its turn with guests that are busy.
+    async fn searched(&self, body: Vec<u8>, forms: &[Finder<'static>]) -> Vec<u8> {
+        let search = |site: &Site, forms: &[Finder<'static>], body: Vec<u8>| {
+            let bytes = site.redactor.bytes(body, forms);
+            site.remembered.take_out(bytes)
+        };
+        if body.len() <= SEARCHED_AT_ONCE {
+            let since = std::time::Instant::now();
+            let body = search(self.site, forms, body);
+            self.lane.count_work(since);
+            return body;
+        }
+        let turn = Arc::clone(self.lanes).acquire_owned().await;
+        let (site, forms, lane) = (Arc::clone(self.site), forms.to_vec(), self.lane.clone());
+        let searching = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let since = std::time::Instant::now();
+            let body = search(&site, &forms, body);
+            lane.count_work(since);
+            body
+        });
+        // What was not searched is not shown.
+        searching.await.unwrap_or_default()
     }
 
     /// Takes secrets that the app has issued out of its reply.

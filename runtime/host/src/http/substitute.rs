@@ -42,12 +42,15 @@ pub(crate) fn used<'a>(bytes: &[u8], placeholders: &'a [Placeholder]) -> Vec<&'a
         .collect()
 }
 
-/// The bytes with each of these placeholders replaced by its secret.
+/// The bytes with each of these placeholders replaced by its secret; none where they would become more
+/// than `bytes_max`. A placeholder is short and can stand there often, and a secret can be long: how large
+/// it all becomes is known before any of it is made.
 pub(crate) fn put_in(
     mut bytes: Vec<u8>,
     placeholders: &[&Placeholder],
     writing: Writing,
-) -> Vec<u8> {
+    bytes_max: usize,
+) -> Option<Vec<u8>> {
     for placeholder in placeholders {
         let value = placeholder.value.expose();
         let value = match writing {
@@ -55,9 +58,16 @@ pub(crate) fn put_in(
             Writing::Form => byte_serialize(value.as_bytes()).collect(),
             Writing::Plain => value.to_owned(),
         };
-        bytes = replace(&bytes, placeholder.word.as_bytes(), value.as_bytes());
+        let word = placeholder.word.as_bytes();
+        let count = memchr::memmem::find_iter(&bytes, word).count();
+        let grown = count.saturating_mul(value.len());
+        let size = bytes.len().saturating_sub(count * word.len());
+        if size.saturating_add(grown) > bytes_max {
+            return None;
+        }
+        bytes = replace(&bytes, word, value.as_bytes());
     }
-    bytes
+    Some(bytes)
 }
 
 fn replace(bytes: &[u8], word: &[u8], value: &[u8]) -> Vec<u8> {
@@ -84,10 +94,11 @@ mod tests {
             slot: "p".to_owned(),
             value: Secret::new("a\"b&\\c"),
             forms: Vec::new(),
+            is_generated: false,
         };
         let with = |writing| {
-            let body = put_in(b"<mstr01>".to_vec(), &[&placeholder], writing);
-            String::from_utf8(body).unwrap()
+            let body = put_in(b"<mstr01>".to_vec(), &[&placeholder], writing, 100);
+            String::from_utf8(body.unwrap()).unwrap()
         };
         assert_eq!(
             with(Writing::of(Some("application/scim+json; charset=utf-8"))),
@@ -98,5 +109,25 @@ mod tests {
             "<a%22b%26%5Cc>"
         );
         assert_eq!(with(Writing::of(None)), "<a\"b&\\c>");
+    }
+
+    #[test]
+    fn c42_what_would_become_too_large_with_its_secrets_is_never_made() {
+        let placeholder = Placeholder {
+            word: "mstr01".to_owned(),
+            slot: "p".to_owned(),
+            value: Secret::new("x".repeat(30 << 10)),
+            forms: Vec::new(),
+            is_generated: false,
+        };
+        let (often, limit) = (b"mstr01".repeat(200_000), 8 << 20);
+        assert_eq!(put_in(often, &[&placeholder], Writing::Plain, limit), None);
+        let few = put_in(
+            b"mstr01".repeat(200),
+            &[&placeholder],
+            Writing::Plain,
+            limit,
+        );
+        assert_eq!(few.map(|body| body.len()), Some(200 * (30 << 10)));
     }
 }

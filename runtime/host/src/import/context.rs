@@ -1,5 +1,7 @@
 //! `muster:connector/context`: settings, time, randomness, log and scratch space.
 
+use std::time::Instant;
+
 use crate::bindings::muster::connector::context::{Host, LogLevel};
 use crate::call::CallState;
 use crate::failure::cut_to;
@@ -30,7 +32,7 @@ impl Host for CallState {
     }
 
     fn random(&mut self, count: u32) -> wasmtime::Result<Vec<u8>> {
-        self.random(count.min(RANDOM_BYTES_MAX) as usize)
+        self.work(|state| CallState::random(state, count.min(RANDOM_BYTES_MAX) as usize))
     }
 
     fn log(
@@ -41,8 +43,9 @@ impl Host for CallState {
     ) -> wasmtime::Result<()> {
         self.remarks.count += 1;
         if self.remarks.count > REMARKS_MAX {
-            return Ok(());
+            return self.may_work();
         }
+        let since = Instant::now();
         // Cut long before it is searched for secrets, and again after: a part of a secret that the
         // first cut leaves is beyond the second one.
         let mut text = cut_to(&message, 4 * REMARK_BYTES_MAX);
@@ -59,7 +62,9 @@ impl Host for CallState {
         let mut plugin = "";
         let place = self.place.clone();
         if let Some(place) = &place {
-            text = place.site.redactor.text(text, &self.placeholders);
+            let forms = self.placeholders.iter();
+            let forms: Vec<_> = forms.flat_map(|made| made.forms.iter().cloned()).collect();
+            text = place.site.redactor.text(text, &forms);
             target = &place.site.name;
             plugin = &place.plugin.descriptor().name;
         }
@@ -73,23 +78,26 @@ impl Host for CallState {
                 self.remarks.last_error = Some(cut_to(&text, 512));
             }
         }
-        Ok(())
+        self.lane.count_work(since);
+        self.may_work()
     }
 
     fn scratch_get(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
-        Ok(self
-            .place
-            .as_ref()
-            .and_then(|place| place.site.scratch.get(self.scope, &key)))
+        self.work(|state| {
+            let place = state.place.as_ref();
+            Ok(place.and_then(|place| place.site.scratch.get(state.scope, &key)))
+        })
     }
 
     fn scratch_set(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), String>> {
         if key.len() > KEY_BYTES_MAX {
             return Ok(Err(format!("a name may have {KEY_BYTES_MAX} bytes")));
         }
-        Ok(match &self.place {
-            Some(place) => place.site.scratch.set(self.scope, key, value),
-            None => Err("a plugin that is asked what it is has no scratch space".to_owned()),
+        self.work(|state| {
+            Ok(match &state.place {
+                Some(place) => place.site.scratch.set(state.scope, key, value),
+                None => Err("a plugin that is asked what it is has no scratch space".to_owned()),
+            })
         })
     }
 }

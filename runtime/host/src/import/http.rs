@@ -16,6 +16,7 @@ impl Host for CallState {
     async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, HttpFault>> {
         // While it waits it is not busy: the slow lane is for others.
         self.lane.leave();
+        self.may_work()?;
         let Some(place) = self.place.clone() else {
             let text = "a plugin that is asked what it is cannot make requests";
             return Ok(Err(HttpFault::DeniedByPolicy(text.to_owned())));
@@ -40,6 +41,8 @@ impl Host for CallState {
         }
         let sender = Sender {
             site: &place.site,
+            lane: &self.lane,
+            lanes: &self.lanes,
             plugin: &place.plugin,
             placeholders: &self.placeholders,
             remaining: self.remaining(),

@@ -6,7 +6,7 @@ use crate::credential::{self, PLACEHOLDER_RANDOM, Placeholder, Scheme};
 use crate::failure::cut_to;
 
 /// Placeholders that one call can have.
-const PLACEHOLDERS_MAX: usize = 64;
+const PLACEHOLDERS_MAX: usize = 8;
 
 /// Most bytes that can be signed at once.
 const SIGNED_BYTES_MAX: usize = 8 << 20;
@@ -24,8 +24,10 @@ impl Host for CallState {
                 "a call can have {PLACEHOLDERS_MAX} placeholders"
             )));
         }
-        let random = self.random(PLACEHOLDER_RANDOM)?;
-        let made = Placeholder::new(&slot, credential, &random);
+        let made = self.work(|state| {
+            let random = state.random(PLACEHOLDER_RANDOM)?;
+            Ok(Placeholder::new(&slot, credential, &random))
+        })?;
         Ok(made.map(|placeholder| {
             let word = placeholder.word.clone();
             self.placeholders.push(placeholder);
@@ -57,7 +59,7 @@ impl Host for CallState {
                 SIGNED_BYTES_MAX >> 20
             )));
         }
-        Ok(credential::sign(key.expose(), &algorithm, &data))
+        self.work(|_| Ok(credential::sign(key.expose(), &algorithm, &data)))
     }
 }
 

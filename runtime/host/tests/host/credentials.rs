@@ -538,3 +538,161 @@ async fn a_target_says_at_once_what_is_missing_or_wrong() {
         Ok(_) | Err(TargetError::Limit { .. })
     ));
 }
+
+#[tokio::test]
+async fn c44_a_guest_chooses_neither_the_encoding_nor_the_part_of_a_reply() {
+    let host = host();
+    let app = App::echo().await;
+    let target = target(&host, with(&app, "api", bearer(CANARY))).await;
+    for header in [
+        "Accept-Encoding",
+        "accept-charset",
+        "Content-Encoding",
+        "Range",
+        "if-range",
+        "Request-Range",
+        "A-IM",
+        "TE",
+    ] {
+        let mut what = ask(&app);
+        what["headers"] = json!({ header: "gzip" });
+        let shown = tell(&target, what).await.unwrap();
+        let denied = shown["denied"].as_str().unwrap_or_default();
+        assert!(denied.contains("NET-003"), "{header}: {shown}");
+    }
+    assert!(app.asked().is_empty());
+    tell(&target, ask(&app)).await.unwrap();
+    assert_eq!(app.asked()[0].header("accept-encoding"), Some("identity"));
+}
+
+fn gzipped(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn encoded(encoding: &str, body: Vec<u8>) -> crate::support::Answer {
+    http::Response::builder()
+        .status(200)
+        .header("content-encoding", encoding)
+        .body(http_body_util::Full::new(body.into()))
+        .unwrap()
+}
+
+#[tokio::test]
+async fn c44_a_reply_that_comes_encoded_unasked_is_decoded_and_searched() {
+    let host = host();
+    let echo = gzipped(r#"{"token":"somebody else's"}"#);
+    let bomb = gzipped(&"x".repeat(64 << 20));
+    let app = App::start(move |asked| match asked.path.as_str() {
+        "/bomb" => encoded("gzip", bomb.clone()),
+        "/brotli" => encoded("br", vec![1, 2, 3]),
+        "/not" => encoded("gzip", b"plain text".to_vec()),
+        _ => encoded("gzip", echo.clone()),
+    })
+    .await;
+    let target = target(&host, with(&app, "api", bearer("canary-5c1e-in-gzip"))).await;
+    let shown = tell(&target, ask(&app)).await.unwrap();
+    assert_eq!(shown["body"], r#"{"token":"somebody else's"}"#);
+    let told = |path: &str| json!({ "do": "send", "url": app.url(path) });
+    let shown = tell(&target, told("/bomb")).await.unwrap();
+    assert!(
+        shown["too-large"].as_str().unwrap().contains("NET-005"),
+        "{shown}"
+    );
+    for (path, says) in [("/brotli", "`br`"), ("/not", "`gzip`")] {
+        let shown = tell(&target, told(path)).await.unwrap();
+        let text = shown["no-reply"].as_str().unwrap_or_default();
+        assert!(text.contains("NET-020") && text.contains(says), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn c44_a_secret_in_an_encoded_reply_is_not_seen() {
+    let host = host();
+    let app = App::start(|asked| {
+        let said = asked.header("authorization").unwrap_or_default();
+        encoded("gzip", gzipped(&format!("you said {said}")))
+    })
+    .await;
+    let target = target(&host, with(&app, "api", bearer("canary-5c1e-in-gzip"))).await;
+    let shown = tell(&target, ask(&app)).await.unwrap();
+    assert_eq!(shown["body"], "you said Bearer [redacted]");
+}
+
+#[tokio::test]
+async fn c44_a_made_up_password_is_not_seen_in_a_later_call_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = |_: u32| {
+        muster_host::Host::new(muster_host::HostOptions {
+            generated: Some(folder.path().join("generated")),
+            ..muster_host::HostOptions::default()
+        })
+        .unwrap()
+    };
+    // The app keeps what it was told last, and shows it whole, cut off and in Base64.
+    let kept = Arc::new(Mutex::new(String::new()));
+    let told = Arc::clone(&kept);
+    let app = App::start(move |asked| {
+        let mut kept = told.lock().unwrap();
+        if !asked.body.is_empty() {
+            let sent: Value = serde_json::from_str(&asked.body).unwrap();
+            *kept = sent["nickName"].as_str().unwrap().to_owned();
+        }
+        json_answer(
+            200,
+            &json!({
+                "nickName": kept.as_str(), "cut": &kept[..kept.len() - 9],
+                "basic": STANDARD.encode(format!("ann:{kept}")),
+            }),
+        )
+    })
+    .await;
+    let options = with(&app, "password", Scheme::Generated { length: 32 });
+    let first = made(1);
+    let target_of = async |host: &muster_host::Host| target(host, options.clone()).await;
+    let what = json!({
+        "do": "send-placeholder", "slot": "password", "method": "POST", "url": app.url("/users"),
+        "headers": { "content-type": "application/json" }, "body": r#"{"nickName":"{}"}"#,
+    });
+    let target = target_of(&first).await;
+    tell(&target, what).await.unwrap();
+    let password = kept.lock().unwrap().clone();
+    assert_eq!(password.len(), 32);
+    // In a later call, after the target was connected anew, and after the daemon was started again.
+    let read = json!({ "do": "send", "url": app.url("/users") });
+    let (again, second) = (target_of(&first).await, made(2));
+    let restarted = target_of(&second).await;
+    for target in [&target, &again, &restarted] {
+        let shown = tell(target, read.clone()).await.unwrap().to_string();
+        let basic = STANDARD.encode(format!("ann:{password}"));
+        assert!(shown.contains("[redacted]"), "{shown}");
+        assert!(
+            !shown.contains(&password[..12]) && !shown.contains(&basic[8..24]),
+            "{shown}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn c48_a_token_server_that_is_not_granted_is_refused_with_the_line_that_grants_it() {
+    let host = host();
+    let app = App::echo().await;
+    let plugin = host.load(guest("puppet")).await.unwrap();
+    for scheme in ["https", "http"] {
+        let mut elsewhere = client(&app, ClientAuth::Basic);
+        if let Scheme::Oauth2ClientCredentials(client) = &mut elsewhere {
+            client.token_url = format!("{scheme}://login.example.com/token");
+        }
+        let slot = Arc::new(muster_host::Slot::new(Arc::clone(&plugin)));
+        let Err(error) = Target::new(&host, slot, with(&app, "api", elsewhere)) else {
+            panic!("{scheme}: a token would be fetched elsewhere");
+        };
+        assert_eq!(error.code(), "NET-001");
+        let line = format!(
+            r#"hosts = ["{}", "{scheme}://login.example.com"]"#,
+            app.base()
+        );
+        assert!(error.to_string().contains(&line), "{error}");
+    }
+}

@@ -2,7 +2,8 @@
 use std::time::{Duration, Instant};
 
 use crate::support::{App, change, failed, host, lonely, on, target, tell};
-use muster_host::{CallLimits, TargetOptions};
+use muster_core::connector::Problem;
+use muster_host::{CallLimits, Credential, Scheme, Secret, TargetOptions};
 use serde_json::json;
 
 /// A target whose guests are stopped soon.
@@ -144,14 +145,70 @@ async fn a_guest_that_waits_too_long_is_ended() {
     // Either the request's share of the time ran out first, or the call's.
     match shown {
         Ok(shown) => assert!(shown["no-reply"].is_string(), "{shown}"),
-        Err(problem) => {
-            let (text, sent) = failed(problem);
-            assert!(
-                text.contains("did not answer within 300 ms") && sent,
-                "{text}"
-            );
+        Err(Problem::OutcomeUnknown(text)) => {
+            assert!(text.contains("the call's time of 300 ms was up"), "{text}");
         }
+        Err(other) => panic!("it was the app that did not answer: {other:?}"),
     }
+    let conduct = target.plugin().conduct();
+    assert_eq!(
+        conduct
+            .of("get_account")
+            .map_or(0, |calls| calls.failures()),
+        0
+    );
+}
+
+#[tokio::test]
+async fn c43_a_guest_that_hangs_by_itself_has_failed_and_so_has_one_that_says_so_or_answers_garbage()
+ {
+    let host = host();
+    let limits = CallLimits {
+        time: Duration::from_millis(300),
+        ..CallLimits::default()
+    };
+    let options = TargetOptions {
+        name: "lonely".to_owned(),
+        limits,
+        ..TargetOptions::default()
+    };
+    let target = target(&host, options).await;
+    for (number, what) in [
+        json!({ "do": "loop" }),
+        json!({ "do": "panic" }),
+        json!({ "do": "lie", "how": "twice" }),
+        json!({ "do": "lie", "how": "another" }),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        failed(tell(&target, what).await.unwrap_err());
+        let conduct = target.plugin().conduct();
+        let failures = conduct.of("get_account").map(|calls| calls.failures());
+        assert_eq!(failures, u32::try_from(number + 1).ok());
+    }
+}
+
+#[tokio::test]
+async fn c42_what_the_host_works_for_a_guest_counts_as_the_guests_own() {
+    let host = host();
+    let key = Scheme::SigningKey {
+        key: Secret::new("a key of the tests"),
+    };
+    let limits = CallLimits {
+        cpu: Duration::from_millis(250),
+        ..CallLimits::default()
+    };
+    let options = TargetOptions {
+        name: "lonely".to_owned(),
+        credentials: [("hook".to_owned(), Credential::new(key))].into(),
+        limits,
+        ..TargetOptions::default()
+    };
+    let target = target(&host, options).await;
+    let often = json!({ "do": "sign-often", "slot": "hook", "times": 2000, "bytes": 8 << 20 });
+    let (text, _) = failed(tell(&target, often).await.unwrap_err());
+    assert!(text.contains("processor time of 250 ms"), "{text}");
 }
 
 #[tokio::test]

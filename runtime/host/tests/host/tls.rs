@@ -10,12 +10,21 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::{change, host, target};
+use crate::support::{change, host, target, tell};
 
 /// An app with the certificate of an authority that was made for these tests.
 async fn app() -> (u16, tokio::task::JoinHandle<()>) {
-    let certificate = CertificateDer::from(include_bytes!("../data/throwaway-leaf.der").to_vec());
-    let key = PrivatePkcs8KeyDer::from(include_bytes!("../data/throwaway-leaf.pk8").to_vec());
+    app_with(
+        include_bytes!("../data/throwaway-leaf.der"),
+        include_bytes!("../data/throwaway-leaf.pk8"),
+    )
+    .await
+}
+
+/// An app with this certificate.
+async fn app_with(certificate: &[u8], key: &[u8]) -> (u16, tokio::task::JoinHandle<()>) {
+    let certificate = CertificateDer::from(certificate.to_vec());
+    let key = PrivatePkcs8KeyDer::from(key.to_vec());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -85,4 +94,133 @@ async fn a_certificate_of_an_own_authority_is_trusted_where_it_says_so() {
         "{problem:?}"
     );
     accepting.abort();
+}
+
+#[tokio::test]
+async fn c54_a_certificate_that_nobody_knows_is_said_with_the_setting_that_has_it_trusted() {
+    let host = host();
+    let own = app_with(
+        include_bytes!("../data/throwaway-self.der"),
+        include_bytes!("../data/throwaway-self.pk8"),
+    );
+    let (port, accepting) = own.await;
+    let post = |name: &str| json!({ "method": "POST", "url": format!("https://{name}:{port}/") });
+    let strict = target(&host, options(port, false)).await;
+    let problem = change(&strict, post("localhost"), 1).await.unwrap_err();
+    let text = problem.text();
+    assert!(
+        text.contains("NET-021") && text.contains(r#"[target.crm]: ca_file = "ca.pem""#),
+        "{text}"
+    );
+    // The app signed it itself, and it even says that it is an authority.
+    let pem = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/throwaway-self.pem");
+    let trusting = TargetOptions {
+        ca_file: Some(pem),
+        ..options(port, false)
+    };
+    let trusting = target(&host, trusting).await;
+    change(&trusting, post("localhost"), 2).await.unwrap();
+    // It is not for this name, and what is known as it is does not change that.
+    let problem = change(&trusting, post("127.0.0.1"), 3).await.unwrap_err();
+    assert!(problem.text().contains("another name"), "{problem:?}");
+    accepting.abort();
+}
+
+/// A proxy that tunnels where it is asked to connect, and answers everything else itself with what it was asked.
+async fn proxy(lets_through: bool) -> (String, tokio::task::JoinHandle<()>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let accepting = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut asked = Vec::new();
+                while !asked.ends_with(b"\r\n\r\n") {
+                    let Ok(byte) = stream.read_u8().await else {
+                        return;
+                    };
+                    asked.push(byte);
+                }
+                let first = String::from_utf8_lossy(&asked);
+                let first = first.lines().next().unwrap_or_default().to_owned();
+                let server = first.strip_prefix("CONNECT ");
+                let server = server.and_then(|rest| rest.split(' ').next());
+                let answer = match server {
+                    Some(server) if lets_through => {
+                        let mut onward = tokio::net::TcpStream::connect(server).await.unwrap();
+                        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+                        drop(tokio::io::copy_bidirectional(&mut stream, &mut onward).await);
+                        return;
+                    }
+                    Some(_) => "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n".to_owned(),
+                    None => format!(
+                        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{first}",
+                        first.len()
+                    ),
+                };
+                drop(stream.write_all(answer.as_bytes()).await);
+            });
+        }
+    });
+    (address, accepting)
+}
+
+#[tokio::test]
+async fn c54_a_proxy_leads_to_the_granted_servers_and_to_no_others() {
+    let host = host();
+    let (port, accepting) = app().await;
+    let (address, proxying) = proxy(true).await;
+    let behind = TargetOptions {
+        hosts: vec![
+            HostPattern::parse(&format!("https://localhost:{port}")).unwrap(),
+            HostPattern::parse("http://app.invalid").unwrap(),
+        ],
+        proxy: Some(address.parse().unwrap()),
+        ..options(port, true)
+    };
+    let crm = target(&host, behind.clone()).await;
+    // TLS is spoken with the app itself, through the proxy.
+    let what = json!({ "method": "POST", "url": format!("https://localhost:{port}/") });
+    change(&crm, what.clone(), 1).await.unwrap();
+    // A name that only the proxy knows.
+    let asked = json!({ "do": "send", "url": "http://app.invalid/v1?x=1" });
+    let shown = tell(&crm, asked).await.unwrap();
+    assert_eq!(shown["body"], "GET http://app.invalid/v1?x=1 HTTP/1.1");
+    let elsewhere = json!({ "do": "send", "url": "http://other.invalid/" });
+    let shown = tell(&crm, elsewhere).await.unwrap();
+    assert!(
+        shown["denied"].as_str().unwrap().contains("NET-001"),
+        "{shown}"
+    );
+
+    // What leads inside is refused as without a proxy.
+    let inside = TargetOptions {
+        private: PrivateAccess::nothing(),
+        ..behind.clone()
+    };
+    let inside = target(&host, inside).await;
+    let shown = tell(
+        &inside,
+        json!({ "do": "send", "url": format!("https://localhost:{port}/") }),
+    );
+    let shown = shown.await.unwrap();
+    assert!(
+        shown["denied"].as_str().unwrap().contains("NET-002"),
+        "{shown}"
+    );
+
+    let (address, refusing) = proxy(false).await;
+    let refused = TargetOptions {
+        proxy: Some(address.parse().unwrap()),
+        ..behind
+    };
+    let refused = target(&host, refused).await;
+    let problem = change(&refused, what, 2).await.unwrap_err();
+    assert!(
+        matches!(&problem, Problem::Transient { text, .. }
+            if text.contains("NET-022") && text.contains("403 Forbidden")),
+        "{problem:?}"
+    );
+    for task in [accepting, proxying, refusing] {
+        task.abort();
+    }
 }

@@ -230,6 +230,16 @@ fn do_as_told(host: &dyn Host, said: &Value, account: Account) -> Account {
             Ok(signature) => json!({ "bytes": signature }),
             Err(error) => json!({ "error": error }),
         },
+        "sign-often" => {
+            let data =
+                vec![b'x'; usize::try_from(said["bytes"].as_u64().unwrap_or(0)).unwrap_or(0)];
+            let times = said["times"].as_u64().unwrap_or(0);
+            json!(
+                (0..times)
+                    .filter(|_| host.sign(&text("slot"), "hmac-sha256", &data).is_ok())
+                    .count()
+            )
+        }
         "around" => json!({
             "settings": host.settings(), "now": host.now().as_str(),
             "random": host.random(16), "more": host.random(9999).len(),
