@@ -204,21 +204,24 @@ impl Company {
     pub fn report(&self, name: &str) -> Option<Report> {
         ["processed", "held", "rejected"]
             .into_iter()
-            .find_map(|place| {
-                let files = std::fs::read_dir(self.path("hr").join(place)).ok()?;
-                let end = format!("{name}.report.txt");
-                let found = files
-                    .filter_map(|file| Some(file.ok()?.path()))
-                    .find(|path| {
-                        path.file_name()
-                            .is_some_and(|file| file.to_string_lossy().ends_with(&end))
-                    })?;
-                let text = std::fs::read_to_string(found).ok()?;
-                Some(Report {
-                    place: place.to_owned(),
-                    text,
-                })
-            })
+            .find_map(|place| self.report_in(place, name))
+    }
+
+    /// The report beside a file that was put away in this folder.
+    pub fn report_in(&self, place: &str, name: &str) -> Option<Report> {
+        let files = std::fs::read_dir(self.path("hr").join(place)).ok()?;
+        let end = format!("{name}.report.txt");
+        let found = files
+            .filter_map(|file| Some(file.ok()?.path()))
+            .find(|path| {
+                path.file_name()
+                    .is_some_and(|file| file.to_string_lossy().ends_with(&end))
+            })?;
+        let text = std::fs::read_to_string(found).ok()?;
+        Some(Report {
+            place: place.to_owned(),
+            text,
+        })
     }
 
     /// Waits for the report beside a file.

@@ -1,6 +1,8 @@
 //! The daemon as a process, and the command line.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Instant;
@@ -21,26 +23,53 @@ impl<'c> Daemon<'c> {
     /// Starts it and waits until it is ready.
     #[track_caller]
     pub fn start(company: &'c Company) -> Self {
-        let mut daemon = Self::spawn(company);
+        Self::spawn(company).ready()
+    }
+
+    /// Starts it as this user, where the tests may, and waits until it is ready.
+    #[track_caller]
+    pub fn start_as(company: &'c Company, user: u32) -> Self {
+        let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+        if !is_root {
+            return Self::start(company);
+        }
+        // The build's folder may be closed to others.
+        let binary = company.path("muster");
+        if !binary.exists() {
+            std::fs::copy(muster(), &binary).expect("the daemon's binary to copy");
+        }
+        let mut command = Command::new(binary);
+        command.uid(user).gid(user);
+        Self::spawn_by(company, command).ready()
+    }
+
+    #[track_caller]
+    fn ready(mut self) -> Self {
+        let daemon = &mut self;
         wait_for("the daemon to be ready", || {
             if let Some(status) = daemon.child.try_wait().ok().flatten() {
                 panic!("the daemon ended ({status}):\n{}", daemon.log());
             }
             daemon.log_since_start().contains(" ready ").then_some(())
         });
-        daemon
+        self
     }
 
     /// Starts it and does not wait.
     #[track_caller]
     pub fn spawn(company: &'c Company) -> Self {
+        Self::spawn_by(company, Command::new(muster()))
+    }
+
+    #[track_caller]
+    fn spawn_by(company: &'c Company, mut command: Command) -> Self {
         let log = company.path("daemon.log");
         let out = File::options()
             .create(true)
             .append(true)
             .open(&log)
             .expect("the daemon's log");
-        let child = Command::new(muster())
+        let child = command
             .arg("--config")
             .arg(company.config())
             .arg("serve")

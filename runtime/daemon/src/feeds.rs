@@ -1,35 +1,39 @@
-//! What becomes of a file that a feed brought: accepted, held or rejected, recorded in one
-//! transaction with the plan that it led to, then moved away with a report beside it.
+//! What becomes of what a feed brings, by whichever door: accepted, held or rejected, recorded in one
+//! transaction with the plan that it led to, then put away with a report for HR.
 //!
-//! The order makes a stop harmless at any point. Until the transaction is durable the file lies in
-//! the drop folder and arrives again; afterwards it says the same as the last accepted or held file,
-//! changes nothing, and is only moved.
+//! The order of arrival is recorded before anything is decided ([`queue`]), with the bytes in the data
+//! folder ([`evidence`]); so a stop is harmless at any point, names mean nothing, and what was decided is
+//! never decided again ([`taking`]).
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use muster_core::actor::Actor;
-use muster_core::fact::{Content, Fact, FeedFile, HoldEnd};
+use jiff::Timestamp;
+use muster_core::fact::{Content, FeedFile, Outcome, Source};
 use muster_core::finding::{Code, Finding, Severity};
-use muster_core::id::FeedName;
+use muster_core::id::{FeedName, PersonKey};
 use muster_core::identity::Status;
 use muster_core::mapping::{Columns, InvalidMapping, Mapping, StatusRule};
+use muster_ledger::Reader;
 
-use crate::api::v1::HookEventKind;
 use crate::app::App;
 use crate::config::{self, FeedKind};
-use crate::intake::folder::place::Place;
-use crate::intake::folder::{self, Arrival, Folder, FolderEvent, FolderOptions, ReadError};
-use crate::intake::{IntakeOptions, LastLineBreak, Problem, Snapshot, Trailer, code};
-use crate::planning::{self, ChangedPerson, Consent};
+use crate::intake::folder::FolderOptions;
+use crate::intake::{IntakeOptions, LastLineBreak, Snapshot, Trailer};
+use crate::planning::{self, ChangedPerson};
 
 mod decide;
 pub mod event;
+pub mod evidence;
+pub mod held;
 mod keys;
+pub mod queue;
 mod shelf;
+pub mod taking;
 
-pub use decide::{Decision, Desk};
-pub use shelf::{Shelf, find_held};
+pub use decide::{Decision, Desk, Event, Item};
+pub use held::Held;
+pub use shelf::{Shelf, held_arrival};
+pub use taking::run;
 
 /// A file waits for a person.
 pub const HELD: Code = Code::new("FEED-001");
@@ -42,6 +46,9 @@ pub const FOLDER: Code = Code::new("FEED-003");
 pub const WAITS: Code = Code::new("FEED-005");
 /// Rows of an accepted file were set aside, leavers' perhaps among them.
 pub const ROWS_SET_ASIDE: Code = Code::new("FEED-004");
+
+/// What was held was taken out of its folder: nothing of it happened.
+pub const GIVEN_UP: Code = Code::new("FEED-010");
 
 /// A feed, ready to take files.
 #[derive(Clone)]
@@ -67,11 +74,14 @@ pub enum FeedError {
     /// The ledger failed.
     #[error("could not use the ledger")]
     Ledger(#[from] muster_ledger::Error),
-    /// A held file is not in its folder any more.
-    #[error("the held file `{name}` is no longer in the folder `held`")]
-    HeldFileGone {
+    /// The bytes of a file that arrived are not in the data folder any more.
+    #[error("the bytes of `{name}` cannot be read from the data folder")]
+    EvidenceGone {
         /// Its name.
         name: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
     },
 }
 
@@ -130,13 +140,9 @@ impl Feed {
         })
     }
 
-    /// How a file of this name is opened.
-    pub fn options(&self, name: &str) -> IntakeOptions {
-        let is_change_set = self.options.is_change_set || event::is_event(name);
-        IntakeOptions {
-            is_change_set,
-            ..self.options.clone()
-        }
+    /// How files are opened.
+    pub fn options(&self) -> &IntakeOptions {
+        &self.options
     }
 
     /// What the columns of an event mean: attributes that it does not name stay as they are.
@@ -144,13 +150,9 @@ impl Feed {
         &self.upsert_mapping
     }
 
-    /// What the columns of a file of this name mean.
-    fn mapping(&self, name: &str) -> &Mapping {
-        match event::kind(name) {
-            None => &self.config.mapping,
-            Some(HookEventKind::Upsert) => &self.upsert_mapping,
-            Some(HookEventKind::Leave) => &self.leave_mapping,
-        }
+    /// What the columns of an event mean that says who left.
+    pub fn leave_mapping(&self) -> &Mapping {
+        &self.leave_mapping
     }
 
     /// Its name.
@@ -162,13 +164,14 @@ impl Feed {
         FolderOptions {
             quiet: self.config.quiet,
             rescan_every: self.config.poll,
+            files: self.config.files.clone(),
             ..FolderOptions::default()
         }
     }
 
-    /// Whether a file of this name says only what changed, and nothing of whom it does not name.
-    fn is_partial(&self, name: &str) -> bool {
-        self.config.kind == FeedKind::Changes || event::is_event(name)
+    /// Whether files say only what changed, and nothing of whom they do not name.
+    fn is_partial(&self) -> bool {
+        self.config.kind == FeedKind::Changes
     }
 
     /// What the feed's rows say, by key; in the order of the keys.
@@ -184,181 +187,6 @@ impl Feed {
             })
             .collect()
     }
-}
-
-/// Takes the files of one feed until the daemon stops.
-pub async fn run(app: Arc<App>, feed: Feed, mut stop: tokio::sync::watch::Receiver<bool>) {
-    let mut folder = loop {
-        match Folder::open(&feed.config.folder, feed.folder_options()) {
-            Ok(folder) => break folder,
-            Err(error) => {
-                let text = format!(
-                    "the folder {} cannot be used: {error}",
-                    feed.config.folder.display()
-                );
-                app.set_feed_trouble(feed.name(), Some(text.clone()));
-                let subject = format!("feed {}", feed.name());
-                let finding = Finding::new(FOLDER, Severity::Error, subject, text).hint(
-                    "give the daemon's user read and write access to it, or name another folder",
-                );
-                app.open_finding(finding).await;
-                tokio::select! {
-                    () = tokio::time::sleep(feed.config.poll) => {}
-                    _ = stop.changed() => return,
-                }
-            }
-        }
-    };
-    let subject = format!("feed {}", feed.name());
-    app.set_feed_trouble(feed.name(), None);
-    for code in [FOLDER, code::FOLDER_IO] {
-        app.close_finding(code, subject.clone()).await;
-    }
-    while !*stop.borrow() {
-        let event = tokio::select! {
-            event = folder.next() => event,
-            _ = stop.changed() => return,
-        };
-        match event {
-            FolderEvent::Arrived(arrival) => {
-                // Whatever hung has come to rest.
-                app.close_finding(code::UNSETTLED, subject.clone()).await;
-                take(&app, &feed, &mut folder, arrival).await;
-            }
-            FolderEvent::Remarked(problem) => {
-                let finding = of_problem(Severity::Warning, &subject, &problem);
-                app.open_finding(finding).await;
-            }
-            FolderEvent::Closed(problem) => {
-                app.set_feed_trouble(feed.name(), Some(problem.text.clone()));
-                let finding = of_problem(Severity::Error, &subject, &problem);
-                app.open_finding(finding).await;
-            }
-            FolderEvent::Reopened => {
-                app.set_feed_trouble(feed.name(), None);
-                app.close_finding(code::FOLDER_IO, subject.clone()).await;
-            }
-        }
-    }
-}
-
-fn of_problem(severity: Severity, subject: &str, problem: &Problem) -> Finding {
-    let (code, text) = (problem.code.clone(), problem.text.clone());
-    Finding::new(code, severity, subject, text).hint(problem.hint.clone())
-}
-
-async fn take(app: &Arc<App>, feed: &Feed, folder: &mut Folder, arrival: Arrival) {
-    let _one_at_a_time = app.planning.lock().await;
-    if has_to_wait(app, feed, &arrival.name).await {
-        return folder.retry(&arrival);
-    }
-    let known = match last_said(app, feed, &arrival.name) {
-        Ok(known) => known,
-        Err(error) => {
-            let text = crate::error::chain(&error);
-            tracing::error!(feed = %feed.name(), error = text, "could not read what the last file said");
-            app.set_feed_trouble(feed.name(), Some(text));
-            return folder.retry(&arrival);
-        }
-    };
-    let (opening, options) = (arrival.clone(), feed.options(&arrival.name));
-    let reading = move || folder::open_changed(&opening, &options, known.as_ref());
-    let opened = match tokio::task::spawn_blocking(reading).await {
-        Ok(Ok(opened)) => opened,
-        Ok(Err(ReadError::Changed { .. })) => return folder.retry(&arrival),
-        Ok(Err(error @ ReadError::Io { .. })) => {
-            tracing::error!(feed = %feed.name(), error = crate::error::chain(&error), "could not read a file");
-            app.set_feed_trouble(feed.name(), Some(crate::error::chain(&error)));
-            return folder.retry(&arrival);
-        }
-        Err(error) => {
-            tracing::error!(feed = %feed.name(), %error, "reading a file broke off");
-            return folder.retry(&arrival);
-        }
-    };
-    if opened.may_be_growing() && folder.defer(&arrival) {
-        return;
-    }
-    let (planner, of_feed, name) = (Arc::clone(app), feed.clone(), arrival.name.clone());
-    let decided = tokio::task::spawn_blocking(move || {
-        let mut nobody = |_: &_, _: Option<&_>| {};
-        let desk = Desk {
-            app: &planner,
-            feed: &of_feed,
-            approver: None,
-        };
-        desk.decide(&name, opened, Consent::WithinLimits, &mut nobody)
-    });
-    match decided.await {
-        Ok(Ok(decision)) => {
-            app.set_feed_trouble(feed.name(), None);
-            app.wake_all();
-            let places = folder.places();
-            Shelf { app, feed, places }.put_away(&arrival, &decision);
-        }
-        Ok(Err(error)) => {
-            let text = crate::error::chain(&error);
-            tracing::error!(feed = %feed.name(), error = text, "a file could not be worked on; it is tried again");
-            app.set_feed_trouble(feed.name(), Some(text));
-            folder.retry(&arrival);
-        }
-        Err(error) => {
-            tracing::error!(feed = %feed.name(), %error, "working on a file broke off; it is tried again");
-            folder.retry(&arrival);
-        }
-    }
-}
-
-/// Whether another file has to be decided about first; says so where it is.
-async fn has_to_wait(app: &App, feed: &Feed, name: &str) -> bool {
-    match waits_behind(app, feed, name).await {
-        Ok(None) => false,
-        Ok(Some(held)) => {
-            say_waits(app, feed, name, &held).await;
-            true
-        }
-        Err(error) => {
-            let text = crate::error::chain(&error);
-            tracing::error!(feed = %feed.name(), error = text, "could not read which file is held");
-            app.set_feed_trouble(feed.name(), Some(text));
-            true
-        }
-    }
-}
-
-/// The held file that has to be decided about first. Files that say only what changed are taken in
-/// their order: one that went ahead of a held one would be undone by it, and one that took its place
-/// would have the leavers of it forgotten. Whoever gives a held file up takes it out of its folder.
-async fn waits_behind(
-    app: &App,
-    feed: &Feed,
-    name: &str,
-) -> Result<Option<FeedFile>, muster_ledger::Error> {
-    let held = app.ledger.read()?.feed(feed.name())?;
-    let held = held.and_then(|kept| kept.held).map(|held| held.file);
-    let Some(held) = held.filter(|held| feed.is_partial(name) && feed.is_partial(&held.name))
-    else {
-        return Ok(None);
-    };
-    // After a stop, it may not have been moved yet.
-    let is_on_its_way = held.name != name && feed.config.folder.join(&held.name).exists();
-    if is_on_its_way || shelf::is_stored(feed, Place::Held, &held.name) {
-        return Ok(Some(held));
-    }
-    tracing::info!(feed = %feed.name(), digest = crate::plugins::short(held.digest), "a held file was given up");
-    let subject = format!("feed {}", feed.name());
-    let closed = [HELD, WAITS].map(|code| Fact::FindingClosed {
-        code,
-        subject: subject.clone(),
-    });
-    let ended = Fact::HoldEnded {
-        feed: held.feed,
-        digest: held.digest,
-        end: HoldEnd::GivenUp,
-        by: Actor::Daemon,
-    };
-    app.say(closed.into_iter().chain([ended]).collect()).await;
-    Ok(None)
 }
 
 async fn say_waits(app: &App, feed: &Feed, name: &str, held: &FeedFile) {
@@ -378,9 +206,9 @@ async fn say_waits(app: &App, feed: &Feed, name: &str, held: &FeedFile) {
     }
 }
 
-/// What the last accepted file said, where a file of this name can say the same. With it, a
-/// re-export in which nothing changed is known while it is read.
-fn last_said(app: &App, feed: &Feed, name: &str) -> Result<Option<Content>, FeedError> {
+/// What the last accepted file said, where another one can say the same. With it, a re-export in which
+/// nothing changed is known while it is read.
+fn last_said(app: &App, feed: &Feed) -> Result<Option<Content>, FeedError> {
     let reader = app.ledger.read()?;
     // What was asked about its rows may have been answered since.
     let questions = reader.questions()?;
@@ -391,5 +219,22 @@ fn last_said(app: &App, feed: &Feed, name: &str) -> Result<Option<Content>, Feed
     let kept = reader.feed(feed.name())?;
     let accepted = kept.and_then(|kept| kept.accepted);
     let content = accepted.map(|accepted| accepted.file.content);
-    Ok(content.filter(|content| event::is_comparable(content, name)))
+    Ok(content.filter(|content| content.row_count > 0 && content.read_as != 0))
+}
+
+/// People of whom an event said something after this instant, as the ledger has it.
+pub fn news_since(
+    reader: &Reader,
+    feed: &Feed,
+    since: Timestamp,
+) -> Result<BTreeSet<PersonKey>, muster_ledger::Error> {
+    let arrivals = reader.arrivals(feed.name(), 0, usize::MAX)?;
+    let keys = arrivals.into_iter().filter_map(|arrival| {
+        let is_newer = arrival.outcome == Some(Outcome::Accepted) && arrival.at > since;
+        match arrival.arrived.source {
+            Source::Event { row, .. } if is_newer => event::key(feed, &row),
+            _ => None,
+        }
+    });
+    Ok(keys.collect())
 }

@@ -53,6 +53,8 @@ pub enum Scope<'a> {
         /// For a file that was held: the newest plan before it. Of whom there was news since, that
         /// counts, and not the older file.
         since: Option<PlanId>,
+        /// Of whom an event said something that is newer than the file: that counts, too.
+        news: &'a BTreeSet<PersonKey>,
     },
     /// Some people of a feed: a file or a delivery that says only what changed.
     Changes {
@@ -383,10 +385,13 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 snapshot,
                 carried,
                 since,
+                news,
             } => {
                 self.seen = Seen::Feed(feed.clone());
-                let has_news =
-                    |person: &Person| since.is_some_and(|since| person.origin.plan > since);
+                let has_news = |person: &Person| {
+                    since.is_some_and(|since| person.origin.plan > since)
+                        || news.contains(&person.id.key)
+                };
                 self.file(feed, snapshot, carried, &has_news)
             }
             Scope::Changes {

@@ -18,9 +18,9 @@ use super::{App, present};
 use crate::api::v1::{self, PREVIEW_PEOPLE_MAX};
 use crate::config::PolicyApply;
 use crate::error::{API_BROKEN, API_OTHER_PLAN, Fault, FaultKind};
-use crate::feeds::{self, Decision, Desk, Feed, FeedError, Shelf};
+use crate::feeds::{Decision, Desk, Feed, FeedError, Held, Item};
 use crate::intake::{self, Verdict};
-use crate::planning::{Consent, Summary};
+use crate::planning::{Consent, Summary, Watch};
 use crate::policy::{kept, known};
 use crate::replan::waiting::{self, Waiting, Waits};
 use crate::server::engine::ProgressSink;
@@ -40,8 +40,24 @@ pub(super) fn preview(
 ) -> Result<v1::Preview, Fault> {
     let feed = feed(app, name)?;
     progress.report("reading the file", 0, 0);
-    let opened = intake::open(bytes, &feed.options(file));
+    let opened = intake::open(bytes, feed.options());
     progress.report("planning", 0, 0);
+    preview_of(app, |watch| {
+        let item = Item::preview(file);
+        let desk = Desk {
+            app,
+            feed: &feed,
+            approver: None,
+        };
+        desk.decide(&item, opened, Consent::Preview, watch)
+    })
+}
+
+/// What is decided, with the people whom it is about.
+fn preview_of(
+    app: &App,
+    decide: impl FnOnce(Watch<'_>) -> Result<Decision, FeedError>,
+) -> Result<v1::Preview, Fault> {
     let mut people = People::default();
     let known = app.known.load_full();
     let mut watch = |planned: &PersonPlanned, before: Option<&Person>| {
@@ -50,14 +66,7 @@ pub(super) fn preview(
             planned.kind,
         );
     };
-    let desk = Desk {
-        app,
-        feed: &feed,
-        approver: None,
-    };
-    let decision = desk
-        .decide(file, opened, Consent::Preview, &mut watch)
-        .map_err(|error| failed(&error))?;
+    let decision = decide(&mut watch).map_err(|error| failed(&error))?;
     Ok(of_decision(app, &decision, people))
 }
 
@@ -167,28 +176,13 @@ fn of_decision(app: &App, decision: &Decision, people: People) -> v1::Preview {
     }
 }
 
-/// The held file whose plan has this digest, read again.
-fn held_file(app: &App, plan: Digest) -> Result<Option<(Feed, String, Vec<u8>)>, Fault> {
-    let reader = app.ledger.read().map_err(|error| broken(&error))?;
+/// What is held under this plan.
+fn held(app: &App, plan: Digest) -> Result<Option<(Feed, Held)>, Fault> {
     for name in app.config.feeds.keys() {
-        let held = reader
-            .feed(name)
-            .map_err(|error| broken(&error))?
-            .and_then(|kept| kept.held);
-        let Some(held) = held.filter(|held| held.plan_digest == Some(plan)) else {
-            continue;
-        };
-        let feed = feed(app, name)?;
-        let path = feeds::find_held(&feed, held.file.digest, &held.file.name)
-            .map_err(|error| failed(&error))?;
-        let bytes = std::fs::read(&path).map_err(|error| {
-            Fault::new(
-                FaultKind::Broken,
-                API_BROKEN,
-                format!("could not read {}: {error}", path.display()),
-            )
-        })?;
-        return Ok(Some((feed, held.file.name, bytes)));
+        let held = Held::of(app, name, plan).map_err(|error| failed(&error))?;
+        if let Some(held) = held {
+            return Ok(Some((feed(app, name)?, held)));
+        }
     }
     Ok(None)
 }
@@ -200,8 +194,8 @@ fn no_such_plan(plan: Digest) -> Fault {
 
 /// What a held plan would change.
 pub(super) fn held_preview(app: &Arc<App>, plan: Digest) -> Result<v1::Preview, Fault> {
-    if let Some((feed, name, bytes)) = held_file(app, plan)? {
-        return preview(app, feed.name(), &name, bytes, &ProgressSink::none());
+    if let Some((feed, held)) = held(app, plan)? {
+        return preview_of(app, |watch| held.decide(app, &feed, None, watch));
     }
     if let Some(waiting) = waiting::of(app, plan) {
         return waiting_preview(app, &waiting);
@@ -408,16 +402,11 @@ pub(super) async fn apply(
     let _one_at_a_time = app.planning.lock().await;
     let (planner, approver) = (Arc::clone(app), by.clone());
     let decided = tokio::task::spawn_blocking(move || {
-        let (feed, name, bytes) = held_file(&planner, plan)?.ok_or_else(|| no_such_plan(plan))?;
-        let opened = intake::open(bytes, &feed.options(&name));
+        let (feed, held) = held(&planner, plan)?.ok_or_else(|| no_such_plan(plan))?;
         let mut nobody = |_: &_, _: Option<&_>| {};
-        let mut decision = Desk {
-            app: &planner,
-            feed: &feed,
-            approver: Some(&approver),
-        }
-        .decide(&name, opened, Consent::Approved(plan), &mut nobody)
-        .map_err(|error| failed(&error))?;
+        let mut decision = held
+            .decide(&planner, &feed, Some((plan, &approver)), &mut nobody)
+            .map_err(|error| failed(&error))?;
         // The verdict on its rows is not that it was applied: only what stands in the ledger is.
         let summary = decision.summary.as_ref();
         let stands = summary.is_some_and(|summary| summary.plan.is_some() || summary.is_empty());
@@ -427,9 +416,9 @@ pub(super) async fn apply(
             decision.verdict = Verdict::Held;
             replanned(&planner, &decision)?;
         }
-        Ok((feed, decision))
+        Ok((feed, held, decision))
     });
-    let (feed, decision) = decided.await.unwrap_or_else(|error| {
+    let (feed, held, decision) = decided.await.unwrap_or_else(|error| {
         Err(Fault::new(
             FaultKind::Broken,
             API_BROKEN,
@@ -439,7 +428,10 @@ pub(super) async fn apply(
     if decision.verdict == Verdict::Accepted {
         tracing::info!(feed = %feed.name(), uid = by.uid, plan = crate::plugins::short(plan), "held plan approved");
         app.wake_all();
-        move_approved(app, &feed, &decision);
+        held.put_away(app, &feed, &decision);
+        if let Some(bell) = app.arrivals.get(feed.name()) {
+            bell.notify_one();
+        }
     }
     let hint = if decision.verdict == Verdict::Accepted {
         "what the file says is so already; it was put into `processed`"
@@ -484,25 +476,4 @@ fn applied(summary: Summary, wanted: Digest, hint: &str) -> Result<v1::Applied, 
         crate::plugins::short(wanted)
     );
     Err(Fault::new(FaultKind::Conflict, API_OTHER_PLAN, text).hint(hint))
-}
-
-/// Moves an approved file from `held` to `processed`, with the report of what it now changes.
-fn move_approved(app: &App, feed: &Feed, decision: &Decision) {
-    use crate::intake::folder::place::{Place, Places};
-    let moved = feeds::find_held(feed, decision.file.digest, &decision.file.name)
-        .ok()
-        .and_then(|path| {
-            let places = Places::create(&feed.config.folder).ok()?;
-            let stored = places.move_on(path.file_name()?, Place::Held, Place::Processed);
-            Some((
-                places,
-                stored
-                    .inspect_err(|error| tracing::error!(%error, "could not move an approved file"))
-                    .ok()?,
-            ))
-        });
-    if let Some((places, stored)) = moved {
-        let places = &places;
-        Shelf { app, feed, places }.write_reports(&stored, decision, app.clock.now());
-    }
 }

@@ -1,20 +1,21 @@
-//! Takes what a hook brought: it is a file in the feed's folder, durably, before it is answered.
+//! Takes what a hook brought: it has its place in the order of arrival, durably, before it is answered.
 
-use muster_core::fact::Fact;
+use muster_core::fact::{Arrived, Fact, Source};
 use muster_ledger::Error;
 
 use super::App;
 use super::engine::feed;
 use super::queries::broken;
 use crate::api::v1;
-use crate::durable;
 use crate::error::{API_NOT_READY, API_UNUSABLE, Fault, FaultKind};
 use crate::feeds::event;
+use crate::feeds::evidence::Evidence;
+use crate::feeds::taking::ARRIVALS_MAX;
 use crate::server::engine::{Delivery, DeliveryKind};
 use crate::server::hooks::other_body;
 
-/// Puts a delivery into the feed's folder, durably, and remembers its id. A delivery that comes
-/// again after a stop in between is written again under the same name.
+/// Keeps a delivery with its id and its place in the order, durably. One that comes again after a stop in
+/// between is taken then; one that was taken is answered the same and not taken again.
 pub(super) fn take(app: &App, delivery: &Delivery) -> Result<v1::Taken, Fault> {
     let feed = feed(app, &delivery.feed)?;
     let reader = app.ledger.read().map_err(|error| broken(&error))?;
@@ -38,38 +39,69 @@ pub(super) fn take(app: &App, delivery: &Delivery) -> Result<v1::Taken, Fault> {
             Err(other_body(&delivery.id))
         };
     }
-    let unusable = |text: String| Fault::new(FaultKind::Refused, API_UNUSABLE, text);
-    let (kind, content) = match delivery.kind {
-        DeliveryKind::File => (None, delivery.body.to_vec()),
-        DeliveryKind::Event => {
-            let event: v1::HookEvent = serde_json::from_slice(&delivery.body)
-                .map_err(|error| unusable(error.to_string()))?;
-            let content = event::file(&event, feed.config.csv.delimiter).map_err(|column| {
-                unusable(format!(
-                    "the column `{column}` holds a list or an object, which no cell can hold"
-                ))
-            })?;
-            (Some(event.kind), content)
-        }
-    };
-    let name = event::file_name(&delivery.id, delivery.digest, kind);
-    durable::write(&feed.config.folder, &name, &content).map_err(|error| {
-        Fault::new(
-            FaultKind::Unavailable,
-            API_NOT_READY,
-            format!("could not keep the delivery: {error}"),
-        )
-        .hint("send it again later")
-    })?;
-    let fact = Fact::DeliveryTaken {
+    let waiting = reader.arrivals_count().map_err(|error| broken(&error))?;
+    if waiting >= ARRIVALS_MAX {
+        return Err(later("as much waits as may wait at once"));
+    }
+    let source = source(app, delivery)?;
+    let now = app.clock.now();
+    let arrived = Fact::Arrived(Arrived {
+        feed: delivery.feed.clone(),
+        name: name(&source, delivery),
+        digest: delivery.digest,
+        modified: now,
+        source,
+    });
+    let known = Fact::DeliveryTaken {
         feed: delivery.feed.clone(),
         key: delivery.id.clone(),
         digest: delivery.digest,
     };
     app.committer
-        .submit_blocking(app.clock.now(), move |writer| {
-            writer.record(&fact).map(drop)
+        .submit_blocking(now, move |writer| {
+            writer.record(&known)?;
+            writer.record(&arrived).map(drop)
         })
         .map_err(|error: Error| broken(&error))?;
+    if let Some(bell) = app.arrivals.get(feed.name()) {
+        bell.notify_one();
+    }
     Ok(taken)
+}
+
+/// What a delivery is called: never what it means, and nothing that its sender chose.
+fn name(source: &Source, delivery: &Delivery) -> String {
+    let digest = crate::plugins::short(delivery.digest);
+    match source {
+        Source::Event { .. } => format!("event-{digest}"),
+        Source::Folder { .. } | Source::Delivery { .. } => format!("delivery-{digest}.csv"),
+    }
+}
+
+fn source(app: &App, delivery: &Delivery) -> Result<Source, Fault> {
+    let unusable = |text: String| Fault::new(FaultKind::Refused, API_UNUSABLE, text);
+    let id = delivery.id.clone();
+    match delivery.kind {
+        DeliveryKind::File => {
+            let kept = Evidence::open(&app.config.daemon.data, &delivery.feed)
+                .and_then(|evidence| evidence.keep(delivery.digest, &delivery.body));
+            kept.map_err(|error| later(&format!("could not keep the delivery: {error}")))?;
+            Ok(Source::Delivery { id })
+        }
+        DeliveryKind::Event => {
+            let event: v1::HookEvent = serde_json::from_slice(&delivery.body)
+                .map_err(|error| unusable(error.to_string()))?;
+            let row = event::row(&event).map_err(|column| {
+                unusable(format!(
+                    "the column `{column}` holds a list or an object, which no cell can hold"
+                ))
+            })?;
+            let kind = event::kind(&event);
+            Ok(Source::Event { id, kind, row })
+        }
+    }
+}
+
+fn later(text: &str) -> Fault {
+    Fault::new(FaultKind::Unavailable, API_NOT_READY, text).hint("send it again later")
 }

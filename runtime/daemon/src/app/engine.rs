@@ -78,6 +78,7 @@ impl Engine for Daemon {
         // An event names only what changed.
         Some(Hook {
             mapping: feed.upsert_mapping().clone(),
+            leave: feed.leave_mapping().clone(),
             ..hook
         })
     }

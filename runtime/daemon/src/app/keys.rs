@@ -52,6 +52,7 @@ impl HookKeys {
             is_whole: looked.is_whole,
             tolerance: source.tolerance,
             mapping: source.mapping.clone(),
+            leave: source.mapping.clone(),
         }
     }
 

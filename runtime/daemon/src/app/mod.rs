@@ -75,6 +75,8 @@ pub struct App {
     pub ready: std::sync::atomic::AtomicBool,
     /// Plans are made one after the other.
     pub planning: tokio::sync::Mutex<()>,
+    /// Rung, per feed, when something arrived by another door than the folder.
+    pub arrivals: BTreeMap<FeedName, Arc<Notify>>,
     /// Rung when somebody's next date may have come nearer.
     pub dates: Notify,
     /// The keys of hooks that were read last.

@@ -382,6 +382,11 @@ impl Life {
                 .keys()
                 .map(|name| (name.clone(), Arc::new(Notify::new())))
                 .collect(),
+            arrivals: config
+                .feeds
+                .keys()
+                .map(|name| (name.clone(), Arc::new(Notify::new())))
+                .collect(),
             config,
             environment,
             clock,

@@ -19,6 +19,7 @@ use super::document::{Placed, Section, plain_table};
 use super::options as opt;
 use super::problem::UNUSABLE_VALUE;
 use super::secret::{Base, SecretSource};
+use crate::intake::folder::Pattern;
 
 /// Most attributes of a mapping.
 const ATTRIBUTES_MAX: usize = 256;
@@ -30,6 +31,8 @@ pub struct Feed {
     pub name: FeedName,
     /// The folder that HR drops files into.
     pub folder: PathBuf,
+    /// Which names are taken.
+    pub files: Pattern,
     /// What a file says.
     pub kind: FeedKind,
     /// How long a file must not have changed before it is read.
@@ -110,6 +113,9 @@ pub(super) fn read(name: FeedName, section: &Section<'_>, base: &Base<'_>) -> Op
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err(format!("there is no zone \"{text}\"")),
     });
+    let files = section.parsed(&opt::FEED_FILES, |text| {
+        Pattern::new(text).map_err(|error| error.to_string())
+    });
     let kind = match section.choice(&opt::FEED_KIND) {
         "changes" => FeedKind::Changes,
         _ => FeedKind::Snapshot,
@@ -134,6 +140,7 @@ pub(super) fn read(name: FeedName, section: &Section<'_>, base: &Base<'_>) -> Op
     Some(Feed {
         name,
         folder: base.join(&folder?.value),
+        files: files?.value,
         kind,
         quiet: quiet?,
         poll: poll?,

@@ -114,8 +114,10 @@ pub struct Hook {
     pub is_whole: bool,
     /// How far a delivery's time may be from the clock.
     pub tolerance: std::time::Duration,
-    /// Which columns an event has to have.
+    /// What the columns of an event mean that says what changed.
     pub mapping: Mapping,
+    /// What the columns of an event mean that says who left.
+    pub leave: Mapping,
 }
 
 impl HookSource {

@@ -146,6 +146,10 @@ options! {
     /// The folder that HR drops files into. Muster makes `processed`, `held` and `rejected` beside what
     /// is dropped, and puts each file there with a report.
     FEED_FOLDER = ["feed.NAME"] "folder", Takes::Path, Default::Required, "\"feeds/hr\"";
+    /// The names of the files that the feed takes: `*` stands for any characters, `?` for one, and case
+    /// does not count. Others are left alone and remarked. What editors, copies in progress and checksums
+    /// are called is never read.
+    FEED_FILES = ["feed.NAME"] "files", Takes::Text, Default::Is("*"), "\"workers*.csv\"";
     /// What a file says: `snapshot`, everybody that there is, so that somebody who is missing has left;
     /// or `changes`, only what changed, so that who is missing stays as they are.
     FEED_KIND = ["feed.NAME"] "kind", Takes::Choice(&["snapshot", "changes"]), Default::Is("snapshot"), "\"snapshot\"";

@@ -1,19 +1,65 @@
 //! What becomes of a file: accepted, held or rejected, recorded in one transaction with the plan that
 //! it led to. Nothing is moved here.
 
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
 use muster_core::actor::{Actor, Operator};
-use muster_core::fact::{Cause, Fact, FeedFile, HoldEnd, PersonPlanned};
+use muster_core::fact::{
+    ArrivalChange, Cause, Content, EventKind, Fact, FeedFile, HoldEnd, Outcome, PersonPlanned,
+};
 use muster_core::finding::{Code, Finding, Severity};
-use muster_core::id::PlanId;
+use muster_core::id::{Digest, PersonKey, PlanId};
 use muster_core::person::Person;
 
-use super::shelf::is_stored;
-use super::{Feed, FeedError, HELD, REJECTED, ROWS_SET_ASIDE, WAITS, event, keys};
+use super::shelf::{held_arrival, is_stored};
+use super::{Feed, FeedError, GIVEN_UP, HELD, REJECTED, ROWS_SET_ASIDE, WAITS, event, keys};
 use crate::app::App;
 use crate::intake::folder::place::Place;
 use crate::intake::report::{Changed, People};
-use crate::intake::{Opened, Problems, Reading, Sheet, Snapshot, Verdict, code};
-use crate::planning::{self, Consent, Order, Scope, Summary};
+use crate::intake::{Effect, Opened, Problem, Problems, Reading, Snapshot, Verdict, code};
+use crate::planning::{self, ChangedPerson, Consent, Order, Scope, Summary};
+
+/// A file to decide about.
+#[derive(Clone, Copy)]
+pub struct Item<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// When it was written; none where that does not count, as in a preview.
+    pub modified: Option<Timestamp>,
+    /// People of whom an event said something since: that counts, and not this file.
+    pub news: &'a BTreeSet<PersonKey>,
+    /// What is recorded together with what is decided.
+    pub beside: &'a dyn Fn(Outcome) -> Vec<Fact>,
+}
+
+impl<'a> Item<'a> {
+    /// A file that is only looked at.
+    pub fn preview(name: &'a str) -> Self {
+        static NOBODY: BTreeSet<PersonKey> = BTreeSet::new();
+        Self {
+            name,
+            modified: None,
+            news: &NOBODY,
+            beside: &|_| Vec::new(),
+        }
+    }
+}
+
+/// An event to decide about.
+#[derive(Clone, Copy)]
+pub struct Event<'a> {
+    /// What it is called: never what it means.
+    pub name: &'a str,
+    /// The digest of its delivery.
+    pub digest: Digest,
+    /// What happened.
+    pub kind: EventKind,
+    /// The row that says so.
+    pub row: &'a [u8],
+    /// What is recorded together with what is decided.
+    pub beside: &'a dyn Fn(Outcome) -> Vec<Fact>,
+}
 
 /// What was decided about a file.
 #[derive(Debug)]
@@ -39,7 +85,7 @@ pub struct Desk<'a> {
     pub app: &'a App,
     /// The feed.
     pub feed: &'a Feed,
-    /// Who approves what was held; none for a file that comes by itself.
+    /// Who approves what was held; none for what comes by itself.
     pub approver: Option<&'a Operator>,
 }
 
@@ -47,19 +93,20 @@ impl Desk<'_> {
     /// Decides about a file and records it, as far as `consent` goes. Nothing is moved.
     pub fn decide(
         &self,
-        name: &str,
+        item: &Item<'_>,
         opened: Opened,
         consent: Consent,
         watch: planning::Watch<'_>,
     ) -> Result<Decision, FeedError> {
         let mut file = FeedFile {
             feed: self.feed.name().clone(),
-            name: name.to_owned(),
+            name: item.name.to_owned(),
             digest: opened.digest,
             content: opened.content,
         };
         if consent == Consent::WithinLimits && is_unchanged(self.app, &file, &opened)? {
-            let facts = accepted(self, &file)?;
+            let mut facts = accepted(self, &file, !self.feed.is_partial())?;
+            facts.extend((item.beside)(Outcome::Accepted));
             self.app.ledger.write(self.app.clock.now(), |writer| {
                 facts
                     .iter()
@@ -75,8 +122,44 @@ impl Desk<'_> {
                 changed: Changed::default(),
             });
         }
+        if opened.sheet.is_none() && opened.problems.verdict() == Verdict::Accepted {
+            // It said what the last one said when it was read, and something else counts by now.
+            let name = item.name.to_owned();
+            let source = std::io::ErrorKind::NotFound.into();
+            return Err(FeedError::EvidenceGone { name, source });
+        }
         let mut problems = opened.problems;
-        let snapshot = self.read(opened.sheet, &mut file, &mut problems);
+        let snapshot = match opened.sheet {
+            None => None,
+            Some(sheet) => {
+                let Reading {
+                    problems: of_rows,
+                    snapshot,
+                } = Snapshot::read(
+                    sheet,
+                    &self.feed.config.mapping,
+                    self.feed.options(),
+                    self.app.clock.now(),
+                );
+                problems.merge(of_rows);
+                snapshot
+            }
+        };
+        if let Some(snapshot) = &snapshot {
+            problems.merge(keys::remarks(
+                &self.app.policy.load(),
+                self.feed.name(),
+                snapshot,
+                self.app.clock.now(),
+            ));
+        }
+        if problems.is_remarkable() {
+            // What had to be said of its rows has to be said again when it comes again.
+            file.content.read_as = 0;
+        }
+        for problem in old_statement(self.app, &file, item)? {
+            problems.push(problem);
+        }
         let people = snapshot.as_ref().map(People::of);
         let verdict = problems.verdict();
         let mut changed = Changed::default();
@@ -91,7 +174,7 @@ impl Desk<'_> {
                     changed.add(planned);
                     watch(planned, before);
                 };
-                Some(self.plan(&file, snapshot, consent, &mut watch)?)
+                Some(self.plan(&file, snapshot, item, consent, &mut watch)?)
             }
             Some(_) | None => None,
         };
@@ -104,58 +187,105 @@ impl Desk<'_> {
             changed,
         };
         if consent == Consent::WithinLimits {
-            record_refusal(self.app, self.feed, &mut decision)?;
+            let is_partial = self.feed.is_partial();
+            record_refusal(self.app, is_partial, &mut decision, item.beside)?;
         }
         Ok(decision)
     }
 
-    /// Reads the rows of a file, with all that is to be said of them.
-    fn read(
+    /// Decides about an event and records it, as far as `consent` goes. None where it has to wait: it
+    /// takes too much from too many to go on by itself, and something else is held already.
+    pub fn decide_event(
         &self,
-        sheet: Option<Sheet>,
-        file: &mut FeedFile,
-        problems: &mut Problems,
-    ) -> Option<Snapshot> {
-        let (app, feed, now) = (self.app, self.feed, self.app.clock.now());
-        let (mapping, options) = (feed.mapping(&file.name), feed.options(&file.name));
-        let reading = sheet.map(|sheet| Snapshot::read(sheet, mapping, &options, now));
-        let snapshot = reading.and_then(
-            |Reading {
-                 problems: of_rows,
-                 snapshot,
-             }| {
-                problems.merge(of_rows);
-                snapshot
-            },
-        );
-        if let Some(snapshot) = &snapshot {
-            let of_keys = keys::remarks(&app.policy.load(), feed.name(), snapshot, now);
-            problems.merge(of_keys);
+        event: &Event<'_>,
+        consent: Consent,
+        watch: planning::Watch<'_>,
+    ) -> Result<Option<Decision>, FeedError> {
+        let file = FeedFile {
+            feed: self.feed.name().clone(),
+            name: event.name.to_owned(),
+            digest: event.digest,
+            // It says nothing about the order of rows, so it is never taken for a file seen before.
+            content: Content::default(),
+        };
+        let mut decision = Decision {
+            verdict: Verdict::Accepted,
+            file,
+            problems: Problems::default(),
+            people: None,
+            summary: None,
+            changed: Changed::default(),
+        };
+        match event::read(self.feed, event.kind, event.row) {
+            Ok(said) => {
+                let people = vec![(said.key, said.changed)];
+                let mut changed = Changed::default();
+                let mut watch = |planned: &PersonPlanned, before: Option<&Person>| {
+                    changed.add(planned);
+                    watch(planned, before);
+                };
+                let summary =
+                    self.plan_changes(&decision.file, people, event, consent, &mut watch)?;
+                decision.summary = Some(summary);
+                decision.changed = changed;
+            }
+            Err(text) => {
+                let problem = Problem::of_file(event::UNREADABLE, Effect::Rejects, text)
+                    .hint("put the mapping right, and have the event sent again");
+                decision.problems.push(problem);
+                decision.verdict = Verdict::Rejected;
+            }
         }
-        if problems.is_remarkable() {
-            // What had to be said of its rows has to be said again when it comes again.
-            file.content.read_as = 0;
+        if consent != Consent::WithinLimits {
+            return Ok(Some(decision));
         }
-        snapshot
+        let exceeds = decision
+            .summary
+            .as_ref()
+            .is_some_and(|summary| !summary.exceeded.is_empty());
+        if exceeds && self.other_is_held(event.digest)? {
+            return Ok(None);
+        }
+        record_refusal(self.app, true, &mut decision, event.beside)?;
+        Ok(Some(decision))
+    }
+
+    fn other_is_held(&self, digest: Digest) -> Result<bool, FeedError> {
+        let kept = self.app.ledger.read()?.feed(self.feed.name())?;
+        let held = kept.and_then(|kept| kept.held);
+        Ok(held.is_some_and(|held| held.file.digest != digest))
+    }
+
+    fn plan_changes(
+        &self,
+        file: &FeedFile,
+        people: Vec<(PersonKey, ChangedPerson)>,
+        event: &Event<'_>,
+        consent: Consent,
+        watch: planning::Watch<'_>,
+    ) -> Result<Summary, FeedError> {
+        let scope = Scope::Changes {
+            feed: self.feed.name(),
+            people,
+            carried: &self.feed.carried,
+        };
+        let mut facts = accepted(self, file, false)?;
+        facts.extend((event.beside)(Outcome::Accepted));
+        self.make(file, scope, &facts, consent, watch)
     }
 
     fn plan(
         &self,
         file: &FeedFile,
         snapshot: &Snapshot,
+        item: &Item<'_>,
         consent: Consent,
         watch: planning::Watch<'_>,
     ) -> Result<Summary, FeedError> {
-        let Self {
-            app,
-            feed,
-            approver,
-        } = *self;
-        let (known, policy) = (app.known.load_full(), app.policy.load_full());
-        let limits = app.limits();
-        let scope = if feed.is_partial(&file.name) {
+        let Self { app, feed, .. } = *self;
+        let scope = if feed.is_partial() {
             let mut people = Feed::changes(snapshot)?;
-            event::mark_leavers(&file.name, &mut people);
+            people.retain(|(key, _)| !item.news.contains(key));
             Scope::Changes {
                 feed: feed.name(),
                 people,
@@ -167,8 +297,31 @@ impl Desk<'_> {
                 snapshot,
                 carried: &feed.carried,
                 since: newest_before(app, file)?,
+                news: item.news,
             }
         };
+        // Read before the plan's transaction begins: a hold only ends through the lock that we hold.
+        let mut facts = accepted(self, file, !feed.is_partial())?;
+        facts.extend(of_rows(app, feed, file, snapshot)?);
+        facts.extend((item.beside)(Outcome::Accepted));
+        self.make(file, scope, &facts, consent, watch)
+    }
+
+    fn make(
+        &self,
+        file: &FeedFile,
+        scope: Scope<'_>,
+        facts: &[Fact],
+        consent: Consent,
+        watch: planning::Watch<'_>,
+    ) -> Result<Summary, FeedError> {
+        let Self {
+            app,
+            feed,
+            approver,
+        } = *self;
+        let (known, policy) = (app.known.load_full(), app.policy.load_full());
+        let limits = app.limits();
         let cause = Cause::File {
             feed: feed.name().clone(),
             name: file.name.clone(),
@@ -181,9 +334,6 @@ impl Desk<'_> {
             limits: &limits,
             approved_by: approver,
         };
-        // Read before the plan's transaction begins: a hold only ends through the lock that we hold.
-        let mut facts = accepted(self, file)?;
-        facts.extend(of_rows(app, feed, file, snapshot)?);
         let mut beside = |summary: &Summary| {
             let plan = summary.plan.as_ref().map(|plan| plan.id);
             let of_file = |fact: &Fact| match fact {
@@ -206,17 +356,13 @@ impl Desk<'_> {
 }
 
 /// What is kept open of the rows of an accepted file that do not count: HR reads of it in the report,
-/// and IT has to know that a leaver may be among them, for as long as no file is whole. A single event
-/// says nothing about a file.
+/// and IT has to know that a leaver may be among them, for as long as no file is whole.
 fn of_rows(
     app: &App,
     feed: &Feed,
     file: &FeedFile,
     snapshot: &Snapshot,
 ) -> Result<Vec<Fact>, FeedError> {
-    if event::is_event(&file.name) {
-        return Ok(Vec::new());
-    }
     let subject = format!("feed {}", file.feed);
     let (set_aside, anybodys) = (snapshot.set_aside_count(), snapshot.unattributed_count());
     let aside = || {
@@ -241,7 +387,7 @@ fn of_rows(
         )
         .hint("have HR mend the rows that the report beside the file names, and drop it again; until then take the access of whoever left away at the app")
     };
-    let is_whole = !feed.is_partial(&file.name);
+    let is_whole = !feed.is_partial();
     let open = [
         (ROWS_SET_ASIDE, (set_aside > 0).then(aside)),
         (
@@ -265,10 +411,49 @@ fn of_rows(
     Ok(facts)
 }
 
+/// Why a file may be an old statement: it says what an older file said that was replaced since, or it
+/// was written before the one that was accepted last.
+fn old_statement(app: &App, file: &FeedFile, item: &Item<'_>) -> Result<Vec<Problem>, FeedError> {
+    let reader = app.ledger.read()?;
+    let kept = reader.feed(&file.feed)?.unwrap_or_default();
+    let day = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    let hint = "if somebody dropped an old file by mistake, drop the newest one; if it is right, IT applies it";
+    let mut problems = Vec::new();
+    let is_last = kept.accepted.as_ref().is_some_and(|accepted| {
+        // In whichever way it is read by now.
+        let (last, this) = (accepted.file.content, file.content);
+        last.header == this.header && last.rows == this.rows && last.row_count == this.row_count
+    });
+    if file.content.row_count > 0
+        && !is_last
+        && let Some(before) = reader.said_before(&file.feed, &file.content)?
+    {
+        let text = format!(
+            "this is the file of {}, `{}`, again: it says what that one said, and something newer was accepted \
+             since",
+            day(before.at),
+            before.name
+        );
+        problems.push(Problem::of_file(code::SAID_BEFORE, Effect::Holds, text).hint(hint));
+    }
+    if let (Some(modified), Some(newest)) = (item.modified, kept.newest)
+        && modified < newest
+    {
+        let text = format!(
+            "the file was written on {}, before the one that was accepted last, of {}",
+            day(modified),
+            day(newest)
+        );
+        problems.push(Problem::of_file(code::OLDER, Effect::Holds, text).hint(hint));
+    }
+    Ok(problems)
+}
+
 /// Whether a file says what the last accepted one said, in whichever order.
 fn is_unchanged(app: &App, file: &FeedFile, opened: &Opened) -> Result<bool, FeedError> {
     if opened.problems.verdict() != Verdict::Accepted
-        || !event::is_comparable(&file.content, &file.name)
+        || file.content.row_count == 0
+        || file.content.read_as == 0
     {
         return Ok(false);
     }
@@ -305,7 +490,7 @@ fn newest_before(app: &App, file: &FeedFile) -> Result<Option<PlanId>, FeedError
 
 /// What is recorded of an accepted file: itself, and that a file that was held has been approved or, by
 /// a file with everybody, overtaken. One that says only what changed overtakes nothing.
-fn accepted(desk: &Desk<'_>, file: &FeedFile) -> Result<Vec<Fact>, FeedError> {
+fn accepted(desk: &Desk<'_>, file: &FeedFile, is_whole: bool) -> Result<Vec<Fact>, FeedError> {
     let Desk {
         app,
         feed,
@@ -317,7 +502,6 @@ fn accepted(desk: &Desk<'_>, file: &FeedFile) -> Result<Vec<Fact>, FeedError> {
     }];
     let reader = app.ledger.read()?;
     let kept = reader.feed(&file.feed)?.unwrap_or_default();
-    let is_whole = !feed.is_partial(&file.name);
     let held = kept
         .held
         .filter(|held| is_whole || held.file.digest == file.digest);
@@ -327,15 +511,39 @@ fn accepted(desk: &Desk<'_>, file: &FeedFile) -> Result<Vec<Fact>, FeedError> {
             let name = &rejected.file.name;
             *name == file.name || !is_stored(feed, Place::Rejected, name)
         });
+    if is_whole {
+        // Whoever is not in it by now is nobody to worry about.
+        for kept in reader.findings_of(&event::NOBODY)? {
+            let subject = kept?.finding.subject;
+            if subject.starts_with(&format!("{}:", file.feed)) {
+                let code = event::NOBODY;
+                facts.push(Fact::FindingClosed { code, subject });
+            }
+        }
+    }
     let subject = format!("feed {}", file.feed);
     let of_hold = held.iter().flat_map(|_| [HELD, WAITS]);
-    for code in of_hold.chain(is_made_good.then_some(REJECTED)) {
+    let given_up = reader.finding(&GIVEN_UP, &subject)?;
+    let is_up_again = given_up
+        .is_some_and(|kept| is_whole || kept.finding.text.contains(&format!("`{}`", file.name)));
+    let made_good = is_made_good.then_some(REJECTED);
+    for code in of_hold
+        .chain(made_good)
+        .chain(is_up_again.then_some(GIVEN_UP))
+    {
         if reader.finding(&code, &subject)?.is_some() {
             let subject = subject.clone();
             facts.push(Fact::FindingClosed { code, subject });
         }
     }
     if let Some(held) = held {
+        if let Some(arrival) = held_arrival(&reader, &held.file)? {
+            facts.push(Fact::ArrivalChanged {
+                feed: file.feed.clone(),
+                arrival: arrival.seq,
+                change: ArrivalChange::Ended,
+            });
+        }
         // The same file may have come again, and within the limits this time: nobody approved that.
         let (end, by) = match approver {
             Some(operator) => (HoldEnd::Approved, Actor::Operator(operator.clone())),
@@ -351,7 +559,7 @@ fn accepted(desk: &Desk<'_>, file: &FeedFile) -> Result<Vec<Fact>, FeedError> {
     Ok(facts)
 }
 
-fn of_file(file: &FeedFile) -> Actor {
+pub(super) fn of_file(file: &FeedFile) -> Actor {
     Actor::File {
         feed: file.feed.clone(),
         name: file.name.clone(),
@@ -361,7 +569,12 @@ fn of_file(file: &FeedFile) -> Actor {
 
 /// Records that a file was held or rejected; turns an accepted one into a held one where the plan
 /// takes too much.
-fn record_refusal(app: &App, feed: &Feed, decision: &mut Decision) -> Result<(), FeedError> {
+fn record_refusal(
+    app: &App,
+    is_partial: bool,
+    decision: &mut Decision,
+    beside: &dyn Fn(Outcome) -> Vec<Fact>,
+) -> Result<(), FeedError> {
     let exceeded = decision
         .summary
         .as_ref()
@@ -375,31 +588,41 @@ fn record_refusal(app: &App, feed: &Feed, decision: &mut Decision) -> Result<(),
     reasons.sort();
     reasons.dedup();
     let file = decision.file.clone();
-    let said = refusal_finding(feed, decision.verdict, &file, &reasons);
-    let fact = match decision.verdict {
+    let said = refusal_finding(is_partial, decision.verdict, &file, &reasons);
+    let (fact, outcome) = match decision.verdict {
         Verdict::Accepted => return Ok(()),
         Verdict::Held => {
             let plan_digest = decision.summary.as_ref().and_then(|summary| summary.digest);
-            Fact::FileHeld {
+            let held = Fact::FileHeld {
                 file,
                 plan_digest,
                 reasons,
-            }
+            };
+            (held, Outcome::Held)
         }
-        Verdict::Rejected => Fact::FileRejected { file, reasons },
+        Verdict::Rejected => (Fact::FileRejected { file, reasons }, Outcome::Rejected),
     };
+    let facts = beside(outcome);
     app.ledger.write(app.clock.now(), |writer| {
         writer.record(&fact)?;
+        for fact in &facts {
+            writer.record(fact)?;
+        }
         writer.record(Fact::FindingOpened(said))
     })?;
     Ok(())
 }
 
-fn refusal_finding(feed: &Feed, verdict: Verdict, file: &FeedFile, reasons: &[Code]) -> Finding {
+fn refusal_finding(
+    is_partial: bool,
+    verdict: Verdict,
+    file: &FeedFile,
+    reasons: &[Code],
+) -> Finding {
     let codes: Vec<&str> = reasons.iter().map(Code::as_str).collect();
     let (code, hint) = match verdict {
         Verdict::Rejected => (REJECTED, "mend the file and drop it again"),
-        Verdict::Held | Verdict::Accepted if feed.is_partial(&file.name) => (
+        Verdict::Held | Verdict::Accepted if is_partial => (
             HELD,
             "look at it with `muster apply`; if it is wrong, delete it from the folder `held`",
         ),

@@ -1,60 +1,46 @@
-//! A single event of a hook as a file: a header and one row, under a name that says what happened.
+//! A single event of a hook: what happened to one person.
 //!
-//! So an event goes the way of every file: it is durable once it lies in the drop folder, arrives
-//! again after a stop, is set aside or held by the same rules, and is kept with a report.
+//! It is kept in the ledger under its place in the order of arrival, and never lies in a folder where
+//! its name could be made up. It is understood before it is taken: a column that is missing, a cell that
+//! cannot be read or an id that is no text is answered while the sender is there to be told.
 
-use muster_core::fact::Content;
-use muster_core::id::{Digest, PersonKey};
+use std::io::Read;
 
+use muster_core::fact::EventKind;
+use muster_core::finding::{Code, Finding, Severity};
+use muster_core::id::PersonKey;
+use muster_core::mapping::{Mapping, Problem};
+
+use super::Feed;
 use crate::api::v1::{HookEvent, HookEventKind};
+use crate::config::Hook;
 use crate::planning::ChangedPerson;
 
-/// How names of files that a hook brought begin.
-const PREFIX: &str = "hook-";
+/// An event says that somebody left whom nobody knows.
+pub const NOBODY: Code = Code::new("HOOK-011");
+/// An event that was taken can no longer be read, because the mapping is another one now.
+pub const UNREADABLE: Code = Code::new("HOOK-012");
 
-/// Longest part of a sender's message id that goes into a file's name.
-const ID_CHARS_MAX: usize = 64;
+/// What an event says, read.
+pub struct Said {
+    /// Of whom.
+    pub key: PersonKey,
+    /// What.
+    pub changed: ChangedPerson,
+}
 
-fn end(kind: HookEventKind) -> &'static str {
-    match kind {
-        HookEventKind::Upsert => ".upsert.csv",
-        HookEventKind::Leave => ".leave.csv",
+/// The kind as the ledger has it.
+pub fn kind(event: &HookEvent) -> EventKind {
+    match event.kind {
+        HookEventKind::Upsert => EventKind::Upsert,
+        HookEventKind::Leave => EventKind::Leave,
     }
 }
 
-/// What a file of this name says happened; none for a file that is no event.
-pub fn kind(name: &str) -> Option<HookEventKind> {
-    let kinds = [HookEventKind::Upsert, HookEventKind::Leave];
-    kinds
-        .into_iter()
-        .find(|kind| name.starts_with(PREFIX) && name.ends_with(end(*kind)))
-}
-
-/// Whether a file of this name is a single event.
-pub fn is_event(name: &str) -> bool {
-    kind(name).is_some()
-}
-
-/// The name of the file that a delivery becomes; the same for the same delivery.
-pub fn file_name(id: &str, digest: Digest, kind: Option<HookEventKind>) -> String {
-    let plain = |char: char| {
-        if char.is_ascii_alphanumeric() || char == '-' {
-            char
-        } else {
-            '_'
-        }
-    };
-    let id: String = id.chars().take(ID_CHARS_MAX).map(plain).collect();
-    let digest = crate::plugins::short(digest);
-    format!("{PREFIX}{id}-{digest}{}", kind.map_or(".csv", end))
-}
-
-/// The event as a file with one row, in the feed's delimiter and UTF-8.
-pub fn file(event: &HookEvent, delimiter: Option<u8>) -> Result<Vec<u8>, String> {
+/// The event as a header and a row; the name of a column that no cell can hold otherwise.
+pub fn row(event: &HookEvent) -> Result<Vec<u8>, String> {
     let cells = event.cells()?;
-    let mut writer = csv::WriterBuilder::new()
-        .delimiter(delimiter.unwrap_or(b','))
-        .from_writer(Vec::new());
+    let mut writer = csv::Writer::from_writer(Vec::new());
     let written = writer
         .write_record(cells.keys())
         .and_then(|()| writer.write_record(cells.values()));
@@ -62,19 +48,108 @@ pub fn file(event: &HookEvent, delimiter: Option<u8>) -> Result<Vec<u8>, String>
     writer.into_inner().map_err(|error| error.to_string())
 }
 
-/// An event says nothing about the order of rows, so it is never taken for a file seen before; nor is
-/// a file of whose rows something had to be said.
-pub fn is_comparable(content: &Content, name: &str) -> bool {
-    !is_event(name) && content.row_count > 0 && content.read_as != 0
-}
-
-/// In the file of somebody who left, the row only says who.
-pub fn mark_leavers(name: &str, people: &mut [(PersonKey, ChangedPerson)]) {
-    if kind(name) == Some(HookEventKind::Leave) {
-        for (_, changed) in people {
-            *changed = ChangedPerson::Left;
+/// Why an event cannot be taken, as a sentence for its sender; none where it can.
+pub fn refusal(event: &HookEvent, hook: &Hook) -> Option<String> {
+    let cells = match event.cells() {
+        Ok(cells) => cells,
+        Err(column) => return Some(format!("`{column}` is a list or an object")),
+    };
+    let (columns, values): (Vec<&String>, Vec<&String>) = cells.iter().unzip();
+    let bound = match event.kind {
+        HookEventKind::Upsert => hook.mapping.bind(&columns),
+        HookEventKind::Leave => hook.leave.bind(&columns),
+    };
+    let bound = match bound {
+        Ok(bound) => bound,
+        Err(problems) => return Some(texts(&problems)),
+    };
+    // 42 is not 0042: who writes an id as a number has lost what stood before it.
+    let ids = [
+        columns.get(bound.key_index()).map(|name| name.as_str()),
+        bound.manager_column(),
+    ];
+    for column in ids.into_iter().flatten() {
+        let is_text = event.row.iter().all(|(name, value)| {
+            !name.trim().eq_ignore_ascii_case(column.trim()) || value.is_string() || value.is_null()
+        });
+        if !is_text {
+            return Some(format!(
+                "`{column}` is not a text; write ids in quotes, as HR has them"
+            ));
         }
     }
+    bound.row(&values, 1).err().map(|problem| texts(&[problem]))
+}
+
+fn texts(problems: &[Problem]) -> String {
+    let texts: Vec<String> = problems
+        .iter()
+        .map(|problem| match &problem.column {
+            Some(column) if !problem.text.contains(column.as_str()) => {
+                format!("`{column}`: {}", problem.text)
+            }
+            _ => problem.text.clone(),
+        })
+        .collect();
+    texts.join("; ")
+}
+
+/// Reads an event that was taken.
+pub fn read(feed: &Feed, kind: EventKind, row: &[u8]) -> Result<Said, String> {
+    let (mapping, is_leave) = match kind {
+        EventKind::Upsert => (feed.upsert_mapping(), false),
+        EventKind::Leave => (feed.leave_mapping(), true),
+    };
+    let (key, identity) = parse(mapping, row)?;
+    let changed = if is_leave {
+        ChangedPerson::Left
+    } else {
+        ChangedPerson::Row {
+            identity,
+            row: None,
+        }
+    };
+    Ok(Said { key, changed })
+}
+
+/// Of whom an event is; none where nobody can tell any more.
+pub fn key(feed: &Feed, row: &[u8]) -> Option<PersonKey> {
+    parse(feed.leave_mapping(), row).ok().map(|(key, _)| key)
+}
+
+fn parse(
+    mapping: &Mapping,
+    row: impl Read,
+) -> Result<(PersonKey, muster_core::identity::Identity), String> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(row);
+    let mut next = || -> Result<csv::StringRecord, String> {
+        let record = reader.records().next();
+        record
+            .ok_or_else(|| "it has no row".to_owned())?
+            .map_err(|error| error.to_string())
+    };
+    let (header, cells) = (next()?, next()?);
+    let header: Vec<&str> = header.iter().collect();
+    let cells: Vec<&str> = cells.iter().collect();
+    let bound = mapping.bind(&header).map_err(|problems| texts(&problems))?;
+    bound.row(&cells, 1).map_err(|problem| texts(&[problem]))
+}
+
+/// That a leave event is about nobody.
+pub fn nobody(feed: &Feed, key: &PersonKey, id: &str) -> Finding {
+    let subject = format!("{}:{}", feed.name(), key.as_str());
+    let text = format!(
+        "the event `{id}` says that `{}` left, and nobody is known under that id: if it is misspelt, \
+         somebody who left is still in",
+        key.as_str()
+    );
+    Finding::new(NOBODY, Severity::Error, subject, text).hint(
+        "look who is meant, and have HR's system send the id exactly as the file has it; the next whole \
+         file closes this",
+    )
 }
 
 #[cfg(test)]
@@ -82,25 +157,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_is_known_by_its_name_and_no_file_of_hrs_is() {
-        let name = file_name("msg/1 ä", Digest([1; 32]), Some(HookEventKind::Leave));
-        assert_eq!(name, "hook-msg_1__-010101010101.leave.csv");
-        assert_eq!(kind(&name), Some(HookEventKind::Leave));
-        assert!(!is_event("people-on.leave.csv"));
-        assert!(!is_event(&file_name("m", Digest([1; 32]), None)));
-    }
-
-    #[test]
     fn an_event_becomes_a_header_and_a_row() {
-        let row = [
+        let cells = [
             ("Name".to_owned(), serde_json::json!("A, B")),
-            ("Id".to_owned(), serde_json::json!(7)),
+            ("Id".to_owned(), serde_json::json!("7")),
         ];
         let event = HookEvent {
             kind: HookEventKind::Upsert,
-            row: row.into(),
+            row: cells.into(),
         };
-        assert_eq!(file(&event, Some(b';')).unwrap(), b"Id;Name\n7;A, B\n");
-        assert_eq!(file(&event, None).unwrap(), b"Id,Name\n7,\"A, B\"\n");
+        assert_eq!(row(&event).unwrap(), b"Id,Name\n7,\"A, B\"\n");
     }
 }

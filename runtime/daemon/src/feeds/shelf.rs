@@ -1,19 +1,16 @@
 //! Where a file lies once it was decided about: in `processed`, `held` or `rejected`, with the reports
-//! that HR reads beside it.
+//! that HR reads beside it. What lies there is for people; nothing of it is read again.
 
-use std::ffi::OsStr;
 use std::io;
-use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use muster_core::fact::Counts;
-use muster_core::id::Digest;
+use muster_core::fact::{Counts, FeedFile, Outcome};
+use muster_ledger::{Reader, kept};
 
 use super::{Decision, Feed, FeedError};
 use crate::app::App;
 use crate::intake::Verdict;
-use crate::intake::folder::Arrival;
-use crate::intake::folder::place::{MoveError, Place, Places};
+use crate::intake::folder::place::{Place, Places, REPORT_ENDS};
 use crate::intake::report::{Reason, Report};
 
 /// The folders of one feed.
@@ -27,42 +24,25 @@ pub struct Shelf<'a> {
     pub places: &'a Places,
 }
 
-impl Shelf<'_> {
-    /// Moves a file that was decided about to its place, with the reports beside it.
-    pub fn put_away(&self, arrival: &Arrival, decision: &Decision) {
-        let Self { app, feed, places } = *self;
-        let place = match decision.verdict {
-            Verdict::Accepted => Place::Processed,
-            Verdict::Held => Place::Held,
-            Verdict::Rejected => Place::Rejected,
-        };
-        let at = app.clock.now();
-        let name = arrival
-            .path
-            .file_name()
-            .unwrap_or_else(|| OsStr::new("file"));
-        tracing::info!(
-            feed = %feed.name(),
-            verdict = decision.verdict.as_str(),
-            digest = crate::plugins::short(decision.file.digest),
-            people = decision.people.map_or(0, |people| people.people),
-            "file decided"
-        );
-        match places.put_away(name, arrival.stamp, place, at) {
-            Ok(stored) => self.write_reports(&stored, decision, at),
-            // Another file of the same name took its place meanwhile: it arrives by itself.
-            Err(MoveError::Replaced { .. }) => {}
-            Err(error) => {
-                let text = crate::error::chain(&error);
-                tracing::error!(feed = %feed.name(), error = text, "could not move a file");
-                app.set_feed_trouble(feed.name(), Some(text));
-            }
-        }
+/// Where what was decided so is put.
+pub(super) fn place(outcome: Outcome) -> Place {
+    match outcome {
+        Outcome::Accepted | Outcome::Replaced => Place::Processed,
+        Outcome::Held => Place::Held,
+        Outcome::Rejected => Place::Rejected,
     }
+}
 
+impl Shelf<'_> {
     /// Writes the reports beside a stored file.
-    pub fn write_reports(&self, stored: &Path, decision: &Decision, at: Timestamp) {
-        let Self { app, feed, places } = *self;
+    pub fn write_reports(
+        &self,
+        stored: &str,
+        place: Place,
+        decision: &Decision,
+        at: Timestamp,
+    ) -> io::Result<()> {
+        let Self { feed, .. } = *self;
         let exceeded = decision
             .summary
             .iter()
@@ -93,25 +73,60 @@ impl Shelf<'_> {
             reasons: &reasons,
             next: &next,
         };
-        for (end, text) in [
-            (".report.txt", report.text()),
-            (".report.json", report.json()),
-        ] {
-            if let Err(error) = places.write_beside(stored, end, &text) {
-                tracing::error!(feed = %feed.name(), %error, "could not write a report");
-                app.set_feed_trouble(
-                    feed.name(),
-                    Some(format!("could not write a report: {error}")),
-                );
-            }
+        self.write(stored, place, [&report.text(), &report.json()])
+    }
+
+    /// Writes the reports of a file of which only the outcome is known: it was replaced by a newer one, or
+    /// the daemon stopped before it had written more.
+    pub fn write_outcome(
+        &self,
+        stored: &str,
+        arrival: &kept::Arrival,
+        outcome: Outcome,
+    ) -> io::Result<()> {
+        let (word, text) = match outcome {
+            Outcome::Replaced => (
+                "replaced",
+                "REPLACED: nothing of this file was used; a newer one says it all",
+            ),
+            Outcome::Accepted => ("accepted", "ACCEPTED: `muster status` says more"),
+            Outcome::Held => (
+                "held",
+                "HELD: nothing was changed; `muster apply` shows what it would change",
+            ),
+            Outcome::Rejected => (
+                "rejected",
+                "REJECTED: nothing was changed; drop the file again to be told why",
+            ),
+        };
+        let arrived = &arrival.arrived;
+        let at = arrival.at.strftime("%Y-%m-%d %H:%M:%S UTC");
+        let report = format!(
+            "{text}\n\nfile    {}\nfeed    {}\nread    {at}\n",
+            arrived.name, arrived.feed
+        );
+        let json = serde_json::json!({
+            "feed": arrived.feed.as_str(),
+            "file": arrived.name,
+            "verdict": word,
+            "at": arrival.at.to_string(),
+            "digest": arrived.digest.to_string(),
+        });
+        self.write(stored, place(outcome), [&report, &format!("{json:#}\n")])
+    }
+
+    fn write(&self, stored: &str, place: Place, texts: [&str; 2]) -> io::Result<()> {
+        for (end, text) in REPORT_ENDS.into_iter().zip(texts) {
+            self.places.write_beside(stored, place, end, text)?;
         }
+        Ok(())
     }
 }
 
 fn next_step(feed: &Feed, decision: &Decision) -> String {
     let digest = decision.summary.as_ref().and_then(|summary| summary.digest);
     // What says only what changed does not take the place of another such file.
-    let otherwise = if feed.is_partial(&decision.file.name) {
+    let otherwise = if feed.is_partial() {
         "delete it from this folder and drop the right one; files after it wait until then"
     } else {
         "drop the right one"
@@ -127,43 +142,31 @@ fn next_step(feed: &Feed, decision: &Decision) -> String {
     }
 }
 
-/// The held file with this digest, wherever it lies in the folder `held`.
-pub fn find_held(feed: &Feed, digest: Digest, name: &str) -> Result<PathBuf, FeedError> {
-    let mut stored = stored(feed, Place::Held, name).unwrap_or_default();
-    stored.sort();
-    let found = stored
-        .into_iter()
-        .rev()
-        .find(|path| sha256_of(path) == Some(digest));
-    found.ok_or_else(|| FeedError::HeldFileGone {
-        name: name.to_owned(),
-    })
+/// What arrived and is held, of a held file.
+pub fn held_arrival(
+    reader: &Reader,
+    held: &FeedFile,
+) -> Result<Option<kept::Arrival>, muster_ledger::Error> {
+    let arrivals = reader.arrivals(&held.feed, 0, usize::MAX)?;
+    Ok(arrivals.into_iter().rev().find(|arrival| {
+        arrival.outcome == Some(Outcome::Held) && arrival.arrived.digest == held.digest
+    }))
 }
 
 /// Whether a file of this name still lies where it was put away; also where nobody can tell just now.
 /// Cheap: the file is not read.
 pub(super) fn is_stored(feed: &Feed, place: Place, name: &str) -> bool {
-    match stored(feed, place, name) {
-        Ok(stored) => !stored.is_empty(),
-        Err(error) => error.kind() != io::ErrorKind::NotFound,
-    }
+    Places::open(&feed.config.folder).map_or(true, |places| places.has_named(name, place))
 }
 
-/// The files that were put away under this name, which has the time before it.
-fn stored(feed: &Feed, place: Place, name: &str) -> io::Result<Vec<PathBuf>> {
-    let files = std::fs::read_dir(feed.config.folder.join(place.as_str()))?;
-    let is_named = |path: &PathBuf| {
-        let stored = path.file_name();
-        stored.is_some_and(|stored| stored.to_string_lossy().ends_with(name))
+/// Whether the hold of something was given up: whoever gives it up takes it out of the folder `held`.
+/// What was never put there was not.
+pub(super) fn is_given_up(feed: &Feed, held: &kept::Arrival) -> Result<bool, FeedError> {
+    let Some(stored) = &held.stored else {
+        return Ok(false);
     };
-    let paths = files.flatten().map(|file| file.path());
-    Ok(paths
-        .filter(|path| is_named(path) && path.is_file())
-        .collect())
-}
-
-fn sha256_of(path: &Path) -> Option<Digest> {
-    use sha2::{Digest as _, Sha256};
-    let bytes = std::fs::read(path).ok()?;
-    Some(Digest(Sha256::digest(&bytes).into()))
+    let places = Places::open(&feed.config.folder);
+    // Where nobody can tell, it was not.
+    let has = places.map(|places| places.has(stored, Place::Held));
+    Ok(matches!(has, Ok(Ok(false))))
 }

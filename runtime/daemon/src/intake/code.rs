@@ -64,8 +64,19 @@ pub const EMPLOYMENTS: Code = Code::new("HR-057");
 /// How the header was parted.
 pub const SEPARATOR: Code = Code::new("HR-058");
 
+/// A subfolder of the drop folder that is a link or somebody else's.
+pub const PLACE_REFUSED: Code = Code::new("HR-040");
+/// A file with a name that the feed does not take.
+pub const OTHER_NAME: Code = Code::new("HR-041");
+/// The content is that of an older file that was replaced since.
+pub const SAID_BEFORE: Code = Code::new("HR-042");
+/// The file was written before the one that was accepted last.
+pub const OLDER: Code = Code::new("HR-043");
+/// The file's copy could not be kept in the data folder.
+pub const NOT_KEPT: Code = Code::new("HR-044");
+
 /// Every code with its title.
-pub static TITLES: [(Code, &str); 43] = [
+pub static TITLES: [(Code, &str); 48] = [
     (EMPTY, "the file is empty"),
     (HEADER_ONLY, "the file has a header and no rows"),
     (TOO_LARGE, "the file is too large"),
@@ -105,6 +116,14 @@ pub static TITLES: [(Code, &str); 43] = [
     (BLANK_ROWS, "blank rows were left out"),
     (UNSETTLED, "a file does not come to rest"),
     (FOLDER_IO, "a file could not be read or moved"),
+    (
+        PLACE_REFUSED,
+        "a subfolder of the drop folder cannot be used",
+    ),
+    (OTHER_NAME, "a file has not the name that the feed takes"),
+    (SAID_BEFORE, "an older file came again"),
+    (OLDER, "the file is older than the last accepted one"),
+    (NOT_KEPT, "a file's copy could not be kept"),
     (ZONE_UNKNOWN, "a place of work without a time zone"),
     (NO_VALUE, "a cell without a value"),
     (DAMAGED, "damaged letters in a cell"),

@@ -17,7 +17,6 @@ use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
 use muster_core::finding::Code;
 use muster_core::id::{Digest, FeedName};
-use muster_core::mapping::Mapping;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -29,6 +28,7 @@ use super::signature::{Refused, Signed};
 use crate::api::v1;
 use crate::config::Hook;
 use crate::error::{Fault, FaultKind};
+use crate::feeds::event;
 
 /// A delivery is not signed, or its headers cannot be read.
 pub const UNSIGNED: Code = Code::new("HOOK-001");
@@ -173,7 +173,7 @@ impl Arrived {
             }
         })?;
         if kind == DeliveryKind::Event {
-            check_event(&body, &hook.mapping)?;
+            check_event(&body, hook)?;
         }
         let mut digest = [0; 32];
         digest.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, &body).as_ref());
@@ -321,14 +321,13 @@ fn cut_off(message: &str) -> Refusal {
     Refusal::new(StatusCode::REQUEST_TIMEOUT, &CUT_OFF, message, hint)
 }
 
-/// An event has to be readable before it is taken: afterwards nobody is there to be told. A row that
-/// lacks a column would otherwise be held, and every further one, too.
-fn check_event(body: &[u8], mapping: &Mapping) -> Result<(), Refusal> {
+/// An event has to be understood before it is taken: afterwards nobody is there to be told.
+fn check_event(body: &[u8], hook: &Hook) -> Result<(), Refusal> {
     let unreadable = |reason: &str| {
         let hint = "one event looks like: {\"type\": \"upsert\", \"row\": {\"WorkerID\": \"1042\", \
                     \"Department\": \"Sales\"}}; type is upsert or leave; an upsert names the key, the \
                     status and the dates that the mapping has, and whatever else changed; a leave needs \
-                    the key only";
+                    the key only; ids are texts";
         let message = format!("the event cannot be read: {reason}");
         Refusal::new(StatusCode::BAD_REQUEST, &UNREADABLE_EVENT, message, hint)
     };
@@ -337,19 +336,5 @@ fn check_event(body: &[u8], mapping: &Mapping) -> Result<(), Refusal> {
         let (line, column) = (error.line(), error.column());
         unreadable(&format!("line {line}, column {column}"))
     })?;
-    let cells = event
-        .cells()
-        .map_err(|column| unreadable(&format!("`{column}` is a list or an object")))?;
-    let columns: Vec<&String> = cells.keys().collect();
-    match event.kind {
-        v1::HookEventKind::Upsert => mapping.bind(&columns).map(drop).map_err(|problems| {
-            let texts: Vec<&str> = problems
-                .iter()
-                .map(|problem| problem.text.as_str())
-                .collect();
-            unreadable(&texts.join("; "))
-        }),
-        v1::HookEventKind::Leave if cells.is_empty() => Err(unreadable("its row is empty")),
-        v1::HookEventKind::Leave => Ok(()),
-    }
+    event::refusal(&event, hook).map_or(Ok(()), |reason| Err(unreadable(&reason)))
 }

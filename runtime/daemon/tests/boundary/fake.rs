@@ -117,6 +117,7 @@ impl Engine for Fake {
             is_whole: true,
             tolerance: std::time::Duration::from_mins(5),
             mapping: mapping(),
+            leave: mapping(),
         })
     }
 
@@ -372,6 +373,7 @@ fn secrets_do_not_show_when_printed() {
         is_whole: true,
         tolerance: std::time::Duration::ZERO,
         mapping: mapping(),
+        leave: mapping(),
     };
     let shown = format!("{value:?} {hook:?}");
     assert!(!shown.contains("C2FVs"), "{shown}");

@@ -1,37 +1,54 @@
 //! The drop folder: which file in it is complete, and where it goes afterwards.
 //!
+//! People who are trusted with HR's files, and with nothing else, may write to this folder. It promises:
+//!
+//! 1. It is opened once. What is in it is reached by one name below that descriptor, and no link is ever
+//!    followed ([`dir`]). Its own path is IT's.
+//! 2. A file is read only where it is a plain file with one name, by the descriptor that was looked at;
+//!    opening waits for nothing. Links, hard links, pipes, devices, sockets and folders are left alone
+//!    and said.
+//! 3. `processed`, `held` and `rejected` have to be folders of ours; they are made where they are
+//!    missing. What else has such a name is not used, and said. Nothing in them is overwritten, and
+//!    nothing that lies in them is ever read again: what is decided about is a copy in the data folder.
+//! 4. Names that are not a finished export's, or not what the feed takes, are not read. A name is shown
+//!    on one line, without characters that a terminal obeys, and is stored shortened.
+//! 5. The work is linear in the number of files, and what is kept of them is bounded.
+//!
 //! An event of the file system is a hint to look, never a proof; the folder is read again at the
 //! start, after an overflow and on a slow timer, so no event is needed for correctness. What counts
 //! is two looks between which nothing changed ([`settle`]), and then the content, which has to be
 //! whole ([`super::open`]). A file that looks cut and was not moved into place gets more time before
 //! it is rejected ([`Folder::defer`]): its writer may only be slow.
 //!
-//! Left to the caller: one transaction that says what became of the file, and then [`place`].
+//! Left to the caller: what became of a file, recorded, and then [`place`].
 
+pub mod dir;
+mod pattern;
 pub mod place;
 mod read;
 mod scan;
 pub mod settle;
 mod watch;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use muster_core::finding::Code;
+use rustix::fs::FileType;
 use tokio::time::{Instant, sleep_until};
 
 use super::code;
 use super::problem::{Effect, Problem};
+use dir::{Dir, Seen};
 use place::{Place, Places};
-use settle::{Decision, Hint, Look, Settling, Stamp, Waits};
+use settle::{Decision, Hint, Settling, Stamp, Waits};
 use watch::Watch;
 
-pub use read::{ReadError, open_arrival, open_changed};
+pub use pattern::Pattern;
+pub use read::{ReadError, copy, open_arrival, open_changed, open_kept, same};
 
 /// A file that waits longer than this for its end is worth a word.
 const UNSETTLED_AFTER: Duration = Duration::from_mins(10);
@@ -39,6 +56,12 @@ const UNSETTLED_AFTER: Duration = Duration::from_mins(10);
 /// A file that still lies there so long after it arrived arrives again: whoever took it could not
 /// finish, or somebody has put the same file back.
 const ARRIVES_AGAIN_AFTER: Duration = Duration::from_mins(1);
+
+/// Most names of which is remembered that something was said of them.
+const REMARKED_MAX: usize = 10_000;
+
+/// Most remarks of one kind that are told while others of it still hold.
+const REMARKS_SAID_MAX: u32 = 16;
 
 /// How a drop folder is watched.
 #[derive(Clone, Debug)]
@@ -54,6 +77,8 @@ pub struct FolderOptions {
     pub rescan_every: Duration,
     /// Reads the folder on a timer only. Needed on NFS and SMB, which send no events.
     pub poll: Option<Duration>,
+    /// Which names are taken. Default all.
+    pub files: Pattern,
 }
 
 impl Default for FolderOptions {
@@ -64,6 +89,7 @@ impl Default for FolderOptions {
             patience: Duration::from_secs(10),
             rescan_every: Duration::from_secs(10),
             poll: None,
+            files: Pattern::all(),
         }
     }
 }
@@ -72,11 +98,15 @@ impl Default for FolderOptions {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Arrival {
     /// Where it is.
-    pub path: PathBuf,
+    pub dir: Dir,
+    /// Its name there.
+    pub file_name: OsString,
     /// Its name, fit to be shown: what is no text in it is replaced.
     pub name: String,
     /// What it looked like, twice.
     pub stamp: Stamp,
+    /// A digest of its name and of all that is seen of it.
+    pub mark: u128,
     /// How long it has been unchanged.
     pub rested: Duration,
     /// Whether it was moved into place, so that nobody is writing to it.
@@ -90,6 +120,8 @@ pub enum FolderEvent {
     Arrived(Arrival),
     /// Something to tell people; nothing was touched.
     Remarked(Problem),
+    /// What was told of this kind is over.
+    Over(Code),
     /// The folder cannot be read any more: nothing that is dropped is seen.
     Closed(Problem),
     /// It can be read again.
@@ -104,8 +136,12 @@ pub struct Folder {
     watch: Option<Watch>,
     settling: Settling,
     ready: VecDeque<FolderEvent>,
+    /// The names of those that wait in `ready`.
+    ready_names: BTreeSet<OsString>,
     delivered: BTreeMap<OsString, (Stamp, Duration)>,
-    remarked: BTreeMap<OsString, u64>,
+    remarked: BTreeMap<OsString, (u64, Code)>,
+    /// How many remarks of each kind there were since the last time that there was none.
+    said: BTreeMap<Code, u32>,
     /// Whether it could not be read the last time.
     is_closed: bool,
     started: Instant,
@@ -119,7 +155,7 @@ impl Folder {
     /// # Errors
     /// The folder cannot be made or read.
     pub fn open(root: &Path, options: FolderOptions) -> io::Result<Self> {
-        let places = Places::create(root)?;
+        let places = Places::open(root)?;
         let waits = Waits {
             quiet: options.quiet,
             unclosed_quiet: options.unclosed_quiet,
@@ -129,8 +165,10 @@ impl Folder {
             watch: None,
             settling: Settling::new(waits),
             ready: VecDeque::new(),
+            ready_names: BTreeSet::new(),
             delivered: BTreeMap::new(),
             remarked: BTreeMap::new(),
+            said: BTreeMap::new(),
             is_closed: false,
             started: Instant::now(),
             scan_at: Duration::ZERO,
@@ -155,7 +193,7 @@ impl Folder {
                 self.scan().await;
             }
             self.look_at_due().await;
-            if let Some(event) = self.ready.pop_front() {
+            if let Some(event) = self.next_ready() {
                 return event;
             }
             let next_look = self.settling.next_look().unwrap_or(Duration::MAX);
@@ -174,14 +212,41 @@ impl Folder {
         }
     }
 
+    /// The next file or remark that is there already; none where one would have to wait.
+    pub fn next_ready(&mut self) -> Option<FolderEvent> {
+        let event = self.ready.pop_front()?;
+        if let FolderEvent::Arrived(arrival) = &event {
+            self.ready_names.remove(&arrival.file_name);
+        }
+        Some(event)
+    }
+
+    /// The marks and names of what is in the folder now.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn marks(places: &Places) -> io::Result<(BTreeSet<u128>, BTreeSet<OsString>)> {
+        let names = places.dir().names(scan::NAMES_MAX)?;
+        let looks = scan::looks(places.dir(), names);
+        let there = looks
+            .into_iter()
+            .filter_map(|(name, seen)| Some((seen?.mark(&name), name)));
+        Ok(there.unzip())
+    }
+
     /// Gives a file that does not look whole more time, unless it had enough. True: it will arrive
     /// again, whole or not, and nothing is to be done now.
     pub fn defer(&mut self, arrival: &Arrival) -> bool {
-        if arrival.was_moved_in || arrival.rested >= self.options.patience {
+        if !self.may_defer(arrival) {
             return false;
         }
         self.deliver_again(arrival, self.options.patience);
         true
+    }
+
+    /// Whether [`Folder::defer`] would give a file more time.
+    pub fn may_defer(&self, arrival: &Arrival) -> bool {
+        !arrival.was_moved_in && arrival.rested < self.options.patience
     }
 
     /// Lets a file arrive again, because it changed under the reader's hands or could not be read.
@@ -191,10 +256,8 @@ impl Folder {
 
     fn deliver_again(&mut self, arrival: &Arrival, quiet: Duration) {
         let at = self.elapsed();
-        if let Some(name) = arrival.path.file_name() {
-            self.delivered.remove(name);
-            self.settling.wait(name, quiet, at);
-        }
+        self.delivered.remove(&arrival.file_name);
+        self.settling.wait(&arrival.file_name, quiet, at);
     }
 
     fn elapsed(&self) -> Duration {
@@ -209,7 +272,7 @@ impl Folder {
             self.scan_at = Duration::ZERO;
         }
         for (name, hint) in hints.names {
-            if settle::is_final_name(&name) && !Place::is_name(&name) {
+            if self.is_taken(&name) {
                 if matches!(hint, Hint::MovedIn | Hint::Gone) {
                     // What has this name from now on is another arrival, whatever it looks like.
                     self.delivered.remove(&name);
@@ -219,31 +282,44 @@ impl Folder {
         }
     }
 
-    /// Reads the folder, and watches it anew where it is another one than before.
+    /// Whether a name is one that the feed takes.
+    fn is_taken(&self, name: &OsStr) -> bool {
+        settle::is_final_name(name) && !Place::is_name(name) && self.options.files.fits(name)
+    }
+
+    /// Reads the folder, and opens and watches it anew where its path leads to another one than before.
     async fn scan(&mut self) {
-        let root = self.places.root().to_owned();
-        let found = tokio::task::spawn_blocking(move || scan::names(&root)).await;
+        let places = self.places.clone();
+        let found = tokio::task::spawn_blocking(move || {
+            let (places, is_new) = current(places)?;
+            Ok::<_, io::Error>((scan::names(places.dir())?, places, is_new))
+        });
+        let found = found.await;
         let at = self.elapsed();
         self.scan_at = at + self.options.poll.unwrap_or(self.options.rescan_every);
         match found {
-            Ok(Ok(names)) => {
+            Ok(Ok((names, places, is_new))) => {
+                self.places = places;
+                if is_new {
+                    self.watch = None;
+                }
                 if std::mem::take(&mut self.is_closed) {
                     self.ready.push_back(FolderEvent::Reopened);
                 }
                 self.delivered.retain(|name, _| names.contains(name));
-                self.remarked.retain(|name, _| names.contains(name));
+                self.forget_remarks(&names);
                 for name in names {
-                    if settle::is_final_name(&name) && !Place::is_name(&name) {
+                    if self.is_taken(&name) {
                         self.settling.hint(&name, Hint::Found, at);
+                    } else if settle::is_final_name(&name) && !Place::is_name(&name) {
+                        self.remark_once(&name, 2, || other_name(&name));
                     }
                 }
             }
             Ok(Err(error)) => {
-                let again = Places::create(self.places.root());
-                let text = again.err().unwrap_or(error);
                 if !std::mem::replace(&mut self.is_closed, true) {
                     let problem = folder_problem(format!(
-                        "the drop folder cannot be read, so nothing that is dropped is seen: {text}"
+                        "the drop folder cannot be read, so nothing that is dropped is seen: {error}"
                     ));
                     self.ready.push_back(FolderEvent::Closed(problem));
                 }
@@ -254,12 +330,28 @@ impl Folder {
         self.renew_watch();
     }
 
+    /// What was remarked of names that are gone is over, once the last of its kind is.
+    fn forget_remarks(&mut self, names: &BTreeSet<OsString>) {
+        self.remarked.retain(|name, _| names.contains(name));
+        let left: BTreeSet<&Code> = self.remarked.values().map(|(_, code)| code).collect();
+        let over: Vec<Code> = self
+            .said
+            .keys()
+            .filter(|code| !left.contains(code))
+            .cloned()
+            .collect();
+        for code in over {
+            self.said.remove(&code);
+            self.ready.push_back(FolderEvent::Over(code));
+        }
+    }
+
     /// The folder may have been removed and made again; the old watch then sees nothing.
     fn renew_watch(&mut self) {
         if self.options.poll.is_some() {
             return;
         }
-        let inode = fs::metadata(self.places.root()).map(|metadata| metadata.ino());
+        let inode = self.places.dir().seen().map(|seen| seen.inode);
         let is_current = match (&self.watch, &inode) {
             (Some(watch), Ok(inode)) => watch.inode() == *inode,
             _ => false,
@@ -277,23 +369,31 @@ impl Folder {
     }
 
     async fn look_at_due(&mut self) {
-        while let Some(name) = self.settling.due(self.elapsed()) {
-            let path = self.places.root().join(&name);
-            let metadata = tokio::fs::symlink_metadata(&path).await.ok();
-            self.look(&name, path, metadata.as_ref());
+        loop {
+            let due = self.settling.due(self.elapsed(), scan::LOOKS_MAX);
+            if due.is_empty() {
+                return;
+            }
+            let dir = self.places.dir().clone();
+            let looks = tokio::task::spawn_blocking(move || scan::looks(&dir, due));
+            // Without the pool of threads the daemon is stopping.
+            let Ok(looks) = looks.await else { return };
+            for (name, seen) in looks {
+                self.look(&name, seen);
+            }
         }
     }
 
-    fn look(&mut self, name: &OsStr, path: PathBuf, metadata: Option<&Metadata>) {
+    fn look(&mut self, name: &OsStr, seen: Option<Seen>) {
         let at = self.elapsed();
-        if let Some(metadata) = metadata
-            && !metadata.is_file()
+        if let Some(seen) = seen
+            && seen.stamp().is_none()
         {
             self.settling.forget(name);
-            self.remark_once(name, metadata.ino(), || not_a_file(name, metadata));
+            self.remark_once(name, seen.inode, || not_a_file(name, &seen));
             return;
         }
-        let look = metadata.and_then(Look::of);
+        let look = seen.and_then(|seen| seen.look);
         if look.is_some_and(|look| self.has_arrived(name, look.stamp, at)) {
             self.settling.forget(name);
             return;
@@ -301,10 +401,13 @@ impl Folder {
         match self.settling.look(name, look, at) {
             Decision::Ready(ready) => {
                 self.delivered.insert(name.to_owned(), (ready.stamp, at));
+                self.ready_names.insert(name.to_owned());
                 self.ready.push_back(FolderEvent::Arrived(Arrival {
-                    path,
+                    dir: self.places.dir().clone(),
+                    file_name: name.to_owned(),
                     name: shown(name),
                     stamp: ready.stamp,
+                    mark: seen.map_or(0, |seen| seen.mark(name)),
                     rested: ready.rested,
                     was_moved_in: ready.was_moved_in,
                 }));
@@ -318,55 +421,75 @@ impl Folder {
 
     /// Whether a file has just arrived as it is, or waits to be taken.
     fn has_arrived(&self, name: &OsStr, stamp: Stamp, at: Duration) -> bool {
-        let is_waiting = self.ready.iter().any(|event| match event {
-            FolderEvent::Arrived(arrival) => arrival.path.file_name() == Some(name),
-            FolderEvent::Remarked(_) | FolderEvent::Closed(_) | FolderEvent::Reopened => false,
-        });
         let is_recent = self.delivered.get(name).is_some_and(|(delivered, then)| {
             *delivered == stamp && at.saturating_sub(*then) < ARRIVES_AGAIN_AFTER
         });
-        is_waiting || is_recent
+        is_recent || self.ready_names.contains(name)
     }
 
     fn remark_once(&mut self, name: &OsStr, mark: u64, problem: impl FnOnce() -> Problem) {
-        if self.remarked.insert(name.to_owned(), mark) != Some(mark) {
-            self.ready.push_back(FolderEvent::Remarked(problem()));
+        if self.remarked.len() >= REMARKED_MAX
+            || self
+                .remarked
+                .get(name)
+                .is_some_and(|(before, _)| *before == mark)
+        {
+            return;
         }
+        let problem = problem();
+        let code = problem.code.clone();
+        let said = self.said.entry(code.clone()).or_default();
+        *said += 1;
+        // A thousand links are not a thousand remarks.
+        if *said <= REMARKS_SAID_MAX {
+            self.ready.push_back(FolderEvent::Remarked(problem));
+        }
+        self.remarked.insert(name.to_owned(), (mark, code));
     }
 }
 
-/// When something was last changed, and what it is.
-impl Look {
-    fn of(metadata: &Metadata) -> Option<Self> {
-        let modified = Timestamp::try_from(metadata.modified().ok()?).ok()?;
-        let age = Timestamp::now().duration_since(modified);
-        Some(Self {
-            stamp: Stamp {
-                size: metadata.len(),
-                modified,
-                inode: metadata.ino(),
-            },
-            // A time in the future comes from another clock and proves no age.
-            age: Duration::try_from(age).unwrap_or(Duration::ZERO),
-        })
+/// The folder that the path leads to now, opened anew where it is another one.
+fn current(places: Places) -> io::Result<(Places, bool)> {
+    use std::os::unix::fs::MetadataExt;
+    let here = std::fs::metadata(places.root());
+    let is_same = here.is_ok_and(|here| {
+        let seen = places.dir().seen();
+        seen.is_ok_and(|seen| seen.inode == here.ino())
+    });
+    if is_same {
+        return Ok((places, false));
     }
+    Ok((Places::open(places.root())?, true))
 }
 
-/// A name as it may be shown: a folder takes any bytes, a report takes text on one line.
+/// A name as it may be shown: a folder takes any bytes, a report takes text on one line, and a terminal
+/// obeys some characters and hides others.
 fn shown(name: &OsStr) -> String {
     let name = name.to_string_lossy();
-    name.chars()
-        .map(|char| if char.is_control() { '\u{fffd}' } else { char })
-        .collect()
+    let plain = |char: char| {
+        let is_odd = char.is_control()
+            || matches!(char, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
+        if is_odd { '\u{fffd}' } else { char }
+    };
+    name.chars().map(plain).collect()
 }
 
-fn not_a_file(name: &OsStr, metadata: &Metadata) -> Problem {
-    let what = if metadata.is_symlink() {
-        "a link, which could lead out of the folder"
-    } else if metadata.is_dir() {
-        "a folder"
-    } else {
-        "not a file"
+fn other_name(name: &OsStr) -> Problem {
+    let name = shown(name);
+    let text = format!(
+        "`{name}` in the drop folder has not the name that this feed takes, and was left alone"
+    );
+    Problem::of_file(code::OTHER_NAME, Effect::Warns, text)
+        .hint("take it away, or give it a name that fits `files` of the feed in muster.toml")
+}
+
+fn not_a_file(name: &OsStr, seen: &Seen) -> Problem {
+    let what = match seen.kind {
+        FileType::Symlink => "a link, which could lead out of the folder",
+        FileType::Directory => "a folder",
+        FileType::RegularFile => "a file with a second name, which could lie out of the folder",
+        _ => "not a file",
     };
     let name = shown(name);
     let text = format!("`{name}` in the drop folder is {what}, and was left alone");

@@ -2,22 +2,26 @@
 //! meanwhile, or nothing comes of it.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, Write};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use muster_core::fact::Content;
 use muster_core::id::Digest;
+use rustix::io::Errno;
 
 use super::super::options::IntakeOptions;
 use super::super::stream::{CannotSay, ContentStream};
 use super::super::{Opened, Problems, content, open, sheet};
 use super::Arrival;
-use super::settle::Look;
+use super::dir;
 
 /// How much is read at a time: it stays in the processor's cache between its two readers.
 const PIECE_BYTES: usize = 1 << 18;
+
+/// How much is read of a file that is too large.
+const BEGINNING_BYTES: u64 = 1 << 20;
 
 /// How many pieces may wait to be digested.
 const PIECES_WAITING_MAX: usize = 8;
@@ -40,6 +44,15 @@ pub enum ReadError {
         #[source]
         source: io::Error,
     },
+    /// Its copy could not be written into the data folder.
+    #[error("could not keep a copy of `{name}` in the data folder")]
+    Keep {
+        /// Its name.
+        name: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
 }
 
 /// Reads and opens a file, unless it says what `known` says, in whichever order of rows. Then what
@@ -52,12 +65,48 @@ pub fn open_changed(
     options: &IntakeOptions,
     known: Option<&Content>,
 ) -> Result<Opened, ReadError> {
-    let is_ordinary = sheet::check_size(arrival.stamp.size, options).is_none();
-    if let Some(known) = known.filter(|_| is_ordinary) {
-        let source = Source::of(arrival)?;
-        let (digest, content) =
-            digests(&source.file, options).map_err(|error| failed(arrival, error))?;
-        source.check()?;
+    if let Some(known) = known
+        && sheet::check_size(arrival.stamp.size, options).is_none()
+        && let Some(opened) = same(arrival, options, known)?
+    {
+        return Ok(opened);
+    }
+    open_arrival(arrival, options)
+}
+
+/// A file that says what `known` says, in whichever order of rows; none where it says something else.
+///
+/// # Errors
+/// It changed, or could not be read.
+pub fn same(
+    arrival: &Arrival,
+    options: &IntakeOptions,
+    known: &Content,
+) -> Result<Option<Opened>, ReadError> {
+    let source = Source::of(arrival)?;
+    let (digest, content) =
+        digests(&source.file, options).map_err(|error| failed(arrival, error))?;
+    source.check()?;
+    let content = content.ok().filter(|content| content == known);
+    Ok(content.map(|content| Opened {
+        digest,
+        content,
+        problems: Problems::default(),
+        sheet: None,
+    }))
+}
+
+/// Opens the copy of a file in the data folder, as [`open_changed`] opens the file itself.
+///
+/// # Errors
+/// It could not be read.
+pub fn open_kept(
+    kept: &File,
+    options: &IntakeOptions,
+    known: Option<&Content>,
+) -> io::Result<Opened> {
+    if let Some(known) = known {
+        let (digest, content) = digests(kept, options)?;
         if let Ok(content) = content
             && content == *known
         {
@@ -68,8 +117,11 @@ pub fn open_changed(
                 sheet: None,
             });
         }
+        (&*kept).rewind()?;
     }
-    open_arrival(arrival, options)
+    let mut bytes = Vec::new();
+    (&*kept).read_to_end(&mut bytes)?;
+    Ok(open(bytes, options))
 }
 
 /// Reads and opens a file.
@@ -80,10 +132,15 @@ pub fn open_arrival(arrival: &Arrival, options: &IntakeOptions) -> Result<Opened
     let failed = |error| failed(arrival, error);
     let source = Source::of(arrival)?;
     if let Some(problem) = sheet::check_size(arrival.stamp.size, options) {
-        let (sender, receiver) = sync_channel(PIECES_WAITING_MAX);
-        drop(receiver);
-        let digest = digest_pieces(&source.file, &sender).map_err(failed)?;
-        return Ok(Opened::refused(digest, problem));
+        // Its beginning and its size tell it from others; all of it could be read for hours.
+        let mut beginning = Vec::new();
+        let mut bounded = (&source.file).take(BEGINNING_BYTES);
+        bounded.read_to_end(&mut beginning).map_err(failed)?;
+        if arrival.stamp.size > BEGINNING_BYTES {
+            beginning.extend_from_slice(&arrival.stamp.size.to_be_bytes());
+        }
+        let digest = ring::digest::digest(&ring::digest::SHA256, &beginning);
+        return Ok(Opened::refused(content::digest(digest), problem));
     }
     let mut bytes = Vec::new();
     let size = usize::try_from(arrival.stamp.size).unwrap_or(usize::MAX);
@@ -106,19 +163,34 @@ struct Source<'a> {
 
 impl<'a> Source<'a> {
     fn of(arrival: &'a Arrival) -> Result<Self, ReadError> {
-        let file = File::open(&arrival.path).map_err(|error| failed(arrival, error))?;
+        let opened = arrival.dir.read(&arrival.file_name);
+        let (file, seen) = match opened {
+            Ok(opened) => opened,
+            // It is gone, or a link by now.
+            Err(error) if is_another(&error) => {
+                return Err(ReadError::Changed {
+                    name: arrival.name.clone(),
+                });
+            }
+            Err(error) => return Err(failed(arrival, error)),
+        };
         let source = Self { file, arrival };
-        source.check()?;
+        source.compare(&seen)?;
         Ok(source)
     }
 
     fn check(&self) -> Result<(), ReadError> {
-        let metadata = self
-            .file
-            .metadata()
-            .map_err(|error| failed(self.arrival, error))?;
-        let is_same = Look::of(&metadata).is_some_and(|look| look.stamp == self.arrival.stamp);
-        if is_same { Ok(()) } else { Err(self.changed()) }
+        let seen = dir::seen(&self.file).map_err(|error| failed(self.arrival, error))?;
+        self.compare(&seen)
+    }
+
+    /// It is still the plain file that was looked at, under one name.
+    fn compare(&self, seen: &dir::Seen) -> Result<(), ReadError> {
+        if seen.stamp() == Some(self.arrival.stamp) {
+            Ok(())
+        } else {
+            Err(self.changed())
+        }
     }
 
     fn changed(&self) -> ReadError {
@@ -126,6 +198,49 @@ impl<'a> Source<'a> {
             name: self.arrival.name.clone(),
         }
     }
+}
+
+/// What opening says where the name stands for something else than the file that was looked at.
+fn is_another(error: &io::Error) -> bool {
+    let another = [
+        Errno::LOOP,
+        Errno::NOENT,
+        Errno::NXIO,
+        Errno::NODEV,
+        Errno::NOTDIR,
+        Errno::ISDIR,
+    ];
+    let found = error.raw_os_error().map(Errno::from_raw_os_error);
+    found.is_some_and(|found| another.contains(&found))
+}
+
+/// Copies a file into `to` and gives the digest of what was copied: what is decided about is the copy.
+///
+/// # Errors
+/// It changed, or could not be read, or the copy could not be written.
+pub fn copy(arrival: &Arrival, to: &mut File) -> Result<Digest, ReadError> {
+    let source = Source::of(arrival)?;
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    let mut piece = vec![0; PIECE_BYTES];
+    let mut left = arrival.stamp.size;
+    while left > 0 {
+        let most = usize::try_from(left).map_or(PIECE_BYTES, |left| left.min(PIECE_BYTES));
+        let read = match (&source.file).read(&mut piece[..most]) {
+            Ok(0) => return Err(source.changed()),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(failed(arrival, error)),
+        };
+        context.update(&piece[..read]);
+        to.write_all(&piece[..read])
+            .map_err(|source| ReadError::Keep {
+                name: arrival.name.clone(),
+                source,
+            })?;
+        left -= read as u64;
+    }
+    source.check()?;
+    Ok(content::digest(context.finish()))
 }
 
 fn failed(arrival: &Arrival, source: io::Error) -> ReadError {

@@ -4,7 +4,7 @@
 //! that was closed after writing may be opened again, so it has to rest. One that nobody was seen to
 //! close has to rest longer. Anything that changes begins anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
@@ -14,13 +14,14 @@ use jiff::Timestamp;
 pub const SECOND_LOOK: Duration = Duration::from_millis(2);
 
 /// Most files that are waited for at once; more are found when the folder is read the next time.
-const WAITING_MAX: usize = 10_000;
+const WAITING_MAX: usize = 100_000;
 
 /// Beginnings of names that are not final.
-const TEMPORARY_STARTS: [&str; 2] = [".", "~"];
+const TEMPORARY_STARTS: [&str; 3] = [".", "~", "#"];
 
-/// Ends of names that are not final, in lower case.
-const TEMPORARY_ENDS: [&str; 11] = [
+/// Ends of names that are not final, of what editors keep beside a file, and of what proves or signs
+/// one; in lower case.
+const TEMPORARY_ENDS: [&str; 26] = [
     ".part",
     ".partial",
     ".tmp",
@@ -32,6 +33,21 @@ const TEMPORARY_ENDS: [&str; 11] = [
     ".lock",
     ".writing",
     "~",
+    ".bak",
+    ".backup",
+    ".old",
+    ".orig",
+    ".save",
+    ".swo",
+    ".md5",
+    ".sha1",
+    ".sha256",
+    ".sha512",
+    ".crc",
+    ".asc",
+    ".sig",
+    ".done",
+    ".rej",
 ];
 
 /// Names that systems put into every folder.
@@ -121,6 +137,8 @@ pub struct Ready {
 pub struct Settling {
     waits: Waits,
     files: BTreeMap<OsString, Waiting>,
+    /// The same files by when they have to be looked at.
+    turns: BTreeSet<(Duration, OsString)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -140,6 +158,7 @@ impl Settling {
         Self {
             waits,
             files: BTreeMap::new(),
+            turns: BTreeSet::new(),
         }
     }
 
@@ -149,10 +168,12 @@ impl Settling {
             // Finding it again says nothing new about how it came.
             if hint != Hint::Found {
                 waiting.hint = hint;
-                waiting.look_at = at;
+                let before = std::mem::replace(&mut waiting.look_at, at);
+                self.turns.remove(&(before, name.to_owned()));
+                self.turns.insert((at, name.to_owned()));
             }
         } else if hint != Hint::Gone && self.files.len() < WAITING_MAX {
-            self.files.insert(name.to_owned(), Waiting::new(hint, at));
+            self.put(name, Waiting::new(hint, at));
         }
     }
 
@@ -160,23 +181,31 @@ impl Settling {
     pub fn wait(&mut self, name: &OsStr, quiet_min: Duration, at: Duration) {
         let mut waiting = Waiting::new(Hint::Found, at);
         waiting.quiet_min = quiet_min;
-        self.files.insert(name.to_owned(), waiting);
+        self.put(name, waiting);
     }
 
     /// Waits for a file no longer.
     pub fn forget(&mut self, name: &OsStr) {
-        self.files.remove(name);
+        if let Some(waiting) = self.files.remove(name) {
+            self.turns.remove(&(waiting.look_at, name.to_owned()));
+        }
     }
 
-    /// A file that has to be looked at now.
-    pub fn due(&self, at: Duration) -> Option<OsString> {
-        let mut due = self.files.iter().filter(|(_, file)| file.look_at <= at);
-        due.next().map(|(name, _)| name.clone())
+    fn put(&mut self, name: &OsStr, waiting: Waiting) {
+        self.forget(name);
+        self.turns.insert((waiting.look_at, name.to_owned()));
+        self.files.insert(name.to_owned(), waiting);
+    }
+
+    /// Files that have to be looked at now, not more than `count_max`.
+    pub fn due(&self, at: Duration, count_max: usize) -> Vec<OsString> {
+        let due = self.turns.iter().take_while(|(look_at, _)| *look_at <= at);
+        due.take(count_max).map(|(_, name)| name.clone()).collect()
     }
 
     /// When the next look is due.
     pub fn next_look(&self) -> Option<Duration> {
-        self.files.values().map(|file| file.look_at).min()
+        self.turns.first().map(|(look_at, _)| *look_at)
     }
 
     /// Takes a look at a file into account; none where it is not there.
@@ -186,7 +215,7 @@ impl Settling {
             return Decision::Gone;
         };
         let waits = self.waits;
-        let Some(waiting) = self.files.get_mut(name) else {
+        let Some(mut waiting) = self.files.get(name).copied() else {
             return Decision::Gone;
         };
         let since = match waiting.seen {
@@ -216,7 +245,8 @@ impl Settling {
         }
         let missing = needed.saturating_sub(rested);
         let to_second = waits.second_look.saturating_sub(watched);
-        waiting.look_at = at + missing.max(to_second).max(Duration::from_millis(1));
+        let look_at = at + missing.max(to_second).max(Duration::from_millis(1));
+        self.put(name, Waiting { look_at, ..waiting });
         Decision::Wait {
             waiting_for: at.saturating_sub(waiting.first_seen_at),
         }

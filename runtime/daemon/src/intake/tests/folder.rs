@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::intake::folder::place::{MoveError, Place, Places};
 use crate::intake::folder::{
-    Arrival, Folder, FolderEvent, FolderOptions, ReadError, open_arrival, open_changed,
+    Arrival, Folder, FolderEvent, FolderOptions, Pattern, ReadError, open_arrival, open_changed,
 };
 use crate::intake::{IntakeOptions, Verdict, code};
 
@@ -29,6 +29,7 @@ fn quick() -> FolderOptions {
         patience: Duration::from_millis(60),
         rescan_every: Duration::from_hours(1),
         poll: None,
+        ..FolderOptions::default()
     }
 }
 
@@ -195,7 +196,7 @@ async fn a_folder_that_was_made_anew_is_watched_anew() {
     loop {
         match next(&mut folder).await {
             FolderEvent::Arrived(arrival) if arrival.name == "second.csv" => break,
-            FolderEvent::Arrived(_) | FolderEvent::Reopened => {}
+            FolderEvent::Arrived(_) | FolderEvent::Reopened | FolderEvent::Over(_) => {}
             FolderEvent::Closed(problem) | FolderEvent::Remarked(problem) => {
                 assert_eq!(problem.code, code::FOLDER_IO);
             }
@@ -265,6 +266,7 @@ async fn a_file_that_is_put_back_arrives_again() {
         .put_away(name, first.stamp, Place::Processed, at())
         .unwrap();
     // The very same file, with its time and all.
+    let stored = root.path().join("processed").join(stored);
     fs::rename(stored, root.path().join(name)).unwrap();
     assert_eq!(arrival(&mut folder).await.stamp, first.stamp);
 }
@@ -319,39 +321,33 @@ async fn with_file() -> (TempDir, Places, Arrival) {
 }
 
 #[tokio::test]
-async fn a_file_is_put_away_once_however_often_it_is_asked_for() {
+async fn a_file_is_put_away_and_found_again_after_a_stop() {
     let (root, places, arrival) = with_file().await;
     let name = OsStr::new("workers.csv");
     let put = || places.put_away(name, arrival.stamp, Place::Processed, at());
     let stored = put().unwrap();
-    assert_eq!(
-        stored,
-        root.path().join("processed/20261122T090312Z-workers.csv")
-    );
+    assert_eq!(stored, "20261122T090312Z-workers.csv");
     // The daemon stopped before it could remember that.
-    assert_eq!(put().unwrap(), stored);
+    assert!(matches!(put(), Err(MoveError::Gone { .. })));
     assert_eq!(
-        fs::read_dir(root.path().join("processed")).unwrap().count(),
-        1
+        places.find("workers.csv", Place::Processed, at()),
+        Some(stored.clone())
     );
-    assert_eq!(fs::read_to_string(stored).unwrap(), WHOLE);
+    let processed = root.path().join("processed");
+    assert_eq!(fs::read_dir(&processed).unwrap().count(), 1);
+    assert_eq!(fs::read_to_string(processed.join(stored)).unwrap(), WHOLE);
 }
 
 #[tokio::test]
-async fn nothing_is_overwritten_and_a_reservation_of_before_is_used() {
+async fn nothing_is_overwritten() {
     let (root, places, arrival) = with_file().await;
     let taken = root.path().join("held/20261122T090312Z-workers.csv");
     fs::write(&taken, "somebody else's").unwrap();
-    // Left by a call that was stopped between reserving and moving.
-    fs::write(root.path().join("held/20261122T090312Z-1-workers.csv"), "").unwrap();
-    let name = OsStr::new("workers.csv");
     let stored = places
-        .put_away(name, arrival.stamp, Place::Held, at())
+        .put_away(OsStr::new("workers.csv"), arrival.stamp, Place::Held, at())
         .unwrap();
-    assert_eq!(
-        stored,
-        root.path().join("held/20261122T090312Z-1-workers.csv")
-    );
+    assert_eq!(stored, "20261122T090312Z-1-workers.csv");
+    let stored = root.path().join("held").join(stored);
     assert_eq!(fs::read_to_string(stored).unwrap(), WHOLE);
     assert_eq!(fs::read_to_string(taken).unwrap(), "somebody else's");
 }
@@ -359,24 +355,184 @@ async fn nothing_is_overwritten_and_a_reservation_of_before_is_used() {
 #[tokio::test]
 async fn a_held_file_moves_on_and_leaves_its_report_behind() {
     let (root, places, arrival) = with_file().await;
-    let name = OsStr::new("workers.csv");
     let stored = places
-        .put_away(name, arrival.stamp, Place::Held, at())
+        .put_away(OsStr::new("workers.csv"), arrival.stamp, Place::Held, at())
         .unwrap();
-    let report = places
-        .write_beside(&stored, ".report.txt", "held\n")
+    places
+        .write_beside(&stored, Place::Held, ".report.txt", "held\n")
         .unwrap();
+    let held = root.path().join("held");
+    let report = held.join(format!("{stored}.report.txt"));
     assert_eq!(fs::read_to_string(&report).unwrap(), "held\n");
-    let stored_name = stored.file_name().unwrap().to_owned();
-    let moved = places
-        .move_on(&stored_name, Place::Held, Place::Processed)
-        .unwrap();
-    assert_eq!(
+    let move_on = || {
         places
-            .move_on(&stored_name, Place::Held, Place::Processed)
-            .unwrap(),
-        moved
-    );
+            .move_on(&stored, Place::Held, Place::Processed)
+            .unwrap()
+    };
+    let moved = move_on();
+    assert_eq!(move_on(), moved);
+    let moved = root.path().join("processed").join(moved);
     assert_eq!(fs::read_to_string(moved).unwrap(), WHOLE);
-    assert_eq!(fs::read_dir(root.path().join("held")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(held).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn c01_what_has_the_name_of_a_subfolder_and_is_none_is_not_used() {
+    let outside = tempfile::tempdir().unwrap();
+    for place in ["processed", "held", "rejected"] {
+        let (root, mut folder) = folder(quick());
+        let places = folder.places().clone();
+        move_in(root.path(), "workers.csv", WHOLE);
+        let arrival = arrival(&mut folder).await;
+        fs::remove_dir(root.path().join(place)).unwrap();
+        symlink(outside.path(), root.path().join(place)).unwrap();
+        let to = Place::ALL
+            .into_iter()
+            .find(|to| to.as_str() == place)
+            .unwrap();
+        let put = places.put_away(&arrival.file_name, arrival.stamp, to, at());
+        assert!(matches!(put, Err(MoveError::Refused(_))), "{put:?}");
+        let written = places.write_beside("x", to, ".report.txt", "text");
+        assert!(written.is_err());
+        assert!(places.put_copy("x", WHOLE.as_bytes(), to, at()).is_err());
+        assert!(places.refused().is_some());
+    }
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn c01_a_planted_link_is_not_written_through() {
+    let outside = tempfile::tempdir().unwrap();
+    let target = outside.path().join("muster.toml");
+    fs::write(&target, "untouched").unwrap();
+    let (root, places, arrival) = with_file().await;
+    let processed = root.path().join("processed");
+    let stored = "20261122T090312Z-workers.csv";
+    for name in [
+        stored.to_owned(),
+        format!(".{stored}.report.txt.part"),
+        format!("{stored}.report.txt"),
+    ] {
+        symlink(&target, processed.join(name)).unwrap();
+    }
+    let put = places
+        .put_away(&arrival.file_name, arrival.stamp, Place::Processed, at())
+        .unwrap();
+    assert_eq!(put, "20261122T090312Z-1-workers.csv");
+    places
+        .write_beside(stored, Place::Processed, ".report.txt", "report")
+        .unwrap();
+    assert_eq!(fs::read_to_string(&target).unwrap(), "untouched");
+    let report = processed.join(format!("{stored}.report.txt"));
+    assert!(!report.is_symlink());
+    assert_eq!(fs::read_to_string(report).unwrap(), "report");
+}
+
+#[tokio::test]
+async fn c39_what_is_no_file_by_now_is_not_waited_for() {
+    let (root, mut folder) = folder(quick());
+    let path = root.path().join("workers.csv");
+    let put: [fn(&Path); 4] = [
+        |path| {
+            let made = std::process::Command::new("mkfifo").arg(path).status();
+            assert!(made.unwrap().success());
+        },
+        |path| symlink("/dev/zero", path).unwrap(),
+        |path| fs::create_dir(path).unwrap(),
+        |path| drop(std::os::unix::net::UnixListener::bind(path).unwrap()),
+    ];
+    for put in put {
+        move_in(root.path(), "workers.csv", WHOLE);
+        let arrival = arrival(&mut folder).await;
+        fs::remove_file(&path).unwrap();
+        put(&path);
+        let read = timeout(LIMIT, async {
+            open_arrival(&arrival, &IntakeOptions::default())
+        });
+        let read = read.await.unwrap();
+        assert!(
+            matches!(read, Err(ReadError::Changed { .. } | ReadError::Io { .. })),
+            "{read:?}"
+        );
+        let put =
+            folder
+                .places()
+                .put_away(&arrival.file_name, arrival.stamp, Place::Processed, at());
+        assert!(matches!(put, Err(MoveError::Replaced { .. })), "{put:?}");
+        drop(fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)));
+    }
+}
+
+#[tokio::test]
+async fn c01_a_file_with_a_second_name_is_not_read() {
+    let outside = tempfile::tempdir().unwrap();
+    let secret = outside.path().join("secret.csv");
+    fs::write(&secret, WHOLE).unwrap();
+    // On the same file system, or there is nothing to try.
+    let (root, mut folder) = folder(quick());
+    fs::hard_link(&secret, root.path().join("linked.csv")).unwrap();
+    let FolderEvent::Remarked(problem) = next(&mut folder).await else {
+        panic!("no file has come");
+    };
+    assert_eq!(problem.code, code::NOT_A_FILE);
+    assert!(problem.text.contains("second name"), "{}", problem.text);
+}
+
+#[tokio::test]
+async fn c05_a_name_of_255_bytes_is_stored_shortened_and_shown_on_one_line() {
+    let (root, mut folder) = folder(quick());
+    let odd = format!("{}\n\u{1b}[31m\u{202e}.csv", "\u{e4}".repeat(100));
+    for name in [
+        format!("{}.csv", "x".repeat(251)),
+        "\u{e4}".repeat(127),
+        odd,
+    ] {
+        fs::write(root.path().join(&name), WHOLE).unwrap();
+        let arrival = arrival(&mut folder).await;
+        assert!(!arrival.name.contains(['\n', '\u{1b}', '\u{202e}']));
+        let stored = folder
+            .places()
+            .put_away(&arrival.file_name, arrival.stamp, Place::Held, at())
+            .unwrap();
+        for end in [".report.txt", ".report.json"] {
+            folder
+                .places()
+                .write_beside(&stored, Place::Held, end, "")
+                .unwrap();
+        }
+        assert!(folder.places().has(&stored, Place::Held).unwrap());
+        assert!(folder.places().has_named(&arrival.name, Place::Held));
+    }
+}
+
+#[tokio::test]
+async fn c04_what_editors_and_checksums_are_called_is_not_read() {
+    let (root, mut folder) = folder(FolderOptions {
+        files: Pattern::new("workers*.csv").unwrap(),
+        ..quick()
+    });
+    for name in [
+        "workers.csv.bak",
+        "workers.csv~",
+        "workers.csv.sha256",
+        ".workers.csv.swp",
+    ] {
+        fs::write(root.path().join(name), WHOLE).unwrap();
+    }
+    fs::write(root.path().join("Workers-2.CSV"), WHOLE).unwrap();
+    assert_eq!(arrival(&mut folder).await.name, "Workers-2.CSV");
+}
+
+#[tokio::test]
+async fn c38_ten_thousand_files_are_looked_at_in_linear_time() {
+    let root = tempfile::tempdir().unwrap();
+    let count = 10_000;
+    for number in 0..count {
+        fs::write(root.path().join(format!("{number}.csv")), WHOLE).unwrap();
+    }
+    let mut folder = Folder::open(root.path(), quick()).unwrap();
+    let mut names = std::collections::BTreeSet::new();
+    while names.len() < count {
+        names.insert(arrival(&mut folder).await.file_name);
+    }
 }

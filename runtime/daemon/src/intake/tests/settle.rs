@@ -38,7 +38,7 @@ fn ready_at(hints: &[(u64, Hint)], seen: impl Fn(Duration) -> Look) -> Option<(u
         while let Some((_, hint)) = hints.next_if(|(due, _)| ms(*due) <= at) {
             settling.hint(name, *hint, at);
         }
-        if settling.due(at).is_some() {
+        if !settling.due(at, 1).is_empty() {
             match settling.look(name, Some(seen(at)), at) {
                 Decision::Ready(ready) => {
                     let at = u64::try_from(at.as_millis()).unwrap();
@@ -123,7 +123,7 @@ fn a_file_that_goes_away_is_forgotten() {
     settling.hint(name, Hint::Closed, ms(0));
     settling.look(name, Some(look(9, Duration::ZERO)), ms(0));
     settling.hint(name, Hint::Gone, ms(6));
-    assert_eq!(settling.due(ms(6)).as_deref(), Some(name));
+    assert_eq!(settling.due(ms(6), 1), [name]);
     assert_eq!(settling.look(name, None, ms(6)), Decision::Gone);
     assert_eq!(settling.next_look(), None);
 }

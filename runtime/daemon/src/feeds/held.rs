@@ -1,0 +1,120 @@
+//! What is held: what a person looks at and approves is read from the data folder, never from the folder
+//! where HR finds its copy.
+
+use jiff::Timestamp;
+use muster_core::actor::Operator;
+use muster_core::fact::{Fact, FeedFile, Outcome, Source};
+use muster_core::id::{Digest, FeedName};
+use muster_ledger::kept::Arrival;
+
+use super::decide::{Decision, Desk, Event, Item};
+use super::evidence::Evidence;
+use super::shelf::{Shelf, held_arrival};
+use super::{Feed, FeedError, news_since};
+use crate::app::App;
+use crate::error::chain;
+use crate::intake::folder;
+use crate::intake::folder::place::{Place, Places};
+use crate::planning::{Consent, Watch};
+
+/// Something that is held.
+pub struct Held {
+    /// The file, or the event as one.
+    pub file: FeedFile,
+    arrival: Arrival,
+    since: Timestamp,
+}
+
+impl Held {
+    /// What a feed holds under this plan; none where it holds nothing, or something else.
+    pub fn of(app: &App, feed: &FeedName, plan: Digest) -> Result<Option<Self>, FeedError> {
+        let reader = app.ledger.read()?;
+        let held = reader.feed(feed)?.and_then(|kept| kept.held);
+        let Some(held) = held.filter(|held| held.plan_digest == Some(plan)) else {
+            return Ok(None);
+        };
+        let Some(arrival) = held_arrival(&reader, &held.file)? else {
+            let name = held.file.name;
+            let source = std::io::ErrorKind::NotFound.into();
+            return Err(FeedError::EvidenceGone { name, source });
+        };
+        Ok(Some(Self {
+            since: arrival.at,
+            file: held.file,
+            arrival,
+        }))
+    }
+
+    /// Decides about it again: for a look, or because somebody approves of this plan.
+    pub fn decide(
+        &self,
+        app: &App,
+        feed: &Feed,
+        by: Option<(Digest, &Operator)>,
+        watch: Watch<'_>,
+    ) -> Result<Decision, FeedError> {
+        let consent = by.map_or(Consent::Preview, |(plan, _)| Consent::Approved(plan));
+        let desk = Desk {
+            app,
+            feed,
+            approver: by.map(|(_, operator)| operator),
+        };
+        let nothing = |_: Outcome| -> Vec<Fact> { Vec::new() };
+        if let Source::Event { kind, row, .. } = &self.arrival.arrived.source {
+            let event = Event {
+                name: &self.file.name,
+                digest: self.file.digest,
+                kind: *kind,
+                row,
+                beside: &nothing,
+            };
+            let decision = desk.decide_event(&event, consent, watch)?;
+            // Only what is taken by itself has to wait for others.
+            return decision.ok_or_else(|| self.gone(std::io::ErrorKind::NotFound.into()));
+        }
+        let news = news_since(&app.ledger.read()?, feed, self.since)?;
+        let item = Item {
+            name: &self.file.name,
+            modified: None,
+            news: &news,
+            beside: &nothing,
+        };
+        let kept = Evidence::open(&app.config.daemon.data, feed.name())
+            .and_then(|evidence| evidence.read(self.file.digest))
+            .and_then(|file| folder::open_kept(&file, feed.options(), None));
+        let opened = kept.map_err(|error| self.gone(error))?;
+        desk.decide(&item, opened, consent, watch)
+    }
+
+    fn gone(&self, source: std::io::Error) -> FeedError {
+        let name = self.file.name.clone();
+        FeedError::EvidenceGone { name, source }
+    }
+
+    /// Moves HR's copy of what was approved from `held` to `processed`, with the report of what it changes.
+    pub fn put_away(&self, app: &App, feed: &Feed, decision: &Decision) {
+        let Some(stored) = &self.arrival.stored else {
+            return;
+        };
+        let moved = Places::open(&feed.config.folder).map(|places| {
+            let moved = places.move_on(stored, Place::Held, Place::Processed);
+            moved.map(|stored| (places, stored))
+        });
+        match moved {
+            Ok(Ok((places, stored))) => {
+                let places = &places;
+                let shelf = Shelf { app, feed, places };
+                let now = app.clock.now();
+                if let Err(error) = shelf.write_reports(&stored, Place::Processed, decision, now) {
+                    tracing::error!(feed = %feed.name(), %error, "could not write the report on an approved file");
+                }
+            }
+            Ok(Err(error)) => {
+                tracing::error!(feed = %feed.name(), error = chain(&error), "could not move an approved file");
+            }
+            Err(error) => {
+                tracing::error!(feed = %feed.name(), %error, "could not move an approved file");
+            }
+        }
+    }
+}
