@@ -15,6 +15,7 @@ mod explain;
 mod findings;
 mod history;
 mod init;
+mod leavers;
 mod ledger;
 mod listing;
 mod operations;
@@ -76,6 +77,8 @@ enum Command {
     People(people::Args),
     /// List accounts at the connected apps
     Accounts(accounts::Args),
+    /// List what was taken from people who left: seen, only said, or still open
+    Leavers(leavers::Args),
     /// List what is still to be done, or try something again
     Operations(operations::Args),
     /// List what a person should look at
@@ -215,6 +218,7 @@ fn dispatch(command: Command, context: &mut Context<'_, '_>) -> Ended {
         Command::Status(args) => wait(status::run(&args, context)),
         Command::People(args) => wait(people::run(&args, context)),
         Command::Accounts(args) => wait(accounts::run(&args, context)),
+        Command::Leavers(args) => wait(leavers::run(&args, context)),
         Command::Operations(args) => wait(operations::run(&args, context)),
         Command::Findings(args) => wait(findings::run(&args, context)),
         Command::Why(args) => wait(why::run(&args, context)),
