@@ -269,6 +269,15 @@ impl AccountKind {
         self
     }
 
+    /// This operation does nothing where this setting is not given. `muster check` says so, instead of a finding on
+    /// the day on which somebody leaves.
+    #[must_use]
+    pub fn needs_setting(mut self, operation: Operation, setting: &str) -> Self {
+        let name = format!("needs-setting:{}", operation.as_str());
+        self.extra.push((name, setting.to_owned()));
+        self
+    }
+
     /// What works on it with these capabilities.
     pub fn operations(&self, capabilities: &[Capability]) -> Vec<Operation> {
         operations(&Operation::ON_ACCOUNTS, &self.without, capabilities)

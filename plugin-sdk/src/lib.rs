@@ -31,6 +31,7 @@ mod outcome;
 mod page;
 mod path;
 mod problem;
+mod seats;
 mod status;
 mod time;
 #[cfg(target_family = "wasm")]
@@ -68,4 +69,5 @@ pub use crate::path::Path;
 pub use crate::problem::{
     FieldFault, GuardRefusal, MissingPermissions, Problem, Result, RetryHint,
 };
+pub use crate::seats::says_none_is_left;
 pub use crate::time::Instant;

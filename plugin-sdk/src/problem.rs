@@ -168,6 +168,31 @@ impl Problem {
         Self::NoCapacity(Some(Box::new(seats)))
     }
 
+    /// No seat or quota is left, as the app says in these words.
+    pub fn no_seat_left(text: impl Into<String>) -> Self {
+        Self::no_capacity(SeatFacts {
+            extra: vec![("message".to_owned(), text.into())],
+            ..SeatFacts::default()
+        })
+    }
+
+    /// The same problem of a call that takes something away. That needs no seat, whatever its refusal says, and is
+    /// not to wait for one.
+    #[must_use]
+    pub fn of_removal(self) -> Self {
+        match self {
+            Self::NoCapacity(seats) => {
+                let said = seats.into_iter().flat_map(|seats| seats.extra);
+                let text = said
+                    .filter(|(name, _)| name == "message")
+                    .map(|(_, text)| text)
+                    .next();
+                Self::forbidden(Vec::<String>::new(), text.unwrap_or_default())
+            }
+            problem => problem,
+        }
+    }
+
     /// A rule of the app protects the object: `last-owner`, `legal-hold`, ...
     pub fn guarded(guard: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Guarded(GuardRefusal {

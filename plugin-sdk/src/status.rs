@@ -83,8 +83,9 @@ pub(crate) fn of_reply(reply: &Reply, about: Option<ObjectRef>) -> Problem {
         (412, _) => Problem::Stale(reply.header("etag").map(str::to_owned)),
         (429, _) => Problem::RateLimited(hint()),
         (501, _) => Problem::Unsupported(message()),
-        // Sent by what stands in front of the app, or by an app that has not begun: nothing was done.
-        (503, _) if reply.retry_after_ms().is_some() => Problem::RateLimited(hint()),
+        // When to come back says nothing about what was done: apps fail after they have written, and what stands
+        // in front of them adds the header.
+        (503, Effect::Reads) if reply.retry_after_ms().is_some() => Problem::RateLimited(hint()),
         (425, _) | (408 | 500.., Effect::Reads) => Problem::Transient(hint()),
         (408 | 500.., Effect::Writes) => Problem::OutcomeUnknown(message()),
         (400..500, _) => Problem::invalid("", "rejected", message()),
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_inside_the_app_is_unknown_after_a_write_unless_it_says_when_to_return() {
+    fn c19_a_failure_inside_the_app_is_unknown_after_a_write_also_where_it_says_when_to_return() {
         for status in [408, 500, 502, 503, 504, 599] {
             assert!(
                 matches!(write(Answer::status(status)), Problem::OutcomeUnknown(_)),
@@ -182,7 +183,14 @@ mod tests {
                 "{status}"
             );
         }
-        let busy = write(Answer::status(503).header("retry-after", "2"));
+        for status in [500, 502, 503, 504] {
+            let busy = write(Answer::status(status).header("retry-after", "2"));
+            assert!(
+                matches!(busy, Problem::OutcomeUnknown(_)),
+                "{status}: {busy}"
+            );
+        }
+        let busy = read(Answer::status(503).header("retry-after", "2"));
         assert!(matches!(busy, Problem::RateLimited(hint) if hint.after_ms == Some(2000)));
     }
 

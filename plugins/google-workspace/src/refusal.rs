@@ -5,7 +5,7 @@
 //! licence that is used up. The reason tells them apart; a text for people counts only for licences, where
 //! there is no reason of its own. Texts are passed on without addresses, which are personal.
 
-use muster_sdk::{MissingPermissions, Problem, Reply, RetryHint};
+use muster_sdk::{MissingPermissions, Problem, Reply, RetryHint, says_none_is_left};
 use serde_json::Value;
 
 /// The rate buckets, one for each API.
@@ -32,14 +32,6 @@ const NO_SCOPE: [&str; 3] = [
     "insufficientPermissions",
     "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
     "insufficientScope",
-];
-const NONE_LEFT: [&str; 6] = [
-    "enough",
-    "insufficient",
-    "no available",
-    "not available",
-    "limit",
-    "exceed",
 ];
 
 /// What Google says about a refusal.
@@ -165,9 +157,8 @@ fn refused(status: u16, refusal: &Refusal, message: String) -> Option<Problem> {
     if is_last && refusal.speaks_of(&["owner"]) {
         return Some(Problem::guarded("last-owner", message));
     }
-    let is_seats = refusal.speaks_of(&["licen", "user limit"]) && refusal.speaks_of(&NONE_LEFT);
-    if refusal.is(&["limitExceeded"]) || is_seats {
-        return Some(Problem::NoCapacity(None));
+    if refusal.is(&["limitExceeded"]) || says_none_is_left(&refusal.message) {
+        return Some(Problem::no_seat_left(message));
     }
     match status {
         400 if refusal.speaks_of(&["pagetoken", "page token", "page_token"]) => {
@@ -292,11 +283,8 @@ mod tests {
             ),
             (403, "forbidden", "Insufficient archived user licenses"),
         ] {
-            assert_eq!(
-                problem(status, reason, message),
-                Problem::NoCapacity(None),
-                "{message}"
-            );
+            let problem = problem(status, reason, message);
+            assert!(matches!(problem, Problem::NoCapacity(_)), "{message}");
         }
         assert_eq!(
             problem(412, "conditionNotMet", "Precondition Failed"),

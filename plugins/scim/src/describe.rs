@@ -52,6 +52,7 @@ fn users() -> AccountKind {
     kind.max_page = PAGE_MAX;
     let kind = kind
         .states([AccountState::Active, AccountState::Suspended])
+        .needs_setting(Operation::EndSessions, "sessions_url")
         .without(Operation::RevokeCredentials)
         .without(Operation::TransferOwned);
     let kind = MATCH_KEYS.into_iter().fold(kind, AccountKind::match_key);

@@ -124,7 +124,11 @@ impl Accounts for Scim {
         target: &ObjectRef,
         state: AccountState,
     ) -> Result<Outcome> {
-        user::ensure_state(&Service::of(host)?, target, state)
+        let done = user::ensure_state(&Service::of(host)?, target, state);
+        if state == AccountState::Active {
+            return done;
+        }
+        done.map_err(Problem::of_removal)
     }
 
     fn ensure_absent(
@@ -134,7 +138,7 @@ impl Accounts for Scim {
         target: &ObjectRef,
         plan: &LeavePlan,
     ) -> Result<Outcome> {
-        user::ensure_absent(&Service::of(host)?, target, plan)
+        user::ensure_absent(&Service::of(host)?, target, plan).map_err(Problem::of_removal)
     }
 }
 
@@ -170,7 +174,7 @@ impl Grants for Scim {
     }
 
     fn ensure_revoked(&self, host: &dyn Host, _: &OpContext, grant: &GrantKey) -> Result<Outcome> {
-        grant::ensure_revoked(&Service::of(host)?, grant)
+        grant::ensure_revoked(&Service::of(host)?, grant).map_err(Problem::of_removal)
     }
 }
 
@@ -185,7 +189,7 @@ impl Credentials for Scim {
     }
 
     fn end_sessions(&self, host: &dyn Host, _: &OpContext, target: &ObjectRef) -> Result<Outcome> {
-        session::end(&Service::of(host)?, target)
+        session::end(&Service::of(host)?, target).map_err(Problem::of_removal)
     }
 
     fn revoke_credentials(

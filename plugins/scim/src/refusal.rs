@@ -3,76 +3,76 @@
 //! RFC 7644 has a `scimType` for some refusals and a text for people in `detail`. A text counts only where it
 //! says plainly that no seat is left or that the last owner is protected; otherwise the status decides.
 
-use muster_sdk::{Problem, Reply};
+use muster_sdk::{Problem, Reply, says_none_is_left};
 use serde_json::Value;
 
 use crate::resource::field;
 
-/// Words for what is bought or counted, and words for there being none left.
-const SEATS: [&str; 6] = [
-    "licen",
-    "seat",
-    "quota",
-    "subscription",
-    "user limit",
-    "plan limit",
-];
-const NONE_LEFT: [&str; 10] = [
-    "no ",
-    "not enough",
-    "exceed",
-    "exhaust",
-    "insufficient",
-    "reached",
-    "limit",
-    "available",
-    "full",
-    "out of",
-];
-
-/// Guards of the contract and words that name them; the first that fits counts.
-const GUARDS: [(&str, &[&str], &[&str]); 6] = [
+/// Guards of the contract and words that say each plainly; the first that fits counts. Words that only have to do
+/// with it are not enough: "only admins may do this" is a missing permission, and "the current user" is Muster.
+const GUARDS: [(&str, &[&str]); 6] = [
     (
         "last-owner",
-        &["last ", "only ", "sole ", "at least one", "without an"],
-        &["owner"],
+        &[
+            "last owner",
+            "last remaining owner",
+            "the only owner",
+            "sole owner",
+            "at least one owner",
+            "without an owner",
+        ],
     ),
     (
         "last-admin",
-        &["last ", "only ", "sole ", "at least one", "without an"],
-        &["admin"],
+        &[
+            "last admin",
+            "last remaining admin",
+            "the only admin",
+            "sole admin",
+            "at least one admin",
+            "without an admin",
+        ],
     ),
-    (
-        "legal-hold",
-        &["legal hold", "litigation hold", "retention"],
-        &[""],
-    ),
+    ("legal-hold", &["legal hold", "litigation hold"]),
     (
         "self-lockout",
-        &["yourself", "your own", "own account", "current user"],
-        &[""],
+        &[
+            "delete yourself",
+            "remove yourself",
+            "deactivate yourself",
+            "disable yourself",
+            "suspend yourself",
+            "delete your own account",
+            "remove your own account",
+            "deactivate your own account",
+            "disable your own account",
+            "suspend your own account",
+            "delete your own user",
+            "deactivate your own user",
+        ],
     ),
     (
         "externally-managed",
         &[
-            "managed by",
-            "managed externally",
-            "externally managed",
-            "synchronized from",
-            "synced from",
-            "federated",
+            "is managed by your",
+            "is managed externally",
+            "is externally managed",
+            "is synchronized from",
+            "is synced from",
+            "is federated",
         ],
-        &[""],
     ),
     (
         "protected-account",
         &[
-            "protected",
+            "is protected",
+            "protected account",
+            "protected user",
             "system account",
-            "built-in",
+            "built-in account",
+            "built-in user",
             "cannot be deleted",
         ],
-        &[""],
     ),
 ];
 
@@ -105,16 +105,17 @@ pub(crate) fn explain(reply: &Reply) -> Option<Problem> {
     let text = refusal.detail.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     match (reply.status(), refusal.keyword.as_str()) {
-        (402, _) => return Some(Problem::NoCapacity(None)),
+        (402, _) => return Some(Problem::no_seat_left(excerpt(&refusal.detail))),
         (400, "expiredCursor" | "invalidCursor") => return Some(Problem::CursorExpired),
         (400 | 403 | 409 | 422, _) => {}
         _ => return None,
     }
-    if has(&SEATS) && has(&NONE_LEFT) {
-        return Some(Problem::NoCapacity(None));
+    // A keyword says what it is about, and no keyword is about seats.
+    if refusal.keyword.is_empty() && says_none_is_left(&text) {
+        return Some(Problem::no_seat_left(excerpt(&refusal.detail)));
     }
-    for (guard, first, second) in GUARDS {
-        if reply.status() != 400 && has(first) && has(second) {
+    for (guard, words) in GUARDS {
+        if reply.status() != 400 && has(words) {
             return Some(Problem::guarded(guard, excerpt(&refusal.detail)));
         }
     }
@@ -196,11 +197,8 @@ mod tests {
             (409, "Seat limit reached for this subscription"),
             (400, "User quota exceeded"),
         ] {
-            assert_eq!(
-                problem(status, "", detail),
-                Problem::NoCapacity(None),
-                "{detail}"
-            );
+            let problem = problem(status, "", detail);
+            assert!(matches!(problem, Problem::NoCapacity(_)), "{detail}");
         }
         assert!(matches!(
             problem(403, "", "Missing scope scim.write"),
@@ -214,6 +212,48 @@ mod tests {
             problem(400, "uniqueness", "userName is taken"),
             Problem::Conflict(None)
         ));
+    }
+
+    #[test]
+    fn c52_a_refusal_that_only_speaks_of_a_subscription_keeps_its_words() {
+        let refused = problem(403, "", "Not available on your current subscription");
+        assert!(
+            matches!(&refused, Problem::Forbidden(lacks) if lacks.message.contains("current subscription")),
+            "{refused:?}"
+        );
+        let refused = problem(400, "invalidValue", "license must be one of full, limited");
+        assert!(
+            matches!(&refused, Problem::Invalid(faults) if faults[0].message.contains("one of full")),
+            "{refused:?}"
+        );
+        // A keyword says what it is about.
+        let refused = problem(400, "invalidValue", "seat limit reached");
+        assert!(matches!(refused, Problem::Invalid(_)), "{refused:?}");
+        let Problem::NoCapacity(Some(seats)) = problem(403, "", "No seats available") else {
+            panic!("not understood")
+        };
+        assert_eq!(
+            seats.extra,
+            [("message".to_owned(), "No seats available".to_owned())]
+        );
+    }
+
+    #[test]
+    fn c17_what_does_not_say_plainly_that_something_is_protected_is_a_missing_permission() {
+        for detail in [
+            "The current user is not allowed to do this",
+            "Only admins may deactivate users",
+            "This API is protected by scopes",
+            "Administrator approval is the last step, at least",
+            "Data retention is managed by the owner",
+            "You may only use your own account's token",
+        ] {
+            let problem = problem(403, "", detail);
+            assert!(
+                matches!(problem, Problem::Forbidden(_)),
+                "{detail}: {problem:?}"
+            );
+        }
     }
 
     #[test]

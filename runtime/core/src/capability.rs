@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::connector::{AccountKind, AccountState, Descriptor};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::TargetName;
+use crate::observe;
+use crate::operation::Action;
 use crate::policy::{Adopt, EntitlementName, LeaverRules, Policy, Prehire, Target};
 
 /// A connector lacks what every account needs: to be made, read and found.
@@ -64,7 +66,7 @@ pub fn check(policy: &Policy, descriptors: &BTreeMap<TargetName, Descriptor>) ->
         };
         check.accounts(descriptor, rules);
         if let Some(kind) = descriptor.people() {
-            check.leaving(kind, rules.leaver);
+            check.leaving(descriptor, kind, rules.leaver);
             check.prehire(kind, rules.prehire);
         }
         check.entitlements(descriptor, &entitlement_names(policy, name));
@@ -145,7 +147,7 @@ impl Check<'_> {
         }
     }
 
-    fn leaving(&mut self, kind: &AccountKind, rules: LeaverRules) {
+    fn leaving(&mut self, descriptor: &Descriptor, kind: &AccountKind, rules: LeaverRules) {
         let can = |operation: &str| kind.operations.contains(operation);
         let deletes = rules.delete_after.is_some();
         if rules.suspend && !suspends(kind) {
@@ -156,6 +158,19 @@ impl Check<'_> {
                 NO_END_SESSIONS,
                 "sessions that are open go on after somebody left, until they end by themselves",
                 "shorten the session time at the app, or set leaver.end_sessions = false to accept it",
+            );
+        }
+        let needed = kind.needed_settings.iter();
+        let mut needed = needed.filter(|(operation, _)| operation == "end-sessions");
+        if let Some((_, setting)) = needed.next().filter(|_| rules.end_sessions) {
+            self.warn(
+                NO_END_SESSIONS,
+                &format!(
+                    "sessions that are open go on after somebody left: none is ended without the setting `{setting}`"
+                ),
+                &format!(
+                    "give `{setting}` in the target's settings, or set leaver.end_sessions = false to accept it"
+                ),
             );
         }
         if rules.revoke_credentials && !can("revoke-credentials") {
@@ -180,11 +195,26 @@ impl Check<'_> {
                 "set leaver.transfer_to = \"nobody\", and hand it on at the app before the account is deleted",
             );
         }
-        let lists = can("list-credentials");
-        if !lists && (can("end-sessions") || can("revoke-credentials")) {
+        let shows = |action: &Action| observe::can_be_seen(action, descriptor);
+        let unseen: Vec<&str> = [
+            (can("end-sessions"), &Action::EndSessions, "ended sessions"),
+            (
+                can("revoke-credentials"),
+                &Action::RevokeCredentials,
+                "revoked tokens",
+            ),
+        ]
+        .into_iter()
+        .filter(|(can, action, _)| *can && !shows(action))
+        .map(|(_, _, what)| what)
+        .collect();
+        if !unseen.is_empty() {
             self.warn(
                 NO_PROOF,
-                "ended sessions and revoked tokens cannot be read back: the app's answer is all there is",
+                &format!(
+                    "{} cannot be read back: the app's answer is all there is",
+                    unseen.join(" and ")
+                ),
                 "nothing has to be done; reports show them as done and not as verified",
             );
         }

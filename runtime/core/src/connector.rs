@@ -342,6 +342,15 @@ pub enum SideEffect {
     SeatReleased(ObjectRef),
 }
 
+/// Something that lets somebody in and that a removal did not reach.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unreached {
+    /// What it is and why it could not be reached.
+    pub text: String,
+    /// When it ends by itself; none where nobody knows.
+    pub until: Option<Timestamp>,
+}
+
 /// The answer to a change that did not fail.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Outcome {
@@ -352,7 +361,7 @@ pub struct Outcome {
     /// What else happened.
     pub effects: Vec<SideEffect>,
     /// What could not be reached: tokens that live until they expire.
-    pub unreachable: Vec<String>,
+    pub unreachable: Vec<Unreached>,
     /// The app's own id of the request, for its audit log.
     pub evidence: Option<String>,
 }
@@ -508,6 +517,12 @@ pub struct AccountKind {
     pub match_keys: Vec<String>,
     /// Attributes that cannot be changed once set.
     pub immutable_attributes: Vec<String>,
+    /// Which credentials can be listed and revoked: `session`, `oauth-consent`, ... What is not here was
+    /// never seen, however empty a listing is.
+    pub credential_categories: BTreeSet<String>,
+    /// Settings without which an operation does nothing, and that are not known to be given: (operation,
+    /// setting).
+    pub needed_settings: Vec<(String, String)>,
     /// How long a change may take to be seen, in milliseconds.
     pub read_after_write_lag_ms: u32,
     /// Whether an id can come back for another object after a deletion.
@@ -602,6 +617,16 @@ pub struct Descriptor {
 }
 
 impl Descriptor {
+    /// The same for a target at which these settings are given: what they stand for can be done.
+    #[must_use]
+    pub fn with_settings(mut self, is_given: impl Fn(&str) -> bool) -> Self {
+        for kind in &mut self.account_kinds {
+            kind.needed_settings
+                .retain(|(_, setting)| !is_given(setting));
+        }
+        self
+    }
+
     /// The kind of people's accounts: `user`, else the first.
     pub fn people(&self) -> Option<&AccountKind> {
         self.account_kinds

@@ -432,18 +432,18 @@ pub enum Deletion {
     /// Not by itself.
     #[default]
     Never,
-    /// So long after the plan takes effect.
+    /// So long after the account was let go: by an earlier plan, or by this one when it takes effect.
     After(Duration),
     /// When an earlier plan said.
     AsBefore,
 }
 
 impl Deletion {
-    /// The instant, for a plan that takes effect `now` and an account of which `before` was said.
-    pub fn at(self, before: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    /// The instant, for an account that was let go at `let_go_at` and of which `before` was said.
+    pub fn at(self, before: Option<Timestamp>, let_go_at: Timestamp) -> Option<Timestamp> {
         match self {
             Deletion::Never => None,
-            Deletion::After(grace) => Some(later(now, grace)),
+            Deletion::After(grace) => Some(later(let_go_at, grace)),
             Deletion::AsBefore => before,
         }
     }

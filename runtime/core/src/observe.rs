@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use crate::connector::{
-    AccountSpec, AccountState, AttributeChange, Change, DesiredAccount, EntitlementKey, ObjectRef,
-    Problem, Read, RemoteAccount, RemoteCredential, RemoteGrant, Scalar,
+    AccountSpec, AccountState, AttributeChange, Change, Descriptor, DesiredAccount, EntitlementKey,
+    ObjectRef, Problem, Read, RemoteAccount, RemoteCredential, RemoteGrant, Scalar,
 };
 use crate::operation::{AccountSeen, Action, Observation};
 use crate::person::Account;
@@ -77,6 +77,38 @@ pub fn question(action: &Action, account: &Account) -> Option<Read> {
     }
 }
 
+/// Whether a connector that says this of itself can show that an action was done. One that never lists
+/// sessions answers with no session before they were ended and afterwards: that proves nothing.
+pub fn can_be_seen(action: &Action, descriptor: &Descriptor) -> bool {
+    let lists = |is_meant: fn(&str) -> bool| {
+        descriptor.can("list-credentials")
+            && descriptor.people().is_some_and(|kind| {
+                let mut categories = kind.credential_categories.iter();
+                categories.any(|category| is_meant(category))
+            })
+    };
+    match action {
+        Action::EnsureAccount(_) | Action::EnsureState(_) | Action::EnsureAbsent => true,
+        Action::EndSessions => lists(is_session),
+        Action::RevokeCredentials => lists(is_revocable),
+        Action::EnsureGranted(key) | Action::EnsureRevoked(key) => {
+            descriptor.entitlement_kind(&key.kind).is_some_and(|kind| {
+                kind.operations.contains("list-grants") && !kind.grant_scopes.is_empty()
+            })
+        }
+        Action::TransferOwned(_) => false,
+    }
+}
+
+fn is_session(category: &str) -> bool {
+    category == "session"
+}
+
+/// A password of a suspended account opens nothing; sessions have their own operation.
+fn is_revocable(category: &str) -> bool {
+    !matches!(category, "session" | "password")
+}
+
 /// What [`Observation::Absent`] means once it is proven that the right app was asked, because its own
 /// probe succeeded or it showed another account.
 ///
@@ -129,14 +161,11 @@ pub fn judge(action: &Action, sight: Result<Sight, Problem>) -> Observation {
             told(holds(&grants, key), false, is_whole)
         }
         (Action::EndSessions, Sight::Credentials(credentials, is_whole)) => {
-            let is_session = |credential: &RemoteCredential| credential.class == "session";
-            told(credentials.iter().any(is_session), false, is_whole)
+            let lives = |credential: &RemoteCredential| is_session(&credential.class);
+            told(credentials.iter().any(lives), false, is_whole)
         }
         (Action::RevokeCredentials, Sight::Credentials(credentials, is_whole)) => {
-            // A password of a suspended account opens nothing; sessions have their own operation.
-            let lives = |credential: &RemoteCredential| {
-                !matches!(credential.class.as_str(), "session" | "password")
-            };
+            let lives = |credential: &RemoteCredential| is_revocable(&credential.class);
             told(credentials.iter().any(lives), false, is_whole)
         }
         // Any other pair was not what was asked for.

@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::actor::Actor;
 use crate::connector::{
-    AccountSpec, AccountState, EntitlementKey, ObjectRef, Outcome, Problem, SideEffect,
+    AccountSpec, AccountState, EntitlementKey, ObjectRef, Outcome, Problem, SideEffect, Unreached,
 };
 use crate::id::{OperationId, PersonId};
 
@@ -153,7 +153,8 @@ pub enum State {
         /// What the app said: done by this call, or so before.
         how: How,
     },
-    /// A person has to do something. From here: superseded by a new plan, or retried by hand.
+    /// A person has to do something. From here: superseded by a new plan, or retried by hand; what takes
+    /// access away is also tried again by itself, because what the person does is seen in no other way.
     Halted {
         /// The last attempt.
         attempt: u32,
@@ -235,9 +236,22 @@ pub struct Completion {
     /// What else happened.
     pub effects: Vec<SideEffect>,
     /// What could not be reached: tokens that live until they expire.
-    pub unreachable: Vec<String>,
+    pub unreachable: Vec<Unreached>,
     /// The app's own id of the request.
     pub evidence: Option<String>,
+}
+
+impl Completion {
+    /// One that says no more than in which way, and what the account was seen to be.
+    pub fn of(how: How, account: Option<AccountSeen>) -> Self {
+        Self {
+            how,
+            account,
+            effects: Vec::new(),
+            unreachable: Vec::new(),
+            evidence: None,
+        }
+    }
 }
 
 /// In which way an operation ended well.
@@ -264,6 +278,14 @@ impl How {
             How::Adopted => "adopted",
             How::Observed => "observed",
             How::Verified => "verified",
+        }
+    }
+
+    /// Whether the app was looked at afterwards and showed it. Otherwise its answer is all there is.
+    pub fn is_seen(self) -> bool {
+        match self {
+            How::Observed | How::Verified => true,
+            How::Done | How::Already | How::Adopted => false,
         }
     }
 }
@@ -328,6 +350,9 @@ impl Default for RetryPolicy {
     }
 }
 
+/// The longest wait that an app can ask for. What takes access away does not even wait that long.
+const ASKED_MAX: Duration = Duration::from_hours(1);
+
 impl RetryPolicy {
     /// The wait after attempt number `attempt`, at least what the app asked for.
     pub fn backoff(&self, attempt: u32, asked_ms: Option<u32>) -> Duration {
@@ -335,7 +360,24 @@ impl RetryPolicy {
             .backoff_min
             .saturating_mul(1 << attempt.saturating_sub(1).min(20));
         let asked = Duration::from_millis(u64::from(asked_ms.unwrap_or(0)));
-        doubled.min(self.backoff_max).max(asked)
+        doubled.min(self.backoff_max).max(asked.min(ASKED_MAX))
+    }
+
+    /// The wait before an action is tried, asked for or looked at again. An app that asks for a day, or a
+    /// connector that names one, does not keep a leaver's access open for a day.
+    pub fn wait(&self, action: &Action, attempt: u32, asked_ms: Option<u32>) -> Duration {
+        self.backoff(attempt, asked_ms).min(self.wait_max(action))
+    }
+
+    /// The longest wait of an action. An instant that lies farther ahead was written by a clock that was
+    /// ahead itself.
+    pub fn wait_max(&self, action: &Action) -> Duration {
+        let longest = if action.is_removal() {
+            self.backoff_max
+        } else {
+            self.backoff_max.max(ASKED_MAX)
+        };
+        longest.max(self.lag)
     }
 }
 
@@ -366,7 +408,8 @@ pub enum Step {
     Halted,
 }
 
-/// What has to be done with an operation at `now`.
+/// What has to be done with an operation in this state at `now`; [`Operation::step`] knows what is tried again
+/// although it was halted.
 pub fn step(state: &State, now: Timestamp) -> Step {
     let due = |at: Timestamp, step: Step| if at <= now { step } else { Step::WaitUntil(at) };
     match state {
@@ -413,19 +456,63 @@ pub fn decide(operation: &Operation, event: Event, now: Timestamp, retry: &Retry
     decide::decide(operation, event, now, retry)
 }
 
-/// Another attempt because somebody asks for one: at once, for an operation that waits or was halted.
-/// None for any other, because what is out or unknown has to be looked at before it is tried again.
+/// What has to be done next is done at once, because somebody asks for it: what waits or was halted is
+/// sent, what is unknown is looked at, what the app goes on with is asked for. None where that is so already.
 pub fn retried_by_hand(operation: &Operation, now: Timestamp) -> Option<Change> {
     match &operation.state {
-        State::Waiting { problem, .. } | State::Halted { problem, .. } => Some(Change::Deferred {
+        State::Halted { problem, .. } => Some(Change::Deferred {
             until: now,
             problem: problem.clone(),
         }),
-        State::Queued
-        | State::InFlight { .. }
+        State::Waiting { .. }
         | State::Unknown { .. }
         | State::Pending { .. }
-        | State::Verifying { .. } => None,
+        | State::Verifying { .. } => due_now(&operation.state, now),
+        State::Queued | State::InFlight { .. } => None,
+    }
+}
+
+/// What puts an operation right that waits for an instant farther ahead than any wait: the clock was ahead
+/// when it was written, and the operation would wait until the clock is there again.
+pub fn waited_too_long(
+    operation: &Operation,
+    now: Timestamp,
+    retry: &RetryPolicy,
+) -> Option<Change> {
+    let longest = later(now, retry.wait_max(&operation.action));
+    match operation.step(now) {
+        Step::WaitUntil(at) if at > longest => match &operation.state {
+            State::Halted { .. } => retried_by_hand(operation, now),
+            state => due_now(state, now),
+        },
+        _ => None,
+    }
+}
+
+/// The same state, with its next step at once.
+fn due_now(state: &State, now: Timestamp) -> Option<Change> {
+    match state {
+        State::Waiting { problem, .. } => Some(Change::Deferred {
+            until: now,
+            problem: problem.clone(),
+        }),
+        State::Unknown {
+            text, by_plugin, ..
+        } => Some(Change::Lost {
+            observe_at: now,
+            text: text.clone(),
+            by_plugin: *by_plugin,
+        }),
+        State::Pending { handle, .. } => Some(Change::LeftPending {
+            handle: handle.clone(),
+            poll_at: now,
+            account: None,
+        }),
+        State::Verifying { how, .. } => Some(Change::Answered {
+            verify_at: now,
+            result: Completion::of(*how, None),
+        }),
+        State::Queued | State::InFlight { .. } | State::Halted { .. } => None,
     }
 }
 
@@ -487,6 +574,27 @@ pub fn given_back(now: Timestamp) -> Change {
 }
 
 impl Operation {
+    /// What has to be done with it at `now`.
+    pub fn step(&self, now: Timestamp) -> Step {
+        match self.again_at() {
+            Some(at) if at <= now => Step::Send(self.state.attempt().saturating_add(1)),
+            Some(at) => Step::WaitUntil(at),
+            None => step(&self.state, now),
+        }
+    }
+
+    /// When it is tried again although it waits for a person: nobody tells Muster that the successor was
+    /// named or the hold was lifted, and a leaver must not stay in for want of a command.
+    pub fn again_at(&self) -> Option<Timestamp> {
+        match &self.state {
+            State::Halted { attempt, since, .. } if self.action.is_removal() => {
+                let pause = RetryPolicy::default().wait(&self.action, *attempt, None);
+                Some(later(*since, pause))
+            }
+            _ => None,
+        }
+    }
+
     /// The state that a change leads to; none where the operation has ended.
     pub fn after(&self, change: &Change, at: Timestamp) -> Option<State> {
         let attempt = self.state.attempt();
@@ -520,8 +628,34 @@ impl Operation {
                     until: at,
                     problem: problem.clone(),
                 },
+                // Here the next step is not to send it, but to look, or to ask how it goes on.
+                State::Unknown {
+                    attempt,
+                    looks,
+                    text,
+                    by_plugin,
+                    ..
+                } => State::Unknown {
+                    attempt: *attempt,
+                    observe_at: at,
+                    looks: *looks,
+                    text: text.clone(),
+                    by_plugin: *by_plugin,
+                },
+                State::Pending {
+                    attempt, handle, ..
+                } => State::Pending {
+                    attempt: *attempt,
+                    handle: handle.clone(),
+                    poll_at: at,
+                },
+                State::Verifying { attempt, how, .. } => State::Verifying {
+                    attempt: *attempt,
+                    verify_at: at,
+                    how: *how,
+                },
                 // Meanwhile it went on: what is out has to be looked at first.
-                other => other.clone(),
+                other @ (State::Queued | State::InFlight { .. }) => other.clone(),
             }),
             Change::LeftPending {
                 handle, poll_at, ..

@@ -7,15 +7,20 @@ mod fold;
 mod turn;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::budget::{Counted, Effect, Move, Toll};
-use crate::connector::{AccountState, EntitlementKey, ObjectRef, RemoteAttributes};
+use crate::connector::{AccountState, EntitlementKey, ObjectRef, RemoteAttributes, Unreached};
 use crate::fact::PersonPlanned;
 use crate::id::{OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use crate::identity::{Employment, Identity, Phase};
-use crate::operation::{Change, Operation, State, Step, Urgency};
+use crate::operation::{Change, How, Operation, State, Step, Urgency, later};
+
+/// How long something goes on that a removal did not reach and of which nobody says until when: hardly any app
+/// keeps a session for longer.
+pub const UNREACHED_MAX: Duration = Duration::from_hours(30 * 24);
 
 /// A person as the ledger knows one.
 #[derive(Clone, PartialEq, Debug)]
@@ -67,12 +72,44 @@ pub struct Account {
     pub attributes: RemoteAttributes,
     /// What it has, and what it is about to have.
     pub grants: BTreeMap<EntitlementKey, Grant>,
+    /// Since when the person is to have it no longer; none where they are to have it.
+    pub let_go_at: Option<Timestamp>,
     /// When it is to be deleted.
     pub delete_at: Option<Timestamp>,
     /// When it was counted last as losing something.
     pub lost_at: Option<Timestamp>,
+    /// What was taken from it since the person is to have it no longer, by what it is: `suspend`,
+    /// `end-sessions`, `revoke group:g-1`. Empty for an account that somebody is to have.
+    pub taken: BTreeMap<String, Taken>,
     /// What is still to be done, in order.
     pub operations: Vec<Operation>,
+}
+
+/// How it ended that something was taken away. What was only answered is not what was seen.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Taken {
+    /// Which operation did it.
+    pub operation: OperationId,
+    /// In which way it ended; what the app said, until it has.
+    pub how: How,
+    /// When.
+    pub at: Timestamp,
+    /// What goes on all the same.
+    pub unreached: Vec<Unreached>,
+}
+
+impl Taken {
+    /// What goes on at `now`.
+    pub fn open_at(&self, now: Timestamp) -> impl Iterator<Item = &Unreached> {
+        let is_open = move |unreached: &&Unreached| self.ends(unreached) > now;
+        self.unreached.iter().filter(is_open)
+    }
+
+    /// When something ends that was not reached: when the app says, or once it is taken to have ended.
+    pub fn ends(&self, unreached: &Unreached) -> Timestamp {
+        let taken_to_end = || later(self.at, UNREACHED_MAX);
+        unreached.until.unwrap_or_else(taken_to_end)
+    }
 }
 
 /// An entitlement of an account. It goes when its last justification has gone.

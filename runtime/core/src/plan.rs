@@ -251,7 +251,8 @@ impl<'a> Planner<'a> {
         let planned = accounts.iter().filter_map(|(target, planned)| {
             let known = before.and_then(|person| person.accounts.get(target));
             let said = known.and_then(|account| account.delete_at);
-            planned.deletion.at(said, self.now)
+            let let_go_at = known.and_then(|account| account.let_go_at);
+            planned.deletion.at(said, let_go_at.unwrap_or(self.now))
         });
         wakes_at(
             delta.is_present.then_some(employment),

@@ -163,7 +163,7 @@ impl Values {
 
     fn redact_completion(&self, result: &mut Completion) {
         for what in &mut result.unreachable {
-            *what = self.redacted(what);
+            what.text = self.redacted(&what.text);
         }
         if let Some(evidence) = &mut result.evidence {
             *evidence = self.redacted(evidence);

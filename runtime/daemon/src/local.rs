@@ -144,7 +144,9 @@ async fn check_plugins(
             .join(format!("{}.wasm", target.plugin));
         match host.load(&path).await {
             Ok(plugin) => {
-                descriptors.insert(name.clone(), plugin.descriptor().clone());
+                let descriptor = plugin.descriptor().clone();
+                let descriptor = descriptor.with_settings(|key| target.settings.contains_key(key));
+                descriptors.insert(name.clone(), descriptor);
                 let connected = Connected::new(target.clone());
                 let slot = Arc::new(Slot::new(plugin));
                 match connected.connect(&host, &slot, &environment) {

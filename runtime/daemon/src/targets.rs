@@ -14,6 +14,7 @@ use muster_core::connector::{
 };
 use muster_core::id::TargetName;
 use muster_core::operation::Action;
+use muster_core::policy::Adopt;
 use muster_host::{
     CallLimits, ClientAuth, ClientCredentials, GrantScope, Host, HostPattern, JwtBearer, Listing,
     NotAServiceAccount, PrivateAccess, PrivateGrant, Scheme, Secret, Slot, Target, TargetOptions,
@@ -21,6 +22,7 @@ use muster_host::{
 use tokio::sync::Notify;
 
 use crate::config;
+use crate::driver::Gate;
 
 /// A connected app.
 pub struct Connected {
@@ -35,6 +37,7 @@ pub struct Connected {
     connections: AtomicU64,
     /// How often another version of its plugin came into service.
     versions: AtomicU64,
+    gate: Gate,
 }
 
 /// The secrets of a target by their slots; none in a slot whose scheme has no secret.
@@ -62,6 +65,7 @@ impl Connected {
             secrets: Mutex::new(None),
             connections: AtomicU64::new(0),
             versions: AtomicU64::new(0),
+            gate: Gate::default(),
         }
     }
 
@@ -98,6 +102,7 @@ impl Connected {
             Ok(target) => {
                 self.target.store(Some(Arc::new(target)));
                 self.set_trouble(None);
+                self.gate.reset();
                 self.connections.fetch_add(1, Ordering::Release);
                 self.ready.notify_waiters();
                 Ok(())
@@ -180,10 +185,38 @@ impl Connected {
 
     /// What its connector says of itself.
     pub fn descriptor(&self) -> Option<Descriptor> {
-        self.target
-            .load()
-            .as_ref()
-            .map(|target| target.descriptor())
+        self.target.load().as_ref().map(|target| {
+            target
+                .descriptor()
+                .with_settings(|name| self.config.settings.contains_key(name))
+        })
+    }
+
+    /// Whether the app accepts the credentials, and which calls may leave.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Lets calls leave at once, whatever the app asked for and whatever it refused: a person asks for one.
+    pub fn try_at_once(&self) {
+        self.gate.set_ajar();
+        if let Some(target) = self.target.load().as_ref() {
+            target.resume();
+        }
+    }
+
+    /// Whether an account that is there may be taken over, by the configuration of now.
+    pub fn may_adopt(&self) -> bool {
+        let rules = &self.config.rules;
+        rules.adopt == Adopt::WhenKeysAgree && rules.keys.len() >= 2
+    }
+
+    /// Whether the connector can show that an action was done.
+    pub fn can_show(&self, action: &Action) -> bool {
+        let target = self.target.load_full();
+        target.is_some_and(|target| {
+            muster_core::observe::can_be_seen(action, target.plugin().descriptor())
+        })
     }
 
     /// How long after an answer an action can be read back.
@@ -209,12 +242,14 @@ impl Connected {
 
     /// Brings a change about.
     pub async fn change(&self, change: &Change, context: &CallContext) -> Result<Outcome, Problem> {
-        self.usable()?.change(change, context).await
+        let reply = self.admitted()?.change(change, context).await;
+        self.learned(reply)
     }
 
     /// One account.
     pub async fn read_account(&self, object: &ObjectRef) -> Result<Option<RemoteAccount>, Problem> {
-        self.usable()?.read_account(object).await
+        let reply = self.admitted()?.read_account(object).await;
+        self.learned(reply)
     }
 
     /// People's accounts that hold one of the keys.
@@ -222,7 +257,8 @@ impl Connected {
         &self,
         keys: &[(String, String)],
     ) -> Result<Vec<RemoteAccount>, Problem> {
-        self.usable()?.find_accounts(None, keys).await
+        let reply = self.admitted()?.find_accounts(None, keys).await;
+        self.learned(reply)
     }
 
     /// Grants among which the one of this account and this entitlement has to be, if there is one.
@@ -231,20 +267,18 @@ impl Connected {
         account: &ObjectRef,
         key: &EntitlementKey,
     ) -> Result<Listing<RemoteGrant>, Problem> {
-        let target = self.usable()?;
+        let target = self.admitted()?;
         let plugin = target.plugin();
         let by_principal = plugin
             .descriptor()
             .entitlement_kind(&key.kind)
             .is_some_and(|kind| kind.grant_scopes.contains("of-principal"));
         if by_principal {
-            return target
-                .list_grants(&GrantScope::OfPrincipal(account.clone()))
-                .await;
+            let scope = GrantScope::OfPrincipal(account.clone());
+            return self.learned(target.list_grants(&scope).await);
         }
-        let mut listing = target
-            .list_grants(&GrantScope::OfEntitlement(key.object(None)))
-            .await?;
+        let scope = GrantScope::OfEntitlement(key.object(None));
+        let mut listing = self.learned(target.list_grants(&scope).await)?;
         listing
             .items
             .retain(|grant| grant.principal.same_object(account));
@@ -256,12 +290,13 @@ impl Connected {
         &self,
         account: &ObjectRef,
     ) -> Result<Listing<RemoteCredential>, Problem> {
-        self.usable()?.list_credentials(Some(account)).await
+        let reply = self.admitted()?.list_credentials(Some(account)).await;
+        self.learned(reply)
     }
 
     /// Everything that the target can give. Whole only where every kind was read whole.
     pub async fn entitlements(&self) -> Result<Listing<Entitlement>, Problem> {
-        let target = self.usable()?;
+        let target = self.admitted()?;
         let plugin = target.plugin();
         let mut all = Listing {
             items: Vec::new(),
@@ -269,7 +304,13 @@ impl Connected {
             why_not: None,
         };
         for kind in &plugin.descriptor().entitlement_kinds {
-            let listing = target.list_entitlements(&kind.name).await?;
+            let listing = target.list_entitlements(&kind.name).await;
+            // A connector that has nothing to list has asked the app nothing.
+            let has_asked = listing
+                .as_ref()
+                .is_ok_and(|listing| !listing.items.is_empty());
+            self.gate.learn(listing.as_ref().err(), has_asked);
+            let listing = listing?;
             all.items.extend(listing.items);
             all.is_whole &= listing.is_whole;
             all.why_not = all.why_not.or(listing.why_not);
@@ -279,18 +320,41 @@ impl Connected {
 
     /// Everybody's accounts there.
     pub async fn accounts(&self) -> Result<Listing<RemoteAccount>, Problem> {
-        self.usable()?.list_accounts(None).await
+        let reply = self.admitted()?.list_accounts(None).await;
+        self.learned(reply)
     }
 
     /// The names of the attributes that people's accounts can have there.
     pub async fn attributes(&self) -> Result<Vec<String>, Problem> {
-        let specs = self.usable()?.discover(None).await?;
+        let specs = self.admitted()?.discover(None).await?;
         Ok(specs.into_iter().map(|spec| spec.name).collect())
     }
 
-    /// Tries the target out, changing nothing.
+    /// Tries the target out, changing nothing. This call leaves also where the credentials were refused.
     pub async fn probe(&self) -> Result<(), Problem> {
-        self.usable()?.probe().await.map(drop)
+        let reply = self.usable()?.probe().await.map(drop);
+        self.gate.probed(reply.as_ref().err());
+        reply
+    }
+
+    #[expect(
+        clippy::result_large_err,
+        reason = "a problem is what every call gives; boxing it here alone helps nobody"
+    )]
+    fn learned<T>(&self, reply: Result<T, Problem>) -> Result<T, Problem> {
+        self.gate.learn(reply.as_ref().err(), true);
+        reply
+    }
+
+    #[expect(
+        clippy::result_large_err,
+        reason = "a problem is what every call gives; boxing it here alone helps nobody"
+    )]
+    fn admitted(&self) -> Result<Arc<Target>, Problem> {
+        match self.gate.refusal() {
+            Some(refusal) => Err(refusal),
+            None => self.usable(),
+        }
     }
 
     #[expect(

@@ -65,6 +65,11 @@ impl Target {
         Err(problem)
     }
 
+    /// Calls may leave again although an app asked to be left alone: a person asks for one.
+    pub fn resume(&self) {
+        self.site.rates.resume();
+    }
+
     fn slow_down(&self, hint: &wit::RetryHint) {
         let Some(after_ms) = hint.after_ms else {
             return;

@@ -72,6 +72,14 @@ impl Rates {
         bucket.paused_until = bucket.paused_until.max(Some(until));
     }
 
+    /// Ends every pause: somebody asks for it.
+    pub(crate) fn resume(&self) {
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets
+            .values_mut()
+            .for_each(|bucket| bucket.paused_until = None);
+    }
+
     /// What is left of a pause.
     pub(crate) fn paused(&self, bucket: &str, now: Instant) -> Option<Duration> {
         let buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -116,5 +124,8 @@ mod tests {
             Some(10 * second)
         );
         assert_eq!(rates.paused("other", now + 20 * second), None);
+        rates.pause("other", 60 * second, now);
+        rates.resume();
+        assert_eq!(rates.paused("other", now), None, "somebody asked for it");
     }
 }

@@ -12,7 +12,7 @@ use common::{at, joiner, leaver, policy, target};
 use jiff::Timestamp;
 use muster_core::actor::Actor;
 use muster_core::budget::Effect;
-use muster_core::connector::{AccountState, Problem, SideEffect};
+use muster_core::connector::{AccountState, Problem, SideEffect, Unreached};
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
@@ -103,7 +103,10 @@ fn change(kind: u16, object: u16, seconds: i64) -> Change {
         how: How::Done,
         account: Some(seen.clone()),
         effects: vec![SideEffect::GrantAdded(common::group("staff"))],
-        unreachable: vec!["refresh tokens".to_owned()],
+        unreachable: vec![Unreached {
+            text: "refresh tokens".to_owned(),
+            until: Some(at(90)),
+        }],
         evidence: None,
     };
     let text = "connection reset".to_owned();

@@ -17,6 +17,14 @@ use crate::connector::{AccountState, Outcome, OutcomeKind, Problem};
 /// same plan (two people who swap a name); after that a person is asked.
 const CONFLICT_ATTEMPTS_MAX: u32 = 4;
 
+/// Attempts while the app does not know what was named. An account, or a right, that was made just now is
+/// not yet shown everywhere; with the pauses between them these take about eight minutes.
+const NOT_FOUND_ATTEMPTS_MAX: u32 = 9;
+
+/// Looks that have to show no account before it is made a second time: the one that was made may not be
+/// shown yet. They take three seconds.
+const CREATION_LOOKS: u32 = 2;
+
 /// How many doublings a poll that failed waits at least: asking is never urgent.
 const POLL_PATIENCE: u32 = 4;
 
@@ -56,7 +64,7 @@ fn replied(operation: &Operation, outcome: Outcome, now: Timestamp, retry: &Retr
             poll_after_ms,
         } => {
             let wait = Duration::from_millis(u64::from(poll_after_ms)).max(retry.backoff_min);
-            let poll_at = later(now, wait);
+            let poll_at = later(now, wait.min(retry.wait_max(&operation.action)));
             return Change::LeftPending {
                 handle,
                 poll_at,
@@ -101,7 +109,9 @@ fn lost(operation: &Operation, text: String, now: Timestamp, retry: &RetryPolicy
     let wait = if attempt <= 1 {
         retry.lag
     } else {
-        retry.backoff(attempt - 1, None).max(retry.lag)
+        retry
+            .wait(&operation.action, attempt - 1, None)
+            .max(retry.lag)
     };
     let observe_at = later(now, wait);
     Change::Lost {
@@ -125,6 +135,14 @@ fn by_plugin(change: Change) -> Change {
     }
 }
 
+/// How often looking decided nothing.
+fn looks(operation: &Operation) -> u32 {
+    match operation.state {
+        State::Unknown { looks, .. } => looks,
+        _ => 0,
+    }
+}
+
 /// Looking did not decide it. The next look comes after a longer wait. It was the plugin where looking
 /// failed because of it, and where nothing is known since it failed.
 fn look_again(
@@ -134,14 +152,19 @@ fn look_again(
     now: Timestamp,
     retry: &RetryPolicy,
 ) -> Change {
-    let (looks, by_plugin) = match operation.state {
+    let by_plugin = matches!(
+        operation.state,
         State::Unknown {
-            looks, by_plugin, ..
-        } => (looks, by_plugin),
-        _ => (0, false),
-    };
+            by_plugin: true,
+            ..
+        }
+    );
     let wait = retry
-        .backoff(looks.saturating_add(1), asked_ms)
+        .wait(
+            &operation.action,
+            looks(operation).saturating_add(1),
+            asked_ms,
+        )
         .max(retry.lag);
     Change::Lost {
         observe_at: later(now, wait),
@@ -170,7 +193,7 @@ fn again_or_halt(
     if attempt >= retry.attempts_max && !operation.action.is_removal() {
         return halt(problem);
     }
-    let until = later(now, retry.backoff(attempt, asked_ms));
+    let until = later(now, retry.wait(&operation.action, attempt, asked_ms));
     Change::Deferred { until, problem }
 }
 
@@ -199,7 +222,7 @@ fn failed(operation: &Operation, problem: Problem, now: Timestamp, retry: &Retry
         }
         // The app is busy, with us more than with anybody. That is no reason to give up.
         Problem::RateLimited { after_ms } => Change::Deferred {
-            until: later(now, retry.backoff(attempt, after_ms)),
+            until: later(now, retry.wait(&operation.action, attempt, after_ms)),
             problem,
         },
         Problem::OutcomeUnknown(text) => look(text),
@@ -208,9 +231,9 @@ fn failed(operation: &Operation, problem: Problem, now: Timestamp, retry: &Retry
         Problem::PluginFailed { text, sent: true } => by_plugin(look(format!(
             "the plugin failed after a request had left: {text}"
         ))),
-        // A wrong address answers "not found" to everything, so absence is looked at before it is
-        // believed.
-        Problem::NotFound(_) if operation.action.is_removal() => look(problem.text()),
+        // A person has to act, and nobody else can say when that has happened: see `Operation::again_at`.
+        Problem::Guarded(_) => halt(problem),
+        problem if operation.action.is_removal() => removal_failed(operation, problem, now, retry),
         // Whether an account that holds a key may be taken over is decided here, from all of its
         // keys, and not by the connector, which stops at the first.
         Problem::Conflict(_) if may_adopt(operation, retry) => look(problem.text()),
@@ -223,15 +246,36 @@ fn failed(operation: &Operation, problem: Problem, now: Timestamp, retry: &Retry
             until: later(now, retry.backoff_max),
             problem,
         },
+        Problem::NotFound(_) if attempt < NOT_FOUND_ATTEMPTS_MAX => {
+            again_or_halt(operation, problem, None, now, retry)
+        }
         // An expired cursor or token on a change is the connector's mistake, and may pass.
         Problem::Stale
         | Problem::PluginFailed { sent: false, .. }
         | Problem::CursorExpired
         | Problem::TokenExpired => again_or_halt(operation, problem, None, now, retry),
-        Problem::NotFound(_)
-        | Problem::Invalid(_)
-        | Problem::Guarded(_)
-        | Problem::Unsupported(_) => halt(problem),
+        Problem::NotFound(_) | Problem::Invalid(_) | Problem::Unsupported(_) => halt(problem),
+    }
+}
+
+/// What takes access away is tried again whatever the app says: a refusal may pass, and may have been read
+/// wrongly. The pauses grow to their bound, and a finding is open all the while.
+fn removal_failed(
+    operation: &Operation,
+    problem: Problem,
+    now: Timestamp,
+    retry: &RetryPolicy,
+) -> Change {
+    match problem {
+        // A wrong address answers "not found" to everything, so absence is looked at before it is
+        // believed.
+        Problem::NotFound(_) => lost(operation, problem.text(), now, retry),
+        // At a target that does not accept the credentials, the target is tried and not each operation.
+        Problem::Unauthenticated(_) => Change::Deferred {
+            until: later(now, retry.backoff_max),
+            problem,
+        },
+        problem => again_or_halt(operation, problem, None, now, retry),
     }
 }
 
@@ -280,7 +324,11 @@ fn poll_again(
     retry: &RetryPolicy,
 ) -> Change {
     let attempt = operation.state.attempt();
-    let wait = retry.backoff(attempt.saturating_add(POLL_PATIENCE), asked_ms);
+    let wait = retry.wait(
+        &operation.action,
+        attempt.saturating_add(POLL_PATIENCE),
+        asked_ms,
+    );
     Change::LeftPending {
         handle: handle.to_owned(),
         poll_at: later(now, wait),
@@ -303,13 +351,9 @@ fn observed(
         Observation::Satisfied(account) => completed(verifying, account),
         Observation::Absent => absent(operation, verifying, now, retry),
         // The app answered the call, and cannot show the result: its answer is all there is.
-        Observation::CannotTell if verifying.is_some() => Change::Completed(Completion {
-            how: How::Done,
-            account: None,
-            effects: Vec::new(),
-            unreachable: Vec::new(),
-            evidence: None,
-        }),
+        Observation::CannotTell if verifying.is_some() => {
+            Change::Completed(Completion::of(verifying.unwrap_or(How::Done), None))
+        }
         // Sending again might make a second account, so this waits until the connector can look.
         Observation::CannotTell if makes_account => {
             let text = "the connector cannot show whether the account was made".to_owned();
@@ -334,6 +378,14 @@ fn observed(
                 problem: Problem::RemoteDefect(text),
                 account: Some(account),
             }
+        }
+        Observation::Unsatisfied(None) if makes_account && looks(operation) < CREATION_LOOKS => {
+            let text = match &operation.state {
+                // Why it was lost counts, and not that it is not shown yet.
+                State::Unknown { text, .. } => text.clone(),
+                _ => "the app does not show the account yet".to_owned(),
+            };
+            look_again(operation, text, None, now, retry)
         }
         Observation::Unsatisfied(_) | Observation::CannotTell => not_done(operation, now, retry),
         // Looking found what a person has to decide.
@@ -365,13 +417,7 @@ fn completed(verifying: Option<How>, account: Option<AccountSeen>) -> Change {
     } else {
         How::Observed
     };
-    Change::Completed(Completion {
-        how,
-        account,
-        effects: Vec::new(),
-        unreachable: Vec::new(),
-        evidence: None,
-    })
+    Change::Completed(Completion::of(how, account))
 }
 
 /// The app does not show the account at all.
@@ -421,7 +467,7 @@ fn not_done(operation: &Operation, now: Timestamp, retry: &RetryPolicy) -> Chang
     let wait = if attempt <= 1 {
         Duration::ZERO
     } else {
-        retry.backoff(attempt - 1, None)
+        retry.wait(&operation.action, attempt - 1, None)
     };
     let until = later(now, wait);
     Change::Deferred { until, problem }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Account, Justification};
+use super::{Account, Justification, Taken};
 use crate::connector::{AccountState, AttributeChange, EntitlementKey, ObjectRef, SideEffect};
 use crate::fact::AccountPlanned;
 use crate::id::{OperationId, PlanId};
@@ -18,7 +18,12 @@ impl Account {
     /// The account after a plan that names it and took effect at `at`.
     pub(super) fn planned(&mut self, planned: &AccountPlanned, plan: PlanId, at: Timestamp) {
         self.is_wanted = planned.is_wanted;
-        self.delete_at = planned.deletion.at(self.delete_at, at);
+        let let_go_at = self.let_go_at.unwrap_or(at);
+        self.let_go_at = (!self.is_wanted).then_some(let_go_at);
+        if self.is_wanted {
+            self.taken.clear();
+        }
+        self.delete_at = planned.deletion.at(self.delete_at, let_go_at);
         self.justify(&planned.grants, plan);
         // What has begun goes on; what only waited is superseded by this plan.
         self.operations.retain(Operation::has_begun);
@@ -86,13 +91,17 @@ impl Account {
                 ..
             } => self.seen(action, account),
             // The state that it shows is believed once it was read back.
-            Change::Answered { result, .. } => self.came_with(&result.effects, at),
+            Change::Answered { result, .. } => {
+                self.came_with(&result.effects, at);
+                self.took(&operation, result, at);
+            }
             Change::Completed(result) => {
                 if let Some(account) = &result.account {
                     self.seen(action, account);
                 }
                 self.came_with(&result.effects, at);
                 self.completed(action, result, at);
+                self.took(&operation, result, at);
                 if matches!(action, Action::EnsureAccount(_)) && !self.exists() {
                     // Without the app's key of it nothing can be done with the account, so the
                     // operation goes on until looking has shown it.
@@ -151,6 +160,38 @@ impl Account {
                 | SideEffect::SeatReleased(_) => {}
             }
         }
+    }
+
+    /// Keeps how it ended that something was taken away. Reading back does not show what was not reached, so
+    /// that stays as the answer to the call said it.
+    fn took(&mut self, operation: &Operation, result: &Completion, at: Timestamp) {
+        if self.is_wanted || !operation.action.is_removal() {
+            return;
+        }
+        let what = match &operation.action {
+            Action::EnsureRevoked(key) => format!("revoke {}:{}", key.kind, key.id),
+            action => action.verb().to_owned(),
+        };
+        let mut unreached = result.unreachable.clone();
+        if unreached.is_empty()
+            && let Some(said) = self.taken.remove(&what)
+            && said.operation == operation.id
+        {
+            unreached = said.unreached;
+        }
+        // Who is gone from the app has nothing there that could go on.
+        if matches!(operation.action, Action::EnsureAbsent) && result.how.is_seen() {
+            self.taken
+                .values_mut()
+                .for_each(|taken| taken.unreached.clear());
+        }
+        let taken = Taken {
+            operation: operation.id,
+            how: result.how,
+            at,
+            unreached,
+        };
+        self.taken.insert(what, taken);
     }
 
     fn is_own(&self, object: &ObjectRef) -> bool {

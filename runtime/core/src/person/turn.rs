@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{Account, Turn, Turns};
-use crate::operation::{self, Action, Operation, State, Step, Urgency};
+use crate::operation::{Action, Operation, State, Step, Urgency};
 
 impl Account {
     /// What can be done now. One operation at a time; one that waits lets the next go first, unless
@@ -24,7 +24,7 @@ impl Account {
             if self.is_blocked(index) {
                 continue;
             }
-            match operation::step(&operation.state, now) {
+            match operation.step(now) {
                 Step::Busy => return Turn::Busy,
                 Step::Halted => {}
                 Step::WaitUntil(at) => {
@@ -52,7 +52,10 @@ impl Account {
         for (index, operation) in self.operations.iter().enumerate() {
             let at = match &operation.state {
                 State::InFlight { since, .. } => return Turns::Busy(*since),
-                State::Halted { .. } => continue,
+                State::Halted { .. } => match operation.again_at() {
+                    Some(at) => at,
+                    None => continue,
+                },
                 State::Queued => Timestamp::MIN,
                 State::Unknown { observe_at: at, .. }
                 | State::Waiting { until: at, .. }

@@ -237,12 +237,10 @@ impl Planner<'_> {
             return (!is_clean)
                 .then(|| self.planned(false, Reasons::new(), Deletion::Never, Vec::new()));
         }
-        let deletion = match (have.delete_at, rules.delete_after) {
-            (Some(_), _) => Deletion::AsBefore,
-            (None, Some(grace)) => Deletion::After(grace),
-            (None, None) => Deletion::Never,
-        };
-        let delete_at = deletion.at(have.delete_at, self.now);
+        // The rule of now counts, also for an account that was let go under another.
+        let deletion = rules.delete_after.map_or(Deletion::Never, Deletion::After);
+        let let_go_at = have.let_go_at.unwrap_or(self.now);
+        let delete_at = deletion.at(have.delete_at, let_go_at);
         let hands_on = rules.transfer_to_manager && self.targets.can(target, "transfer-owned");
         let is_due = delete_at.is_some_and(|at| at <= self.now)
             && self.targets.can(target, "ensure-absent")
@@ -421,6 +419,13 @@ fn is_as_wished(have: &Account, wish: &Wish<'_>) -> bool {
     if !have.is_wanted || have.delete_at.is_some() {
         return false;
     }
+    if have
+        .operations
+        .iter()
+        .any(|open| is_made_otherwise(open, wish))
+    {
+        return false;
+    }
     let goal = Picture::of(have, |_| true);
     let grants = have.grants.iter();
     let justified = grants.filter(|(_, grant)| !grant.justifications.is_empty());
@@ -430,6 +435,14 @@ fn is_as_wished(have: &Account, wish: &Wish<'_>) -> bool {
         && goal.attributes == wish.attributes
         && goal.granted.into_iter().eq(wish.grants.keys())
         && reasons.eq(&wish.grants)
+}
+
+/// Whether an operation that has not begun would make the account under keys that are not those of now.
+fn is_made_otherwise(open: &Operation, wish: &Wish<'_>) -> bool {
+    let Action::EnsureAccount(spec) = &open.action else {
+        return false;
+    };
+    !open.has_begun() && spec.match_keys != wish.account.keys
 }
 
 /// Whether such an action waits and is about to be superseded.

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use muster_core::capability;
 use muster_core::connector::{
-    AccountKind, AccountState, ContainerRule, Descriptor, EntitlementKind,
+    AccountKind, AccountState, ContainerRule, Descriptor, EntitlementKey, EntitlementKind,
 };
+use muster_core::observe::can_be_seen;
+use muster_core::operation::Action;
 use muster_core::policy::{Adopt, Policy, Prehire, TargetRules};
 
 use crate::world::{World, role, target};
@@ -34,6 +36,8 @@ pub(crate) fn descriptor() -> Descriptor {
         states: [AccountState::Active, AccountState::Suspended].into(),
         match_keys: vec!["externalId".to_owned(), "email".to_owned()],
         immutable_attributes: Vec::new(),
+        credential_categories: names(&["session", "api-key"]),
+        needed_settings: Vec::new(),
         read_after_write_lag_ms: 0,
         is_id_reused: false,
         reactivation_keeps_grants: true,
@@ -129,6 +133,59 @@ fn every_operation_that_a_policy_needs_is_missed_by_name() {
     check(without("list-entitlements"), &["E TGT-008"]);
     check(without("list-grants"), &["W TGT-009"]);
     check(without("list-credentials"), &["W TGT-009"]);
+}
+
+#[test]
+fn c26_what_a_connector_never_lists_is_never_seen() {
+    let mut google = descriptor();
+    google.account_kinds[0].credential_categories = names(&["oauth-consent", "app-password"]);
+    assert!(!can_be_seen(&Action::EndSessions, &google));
+    assert!(can_be_seen(&Action::RevokeCredentials, &google));
+    let mut scim = descriptor();
+    scim.account_kinds[0].credential_categories = names(&["session", "password"]);
+    assert!(can_be_seen(&Action::EndSessions, &scim));
+    assert!(!can_be_seen(&Action::RevokeCredentials, &scim));
+    scim.account_kinds[0].operations.remove("list-credentials");
+    assert!(!can_be_seen(&Action::EndSessions, &scim));
+    let key = EntitlementKey {
+        kind: "group".to_owned(),
+        container: None,
+        id: "g-sales".to_owned(),
+    };
+    let revoked = Action::EnsureRevoked(key);
+    assert!(can_be_seen(&revoked, &scim));
+    scim.entitlement_kinds[0].grant_scopes.clear();
+    assert!(!can_be_seen(&revoked, &scim));
+    // It is said before.
+    let no_sessions = |descriptor: &mut Descriptor, _: &mut TargetRules| {
+        descriptor.account_kinds[0].credential_categories = names(&["app-password"]);
+    };
+    check(no_sessions, &["W TGT-009"]);
+}
+
+#[test]
+fn c28_a_setting_that_is_missing_is_said_before_somebody_leaves() {
+    let needs = |descriptor: &mut Descriptor| {
+        let needed = ("end-sessions".to_owned(), "sessions_url".to_owned());
+        descriptor.account_kinds[0].needed_settings.push(needed);
+    };
+    check(|descriptor, _| needs(descriptor), &["W TGT-004"]);
+    check(
+        |descriptor, rules| {
+            needs(descriptor);
+            rules.leaver.end_sessions = false;
+        },
+        &[],
+    );
+    check(
+        |descriptor, _| {
+            needs(descriptor);
+            *descriptor = descriptor
+                .clone()
+                .with_settings(|key| key == "sessions_url");
+        },
+        &[],
+    );
 }
 
 #[test]

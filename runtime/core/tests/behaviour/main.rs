@@ -12,6 +12,7 @@
 
 mod app;
 mod capability;
+mod outcomes;
 mod planning;
 mod properties;
 mod rules;

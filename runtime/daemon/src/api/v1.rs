@@ -410,6 +410,8 @@ pub struct Account {
     pub delete_at: Option<String>,
     /// What it has and is about to have or lose.
     pub grants: Vec<Grant>,
+    /// What was taken from it, and how that ended; empty where the person is to have it.
+    pub taken: Vec<Removed>,
     /// What is still to be done.
     pub operations: Vec<Operation>,
 }
@@ -442,6 +444,39 @@ pub struct Reason {
     pub policy: Option<String>,
     /// Who decided, for an adoption.
     pub by: Option<String>,
+}
+
+/// Something that was taken from an account.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Removed {
+    /// `suspend`, `end-sessions`, `revoke group:ID`, `delete`, ...
+    pub what: String,
+    /// `verified` where the app was looked at afterwards and showed it, `done` where its answer is all there is.
+    pub outcome: String,
+    /// Whether it is the first.
+    pub is_verified: bool,
+    /// When it ended.
+    pub at: String,
+    /// Which operation did it: `plan-number`.
+    pub operation: String,
+    /// What could not be reached and goes on now.
+    pub goes_on: Vec<GoesOn>,
+}
+
+/// Something that lets somebody in although access was taken away.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GoesOn {
+    /// What it is and why it could not be reached.
+    pub text: String,
+    /// When it ends by itself; none where nobody knows.
+    pub until: Option<String>,
+}
+
+/// `POST /v1/operations/retry`: how many operations are tried again now.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Retried {
+    /// How many.
+    pub operations: u64,
 }
 
 /// An operation that has not ended.
@@ -556,6 +591,8 @@ pub struct WhyTarget {
     pub has: Vec<WhyGrant>,
     /// Which roles would give something there and do not apply, and why not.
     pub has_not: Vec<WhyNot>,
+    /// What was taken away, and how that ended; empty where the person is to have the account.
+    pub taken: Vec<Removed>,
     /// What is still to be done.
     pub pending: Vec<Operation>,
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use muster_core::actor::{Actor, Operator};
 use muster_core::fact::Fact;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
-use muster_core::operation::retried_by;
+use muster_core::operation::{retried_by, retried_by_hand};
 use muster_ledger::Error;
 
 use super::queries::broken;
@@ -119,6 +119,10 @@ impl Engine for Daemon {
         self.ask(move |app| retry(app, operation, &by))
     }
 
+    fn retry_all(&self, filter: OperationFilter, by: Operator) -> Answer<'_, v1::Retried> {
+        self.ask(move |app| retry_all(app, &filter, &by))
+    }
+
     fn findings(&self, filter: FindingFilter, page: ListPage) -> Answer<'_, v1::Page<v1::Finding>> {
         self.ask(move |app| app.findings_now(&filter, &page))
     }
@@ -200,30 +204,88 @@ pub(super) fn feed(app: &App, name: &FeedName) -> Result<Feed, Fault> {
     })
 }
 
+/// People whose operations are tried again in one transaction.
+const RETRIED_AT_ONCE: usize = 500;
+
+/// Has the next step of everything taken now that waits and that the filter names.
+fn retry_all(app: &App, filter: &OperationFilter, by: &Operator) -> Result<v1::Retried, Fault> {
+    let reader = app.ledger.read().map_err(|error| broken(&error))?;
+    let now = app.clock.now();
+    let mut waiting = Vec::new();
+    for (name, target) in &app.targets {
+        if filter.target.as_ref().is_some_and(|wanted| wanted != name) {
+            continue;
+        }
+        let before = waiting.len();
+        for person in reader.people_at(name).map_err(|error| broken(&error))? {
+            let person = person.map_err(|error| broken(&error))?;
+            if filter.person.as_ref().is_some_and(|id| *id != person.id) {
+                continue;
+            }
+            let account = person.accounts.get(name);
+            for open in account.into_iter().flat_map(|account| &account.operations) {
+                let state = filter.state.as_deref();
+                let is_meant = state.is_none_or(|state| state == open.state.name());
+                if is_meant && retried_by_hand(open, now).is_some() {
+                    waiting.push((person.id.clone(), name.clone(), open.id));
+                }
+            }
+        }
+        if waiting.len() > before {
+            target.try_at_once();
+        }
+    }
+    let operations = waiting.len() as u64;
+    for some in waiting.chunks(RETRIED_AT_ONCE) {
+        let (some, by) = (some.to_vec(), Actor::Operator(by.clone()));
+        app.committer
+            .submit_blocking(now, move |writer| {
+                some.iter().try_for_each(|(person, target, id)| {
+                    retry_one(writer, (person, target), *id, by.clone())
+                })
+            })
+            .map_err(|error: Error| broken(&error))?;
+    }
+    app.wake_all();
+    Ok(v1::Retried { operations })
+}
+
+/// Records that somebody wants an operation tried again, unless it went on meanwhile: what is out has to be looked
+/// at first.
+fn retry_one(
+    writer: &mut muster_ledger::Writer<'_>,
+    (person, target): (&PersonId, &TargetName),
+    operation: OperationId,
+    by: Actor,
+) -> Result<(), Error> {
+    let now = writer.at();
+    let kept = writer.person(person)?;
+    let account = kept.and_then(|kept| kept.accounts.get(target));
+    let mut open = account.into_iter().flat_map(|account| &account.operations);
+    let open = open.find(|open| open.id == operation);
+    let Some(change) = open.and_then(|open| retried_by(open, now, by)) else {
+        return Ok(());
+    };
+    let fact = Fact::OperationChanged {
+        person: person.clone(),
+        target: target.clone(),
+        operation,
+        change,
+    };
+    writer.record(&fact).map(drop)
+}
+
 fn retry(app: &App, id: OperationId, by: &Operator) -> Result<v1::Operation, Fault> {
     let (person, target) = app.locate(id)?;
     let now = app.clock.now();
+    if let Some(target) = app.targets.get(&target) {
+        target.try_at_once();
+    }
     let (owner, at) = (person.clone(), target.clone());
     let actor = Actor::Operator(by.clone());
     app.committer
         .submit_blocking(now, move |writer| {
-            let kept = writer.person(&owner)?;
-            let account = kept.and_then(|person| person.accounts.get(&at));
-            let open = account.and_then(|account| {
-                let mut operations = account.operations.iter();
-                operations.find(|operation| operation.id == id)
-            });
-            // None where it went on meanwhile: what is out has to be looked at before it is tried again.
-            let Some(change) = open.and_then(|open| retried_by(open, now, actor.clone())) else {
-                return Ok(());
-            };
-            let fact = Fact::OperationChanged {
-                person: owner.clone(),
-                target: at.clone(),
-                operation: id,
-                change,
-            };
-            writer.record(&fact).map(drop)
+            retry_one(writer, (&owner, &at), id, actor.clone())
         })
         .map_err(|error: Error| broken(&error))?;
     app.wake_all();

@@ -291,10 +291,10 @@ fn completion(result: &Completion) -> Vec<String> {
         let (id, state) = (&account.object.id, account.state.as_str());
         format!("account {id}, {state}")
     });
-    let unreachable = result
-        .unreachable
-        .iter()
-        .map(|what| format!("not reached: {what}"));
+    let unreachable = result.unreachable.iter().map(|what| match what.until {
+        Some(until) => format!("not reached: {} (until {until})", what.text),
+        None => format!("not reached: {}", what.text),
+    });
     let evidence = result
         .evidence
         .iter()

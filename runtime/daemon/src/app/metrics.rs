@@ -15,7 +15,7 @@ use crate::server::metrics::{Family, Kind, Sample};
 /// A counter of the drivers: its name, what it counts, and where it stands.
 type Counter = (&'static str, &'static str, fn(&Activity) -> &AtomicU64);
 
-const COUNTERS: [Counter; 5] = [
+const COUNTERS: [Counter; 7] = [
     (
         "muster_calls_total",
         "Calls of connectors that changed something.",
@@ -40,6 +40,16 @@ const COUNTERS: [Counter; 5] = [
         "muster_operations_halted_total",
         "Operations that came to wait for a person.",
         |activity| &activity.halted,
+    ),
+    (
+        "muster_removals_verified_total",
+        "Removals that the app was seen to have carried out.",
+        |activity| &activity.removals_verified,
+    ),
+    (
+        "muster_removals_done_total",
+        "Removals of which the app's answer is all the proof there is.",
+        |activity| &activity.removals_unseen,
     ),
 ];
 

@@ -9,7 +9,7 @@ use muster_core::fact::{Counts, Kind, PersonPlanned};
 use muster_core::finding::Finding;
 use muster_core::id::TargetName;
 use muster_core::identity::{Identity, Phase, Value};
-use muster_core::operation::{self, Action, Operation, Step, Urgency};
+use muster_core::operation::{self, Action, How, Operation, Step, Urgency};
 use muster_core::person::{Account, Grant, Justification, Person};
 use muster_core::policy::Policy;
 use serde_json::json;
@@ -189,8 +189,33 @@ pub fn account(
             .iter()
             .map(|(key, held)| grant(titles, target, key, held))
             .collect(),
+        taken: taken(account, now),
         operations: operations(person, target, titles, now),
     })
+}
+
+/// What was taken from an account, each with how it ended.
+pub fn taken(account: &Account, now: Timestamp) -> Vec<v1::Removed> {
+    let taken = account.taken.iter().map(|(what, taken)| v1::Removed {
+        what: what.clone(),
+        outcome: outcome(taken.how).to_owned(),
+        is_verified: taken.how.is_seen(),
+        at: instant(taken.at),
+        operation: taken.operation.to_string(),
+        goes_on: taken
+            .open_at(now)
+            .map(|unreached| v1::GoesOn {
+                text: unreached.text.clone(),
+                until: unreached.until.map(instant),
+            })
+            .collect(),
+    });
+    taken.collect()
+}
+
+/// How a removal ended, in two words that are never mixed up: it was seen, or it was only said.
+fn outcome(how: How) -> &'static str {
+    if how.is_seen() { "verified" } else { "done" }
 }
 
 /// How far a grant has come.
@@ -256,7 +281,7 @@ pub fn operation(
     now: Timestamp,
 ) -> v1::Operation {
     use operation::State;
-    let next_at = match operation::step(&open.state, now) {
+    let next_at = match open.step(now) {
         Step::WaitUntil(at) => Some(instant(at)),
         Step::Send(_) | Step::Observe | Step::Verify | Step::Poll | Step::Busy | Step::Halted => {
             None

@@ -12,7 +12,7 @@ use muster_ledger::{Reader, kept};
 
 use super::{App, present, why};
 use crate::api::v1;
-use crate::driver::REFUSED;
+use crate::driver::{self, NOTHING_SUCCEEDS, REFUSED};
 use crate::error::{API_NOT_HALTED, Fault, FaultKind};
 use crate::server::engine::{
     AccountFilter, FindingFilter, ListPage, OperationFilter, PersonFilter, ProgressSink,
@@ -122,7 +122,7 @@ impl App {
             .finding(&REFUSED, &format!("target {name}"))
             .map_err(|error| broken(&error))?;
         let refused = refused.map(|kept| format!("{} ({REFUSED})", kept.finding.text));
-        let trouble = trouble.or(refused);
+        let trouble = trouble.or(refused).or_else(|| self.failing(name));
         let is_usable = target.is_some_and(|target| target.is_usable());
         let of_target = counts.operations.get(name);
         let open: u64 = of_target.into_iter().flat_map(BTreeMap::values).sum();
@@ -161,6 +161,15 @@ impl App {
                 .and_then(|ms| Timestamp::from_millisecond(ms).ok())
                 .map(present::instant),
         })
+    }
+
+    /// What stands in the way at a target at which nothing succeeds.
+    fn failing(&self, name: &TargetName) -> Option<String> {
+        let failing = self.activity.get(name)?.failing()?;
+        Some(format!(
+            "nothing has succeeded there since {}, in {} attempts: {} ({NOTHING_SUCCEEDS})",
+            failing.since, failing.attempts, failing.text
+        ))
     }
 
     /// The files, and the change of the policy, that wait for a person.
@@ -273,12 +282,10 @@ impl App {
         let reader = read(self)?;
         let (known, now) = (self.known.load_full(), self.clock.now());
         self.page_of_people(&reader, page, |person, items: &mut Vec<v1::Account>| {
-            for target in person.accounts.keys() {
-                if filter
-                    .target
-                    .as_ref()
-                    .is_some_and(|wanted| wanted != target)
-                {
+            for (target, held) in &person.accounts {
+                let is_meant = filter.target.as_ref().is_none_or(|wanted| wanted == target)
+                    && !(filter.is_leaving && held.is_wanted);
+                if !is_meant {
                     continue;
                 }
                 let account = present::account(person, target, &known.titles, now);
@@ -424,6 +431,14 @@ impl App {
                 |kept: &kept::Finding| (std::cmp::Reverse(kept.finding.severity), kept.first_at);
             key(a).cmp(&key(b))
         });
+        let shown = found
+            .iter()
+            .map(|kept| present::finding(&kept.finding, Some(kept.first_at)));
+        let found: Vec<v1::Finding> = if filter.is_grouped {
+            grouped(shown.collect())
+        } else {
+            shown.collect()
+        };
         let from: usize = page
             .cursor
             .as_deref()
@@ -431,13 +446,8 @@ impl App {
             .unwrap_or(0);
         let until = from.saturating_add(page.limit);
         let next = (until < found.len()).then(|| until.to_string());
-        let items = found.into_iter().skip(from).take(page.limit);
-        Ok(v1::Page {
-            items: items
-                .map(|kept| present::finding(&kept.finding, Some(kept.first_at)))
-                .collect(),
-            next,
-        })
+        let items = found.into_iter().skip(from).take(page.limit).collect();
+        Ok(v1::Page { items, next })
     }
 
     pub(super) fn why_now(
@@ -480,9 +490,10 @@ impl App {
                     .find(|operation| operation.id == id)
                 {
                     return match operation.state {
-                        State::Waiting { .. } | State::Halted { .. } => {
-                            Ok((person.id.clone(), target.clone()))
-                        }
+                        State::Waiting { .. }
+                        | State::Halted { .. }
+                        | State::Unknown { .. }
+                        | State::Pending { .. } => Ok((person.id.clone(), target.clone())),
                         _ => Err(Fault::new(
                             FaultKind::Conflict,
                             API_NOT_HALTED,
@@ -547,6 +558,43 @@ impl App {
             muster_ledger::check::check(&self.ledger, told).map_err(|error| broken(&error))?;
         Ok(ledger_check(&report))
     }
+}
+
+/// Findings of one code about operations at one target that are shown one by one.
+const FINDINGS_ALIKE_MAX: usize = 5;
+
+/// Where many operations at a target meet the same, one line says so, in the place of the first.
+fn grouped(findings: Vec<v1::Finding>) -> Vec<v1::Finding> {
+    let group = |finding: &v1::Finding| {
+        let (_, target, _) = driver::operation_of(&finding.subject)?;
+        Some((finding.code.clone(), target.to_owned()))
+    };
+    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for key in findings.iter().filter_map(group) {
+        *counts.entry(key).or_default() += 1;
+    }
+    let mut shown = Vec::new();
+    for mut finding in findings {
+        let key = group(&finding);
+        let count = key.as_ref().and_then(|key| counts.get(key).copied());
+        if let (Some(key), Some(count)) = (key, count)
+            && count > FINDINGS_ALIKE_MAX
+        {
+            // The others of the group have been said with the first.
+            counts.insert(key.clone(), 0);
+            let (code, target) = key;
+            finding.subject = format!("{count} operations at {target}");
+            finding.text = format!("one of them: {}", finding.text);
+            finding.hint = format!(
+                "{}; `muster findings --code {code}` lists them",
+                finding.hint
+            );
+            shown.push(finding);
+        } else if count != Some(0) {
+            shown.push(finding);
+        }
+    }
+    shown
 }
 
 /// A ledger check as it is answered.

@@ -483,6 +483,7 @@ fn start(app: &Arc<App>, stop: &watch::Receiver<bool>, tasks: &mut Tasks) -> Res
         tasks.spawn(feeds::run(Arc::clone(app), feed, stop.clone()));
     }
     tasks.spawn(crate::policy::watch(Arc::clone(app), stop.clone()));
+    tasks.spawn(crate::driver::sweep::run(Arc::clone(app), stop.clone()));
     tasks.spawn(replan::dates::run(Arc::clone(app), stop.clone()));
     tasks.spawn(keys::watch(Arc::clone(app), stop.clone()));
     let (watched, plugin_stop) = (Arc::clone(app), stop.clone());

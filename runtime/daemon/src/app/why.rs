@@ -126,6 +126,7 @@ fn at_target(known: &Known<'_>, target: &TargetName) -> v1::WhyTarget {
         summary: summary(account),
         has,
         has_not,
+        taken: present::taken(account, known.now),
         pending: present::operations(person, target, known.titles, known.now),
     }
 }

@@ -18,9 +18,12 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
     let client = context.client()?;
+    // Who asks for a code, for all or for data wants each of them.
+    let is_grouped = args.code.is_none() && !args.listing.json && !args.listing.all;
     let route = Route::new("/v1/findings")
         .parameter("code", args.code.as_deref())
-        .parameter("severity", args.severity.as_deref());
+        .parameter("severity", args.severity.as_deref())
+        .parameter("grouped", is_grouped.then_some("true"));
     let page: v1::Page<v1::Finding> = args.listing.fetch(&client, &route).await?;
     args.listing.print(
         &page,

@@ -18,7 +18,7 @@ pub(super) struct Args {
     limit: usize,
     /// All that there are
     #[arg(long, conflicts_with = "limit")]
-    all: bool,
+    pub(super) all: bool,
     /// As JSON: {"items": [...], "next": ...}
     #[arg(long)]
     pub(super) json: bool,

@@ -16,6 +16,7 @@ mod explain;
 mod findings;
 mod history;
 mod init;
+mod leavers;
 mod ledger;
 mod listing;
 mod operations;
@@ -77,6 +78,8 @@ enum Command {
     People(people::Args),
     /// List accounts at the connected apps
     Accounts(accounts::Args),
+    /// List what was taken from people who left: seen, only said, or still open
+    Leavers(leavers::Args),
     /// List what is still to be done, or try something again
     Operations(operations::Args),
     /// List what a person should look at
@@ -219,6 +222,7 @@ fn dispatch(command: Command, context: &mut Context<'_, '_>) -> Ended {
         Command::Status(args) => wait(status::run(&args, context)),
         Command::People(args) => wait(people::run(&args, context)),
         Command::Accounts(args) => wait(accounts::run(&args, context)),
+        Command::Leavers(args) => wait(leavers::run(&args, context)),
         Command::Operations(args) => wait(operations::run(&args, context)),
         Command::Findings(args) => wait(findings::run(&args, context)),
         Command::Why(args) => wait(why::run(&args, context)),

@@ -110,6 +110,44 @@ pub(super) fn findings(
     Ok(())
 }
 
+/// What was taken away, each with how that ended and what goes on.
+pub(super) fn taken(
+    taken: &[v1::Removed],
+    printer: &mut Printer<'_>,
+    indent: usize,
+) -> io::Result<()> {
+    let space = " ".repeat(indent);
+    for taken in taken {
+        printer.line(&format!(
+            "{space}{} {} at {}",
+            ended(taken),
+            taken.what,
+            instant(&taken.at)
+        ))?;
+        for goes_on in &taken.goes_on {
+            printer.line(&format!("{space}    goes on: {}", left(goes_on)))?;
+        }
+    }
+    Ok(())
+}
+
+/// How a removal ended, in one cell.
+pub(super) fn ended(taken: &v1::Removed) -> String {
+    if taken.is_verified {
+        Style::Good.paint(&taken.outcome)
+    } else {
+        Style::Warn.paint(&format!("{}, not seen", taken.outcome))
+    }
+}
+
+/// What goes on, and until when.
+pub(super) fn left(goes_on: &v1::GoesOn) -> String {
+    match &goes_on.until {
+        Some(until) => format!("{} (until {})", goes_on.text, instant(until)),
+        None => goes_on.text.clone(),
+    }
+}
+
 /// What an operation does: `grant group:Sales`.
 pub(super) fn deed(verb: &str, object: &str) -> String {
     if object.is_empty() {

@@ -84,6 +84,7 @@ fn print_target(target: &v1::WhyTarget, printer: &mut Printer<'_>) -> io::Result
     for not in &target.has_not {
         print_not(not, printer)?;
     }
+    show::taken(&target.taken, printer, 2)?;
     if !target.pending.is_empty() {
         printer.line("  still to be done")?;
         show::operations(&target.pending, printer, 4)?;

@@ -1,16 +1,23 @@
-//! Another attempt at once, when what a target is connected with is new.
+//! Another attempt at once, when what a target is connected with is new, and where an instant that an operation
+//! waits for is none.
 //!
 //! An app that refuses the credentials, and a host that refuses a permission, refuse the next attempt
-//! too; so such operations wait long. A secret that was replaced, or a start with other permissions, is
-//! the news they wait for: a leaver does not stay open for a quarter of an hour longer. In the same way,
+//! too; so such operations wait long. A secret that was replaced, a start with other permissions, or an app that
+//! accepts the credentials again, is the news they wait for: a leaver does not stay open for a quarter of an
+//! hour longer. A conflict is over where IT has meanwhile allowed to take the account over. In the same way,
 //! another version of the plugin is the news for everything that may have been the plugin's doing, also
-//! where that waits for a person.
+//! where that waits for a person. And an instant that a clock wrote that was ahead would keep a leaver open for
+//! years; it counts as reached once the clock has stepped back.
+
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use muster_core::connector::Problem;
 use muster_core::fact::Fact;
 use muster_core::id::{PersonId, TargetName};
-use muster_core::operation::{Change, Operation, State, retried_by_hand, retried_by_version};
+use muster_core::operation::{
+    Action, Change, Operation, State, later, retried_by_hand, retried_by_version, waited_too_long,
+};
 use muster_ledger::{Error, Ledger, Writer};
 
 use super::settle::{DELAYED, HALTED, subject_of};
@@ -19,39 +26,61 @@ use super::{Driver, change_each};
 /// People whose operations are changed in one transaction.
 const PEOPLE_AT_ONCE: usize = 500;
 
-/// Lets everything that was refused be tried again now.
-pub(super) async fn refused(driver: &Driver) -> Result<(), Error> {
-    again(driver, refused_before).await
+/// How far the clock may fall behind what has passed before that is a step back.
+const DRIFT_MAX: Duration = Duration::from_secs(5);
+
+/// Lets everything that was refused be tried again now, or of at most so many people.
+pub(super) async fn refused(driver: &Driver, people_max: usize) -> Result<(), Error> {
+    let may_adopt = driver.target.may_adopt();
+    let retried = move |operation: &Operation, now: Timestamp| {
+        let is_over = was_refused(operation) || (may_adopt && was_not_adopted(operation));
+        retried_by_hand(operation, now).filter(|_| is_over)
+    };
+    again(driver, people_max, retried).await
 }
 
 /// Lets everything be tried again now that another version of the plugin may have failed at.
 pub(super) async fn failed_before(driver: &Driver) -> Result<(), Error> {
-    again(driver, retried_by_version).await
+    again(driver, usize::MAX, retried_by_version).await
+}
+
+/// Lets everything be tried now that waits for an instant farther ahead than any wait.
+pub(super) async fn too_far(driver: &Driver) -> Result<(), Error> {
+    let retry = driver.retry.clone();
+    let retried =
+        move |operation: &Operation, now: Timestamp| waited_too_long(operation, now, &retry);
+    again(driver, usize::MAX, retried).await
 }
 
 /// What becomes of an operation; none leaves it as it is.
-type Retried = fn(&Operation, Timestamp) -> Option<Change>;
+trait Retried: Fn(&Operation, Timestamp) -> Option<Change> + Clone + Send + Sync + 'static {}
 
-async fn again(driver: &Driver, retried: Retried) -> Result<(), Error> {
+impl<F> Retried for F where
+    F: Fn(&Operation, Timestamp) -> Option<Change> + Clone + Send + Sync + 'static
+{
+}
+
+async fn again(driver: &Driver, people_max: usize, retried: impl Retried) -> Result<(), Error> {
     let (ledger, target, now) = (
         driver.ledger.clone(),
         driver.target.name().clone(),
         driver.clock.now(),
     );
     let whose = {
-        let target = target.clone();
-        tokio::task::spawn_blocking(move || concerned(&ledger, &target, now, retried))
+        let (target, retried) = (target.clone(), retried.clone());
+        tokio::task::spawn_blocking(move || concerned(&ledger, &target, now, &retried))
     };
     // A task that is not joined was stopped with the runtime.
-    let whose = whose.await.unwrap_or_else(|_| Ok(Vec::new()))?;
+    let mut whose = whose.await.unwrap_or_else(|_| Ok(Vec::new()))?;
+    whose.truncate(people_max);
     for people in whose.chunks(PEOPLE_AT_ONCE) {
-        let (people, target) = (people.to_vec(), target.clone());
+        let (people, target, retried) = (people.to_vec(), target.clone(), retried.clone());
         driver
             .committer
             .submit(driver.clock.now(), move |writer| {
                 people.iter().try_for_each(|person| {
-                    close_what_is_over(writer, &target, person, retried)?;
-                    change_each(writer, &target, person, retried)
+                    close_what_is_over(writer, &target, person, &retried)?;
+                    change_each(writer, &target, person, &retried)
                 })
             })
             .await?;
@@ -64,7 +93,7 @@ fn concerned(
     ledger: &Ledger,
     target: &TargetName,
     now: Timestamp,
-    retried: Retried,
+    retried: &impl Retried,
 ) -> Result<Vec<PersonId>, Error> {
     let reader = ledger.read()?;
     let counts = reader.counts()?;
@@ -93,7 +122,7 @@ fn close_what_is_over(
     writer: &mut Writer<'_>,
     target: &TargetName,
     id: &PersonId,
-    retried: Retried,
+    retried: &impl Retried,
 ) -> Result<(), Error> {
     let now = writer.at();
     let person = writer.person(id)?;
@@ -116,10 +145,6 @@ fn close_what_is_over(
     Ok(())
 }
 
-fn refused_before(operation: &Operation, now: Timestamp) -> Option<Change> {
-    retried_by_hand(operation, now).filter(|_| was_refused(operation))
-}
-
 fn was_refused(operation: &Operation) -> bool {
     let State::Waiting { problem, .. } = &operation.state else {
         return false;
@@ -128,4 +153,57 @@ fn was_refused(operation: &Operation) -> bool {
         problem,
         Problem::Unauthenticated(_) | Problem::Forbidden(_) | Problem::Denied(_)
     )
+}
+
+/// Whether an account could not be made because one is there that the configuration did not let be taken over
+/// when that was planned.
+fn was_not_adopted(operation: &Operation) -> bool {
+    let is_forbidden = matches!(&operation.action, Action::EnsureAccount(spec) if !spec.may_adopt);
+    let is_conflict = matches!(
+        &operation.state,
+        State::Waiting {
+            problem: Problem::Conflict(_),
+            ..
+        } | State::Halted {
+            problem: Problem::Conflict(_),
+            ..
+        }
+    );
+    is_forbidden && is_conflict
+}
+
+/// Compares the clock with the time that passes.
+pub(super) struct Steps(Option<(Instant, Timestamp)>);
+
+impl Steps {
+    /// Where a daemon starts, the clock may have stepped back while none ran.
+    pub(super) fn new() -> Self {
+        Self(None)
+    }
+
+    /// Whether the clock has stepped back since this was asked last.
+    pub(super) fn is_back(&mut self, now: Timestamp) -> bool {
+        let asked_at = Instant::now();
+        let before = self.0.replace((asked_at, now));
+        before.is_none_or(|(asked_before, was)| {
+            let expected = later(was, asked_at.duration_since(asked_before));
+            later(now, DRIFT_MAX) < expected
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c23_a_clock_that_steps_back_is_noticed_and_one_that_goes_on_is_not() {
+        let now: Timestamp = "2026-03-01T09:00:00Z".parse().unwrap();
+        let mut steps = Steps::new();
+        assert!(steps.is_back(now), "nobody knows what the clock did before");
+        let after = |seconds| later(now, Duration::from_secs(seconds));
+        assert!(!steps.is_back(after(1)));
+        assert!(!steps.is_back(after(90_000)), "ahead is no step back");
+        assert!(steps.is_back(after(10)));
+    }
 }

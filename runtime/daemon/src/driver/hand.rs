@@ -15,7 +15,7 @@ use super::pace::Pace;
 use super::round::{Piece, Recorded, Round};
 use super::settle::Settled;
 use super::work::{self, Claim};
-use super::{Driver, LEDGER_PAUSE, LEDGER_PAUSE_MAX, SLEEP_MAX, until};
+use super::{Driver, LEDGER_PAUSE, LEDGER_PAUSE_MAX, SLEEP_MAX, Standing, until};
 use crate::retry::Retrying;
 
 /// Accounts that are read ahead for each call that may be out. They are claimed in the order in which they
@@ -27,6 +27,15 @@ const LINGER: Duration = Duration::from_millis(5);
 
 /// How long what was read ahead counts: something more urgent may come due by itself.
 const READ_EVERY: Duration = Duration::from_secs(1);
+
+/// How many calls may be out at once.
+fn calls_max(driver: &Driver) -> usize {
+    match driver.target.gate().standing() {
+        Standing::Open => driver.target.concurrency(),
+        Standing::Ajar => 1,
+        Standing::Shut(_) => 0,
+    }
+}
 
 /// What a driver has in hand. An account is in it from the moment when a round is to claim its step until
 /// a round has recorded what came of its last one.
@@ -87,14 +96,15 @@ impl Hand {
 
     /// Begins claimed steps, the most urgent first, as many as may be out at once.
     pub(super) fn start_calls(&mut self, driver: &Driver) {
-        while self.calls.len() < driver.target.concurrency() {
-            let Some(claim) = self.claimed.pop() else {
+        while self.calls.len() < calls_max(driver) {
+            let Some(mut claim) = self.claimed.pop() else {
                 return;
             };
+            claim.follow_settings(&driver.target);
             let driver = driver.clone();
             self.calls.spawn(async move {
-                let event = work::act(&driver, &claim).await;
-                Piece::Settle(Box::new(Settled::new(&driver, claim, event)))
+                let acted = work::act(&driver, &claim).await;
+                Piece::Settle(Box::new(Settled::new(&driver, claim, acted).await))
             });
         }
     }
@@ -138,9 +148,10 @@ impl Hand {
         let had_news = std::mem::take(&mut self.has_news);
         self.during = 0;
         let mut pieces = std::mem::take(&mut self.ended);
-        let goes_on = !is_stopping && driver.target.is_usable();
+        let is_shut = matches!(driver.target.gate().standing(), Standing::Shut(_));
+        let goes_on = !is_stopping && !is_shut && driver.target.is_usable();
         let mut wait = SLEEP_MAX;
-        if is_stopping {
+        if is_stopping || is_shut {
             self.give_back(&mut pieces, |_| true);
         } else if had_news && let Err(error) = self.give_back_outdated(driver, &mut pieces) {
             self.unreadable(driver, &error);
@@ -208,11 +219,14 @@ impl Hand {
     /// Adds the accounts whose step is to be claimed. Gives how long there is nothing to do where there
     /// is none.
     fn claim(&mut self, driver: &Driver, pieces: &mut Vec<Piece>) -> Result<Duration, Error> {
-        let calls_max = driver.target.concurrency();
+        let calls_max = calls_max(driver);
         if self.busy.is_empty() {
             self.pace = Pace::default();
         }
-        let ahead = self.pace.ahead();
+        let ahead = match driver.target.gate().standing() {
+            Standing::Open => self.pace.ahead(),
+            Standing::Ajar | Standing::Shut(_) => 0,
+        };
         // A round that claims much more than it settles takes so long that the app waits for it.
         let chosen_max = calls_max + pieces.len() + pieces.len() / 2;
         let mut chosen = 0;

@@ -14,6 +14,10 @@ use super::work::Claim;
 /// Looks, and judges what was seen.
 pub(super) async fn observe(driver: &Driver, taken: &Claim) -> Observation {
     let action = &taken.operation.action;
+    // What is never listed is not proven to be gone by an empty listing.
+    if !driver.target.can_show(action) {
+        return Observation::CannotTell;
+    }
     let Some(question) = observe::question(action, &taken.account) else {
         return Observation::CannotTell;
     };

@@ -14,11 +14,14 @@
 
 mod again;
 mod claimed;
+mod gate;
 mod hand;
+mod holder;
 mod look;
 mod pace;
 mod round;
 mod settle;
+pub(crate) mod sweep;
 mod work;
 
 use std::pin::Pin;
@@ -38,7 +41,8 @@ use crate::targets::Connected;
 use hand::Hand;
 use round::Recorded;
 
-pub(crate) use settle::{REFUSED, WHILE_OPEN, is_open};
+pub use gate::{Gate, Standing};
+pub(crate) use settle::{NOTHING_SUCCEEDS, REFUSED, WHILE_OPEN, is_open, operation_of};
 pub use work::Activity;
 
 /// How long the loop sleeps at most; a wake-up or a timer is what usually ends it.
@@ -47,6 +51,28 @@ const SLEEP_MAX: Duration = Duration::from_secs(30);
 /// How long it waits after the ledger refused to be read or written, at first and at most.
 const LEDGER_PAUSE: Duration = Duration::from_secs(1);
 const LEDGER_PAUSE_MAX: Duration = Duration::from_mins(5);
+
+/// An attempt at the target whose credentials were refused.
+type Trying = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What was last heeded.
+struct News {
+    connections: u64,
+    versions: u64,
+    standing: Standing,
+    steps: again::Steps,
+}
+
+impl News {
+    fn new(target: &Connected) -> Self {
+        Self {
+            connections: 0,
+            versions: target.versions(),
+            standing: Standing::Open,
+            steps: again::Steps::new(),
+        }
+    }
+}
 
 /// A round that is being made durable.
 type Recording = Pin<Box<dyn Future<Output = Vec<Recorded>> + Send>>;
@@ -79,23 +105,13 @@ impl Driver {
         }
         let mut hand = Hand::default();
         let mut recording: Option<Recording> = None;
-        let mut connections = 0;
-        let mut versions = self.target.versions();
+        let mut trying: Option<Trying> = None;
+        let mut news = News::new(&self.target);
         let mut is_stopping = *stop.borrow();
         loop {
-            if self.target.connections() != connections {
-                let now = self.target.connections();
-                match again::refused(&self).await {
-                    Ok(()) => connections = now,
-                    // Tried again in the next round.
-                    Err(error) => hand.unreadable(&self, &error),
-                }
-            }
-            if self.target.versions() != versions {
-                versions = self.target.versions();
-                if let Err(error) = again::failed_before(&self).await {
-                    tracing::error!(target_name = %self.target.name(), %error, "could not try again what another version failed at");
-                }
+            if let Err(error) = self.heed(&mut news).await {
+                // Tried again in the next round.
+                hand.unreadable(&self, &error);
             }
             if !is_stopping {
                 hand.start_calls(&self);
@@ -110,20 +126,78 @@ impl Driver {
             if is_stopping && recording.is_none() && hand.is_empty() {
                 break;
             }
+            if let Standing::Shut(pause) = self.target.gate().standing()
+                && trying.is_none()
+                && self.target.is_usable()
+            {
+                if pause.is_zero() {
+                    trying = Some(Box::pin(self.clone().try_credentials()));
+                } else {
+                    wait = wait.min(pause);
+                }
+            }
             tokio::select! {
                 Some(()) = hand.call_ended() => {}
                 recorded = recorded(&mut recording), if recording.is_some() => {
                     recording = None;
                     hand.take(&self, recorded);
                 }
+                () = tried(&mut trying), if trying.is_some() => trying = None,
                 // What is more urgent may have come in.
-                () = self.wake.notified() => hand.read_again(),
+                () = self.wake.notified() => {
+                    self.target.gate().has_news();
+                    hand.read_again();
+                }
                 () = self.target.became_ready() => {}
                 () = tokio::time::sleep(wait) => {}
                 changed = stop.changed(), if !is_stopping => {
                     is_stopping = changed.is_err() || *stop.borrow();
                 }
             }
+        }
+    }
+
+    /// Does what news ask for: new credentials, credentials that are accepted again, another version of the
+    /// plugin, a clock that stepped back.
+    async fn heed(&self, news: &mut News) -> Result<(), Error> {
+        if news.steps.is_back(self.clock.now()) {
+            again::too_far(self).await?;
+        }
+        let connections = self.target.connections();
+        let standing = match self.target.gate().standing() {
+            Standing::Shut(_) => Standing::Shut(Duration::ZERO),
+            standing => standing,
+        };
+        if connections != news.connections || standing != news.standing {
+            let is_opened = connections != news.connections || standing == Standing::Open;
+            match standing {
+                Standing::Shut(_) => {}
+                _ if is_opened => again::refused(self, usize::MAX).await?,
+                _ => again::refused(self, 1).await?,
+            }
+            (news.connections, news.standing) = (connections, standing);
+        }
+        let versions = self.target.versions();
+        if versions != news.versions {
+            again::failed_before(self).await?;
+            news.versions = versions;
+        }
+        Ok(())
+    }
+
+    /// Tries whether the app accepts the credentials again. What came of it, the gate knows.
+    async fn try_credentials(self) {
+        let Err(problem) = self.target.probe().await else {
+            return;
+        };
+        let case = problem.name();
+        tracing::info!(target_name = %self.target.name(), case, "the target was tried and is not yet accepted");
+        let target = self.target.name().clone();
+        let said = self.committer.submit(self.clock.now(), move |writer| {
+            settle::say_it_is_refused(writer, &target, &problem)
+        });
+        if let Err(error) = said.await {
+            tracing::error!(target_name = %self.target.name(), %error, "could not say that the credentials are refused");
         }
     }
 
@@ -192,6 +266,14 @@ fn change_each(
 async fn recorded(recording: &mut Option<Recording>) -> Vec<Recorded> {
     match recording {
         Some(recording) => recording.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for the attempt that is being made, where there is one.
+async fn tried(trying: &mut Option<Trying>) {
+    match trying {
+        Some(trying) => trying.await,
         None => std::future::pending().await,
     }
 }

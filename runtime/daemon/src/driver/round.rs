@@ -89,8 +89,10 @@ impl Driver {
             scribe.record(writer, all.get(range.clone()).unwrap_or_default())
         });
         let recorded = recording.await?;
-        for change in changes(pieces.get(which).unwrap_or_default()) {
-            self.activity.count(change);
+        for piece in pieces.get(which).unwrap_or_default() {
+            if let Piece::Settle(settled) = piece {
+                self.activity.count(settled);
+            }
         }
         Ok(recorded)
     }

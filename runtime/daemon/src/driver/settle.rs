@@ -1,15 +1,16 @@
 //! What a step led to: decided where the step ends, recorded in a round, with the findings that go with it.
 
+use jiff::{SignedDuration, Timestamp};
 use muster_core::connector::Problem;
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{OperationId, PersonId, TargetName};
-use muster_core::operation::{Change, Event, Operation, RetryPolicy, State, decide};
+use muster_core::operation::{Change, Operation, RetryPolicy, State, decide};
 use muster_core::redact;
 use muster_ledger::{Error, Writer};
 
-use super::Driver;
-use super::work::Claim;
+use super::work::{Acted, Claim};
+use super::{Driver, holder};
 
 /// An operation waits for a person.
 pub(crate) const HALTED: Code = Code::new("OP-001");
@@ -25,6 +26,9 @@ pub(crate) const NO_CAPACITY: Code = Code::new("OP-005");
 pub(crate) const UNREACHABLE: Code = Code::new("OP-006");
 /// One account at an app would belong to two people.
 pub(crate) const CLAIMED_TWICE: Code = Code::new("OP-007");
+
+/// Nothing has succeeded at a target for several attempts.
+pub(crate) const NOTHING_SUCCEEDS: Code = Code::new("OP-010");
 
 const CORRECT_IT: &str = "correct the target's credentials or permissions; it goes on by itself";
 
@@ -42,24 +46,50 @@ pub(crate) const WHILE_OPEN: [Code; 6] = [
 /// Attempts after which giving access is late enough to say so.
 const DELAYED_ATTEMPTS: u32 = 3;
 
+/// A wait after which somebody should know, although it is the first.
+const LONG_WAIT: SignedDuration = SignedDuration::from_mins(5);
+
 /// A step that was taken.
 pub(super) struct Settled {
     pub(super) claim: Box<Claim>,
     /// What it led to.
     pub(super) change: Change,
+    /// When that was decided.
+    pub(super) at: Timestamp,
+    /// Whether it was said meanwhile that there is no answer.
+    has_hung: bool,
+    /// What is known of the account that holds the key, where one does.
+    holder: Option<String>,
 }
 
 impl Settled {
     /// Decides what the step leads to.
-    pub(super) fn new(driver: &Driver, claim: Box<Claim>, event: Event) -> Self {
+    pub(super) async fn new(driver: &Driver, claim: Box<Claim>, acted: Acted) -> Self {
         let operation = &claim.operation;
         let retry = RetryPolicy {
-            // What the connector declares for what the action touches.
-            lag: driver.target.lag(&operation.action),
+            // What the connector declares for what the action touches, which is another number from outside.
+            lag: driver
+                .target
+                .lag(&operation.action)
+                .min(driver.retry.backoff_max),
             ..driver.retry.clone()
         };
-        let change = decide(operation, event, driver.clock.now(), &retry);
-        Self { claim, change }
+        let at = driver.clock.now();
+        let change = decide(operation, acted.event, at, &retry);
+        let holder = match &change {
+            Change::Halted {
+                problem: Problem::Conflict(object),
+                ..
+            } => holder::known(driver, &claim, object.clone()).await,
+            _ => None,
+        };
+        Self {
+            claim,
+            change,
+            at,
+            has_hung: acted.has_hung,
+            holder,
+        }
     }
 }
 
@@ -69,15 +99,17 @@ pub(super) fn record(
     target: &TargetName,
     settled: &Settled,
 ) -> Result<(), Error> {
-    let operation = &settled.claim.operation;
+    let claim = &settled.claim;
+    let operation = &claim.operation;
     let fact = |change: Change| Fact::OperationChanged {
-        person: settled.claim.person.clone(),
+        person: claim.person.clone(),
         target: target.clone(),
         operation: operation.id,
         change,
     };
     let without_people = without_people(writer, settled)?;
     let settled = without_people.as_ref().unwrap_or(settled);
+    let before = open_operations(writer, target, &claim.person)?;
     match writer.record(fact(settled.change.clone())) {
         Ok(_) => {}
         // The app's account is another person's. Nobody gets it a second time; a person decides.
@@ -88,15 +120,32 @@ pub(super) fn record(
                 problem,
                 account: None,
             }))?;
-            let subject = subject(target, &settled.claim);
+            let subject = subject_of(target, &claim.person, operation.id);
             let finding = Finding::new(CLAIMED_TWICE, Severity::Error, subject, text)
                 .hint("see at the app whose account it is; correct the keys, or the account there");
             return writer.record(Fact::FindingOpened(finding)).map(drop);
         }
         Err(error) => return Err(error),
     }
-    for fact in findings(target, settled) {
-        writer.record(fact)?;
+    let subject = subject_of(target, &claim.person, operation.id);
+    if let Some(finding) = unreached(&subject, settled) {
+        writer.record(Fact::FindingOpened(finding))?;
+    }
+    let said = finding(&subject, settled);
+    if said.is_some() || !is_clean(settled) {
+        // One thing is said of an operation at a time, and nothing of one that has ended.
+        let keeps = said.as_ref().map(|said| said.code.clone());
+        close_all(writer, &subject, keeps.as_ref())?;
+    }
+    if let Some(said) = said {
+        writer.record(Fact::FindingOpened(said))?;
+    }
+    // Where the account is gone, or a newer plan counts, others went with it; so does what was said of them.
+    let after = open_operations(writer, target, &claim.person)?;
+    for gone in before.iter().filter(|id| !after.contains(id)) {
+        if *gone != operation.id {
+            close_all(writer, &subject_of(target, &claim.person, *gone), None)?;
+        }
     }
     Ok(())
 }
@@ -127,7 +176,56 @@ fn without_people(writer: &mut Writer<'_>, settled: &Settled) -> Result<Option<S
     Ok(Some(Settled {
         claim: claim.clone(),
         change,
+        at: settled.at,
+        has_hung: settled.has_hung,
+        holder: settled.holder.clone(),
     }))
+}
+
+/// The operations of an account that have not ended.
+fn open_operations(
+    writer: &mut Writer<'_>,
+    target: &TargetName,
+    person: &PersonId,
+) -> Result<Vec<OperationId>, Error> {
+    let person = writer.person(person)?;
+    let account = person.and_then(|person| person.accounts.get(target));
+    let operations = account.map_or(&[][..], |account| &account.operations);
+    Ok(operations.iter().map(|operation| operation.id).collect())
+}
+
+/// Closes what is said of an operation, but for what still holds.
+fn close_all(writer: &mut Writer<'_>, subject: &str, keeps: Option<&Code>) -> Result<(), Error> {
+    for code in WHILE_OPEN.iter().filter(|code| Some(*code) != keeps) {
+        if writer.finding(code, subject)?.is_some() {
+            writer.record(Fact::FindingClosed {
+                code: code.clone(),
+                subject: subject.to_owned(),
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Says of a removal that there is no answer, while there is none.
+pub(super) async fn say_it_hangs(driver: &Driver, claim: &Claim) {
+    let operation = &claim.operation;
+    if !operation.action.is_removal() {
+        return;
+    }
+    let subject = subject_of(driver.target.name(), &claim.person, operation.id);
+    let text = format!(
+        "{}, attempt {}: the app has not answered yet",
+        operation.action.verb(),
+        operation.state.attempt()
+    );
+    let finding = Finding::new(EXPOSED, Severity::Error, subject, text)
+        .hint("see whether the app can be reached and answers; it goes on by itself");
+    let now = driver.clock.now();
+    let said = vec![Fact::FindingOpened(finding)];
+    if let Err(error) = driver.committer.record(now, said).await {
+        tracing::error!(target_name = %driver.target.name(), %error, "could not say that a call hangs");
+    }
 }
 
 /// Credentials that a target does not accept are one finding about the target, however many operations
@@ -152,27 +250,34 @@ pub(super) fn record_refusal<'c>(
         return Ok(());
     }
     let subject = format!("target {target}");
-    let is_open = writer.finding(&REFUSED, &subject)?.is_some();
     match refused {
-        Some(problem) if !is_open => {
-            let text = format!(
-                "{}; everything that is to be done there waits",
-                redact::without_people(&problem.text())
-            );
-            let finding = Finding::new(REFUSED, Severity::Error, subject, text).hint(CORRECT_IT);
-            writer.record(Fact::FindingOpened(finding)).map(drop)
-        }
-        None if is_open => {
+        Some(problem) => say_it_is_refused(writer, target, problem),
+        None if writer.finding(&REFUSED, &subject)?.is_some() => {
             let code = REFUSED;
             let closed = Fact::FindingClosed { code, subject };
             writer.record(closed).map(drop)
         }
-        Some(_) | None => Ok(()),
+        None => Ok(()),
     }
 }
 
-fn subject(target: &TargetName, claim: &Claim) -> String {
-    subject_of(target, &claim.person, claim.operation.id)
+/// Says of a target that its credentials are not accepted, where that is not said yet.
+pub(super) fn say_it_is_refused(
+    writer: &mut Writer<'_>,
+    target: &TargetName,
+    problem: &Problem,
+) -> Result<(), Error> {
+    let subject = format!("target {target}");
+    let is_refusal = matches!(problem, Problem::Unauthenticated(_));
+    if !is_refusal || writer.finding(&REFUSED, &subject)?.is_some() {
+        return Ok(());
+    }
+    let text = format!(
+        "{}; everything that is to be done there waits, what takes access away as well",
+        redact::without_people(&problem.text())
+    );
+    let finding = Finding::new(REFUSED, Severity::Error, subject, text).hint(CORRECT_IT);
+    writer.record(Fact::FindingOpened(finding)).map(drop)
 }
 
 /// The subject of findings about an operation.
@@ -180,14 +285,17 @@ pub(super) fn subject_of(target: &TargetName, person: &PersonId, operation: Oper
     format!("{person} at {target}, operation {operation}")
 }
 
+/// The operation that a finding is about, by its subject: whose it is, where, and its number.
+pub(crate) fn operation_of(subject: &str) -> Option<(PersonId, &str, &str)> {
+    let (whose, id) = subject.rsplit_once(", operation ")?;
+    let (person, target) = whose.rsplit_once(" at ")?;
+    Some((PersonId::parse(person).ok()?, target, id))
+}
+
 /// Whether the operation that a finding is about is still to be done. True where the subject names
 /// none.
 pub(crate) fn is_open(writer: &mut Writer<'_>, subject: &str) -> Result<bool, Error> {
-    let named = subject.rsplit_once(", operation ").and_then(|(whose, id)| {
-        let (person, target) = whose.rsplit_once(" at ")?;
-        Some((PersonId::parse(person).ok()?, target, id))
-    });
-    let Some((person, target, id)) = named else {
+    let Some((person, target, id)) = operation_of(subject) else {
         return Ok(true);
     };
     Ok(writer.person(&person)?.is_some_and(|person| {
@@ -200,96 +308,117 @@ pub(crate) fn is_open(writer: &mut Writer<'_>, subject: &str) -> Result<bool, Er
     }))
 }
 
-/// The findings that a change opens and closes.
-fn findings(target: &TargetName, settled: &Settled) -> Vec<Fact> {
-    let (operation, change) = (&settled.claim.operation, &settled.change);
-    let subject = subject(target, &settled.claim);
-    let opened = |code: Code, severity: Severity, text: String, hint: &str| {
-        Fact::FindingOpened(Finding::new(code, severity, subject.clone(), text).hint(hint))
+/// What a removal did not reach; one finding for the operation.
+fn unreached(subject: &str, settled: &Settled) -> Option<Finding> {
+    let (Change::Completed(result) | Change::Answered { result, .. }) = &settled.change else {
+        return None;
     };
-    let verb = operation.action.verb();
-    let unreached = |text: &String| {
-        let hint = "it ends by itself; where that is too late, end it at the app";
-        opened(
-            UNREACHABLE,
-            Severity::Warning,
-            format!("{verb} could not reach {text}"),
-            hint,
-        )
-    };
-    let attempt = operation.state.attempt();
-    match change {
+    let texts: Vec<String> = result
+        .unreachable
+        .iter()
+        .map(|unreached| match unreached.until {
+            Some(until) => format!("{} (until {until})", unreached.text),
+            None => unreached.text.clone(),
+        })
+        .collect();
+    (!texts.is_empty()).then(|| {
+        let verb = settled.claim.operation.action.verb();
+        let text = format!("{verb} could not reach {}", texts.join("; "));
+        Finding::new(UNREACHABLE, Severity::Warning, subject, text)
+            .hint("it ends by itself, and so does this finding; where that is too late, end it at the app")
+    })
+}
+
+/// What is said of an operation after a change; none where there is nothing to say.
+fn finding(subject: &str, settled: &Settled) -> Option<Finding> {
+    let operation = &settled.claim.operation;
+    let (verb, attempt) = (operation.action.verb(), operation.state.attempt());
+    let is_removal = operation.action.is_removal();
+    let (code, text, hint) = match &settled.change {
         Change::Halted { problem, .. } => {
-            let hint = "put it right at the app or in the policy, then `muster operations retry`";
-            vec![opened(
-                HALTED,
-                Severity::Error,
-                format!("{verb} waits for a person: {}", problem.text()),
-                hint,
-            )]
+            let known = settled.holder.as_ref();
+            let known = known.map_or_else(String::new, |known| format!("; {known}"));
+            let text = format!("{verb} waits for a person: {}{known}", problem.text());
+            (HALTED, text, halted_hint(problem, is_removal))
         }
         Change::Deferred { until, problem } => {
             let text = format!(
                 "{verb}, attempt {attempt}: {}; next attempt at {until}",
                 problem.text()
             );
-            match of_deferral(problem, operation, attempt) {
-                Some((code, severity, hint)) => vec![opened(code, severity, text, hint)],
-                None => Vec::new(),
-            }
+            let (code, hint) = of_deferral(problem, *until, settled)?;
+            (code, text, hint)
         }
         Change::Lost {
             observe_at, text, ..
-        } if attempt >= DELAYED_ATTEMPTS => {
-            let (code, severity) = if operation.action.is_removal() {
-                (EXPOSED, Severity::Error)
-            } else {
-                (DELAYED, Severity::Warning)
+        } => {
+            let is_late = attempt >= DELAYED_ATTEMPTS || looks(operation) >= DELAYED_ATTEMPTS;
+            let code = match (is_removal, is_late) {
+                (true, _) => EXPOSED,
+                (false, true) => DELAYED,
+                (false, false) => return None,
             };
             let text = format!(
                 "{verb}, attempt {attempt}: {text}; the app is looked at again at {observe_at}"
             );
-            vec![opened(
-                code,
-                severity,
+            (code, text, "see whether the app can be reached and answers")
+        }
+        // That the app goes on with it is said once it was asked and still does.
+        Change::LeftPending { poll_at, .. }
+            if is_removal && matches!(operation.state, State::Pending { .. }) =>
+        {
+            let text = format!(
+                "{verb}: the app has taken it and is not done yet; it is asked again at {poll_at}"
+            );
+            (
+                EXPOSED,
                 text,
-                "see whether the app can be reached and answers",
-            )]
+                "see at the app what it waits for; it goes on by itself",
+            )
         }
-        Change::Completed(result) => {
-            let mut facts = closed(operation, &subject, attempt);
-            facts.extend(result.unreachable.iter().map(unreached));
-            facts
-        }
-        Change::Answered { result, .. } => result.unreachable.iter().map(unreached).collect(),
-        Change::Lost { .. }
+        Change::LeftPending { .. }
+        | Change::Answered { .. }
+        | Change::Completed(_)
         | Change::Dispatched { .. }
-        | Change::LeftPending { .. }
         | Change::Found { .. }
-        | Change::Retried { .. } => Vec::new(),
+        | Change::Retried { .. } => return None,
+    };
+    let severity = if code == DELAYED || code == NO_CAPACITY {
+        Severity::Warning
+    } else {
+        Severity::Error
+    };
+    Some(Finding::new(code, severity, subject, text).hint(hint))
+}
+
+/// How often looking decided nothing.
+fn looks(operation: &Operation) -> u32 {
+    match operation.state {
+        State::Unknown { looks, .. } => looks,
+        _ => 0,
     }
 }
 
 /// Which finding a deferral is worth; none while it is only a matter of a moment.
 fn of_deferral(
     problem: &Problem,
-    operation: &Operation,
-    attempt: u32,
-) -> Option<(Code, Severity, &'static str)> {
+    until: Timestamp,
+    settled: &Settled,
+) -> Option<(Code, &'static str)> {
+    let operation = &settled.claim.operation;
+    let attempt = operation.state.attempt();
+    if operation.action.is_removal() {
+        // What was done a moment ago may not be shown yet; everything else is open access.
+        let may_lag = matches!(operation.state, State::Verifying { .. }) && attempt <= 1;
+        return (!may_lag).then(|| (EXPOSED, what_to_do(problem)));
+    }
+    let is_late = attempt >= DELAYED_ATTEMPTS || until.duration_since(settled.at) > LONG_WAIT;
     match problem {
-        // It is said of the target, once; of access that stays open, of each.
-        Problem::Unauthenticated(_) if !operation.action.is_removal() => None,
-        Problem::Forbidden(_) | Problem::Denied(_) => Some((REFUSED, Severity::Error, CORRECT_IT)),
-        Problem::NoCapacity(_) => Some((
-            NO_CAPACITY,
-            Severity::Warning,
-            "buy or free a seat; it goes on by itself",
-        )),
-        _ if operation.action.is_removal() && attempt > 1 => {
-            Some((EXPOSED, Severity::Error, what_to_do(problem)))
-        }
-        _ if attempt >= DELAYED_ATTEMPTS => Some((DELAYED, Severity::Warning, what_to_do(problem))),
-        _ => None,
+        // It is said of the target, once.
+        Problem::Unauthenticated(_) => None,
+        Problem::Forbidden(_) | Problem::Denied(_) => Some((REFUSED, CORRECT_IT)),
+        Problem::NoCapacity(_) => Some((NO_CAPACITY, "buy or free a seat; it goes on by itself")),
+        _ => is_late.then(|| (DELAYED, what_to_do(problem))),
     }
 }
 
@@ -300,29 +429,43 @@ fn what_to_do(problem: &Problem) -> &'static str {
             "see at the app who holds the key; correct the key in HR's data, or the account there"
         }
         Problem::Invalid(_) => "correct the value in HR's data or in the target's attributes",
+        Problem::Unauthenticated(_) | Problem::Forbidden(_) | Problem::Denied(_) => CORRECT_IT,
         Problem::PluginFailed { .. } | Problem::RemoteDefect(_) | Problem::Unsupported(_) => {
             "the plugin's vendor has to see this; `muster plugin inspect` names the version"
+        }
+        Problem::RateLimited { .. } => {
+            "it goes on by itself; `muster operations retry` does not wait"
         }
         _ => "see whether the app can be reached and answers; it goes on by itself",
     }
 }
 
-/// Closes what was said of the operation while it did not succeed.
-fn closed(operation: &Operation, subject: &str, attempt: u32) -> Vec<Fact> {
-    // A first attempt that succeeds has left no finding behind, and that is nearly every one.
-    let is_clean = attempt <= 1
+/// What a person has to do for an operation that waits for one.
+fn halted_hint(problem: &Problem, is_removal: bool) -> &'static str {
+    match (problem, is_removal) {
+        (_, true) => {
+            "do at the app what it asks for, or take the access away there; it is tried again by itself"
+        }
+        (Problem::Conflict(_), false) => {
+            "rename or delete that account at the app, correct the key in HR's data, or set `adopt`; \
+             then `muster operations retry`"
+        }
+        (_, false) => "put it right at the app or in the policy, then `muster operations retry`",
+    }
+}
+
+/// Whether nothing can have been said of the operation that has ended: a first attempt that succeeds, and
+/// that is nearly every one.
+fn is_clean(settled: &Settled) -> bool {
+    let operation = &settled.claim.operation;
+    let is_first = operation.state.attempt() <= 1
         && matches!(
             operation.state,
             State::InFlight { .. } | State::Verifying { .. }
         );
-    if is_clean {
-        return Vec::new();
-    }
-    WHILE_OPEN
-        .into_iter()
-        .map(|code| Fact::FindingClosed {
-            code,
-            subject: subject.to_owned(),
-        })
-        .collect()
+    let has_gone_on = matches!(
+        settled.change,
+        Change::Completed(_) | Change::Answered { .. } | Change::LeftPending { .. }
+    );
+    is_first && has_gone_on && !settled.has_hung
 }

@@ -2,16 +2,23 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use muster_core::connector::{CallContext, Change, ObjectRef, Problem};
 use muster_core::id::{PersonId, PlanId};
 use muster_core::observe;
-use muster_core::operation::{self, Event, Observation, Operation, State, Step, Urgency};
+use muster_core::operation::{self, Action, Event, Observation, Operation, State, Step, Urgency};
 use muster_core::person::Account;
 
+use super::settle::{self, Settled};
 use super::{Driver, look};
+use crate::targets::Connected;
+
+/// How long a step takes before that is said: of a removal as access that is open, and of the target.
+const HANGS_AFTER: Duration = Duration::from_secs(10);
 
 /// What the drivers have done, for the metrics. Names only.
 #[derive(Debug, Default)]
@@ -26,21 +33,81 @@ pub struct Activity {
     pub deferred: AtomicU64,
     /// Operations that wait for a person.
     pub halted: AtomicU64,
+    /// Removals that ended and that the app was seen to have carried out.
+    pub removals_verified: AtomicU64,
+    /// Removals that ended with the app's answer and nothing else.
+    pub removals_unseen: AtomicU64,
     /// When the app last answered, in milliseconds since 1970; 0 is never.
     pub answered_at_ms: AtomicU64,
+    failing: Mutex<Option<Failing>>,
 }
+
+/// Since when nothing has succeeded at a target.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failing {
+    /// When the first attempt failed of those that failed since.
+    pub since: Timestamp,
+    /// How many have failed.
+    pub attempts: u32,
+    /// What came of the last one.
+    pub text: String,
+}
+
+/// Attempts that have to fail one after the other before it is said of the target.
+const FAILING_ATTEMPTS: u32 = 3;
 
 impl Activity {
     fn add(counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn count(&self, change: &operation::Change) {
+    /// What stands in the way of everything at the target; none while anything succeeds there.
+    pub fn failing(&self) -> Option<Failing> {
+        let failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        failing
+            .clone()
+            .filter(|failing| failing.attempts >= FAILING_ATTEMPTS)
+    }
+
+    fn failed(&self, at: Timestamp, text: String) {
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        let attempts = failing.as_ref().map_or(0, |failing| failing.attempts);
+        let since = failing.as_ref().map_or(at, |failing| failing.since);
+        *failing = Some(Failing {
+            since,
+            attempts: attempts.saturating_add(1),
+            text,
+        });
+    }
+
+    fn succeeded(&self) {
+        *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(super) fn count(&self, settled: &Settled) {
         use operation::Change;
-        match change {
-            Change::Completed(_) => Self::add(&self.completed),
-            Change::Lost { .. } => Self::add(&self.lost),
-            Change::Deferred { .. } => Self::add(&self.deferred),
+        match &settled.change {
+            Change::Completed(result) => {
+                Self::add(&self.completed);
+                self.succeeded();
+                if settled.claim.operation.action.is_removal() {
+                    Self::add(if result.how.is_seen() {
+                        &self.removals_verified
+                    } else {
+                        &self.removals_unseen
+                    });
+                }
+            }
+            Change::Lost { text, .. } => {
+                Self::add(&self.lost);
+                self.failed(settled.at, text.clone());
+            }
+            Change::Deferred { problem, .. } => {
+                Self::add(&self.deferred);
+                if is_of_target(problem) {
+                    self.failed(settled.at, problem.text());
+                }
+            }
             Change::Halted { .. } => Self::add(&self.halted),
             Change::Dispatched { .. }
             | Change::LeftPending { .. }
@@ -55,6 +122,29 @@ impl Activity {
             u64::try_from(at.as_millisecond()).unwrap_or(0),
             Ordering::Relaxed,
         );
+    }
+}
+
+/// Whether a problem says something of the app, and not only of the account or right that was named.
+fn is_of_target(problem: &Problem) -> bool {
+    match problem {
+        Problem::Transient { .. }
+        | Problem::RateLimited { .. }
+        | Problem::OutcomeUnknown(_)
+        | Problem::CursorExpired
+        | Problem::TokenExpired
+        | Problem::Unauthenticated(_)
+        | Problem::Forbidden(_)
+        | Problem::RemoteDefect(_)
+        | Problem::Denied(_)
+        | Problem::PluginFailed { .. } => true,
+        Problem::NotFound(_)
+        | Problem::Conflict(_)
+        | Problem::Stale
+        | Problem::Invalid(_)
+        | Problem::NoCapacity(_)
+        | Problem::Guarded(_)
+        | Problem::Unsupported(_) => false,
     }
 }
 
@@ -74,13 +164,46 @@ pub(super) struct Claim {
     pub(super) heir: Option<ObjectRef>,
 }
 
+impl Claim {
+    /// Whether an account may be taken over is decided by the configuration of now, and not by that of the day on
+    /// which the operation was planned.
+    pub(super) fn follow_settings(&mut self, target: &Connected) {
+        let may_adopt = target.may_adopt();
+        if let Action::EnsureAccount(spec) = &mut self.operation.action
+            && spec.may_adopt != may_adopt
+        {
+            Arc::make_mut(spec).may_adopt = may_adopt;
+        }
+    }
+}
+
+/// What came of a step.
+pub(super) struct Acted {
+    pub(super) event: Event,
+    /// Whether it took so long that this was said while it did.
+    pub(super) has_hung: bool,
+}
+
 /// Takes the step and says what came of it, also where the code for it panics.
-pub(super) async fn act(driver: &Driver, taken: &Claim) -> Event {
-    let acting = AssertUnwindSafe(take(driver, taken)).catch_unwind();
-    let Ok(event) = acting.await else {
+pub(super) async fn act(driver: &Driver, taken: &Claim) -> Acted {
+    let mut acting = Box::pin(AssertUnwindSafe(take(driver, taken)).catch_unwind());
+    let mut has_hung = false;
+    let acted = tokio::select! {
+        acted = &mut acting => acted,
+        () = tokio::time::sleep(HANGS_AFTER) => {
+            has_hung = true;
+            driver.activity.failed(
+                driver.clock.now(),
+                format!("no answer for {} s", HANGS_AFTER.as_secs()),
+            );
+            settle::say_it_hangs(driver, taken).await;
+            acting.await
+        }
+    };
+    let event = acted.unwrap_or_else(|_| {
         tracing::error!(target_name = %driver.target.name(), person = %taken.person, "a step broke off");
         let text = "the daemon's code for it broke off".to_owned();
-        return match taken.step {
+        match taken.step {
             Step::Observe | Step::Verify => {
                 Event::Observed(Observation::Failed(Problem::Transient {
                     text,
@@ -88,9 +211,9 @@ pub(super) async fn act(driver: &Driver, taken: &Claim) -> Event {
                 }))
             }
             _ => Event::Interrupted(text),
-        };
-    };
-    event
+        }
+    });
+    Acted { event, has_hung }
 }
 
 async fn take(driver: &Driver, taken: &Claim) -> Event {

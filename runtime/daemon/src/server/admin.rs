@@ -56,6 +56,7 @@ pub fn router(engine: Arc<dyn Engine>, file_bytes_max: usize) -> Router {
         .route("/v1/keys/{key}", get(people_with_key))
         .route("/v1/accounts", get(accounts))
         .route("/v1/operations", get(operations))
+        .route("/v1/operations/retry", post(retry_all))
         .route("/v1/operations/{operation}/retry", post(retry))
         .route("/v1/findings", get(findings))
         .route("/v1/why/{person}", get(why))
@@ -179,6 +180,8 @@ async fn people_with_key(State(engine): Asked, key: Part) -> Answered<Vec<String
 struct AccountParameters {
     target: Option<String>,
     state: Option<String>,
+    #[serde(default)]
+    leaving: bool,
 }
 
 async fn accounts(
@@ -186,9 +189,16 @@ async fn accounts(
     filter: Parameters<AccountParameters>,
     page: Parameters<PageParameters>,
 ) -> Answered<v1::Page<v1::Account>> {
-    let AccountParameters { target, state } = parameters(filter)?;
-    let target = target_name(target.as_deref())?;
-    let filter = AccountFilter { target, state };
+    let AccountParameters {
+        target,
+        state,
+        leaving,
+    } = parameters(filter)?;
+    let filter = AccountFilter {
+        target: target_name(target.as_deref())?,
+        state,
+        is_leaving: leaving,
+    };
     Ok(Json(
         engine.accounts(filter, parameters(page)?.page()).await?,
     ))
@@ -201,21 +211,22 @@ struct OperationParameters {
     person: Option<String>,
 }
 
+impl OperationParameters {
+    fn filter(self) -> Result<OperationFilter, Refusal> {
+        Ok(OperationFilter {
+            target: target_name(self.target.as_deref())?,
+            state: self.state,
+            person: self.person.as_deref().map(person_id).transpose()?,
+        })
+    }
+}
+
 async fn operations(
     State(engine): Asked,
     filter: Parameters<OperationParameters>,
     page: Parameters<PageParameters>,
 ) -> Answered<v1::Page<v1::Operation>> {
-    let OperationParameters {
-        target,
-        state,
-        person,
-    } = parameters(filter)?;
-    let filter = OperationFilter {
-        target: target_name(target.as_deref())?,
-        state,
-        person: person.as_deref().map(person_id).transpose()?,
-    };
+    let filter = parameters(filter)?.filter()?;
     Ok(Json(
         engine.operations(filter, parameters(page)?.page()).await?,
     ))
@@ -232,10 +243,23 @@ async fn retry(
     Ok(Json(engine.retry(operation, by).await?))
 }
 
+async fn retry_all(
+    State(engine): Asked,
+    Extension(peer): Extension<Peer>,
+    filter: Parameters<OperationParameters>,
+    said: Parameters<OperatorParameters>,
+) -> Answered<v1::Retried> {
+    let by = operator(peer, &parameters(said)?)?;
+    let filter = parameters(filter)?.filter()?;
+    Ok(Json(engine.retry_all(filter, by).await?))
+}
+
 #[derive(Deserialize)]
 struct FindingParameters {
     code: Option<String>,
     severity: Option<String>,
+    #[serde(default)]
+    grouped: bool,
 }
 
 async fn findings(
@@ -243,8 +267,16 @@ async fn findings(
     filter: Parameters<FindingParameters>,
     page: Parameters<PageParameters>,
 ) -> Answered<v1::Page<v1::Finding>> {
-    let FindingParameters { code, severity } = parameters(filter)?;
-    let filter = FindingFilter { code, severity };
+    let FindingParameters {
+        code,
+        severity,
+        grouped,
+    } = parameters(filter)?;
+    let filter = FindingFilter {
+        code,
+        severity,
+        is_grouped: grouped,
+    };
     Ok(Json(
         engine.findings(filter, parameters(page)?.page()).await?,
     ))

@@ -20,8 +20,8 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 
 
 /// The daemon, as its doors see it. Every method may be called at any time and from any thread.
 ///
-/// Only three of them change anything: [`Engine::take_delivery`], [`Engine::apply`] and
-/// [`Engine::retry`]; each answers when the change is durable.
+/// Only these change anything: [`Engine::take_delivery`], [`Engine::apply`], [`Engine::retry`] and
+/// [`Engine::retry_all`]; each answers when the change is durable.
 pub trait Engine: Send + Sync + 'static {
     /// The daemon's clock.
     fn now(&self) -> Timestamp;
@@ -63,8 +63,11 @@ pub trait Engine: Send + Sync + 'static {
         page: ListPage,
     ) -> Answer<'_, v1::Page<v1::Operation>>;
 
-    /// Puts an operation that waits (for a person or for its next attempt) back in the queue.
+    /// Has the next step of an operation that waits (for a person or for its time) taken now.
     fn retry(&self, operation: OperationId, by: Operator) -> Answer<'_, v1::Operation>;
+
+    /// The same for all that the filter names.
+    fn retry_all(&self, filter: OperationFilter, by: Operator) -> Answer<'_, v1::Retried>;
 
     /// Open findings, the gravest first.
     fn findings(&self, filter: FindingFilter, page: ListPage) -> Answer<'_, v1::Page<v1::Finding>>;
@@ -149,6 +152,8 @@ pub struct AccountFilter {
     pub target: Option<TargetName>,
     /// In this state only.
     pub state: Option<String>,
+    /// Of people who are to have it no longer only.
+    pub is_leaving: bool,
 }
 
 /// Which operations to list.
@@ -169,6 +174,8 @@ pub struct FindingFilter {
     pub code: Option<String>,
     /// `note`, `warning` or `error`.
     pub severity: Option<String>,
+    /// Many that one thing may have caused are shown as one.
+    pub is_grouped: bool,
 }
 
 /// Which part of a listing.

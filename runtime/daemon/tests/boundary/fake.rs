@@ -185,6 +185,11 @@ impl Engine for Fake {
         answer(Ok(v1::Page { items, next: None }))
     }
 
+    fn retry_all(&self, filter: OperationFilter, by: Operator) -> Answer<'_, v1::Retried> {
+        self.note(format!("retry all {filter:?} by {by}: {:?}", by.reason));
+        answer(Ok(v1::Retried { operations: 3 }))
+    }
+
     fn retry(&self, operation: OperationId, by: Operator) -> Answer<'_, v1::Operation> {
         self.note(format!("retry {operation} by {by}: {:?}", by.reason));
         let mut operations = answers::operations();

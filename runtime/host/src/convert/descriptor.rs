@@ -16,6 +16,9 @@ const NAME_BYTES_MAX: usize = 64;
 /// Most kinds, slots, settings, hosts and the like.
 const LIST_MAX: usize = 200;
 
+/// The beginning of the name of an extra of a kind of account; the operation follows, and the value is the setting.
+const NEEDED_SETTING: &str = "needs-setting:";
+
 /// Schemes of secret slots that this host knows.
 const SCHEMES: [&str; 7] = [
     "bearer",
@@ -151,11 +154,27 @@ fn account_kind(kind: wit::AccountKind) -> Result<core::AccountKind, Garbage> {
             kind.immutable_attributes,
             ENTRIES_MAX,
         )?,
+        credential_categories: names("categories of credentials", kind.credential_categories)?,
+        needed_settings: needed_settings(kind.extra),
         read_after_write_lag_ms: kind.read_after_write_lag_ms,
         is_id_reused: kind.id_reused_after_delete,
         reactivation_keeps_grants: kind.reactivation_keeps_grants,
         page_max: kind.max_page.max(1),
     })
+}
+
+/// Which operations do nothing without a setting. The descriptor has no field of its own for it; a host that
+/// does not know the word goes on as before.
+fn needed_settings(extra: Vec<(String, String)>) -> Vec<(String, String)> {
+    let needed = |(name, setting): (String, String)| {
+        let operation = name.strip_prefix(NEEDED_SETTING)?;
+        Some((operation.to_owned(), setting))
+    };
+    extra
+        .into_iter()
+        .filter_map(needed)
+        .take(LIST_MAX)
+        .collect()
 }
 
 fn entitlement_kind(kind: wit::EntitlementKind) -> Result<core::EntitlementKind, Garbage> {

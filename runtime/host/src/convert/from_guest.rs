@@ -4,7 +4,10 @@ use muster_core::connector as core;
 
 use super::check::{self, ATTRIBUTES_MAX, ENTRIES_MAX, ID_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::bindings::muster::connector::types as wit;
-use crate::failure::{Garbage, cut};
+use crate::failure::{Garbage, cut, cut_to};
+
+/// As much of a name as is kept to be read, in bytes.
+const NAME_BYTES_MAX: usize = 200;
 
 /// A reference to an object.
 pub(crate) fn object(object: wit::ObjectRef) -> Result<core::ObjectRef, Garbage> {
@@ -19,7 +22,8 @@ pub(crate) fn object(object: wit::ObjectRef) -> Result<core::ObjectRef, Garbage>
             .filter(|container| !container.is_empty()),
         id: check::named("the id of an object", object.id)?,
         revision: optional("a revision", object.revision)?,
-        name_hint: optional("a name", object.name_hint)?,
+        // For people only, and not worth losing an answer for: people have names of 3,000 characters.
+        name_hint: object.name_hint.map(|name| cut_to(&name, NAME_BYTES_MAX)),
     })
 }
 
@@ -238,7 +242,7 @@ pub(crate) fn outcome(outcome: wit::Outcome, may_adopt: bool) -> Result<core::Ou
     for effect in check::few("side effects", outcome.effects, ENTRIES_MAX)? {
         match effect {
             wit::SideEffect::CredentialsUnreached(unreached) => {
-                unreachable.push(still_good(&unreached));
+                unreachable.push(still_good(&unreached)?);
             }
             other => effects.extend(side_effect(other)?),
         }
@@ -274,17 +278,18 @@ fn side_effect(effect: wit::SideEffect) -> Result<Option<core::SideEffect>, Garb
     }))
 }
 
-/// Credentials that still work, as a sentence.
-fn still_good(unreached: &wit::UnreachedCredentials) -> String {
+/// Credentials that still work, as a sentence, with the instant when they end by themselves.
+fn still_good(unreached: &wit::UnreachedCredentials) -> Result<core::Unreached, Garbage> {
     let count = unreached
         .count
         .map_or_else(String::new, |count| format!("{count} "));
-    let until = match &unreached.until {
-        Some(until) => format!(" until {until}"),
-        None => String::new(),
-    };
-    cut(&format!(
-        "{count}{}{until}: {}",
-        unreached.category, unreached.reason
-    ))
+    let until = unreached.until.as_ref();
+    let until = until.map(|until| check::instant("the end of credentials", until));
+    Ok(core::Unreached {
+        text: cut(&format!(
+            "{count}{}: {}",
+            unreached.category, unreached.reason
+        )),
+        until: until.transpose()?,
+    })
 }

@@ -73,6 +73,10 @@ fn capacity(seats: Option<wit::SeatFacts>) -> String {
     let Some(seats) = seats else {
         return "the app did not say of what".to_owned();
     };
+    let said = seats.extra.iter().find(|(name, _)| name == "message");
+    if let (true, Some((_, text))) = (seats.sku.is_empty(), said) {
+        return cut(&format!("the app says: {text}"));
+    }
     let number =
         |count: Option<u32>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
     cut(&format!(

@@ -11,7 +11,7 @@ use jiff::civil::date;
 use muster_core::actor::{Actor, Operator};
 use muster_core::connector::{
     AccountSpec, AccountState, AttributeChange, Entitlement, EntitlementKey, ObjectRef, Problem,
-    RemoteAccount, Scalar, Seats, SideEffect,
+    RemoteAccount, Scalar, Seats, SideEffect, Unreached,
 };
 use muster_core::fact::{
     AccountPlanned, ArrivalChange, Arrived, Cause, Content, Counts, Deletion, EventKind, Fact,
@@ -259,7 +259,16 @@ fn completion(how: How, state: AccountState) -> Completion {
             SideEffect::SeatConsumed(bare_object()),
             SideEffect::SeatReleased(bare_object()),
         ],
-        unreachable: vec!["refresh tokens until 2026-07-01".to_owned()],
+        unreachable: vec![
+            Unreached {
+                text: "refresh tokens".to_owned(),
+                until: Some(at(90)),
+            },
+            Unreached {
+                text: "sessions".to_owned(),
+                until: None,
+            },
+        ],
         evidence: Some("req-1".to_owned()),
     }
 }

@@ -241,6 +241,7 @@ pub(crate) fn person() -> v1::Person {
             state: some("active"),
             delete_at: None,
             grants: vec![group("held", Some("2026-11-01T10:00:00.123Z"), vec![role])],
+            taken: Vec::new(),
             operations: vec![operations().swap_remove(0)],
         }],
     }
@@ -356,6 +357,7 @@ pub(crate) fn why() -> v1::Why {
                     values: BTreeMap::from([("level".to_owned(), json!("4"))]),
                 },
             ],
+            taken: vec![],
             pending: vec![operations().swap_remove(0)],
         }],
     }

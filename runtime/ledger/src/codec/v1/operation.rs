@@ -16,7 +16,7 @@ use super::connector::{
     scalars_into_core, text_pairs, text_pairs_into_core,
 };
 use super::parts::{Pairs, Who};
-use crate::codec::{Unreadable, instant, micros};
+use crate::codec::{Unreadable, instant, instant_opt, micros};
 
 /// What an account should be.
 #[derive(Serialize, Deserialize)]
@@ -284,7 +284,7 @@ pub(crate) enum How {
 }
 
 impl How {
-    fn of(how: core::How) -> Self {
+    pub(crate) fn of(how: core::How) -> Self {
         match how {
             core::How::Done => How::Done,
             core::How::Already => How::Already,
@@ -294,7 +294,7 @@ impl How {
         }
     }
 
-    fn into_core(self) -> core::How {
+    pub(crate) fn into_core(self) -> core::How {
         match self {
             How::Done => core::How::Done,
             How::Already => core::How::Already,
@@ -324,6 +324,28 @@ impl<'a> AccountSeen<'a> {
     }
 }
 
+/// What was not reached, and until when it goes on.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Unreached<'a>(&'a str, Option<i64>);
+
+impl<'a> Unreached<'a> {
+    pub(crate) fn of(unreached: &'a connector::Unreached) -> Self {
+        Unreached(&unreached.text, unreached.until.map(micros))
+    }
+}
+
+pub(crate) fn unreached_into_core(
+    unreached: Vec<Unreached<'_>>,
+) -> Result<Vec<connector::Unreached>, Unreadable> {
+    let one = |unreached: Unreached<'_>| {
+        Ok(connector::Unreached {
+            text: unreached.0.to_owned(),
+            until: instant_opt(unreached.1)?,
+        })
+    };
+    unreached.into_iter().map(one).collect()
+}
+
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Completion<'a> {
     how: How,
@@ -332,7 +354,7 @@ pub(crate) struct Completion<'a> {
     #[serde(borrow)]
     effects: Vec<SideEffect<'a>>,
     #[serde(borrow)]
-    unreachable: Vec<&'a str>,
+    unreachable: Vec<Unreached<'a>>,
     #[serde(borrow)]
     evidence: Option<&'a str>,
 }
@@ -343,7 +365,7 @@ impl<'a> Completion<'a> {
             how: How::of(completion.how),
             account: completion.account.as_ref().map(AccountSeen::of),
             effects: completion.effects.iter().map(SideEffect::of).collect(),
-            unreachable: completion.unreachable.iter().map(String::as_str).collect(),
+            unreachable: completion.unreachable.iter().map(Unreached::of).collect(),
             evidence: completion.evidence.as_deref(),
         }
     }
@@ -354,7 +376,7 @@ impl<'a> Completion<'a> {
             how: self.how.into_core(),
             account: self.account.map(AccountSeen::into_core),
             effects: effects.collect::<Result<_, Unreadable>>()?,
-            unreachable: self.unreachable.into_iter().map(str::to_owned).collect(),
+            unreachable: unreached_into_core(self.unreachable)?,
             evidence: self.evidence.map(str::to_owned),
         })
     }

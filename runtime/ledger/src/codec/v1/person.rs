@@ -1,13 +1,13 @@
 //! Layout 1 of a person with accounts, grants and what is still to be done.
 
 use muster_core::budget;
-use muster_core::id::{PlanId, TargetName};
+use muster_core::id::{OperationId, PlanId, TargetName};
 use muster_core::person as core;
 use serde::{Deserialize, Serialize};
 
 use super::connector::{AccountState, Attributes, EntitlementKey, ObjectRef};
 use super::identity::{Identity, Phase};
-use super::operation::Operation;
+use super::operation::{How, Operation, Unreached, unreached_into_core};
 use super::parts::{Pairs, Who, policy, role, target};
 use crate::codec::{Unreadable, instant, instant_opt, micros};
 
@@ -95,10 +95,48 @@ pub(crate) struct Account<'a> {
     attributes: Attributes<'a>,
     #[serde(borrow)]
     grants: Pairs<EntitlementKey<'a>, Grant<'a>>,
+    let_go_at: Option<i64>,
     delete_at: Option<i64>,
     lost_at: Option<i64>,
     #[serde(borrow)]
+    taken: Pairs<&'a str, Taken<'a>>,
+    #[serde(borrow)]
     operations: Vec<Operation<'a>>,
+}
+
+/// How it ended that something was taken away. The plan of its operation is stored as in [`Operation`].
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Taken<'a> {
+    plans_back: u64,
+    number: u32,
+    how: How,
+    at: i64,
+    #[serde(borrow)]
+    unreached: Vec<Unreached<'a>>,
+}
+
+impl<'a> Taken<'a> {
+    fn of(taken: &'a core::Taken, plan: PlanId) -> Self {
+        Taken {
+            plans_back: plan.0.wrapping_sub(taken.operation.plan.0),
+            number: taken.operation.number,
+            how: How::of(taken.how),
+            at: micros(taken.at),
+            unreached: taken.unreached.iter().map(Unreached::of).collect(),
+        }
+    }
+
+    fn into_core(self, plan: PlanId) -> Result<core::Taken, Unreadable> {
+        Ok(core::Taken {
+            operation: OperationId {
+                plan: PlanId(plan.0.wrapping_sub(self.plans_back)),
+                number: self.number,
+            },
+            how: self.how.into_core(),
+            at: instant(self.at)?,
+            unreached: unreached_into_core(self.unreached)?,
+        })
+    }
 }
 
 impl<'a> Account<'a> {
@@ -115,8 +153,16 @@ impl<'a> Account<'a> {
                     .map(|(key, grant)| (EntitlementKey::of(key), Grant::of(grant)))
                     .collect(),
             ),
+            let_go_at: account.let_go_at.map(micros),
             delete_at: account.delete_at.map(micros),
             lost_at: account.lost_at.map(micros),
+            taken: Pairs(
+                account
+                    .taken
+                    .iter()
+                    .map(|(what, taken)| (what.as_str(), Taken::of(taken, plan)))
+                    .collect(),
+            ),
             operations: operations
                 .map(|operation| Operation::of(operation, plan))
                 .collect(),
@@ -134,8 +180,15 @@ impl<'a> Account<'a> {
             grants: grants
                 .map(|(key, grant)| Ok((key.into_core(), grant.into_core()?)))
                 .collect::<Result<_, Unreadable>>()?,
+            let_go_at: instant_opt(self.let_go_at)?,
             delete_at: instant_opt(self.delete_at)?,
             lost_at: instant_opt(self.lost_at)?,
+            taken: self
+                .taken
+                .0
+                .into_iter()
+                .map(|(what, taken)| Ok((what.to_owned(), taken.into_core(plan)?)))
+                .collect::<Result<_, Unreadable>>()?,
             operations: operations
                 .map(|operation| operation.into_core(plan))
                 .collect::<Result<_, Unreadable>>()?,

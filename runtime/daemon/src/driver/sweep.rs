@@ -1,0 +1,114 @@
+//! Closes what is said of operations and does not hold any more: what a removal did not reach ends by itself, and an
+//! operation can go in other ways than by ending.
+//!
+//! Level-triggered like everything here: all that is open is looked at again and again, so a way that nobody
+//! thought of costs a minute and leaves no finding behind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use muster_core::fact::Fact;
+use muster_core::finding::Code;
+use muster_ledger::{Error, Reader};
+use tokio::sync::watch;
+
+use super::settle::{UNREACHABLE, WHILE_OPEN, operation_of};
+use super::until;
+use crate::app::App;
+
+/// How long it sleeps at most.
+const SLEEP_MAX: Duration = Duration::from_secs(10);
+
+/// How long it sleeps at least, so that an instant that is just not reached is not asked for in circles.
+const SLEEP_MIN: Duration = Duration::from_millis(200);
+
+/// Looks again and again until the daemon stops.
+pub(crate) async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        let looking = Arc::clone(&app);
+        let looked = tokio::task::spawn_blocking(move || over(&looking)).await;
+        let mut wait = SLEEP_MAX;
+        match looked {
+            Ok(Ok(over)) => {
+                if let Some(at) = over.next_at {
+                    wait = until(at, app.clock.now()).clamp(SLEEP_MIN, SLEEP_MAX);
+                }
+                app.say(over.facts).await;
+            }
+            Ok(Err(error)) => tracing::error!(%error, "could not see which findings are over"),
+            Err(error) => tracing::error!(%error, "seeing which findings are over broke off"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            changed = stop.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// What is over, and when the next will be.
+#[derive(Default)]
+struct Over {
+    facts: Vec<Fact>,
+    next_at: Option<Timestamp>,
+}
+
+impl Over {
+    fn close(&mut self, code: &Code, subject: String) {
+        let code = code.clone();
+        self.facts.push(Fact::FindingClosed { code, subject });
+    }
+}
+
+fn over(app: &App) -> Result<Over, Error> {
+    let (reader, now) = (app.ledger.read()?, app.clock.now());
+    let mut over = Over::default();
+    for code in &WHILE_OPEN {
+        for kept in reader.findings_of(code)? {
+            let subject = kept?.finding.subject;
+            if let Some(false) = is_to_be_done(&reader, &subject)? {
+                over.close(code, subject);
+            }
+        }
+    }
+    for kept in reader.findings_of(&UNREACHABLE)? {
+        let subject = kept?.finding.subject;
+        match goes_on_until(&reader, &subject, now)? {
+            Some(at) => over.next_at = Some(over.next_at.map_or(at, |next_at| next_at.min(at))),
+            None => over.close(&UNREACHABLE, subject),
+        }
+    }
+    Ok(over)
+}
+
+/// Whether the operation that a finding is about has not ended; none where it is about no operation.
+fn is_to_be_done(reader: &Reader, subject: &str) -> Result<Option<bool>, Error> {
+    let Some((person, target, id)) = operation_of(subject) else {
+        return Ok(None);
+    };
+    let person = reader.person(&person)?;
+    let accounts = person.iter().flat_map(|person| &person.accounts);
+    let mut operations = accounts
+        .filter(|(name, _)| name.as_str() == target)
+        .flat_map(|(_, account)| &account.operations);
+    Ok(Some(operations.any(|open| open.id.to_string() == id)))
+}
+
+/// Until when something goes on that a removal did not reach; none where nothing does any more.
+fn goes_on_until(
+    reader: &Reader,
+    subject: &str,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    let Some((person, target, id)) = operation_of(subject) else {
+        return Ok(None);
+    };
+    let person = reader.person(&person)?;
+    let accounts = person.iter().flat_map(|person| &person.accounts);
+    let taken = accounts
+        .filter(|(name, _)| name.as_str() == target)
+        .flat_map(|(_, account)| account.taken.values())
+        .filter(|taken| taken.operation.to_string() == id);
+    let ends = taken.flat_map(|taken| taken.open_at(now).map(|unreached| taken.ends(unreached)));
+    Ok(ends.max())
+}
