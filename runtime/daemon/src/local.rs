@@ -149,20 +149,16 @@ async fn check_plugins(
                 descriptors.insert(name.clone(), descriptor);
                 let connected = Connected::new(target.clone());
                 let slot = Arc::new(Slot::new(plugin));
-                match connected.connect(&host, &slot, &environment) {
-                    Err(trouble) => {
-                        found(name.as_str(), &trouble.code, &trouble.text, &trouble.hint);
-                    }
-                    Ok(()) => {
-                        let hosts = reach::hosts(target);
-                        let unreachable = !hosts.is_empty();
-                        said.extend(hosts);
-                        // Where the address is wrong, what the app has is not to be known.
-                        if !unreachable {
-                            said.extend(reach::attributes(&connected).await);
-                        }
-                    }
+                if let Err(trouble) = connected.connect(&host, &slot, &environment) {
+                    found(name.as_str(), &trouble.code, &trouble.text, &trouble.hint);
+                    continue;
                 }
+                let hosts = reach::hosts(target);
+                // Where the address is wrong, what the app has is not to be known.
+                if hosts.is_empty() {
+                    said.extend(reach::attributes(&connected).await);
+                }
+                said.extend(hosts);
             }
             Err(error) => found(name.as_str(), error.code(), &chain(&error), error.hint()),
         }

@@ -89,10 +89,10 @@ pub fn comparisons(source: &str) -> Vec<Comparison> {
         else {
             continue;
         };
-        let (name, literal) = match (left, right) {
-            (Token::Name(name), Token::Literal(literal)) => (name, literal),
-            (Token::Literal(literal), Token::Name(name)) => (name, literal),
-            _ => continue,
+        let ((Token::Name(name), Token::Literal(literal))
+        | (Token::Literal(literal), Token::Name(name))) = (left, right)
+        else {
+            continue;
         };
         let is_whole = before.is_none_or(|at| at == 0 || !joins(tokens.get(at - 1)))
             && !joins(tokens.get(after + 1));

@@ -312,15 +312,13 @@ fn deciding(config: &Config, configured: &Arc<Policy>) -> (Arc<Policy>, Option<k
     let Some(kept) = kept else {
         return (Arc::clone(configured), None);
     };
-    match fitted(kept.policy, configured) {
-        Some(policy) => (Arc::new(policy), kept.taken),
-        None => {
-            tracing::warn!(
-                "the policy that decided last cannot be asked about today's targets and attributes; what the files say decides at once"
-            );
-            (Arc::clone(configured), None)
-        }
+    if let Some(policy) = fitted(kept.policy, configured) {
+        return (Arc::new(policy), kept.taken);
     }
+    tracing::warn!(
+        "the policy that decided last cannot be asked about today's targets and attributes; what the files say decides at once"
+    );
+    (Arc::clone(configured), None)
 }
 
 /// The policy that decided last, for the targets and attributes of now: a target that is new is given by no

@@ -34,6 +34,10 @@ pub(super) struct Args {
     /// Show what the policy files of this folder would change; without a folder, those of the
     /// configuration as they are now
     #[arg(long, value_name = "FOLDER", num_args = 0..=1, conflicts_with = "feed")]
+    #[expect(
+        clippy::option_option,
+        reason = "given or not, with a folder or without: what clap makes of it"
+    )]
     policy: Option<Option<PathBuf>>,
     /// The feed that it would be dropped into; not needed where there is one feed, or where the file
     /// lies in a feed's folder

@@ -216,10 +216,10 @@ fn read(root: &Section<'_>, paths: &Paths<'_>, notes: &Notes) -> Result<Config, 
     let shown_policy = paths
         .shown
         .with_file_name(daemon_section.text_shown(&opt::POLICY));
-    let noted = notes.count();
+    let problems_before = notes.count();
     let feeds = read_feeds(root, base);
     // What a feed's mistake leaves out of the mapping, a rule cannot know: that is not a mistake of the rule.
-    let has_names = notes.count() == noted && root.is_written_at("feed");
+    let has_names = notes.count() == problems_before && root.is_written_at("feed");
     let (targets, mut inputs) = read_targets(root, base);
     root.finish();
     check_folders(root, daemon.as_ref(), &feeds);

@@ -129,7 +129,6 @@ impl<'txn> Fold<'txn> {
                 digest,
                 plan_digest,
             } => self.hold_replanned(feed, digest, *plan_digest),
-            // Only the journal keeps it: which policy decides is the daemon's to know.
             Fact::PolicyTaken { .. } => Ok(false),
             Fact::DeliveryTaken { feed, key, digest } => {
                 let delivery = kept::Delivery {

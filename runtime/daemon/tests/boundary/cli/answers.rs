@@ -287,8 +287,9 @@ pub(crate) fn findings() -> Vec<v1::Finding> {
     }]
 }
 
-pub(crate) fn why() -> v1::Why {
-    let source = v1::Source {
+/// The row that says what is known of Ann.
+fn source() -> v1::Source {
+    v1::Source {
         feed: "hr".to_owned(),
         file: "workers.csv".to_owned(),
         digest: "ab".repeat(32),
@@ -296,7 +297,10 @@ pub(crate) fn why() -> v1::Why {
         plan: 12,
         at: "2026-11-01T09:59:00Z".to_owned(),
         approved_by: Some(approver()),
-    };
+    }
+}
+
+pub(crate) fn why() -> v1::Why {
     let values = BTreeMap::from([("department".to_owned(), json!("Sales"))]);
     v1::Why {
         person: "hr:1042".to_owned(),
@@ -304,7 +308,7 @@ pub(crate) fn why() -> v1::Why {
         phase: "active".to_owned(),
         phase_because: "employed; HR names no last day".to_owned(),
         policy: "1a2b3c4d5e6f".to_owned(),
-        source: Some(source.clone()),
+        source: Some(source()),
         targets: vec![v1::WhyTarget {
             target: "crm".to_owned(),
             account: some("4f1"),
@@ -322,7 +326,7 @@ pub(crate) fn why() -> v1::Why {
                         policy: some("1a2b3c4d5e6f"),
                         values: values.clone(),
                     }],
-                    source: Some(source),
+                    source: Some(source()),
                 },
                 v1::WhyGrant {
                     entitlement: "group:Old".to_owned(),
