@@ -184,6 +184,13 @@ fn misread(chars: &[char]) -> Option<Misread> {
         .map(|char| windows_1252(*char))
         .collect::<Option<_>>()?;
     let read = std::str::from_utf8(&bytes).ok()?;
+    // Letters of scripts that hardly any HR system writes: a name and a dash that look like one.
+    if read
+        .chars()
+        .any(|char| matches!(char, '\u{530}'..='\u{58f}' | '\u{700}'..='\u{1dff}'))
+    {
+        return None;
+    }
     let (mut signs, mut marks, mut at) = (0, 0, 0);
     for char in read.chars() {
         // Every byte was one character.
