@@ -40,11 +40,12 @@ const AGAIN_MAX: Duration = Duration::from_mins(5);
 pub const SUBJECT: &str = "policy";
 
 /// What the files look like from outside; where it is the same, they are.
-type Stamps = Vec<(PathBuf, Option<SystemTime>, u64)>;
+pub type Stamps = Vec<(PathBuf, Option<SystemTime>, u64)>;
 
-/// Looks at the files until the daemon stops.
+/// Looks at the files until the daemon stops, beginning with what they looked like when it began: an edit made
+/// while it started is noticed.
 pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
-    let mut taken = stamps(&app.config);
+    let mut taken = app.files_seen.clone();
     let mut seen = taken.clone();
     if app.is_resumed {
         // What was edited while the ledger could not be written was seen by nobody.
@@ -80,7 +81,8 @@ pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-fn stamps(config: &Config) -> Stamps {
+/// What the files look like now.
+pub fn stamps(config: &Config) -> Stamps {
     let in_folder = std::fs::read_dir(&config.daemon.policy);
     let files = in_folder
         .into_iter()

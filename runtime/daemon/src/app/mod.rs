@@ -55,6 +55,8 @@ pub struct App {
     pub policy: ArcSwap<Policy>,
     /// Since when it decides, and who let it.
     pub policy_taken: Mutex<Option<Taken>>,
+    /// What the files of the policy and the configuration looked like when the daemon began.
+    pub files_seen: crate::policy::Stamps,
     /// The plugins.
     pub library: Library,
     /// The connected apps.

@@ -380,6 +380,7 @@ impl Life {
                 .keys()
                 .map(|name| (name.clone(), Arc::new(Notify::new())))
                 .collect(),
+            files_seen: crate::policy::stamps(&config),
             arrivals: config
                 .feeds
                 .keys()
