@@ -293,7 +293,7 @@ fn log_lines(source: &str) -> Vec<&str> {
         let rest = source.get(at + word.len()..)?;
         levels.iter().find_map(|level| rest.strip_prefix(level))
     });
-    begins.map(|rest| arguments(rest)).collect()
+    begins.map(arguments).collect()
 }
 
 /// What stands before the bracket that closes, whatever is in texts between.

@@ -6,6 +6,8 @@
 //! stay. What this cannot know (the name of somebody else) is why logs and metrics never have such words
 //! at all.
 
+use std::fmt::Write as _;
+
 use crate::connector::{AttributeChange, Problem, Scalar};
 use crate::id::PersonKey;
 use crate::identity::{Identity, Value};
@@ -96,17 +98,15 @@ impl Values {
         let mut told = String::new();
         let mut at = 0;
         while let Some(char) = text.get(at) {
-            match self.0.iter().find(|known| stands(&lower, at, &known.value)) {
-                Some(known) => {
-                    told.push('[');
-                    told.push_str(&known.attribute);
-                    told.push(']');
-                    at += known.value.len();
-                }
-                None => {
-                    told.push(*char);
-                    at += 1;
-                }
+            let known = self.0.iter().find(|known| stands(&lower, at, &known.value));
+            if let Some(known) = known {
+                told.push('[');
+                told.push_str(&known.attribute);
+                told.push(']');
+                at += known.value.len();
+            } else {
+                told.push(*char);
+                at += 1;
             }
         }
         told
@@ -228,7 +228,8 @@ fn json_escaped(value: &str) -> String {
             continue;
         }
         for unit in char.encode_utf16(&mut [0; 2]) {
-            escaped.push_str(&format!("\\u{unit:04x}"));
+            // Writing to a String cannot fail.
+            write!(escaped, "\\u{unit:04x}").ok();
         }
     }
     escaped
@@ -240,7 +241,7 @@ fn percent_encoded(value: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            write!(encoded, "%{byte:02X}").ok();
         }
     }
     encoded

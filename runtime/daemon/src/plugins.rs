@@ -231,7 +231,7 @@ impl Library {
                 record.refusals(),
                 record.calls(),
                 function.replace('_', "-"),
-                redact::without_people(&record.last_failure().unwrap_or_default()),
+                redact::without_people(record.last_failure().unwrap_or_default()),
                 before.descriptor().version
             ),
             "have its vendor look at it, and put the older file back into the folder before the daemon is started again",

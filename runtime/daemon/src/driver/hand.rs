@@ -300,19 +300,20 @@ impl Hand {
         for recorded in recorded {
             match recorded.next {
                 Some(claim) => self.claimed.push(claim.urgency, claim),
-                None => match recorded.refused {
-                    Some(error) => self.refuse(driver, recorded.person, &error),
-                    None => {
+                None => {
+                    if let Some(error) = recorded.refused {
+                        self.refuse(driver, &recorded.person, &error);
+                    } else {
                         self.refusals.remove(&recorded.person);
                         self.busy.remove(&recorded.person);
                     }
-                },
+                }
             }
         }
     }
 
     /// Leaves an account alone that the ledger refused, the longer the more often it did.
-    fn refuse(&mut self, driver: &Driver, person: PersonId, error: &Error) {
+    fn refuse(&mut self, driver: &Driver, person: &PersonId, error: &Error) {
         let text = crate::error::chain(error);
         let pauses = Retrying::new(LEDGER_PAUSE, LEDGER_PAUSE_MAX);
         let refusals = self.refusals.entry(person.clone()).or_insert(pauses);

@@ -116,10 +116,13 @@ impl Standing {
 
 /// The places of a door.
 #[derive(Clone, Debug, Default)]
-struct Places(Arc<Mutex<BTreeMap<u64, (Option<IpAddr>, Arc<Standing>)>>>);
+struct Places(Arc<Mutex<Taken>>);
+
+/// The connections by their numbers, each with its address.
+type Taken = BTreeMap<u64, (Option<IpAddr>, Arc<Standing>)>;
 
 impl Places {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, (Option<IpAddr>, Arc<Standing>)>> {
+    fn lock(&self) -> MutexGuard<'_, Taken> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -261,16 +264,15 @@ async fn serve<S>(
         () = after(limits.time_max) => None,
         () = stopped(&mut stop) => None,
     };
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = standing.leave.notified() => return,
-                // At a stop, whoever waits for all connections has a limit of its own.
-                () = after(limits.time_max) => return,
-            }
+    let ended = if let Some(ended) = ended {
+        ended
+    } else {
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = standing.leave.notified() => return,
+            // At a stop, whoever waits for all connections has a limit of its own.
+            () = after(limits.time_max) => return,
         }
     };
     if let Err(error) = ended {
