@@ -203,6 +203,7 @@ pub fn make(
         let is_of_feed = matches!(scope, Scope::File { .. } | Scope::Changes { .. });
         let rules = Rules {
             subject: subject(&cause),
+            is_of_dates: matches!(scope, Scope::People(_)),
             consent,
             limits,
         };
@@ -295,6 +296,7 @@ impl Seen {
 /// What is too much for a plan, and what is done then.
 struct Rules<'a> {
     subject: String,
+    is_of_dates: bool,
     consent: Consent,
     limits: &'a Limits,
 }
@@ -641,6 +643,9 @@ impl<'a, 'txn> Run<'a, 'txn> {
             Verdict::Same => {}
             Verdict::Refused(finding) => self.refused.push(finding),
             Verdict::Planned(planned) => {
+                if self.is_left_to_dates(&planned, before.as_ref()) {
+                    return Ok(());
+                }
                 let toll = Toll::of(before.as_ref(), &planned, self.day);
                 if self.is_beyond(&planned, before.as_ref(), &toll) {
                     self.left_out.push(id.clone());
@@ -663,12 +668,24 @@ impl<'a, 'txn> Run<'a, 'txn> {
         self.counts.people.is_empty()
     }
 
+    /// Whether all that is new about somebody is that their last day has come, without having been counted.
+    /// Dates plan for them, as far as the budget goes; a file or a policy must not wait for it.
+    fn is_left_to_dates(&self, planned: &PersonPlanned, before: Option<&Person>) -> bool {
+        let Some(before) = before.filter(|_| !self.rules.is_of_dates) else {
+            return false;
+        };
+        let has_come = before.announced_end().is_some_and(|end| end <= self.day);
+        let says_nothing = planned.identity.is_none() && planned.is_present;
+        has_come && says_nothing && before.phase != Phase::Ended && !before.is_end_settled
+    }
+
     /// Whether this person is to be left out, since with them it would be too many.
     fn is_beyond(&self, planned: &PersonPlanned, before: Option<&Person>, toll: &Toll) -> bool {
         let Rules {
             subject,
             consent,
             limits,
+            ..
         } = &self.rules;
         if *consent != Consent::AsFarAsItGoes || !toll.takes() {
             return false;

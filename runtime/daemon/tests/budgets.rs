@@ -346,16 +346,21 @@ impl Company {
         }
         let options = IntakeOptions::default();
         let opened = intake::open(text.into_bytes(), &options);
-        let reading = Snapshot::read(opened.sheet.unwrap(), &mapping(), &options, self.clock());
+        // A file with nobody in it is rejected before anything is planned.
+        let Some(sheet) = opened.sheet else {
+            return;
+        };
+        let reading = Snapshot::read(sheet, &mapping(), &options, self.clock());
         let Some(snapshot) = reading.snapshot else {
             return;
         };
-        let (feed, carried) = (hr(), BTreeSet::new());
+        let (feed, carried, news) = (hr(), BTreeSet::new(), BTreeSet::new());
         let scope = Scope::File {
             feed: &feed,
             snapshot: &snapshot,
             carried: &carried,
             since: None,
+            news: &news,
         };
         let cause = Cause::File {
             feed: hr(),
