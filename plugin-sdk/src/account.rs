@@ -139,10 +139,14 @@ impl Account {
         self
     }
 
-    /// Recognisable by this key.
+    /// Recognisable by this key. A key without a value is none, so an account that has no address simply
+    /// cannot be found by one.
     #[must_use]
     pub fn correlated_by(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.correlation_keys.push((key.into(), value.into()));
+        let (key, value) = (key.into(), value.into());
+        if !key.is_empty() && !value.is_empty() {
+            self.correlation_keys.push((key, value));
+        }
         self
     }
 

@@ -130,6 +130,22 @@ impl App {
         self.service.admin(method, path, body)
     }
 
+    /// What somebody does to a user at the app itself: `suspend`, `activate`, `delete`, `renumber`.
+    pub fn by_hand(&self, user_name: &str, what: &str) {
+        let done = self.admin(
+            "POST",
+            "/_by_hand",
+            &json!({ "userName": user_name, "what": what }),
+        );
+        assert!(done["id"].is_string(), "{done}");
+    }
+
+    /// Sets rules, all others off.
+    pub fn rules(&self, rules: &Value) {
+        let set = self.admin("PUT", "/_rules", rules);
+        assert!(set.get("status").is_none(), "{set}");
+    }
+
     /// Adds a fault.
     pub fn fault(&self, fault: &Value) {
         self.admin("POST", "/_faults", fault);

@@ -43,6 +43,7 @@ pub(crate) fn answer(state: &mut State, method: &str, path: &str, body: &[u8]) -
             state.store.rules = rules;
             json!(state.store.rules)
         }),
+        ("POST", "/_by_hand") => by_hand(&mut state.store, body),
         ("GET", "/_sessions") => Ok(sessions(&state.store)),
         ("POST", "/_sessions") => sign_in(&mut state.store, body),
         _ => Err(ScimError::plain(404, "no such route; README.md lists them")),
@@ -97,18 +98,48 @@ fn sessions(store: &Store) -> Value {
     live.collect()
 }
 
+/// A user by the name that they sign in with.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SignIn {
+    user_name: String,
+}
+
 fn sign_in(store: &mut Store, body: &[u8]) -> Result<Value, ScimError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase", deny_unknown_fields)]
-    struct SignIn {
-        user_name: String,
-    }
     let SignIn { user_name } = read(body)?;
     let user = store.by_user_name(&user_name);
     let id = user
         .ok_or_else(|| ScimError::not_found("User", &user_name))?
         .id();
     Ok(json!({"sessions": store.sign_in(&id)?}))
+}
+
+/// What somebody does to a user at the service itself: `suspend`, `activate`, `delete`, or `renumber`, which
+/// gives the user another id.
+fn by_hand(store: &mut Store, body: &[u8]) -> Result<Value, ScimError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    struct ByHand {
+        user_name: String,
+        what: String,
+    }
+    let ByHand { user_name, what } = read(body)?;
+    let user = store.by_user_name(&user_name);
+    let id = user
+        .ok_or_else(|| ScimError::not_found("User", &user_name))?
+        .id();
+    let now = Timestamp::now();
+    match what.as_str() {
+        "suspend" => store.set_active(&id, false, now)?,
+        "activate" => store.set_active(&id, true, now)?,
+        "delete" => store.delete(ResourceType::User, &id, now)?,
+        "renumber" => {
+            let id = crate::store::id_of(store.renumber(&id)?);
+            return Ok(json!({ "id": id }));
+        }
+        _ => return Err(ScimError::plain(400, "nobody can do that by hand")),
+    }
+    Ok(json!({ "id": id }))
 }
 
 fn add_faults(state: &mut State, body: &[u8]) -> Result<Value, ScimError> {

@@ -23,6 +23,7 @@ mod server;
 mod store;
 mod view;
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -74,6 +75,41 @@ struct State {
     store: Store,
     faults: Faults,
     requests: Requests,
+    past: Past,
+}
+
+/// What the store was before each write, for as long as reads may be behind.
+#[derive(Debug, Default)]
+struct Past {
+    before: VecDeque<(Timestamp, Store)>,
+}
+
+/// Writes whose past is kept.
+const PAST_MAX: usize = 200;
+
+impl State {
+    /// Answers a SCIM request: a read from what there was a while ago, where the rules say so.
+    fn answer(&mut self, request: &scim::Request<'_>, paging: Paging) -> scim::Answer {
+        let lag_ms = i64::try_from(self.store.rules.read_lag_ms).unwrap_or(i64::MAX);
+        if lag_ms == 0 {
+            self.past.before.clear();
+            return scim::answer(&mut self.store, request, paging);
+        }
+        let since = request.now.as_millisecond().saturating_sub(lag_ms);
+        self.past
+            .before
+            .retain(|(at, _)| at.as_millisecond() > since);
+        if request.method == "GET" {
+            let seen = self.past.before.front_mut().map(|(_, store)| store);
+            return scim::answer(seen.unwrap_or(&mut self.store), request, paging);
+        }
+        let before = self.store.clone();
+        let answer = scim::answer(&mut self.store, request, paging);
+        if self.past.before.len() < PAST_MAX {
+            self.past.before.push_back((request.now, before));
+        }
+        answer
+    }
 }
 
 impl Service {

@@ -44,6 +44,12 @@ pub(crate) fn list(
     base: &str,
 ) -> Result<Value, ScimError> {
     let mut found = found_in(store, types, query.filter.as_deref(), base)?;
+    if let (Some(most), None, [ResourceType::User]) =
+        (store.rules.lists_at_most, &query.filter, types)
+    {
+        let shown = store.all(ResourceType::User).take(most);
+        found = Found::Numbers(shown.map(|record| record.number).collect());
+    }
     if let Some(name) = &query.sort_by {
         found = sorted(store, found, types, name, query.is_descending)?;
     }

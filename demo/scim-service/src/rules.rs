@@ -17,6 +17,19 @@ pub struct Rules {
     pub last_owner_of: Option<String>,
     /// Whether sessions end when the account is suspended. Many services let them live.
     pub sessions_end_on_suspend: bool,
+    /// The status with which a POST of a user whose name or address somebody has already is answered: 200 or
+    /// 201, with that user, as some services do. Refused as RFC 7644 says if none is set.
+    pub answers_existing: Option<u16>,
+    /// The status of a creation; 201 if none is set. Some services say 200.
+    pub created_status: Option<u16>,
+    /// Whether adding a member to a group replaces all members, as some services do.
+    pub replaces_members: bool,
+    /// Whether a POST of a user is answered as if it had been created, and nothing is.
+    pub forgets_creations: bool,
+    /// How many users a listing shows at most, and says that these are all.
+    pub lists_at_most: Option<usize>,
+    /// How far reads are behind writes, in milliseconds, as at services with replicas.
+    pub read_lag_ms: u64,
 }
 
 impl Rules {

@@ -165,9 +165,24 @@ fn resources(
             )?))
         }
         ("POST", []) => {
-            let number = store.create(resource_type, &body_of(request)?, request.now)?;
+            let sent = body_of(request)?;
+            if let (Some(status), ResourceType::User) =
+                (store.rules.answers_existing, resource_type)
+                && let Some(holder) = store.holder(&sent).map(crate::store::Record::id)
+            {
+                return shown(store, request, resource_type, &holder, status);
+            }
+            if store.rules.forgets_creations && resource_type == ResourceType::User {
+                let mut elsewhere = store.clone();
+                let number = elsewhere.create(resource_type, &sent, request.now)?;
+                store.skip_number();
+                let id = crate::store::id_of(number);
+                return shown(&elsewhere, request, resource_type, &id, 201);
+            }
+            let number = store.create(resource_type, &sent, request.now)?;
             let id = crate::store::id_of(number);
-            shown(store, request, resource_type, &id, 201)
+            let status = store.rules.created_status.unwrap_or(201);
+            shown(store, request, resource_type, &id, status)
         }
         ("GET", [id]) => {
             let version = store.get(resource_type, id)?.version();

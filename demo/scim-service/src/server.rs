@@ -199,7 +199,7 @@ fn scim_answer(service: &Service, whole: &Whole, below: &str) -> scim::Answer {
         base: &base,
         now: Timestamp::now(),
     };
-    scim::answer(&mut service.state().store, &request, service.paging())
+    service.state().answer(&request, service.paging())
 }
 
 fn admitted(service: &Service, whole: &Whole) -> Result<(), ScimError> {

@@ -84,7 +84,7 @@ enum Key {
 }
 
 /// The state of the service.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Store {
     records: BTreeMap<(ResourceType, Number), Record>,
     by_key: BTreeMap<(ResourceType, Key, String), BTreeSet<Number>>,
@@ -100,7 +100,7 @@ pub(crate) struct Store {
 }
 
 /// How often something was made, ever: the proof that nothing was made twice.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Created {
     /// By type and external id, or user name or group name where there is none.
     pub(crate) by_name: BTreeMap<(ResourceType, String), u32>,
@@ -416,6 +416,66 @@ impl Store {
         self.sessions.remove(&record.number);
         self.remove(&record);
         Ok(())
+    }
+
+    /// Gives out a number to nobody.
+    pub(crate) fn skip_number(&mut self) {
+        self.last_number += 1;
+    }
+
+    /// Switches a user on or off, as somebody does at the service itself.
+    pub(crate) fn set_active(
+        &mut self,
+        id: &str,
+        is_active: bool,
+        now: Timestamp,
+    ) -> Result<(), ScimError> {
+        let old = self.get(ResourceType::User, id)?.clone();
+        let mut document = old.document.clone();
+        document.insert("active".to_owned(), Value::Bool(is_active));
+        self.store_change(&old, document, old.has_password, now);
+        Ok(())
+    }
+
+    /// Gives a user another id, with everything that is the user's, as services do when they move accounts.
+    pub(crate) fn renumber(&mut self, id: &str) -> Result<Number, ScimError> {
+        let mut record = self.get(ResourceType::User, id)?.clone();
+        let (old, new) = (record.number, self.last_number + 1);
+        self.last_number = new;
+        self.remove(&record);
+        record.number = new;
+        self.insert(record);
+        let groups = self.memberships.remove(&old).unwrap_or_default();
+        for group in &groups {
+            if let Some(group) = self.records.get_mut(&(ResourceType::Group, *group)) {
+                group.members.remove(&old);
+                group.members.insert(new);
+            }
+        }
+        self.memberships.insert(new, groups);
+        if let Some(sessions) = self.sessions.remove(&old) {
+            self.sessions.insert(new, sessions);
+        }
+        Ok(new)
+    }
+
+    /// The user who has the name or an address of what a client sent.
+    pub(crate) fn holder(&self, sent: &Document) -> Option<&Record> {
+        let name = sent.get("userName").and_then(Value::as_str);
+        if let Some(holder) = name.and_then(|name| self.by_user_name(name)) {
+            return Some(holder);
+        }
+        let emails = sent.get("emails").map(listed).unwrap_or_default();
+        let address = |email: &Value| email.get("value")?.as_str().map(str::to_lowercase);
+        let addresses = emails.iter().filter_map(address);
+        // Some services take the user name for an address.
+        let mut addresses = addresses.chain(name.map(str::to_lowercase));
+        addresses.find_map(|address| {
+            let found = self
+                .by_key
+                .get(&(ResourceType::User, Key::Email, address))?;
+            self.by_number(*found.first()?)
+        })
     }
 
     /// Signs a user in: one more session, if the account is active.

@@ -84,6 +84,8 @@ pub(crate) struct Settings {
     pub(crate) entitlements: Vec<String>,
     /// Where the sessions of a user are, below `base_url`, with `{id}`.
     pub(crate) sessions_url: Option<String>,
+    /// How often a change took rights from others here, as the host counts.
+    pub(crate) side_losses: u32,
 }
 
 impl Settings {
@@ -135,6 +137,7 @@ impl Settings {
             extensions: list("extensions"),
             roles: list("roles"),
             entitlements: list("entitlements"),
+            side_losses: text("host.side-losses").parse().unwrap_or(0),
             sessions_url: Some(text("sessions_url")).filter(|url| !url.is_empty()),
         })
     }

@@ -21,6 +21,9 @@ const ATTEMPTS_MAX: u32 = 5;
 /// Refusals after which another form may do.
 const FORMS: &[u16] = &[400, 405, 415, 422, 500, 501];
 
+/// How often a PATCH may take others out of a list before none is sent to the groups of a service any more.
+const SIDE_LOSSES_MAX: u32 = 2;
+
 /// A list that has as many values as services like to cut lists at may be cut.
 const CUT_AT: usize = 100;
 
@@ -64,10 +67,16 @@ impl Spot<'_> {
             if others.is_listed {
                 return Ok(Outcome::already());
             }
-            if others.shows {
+            // Where the list is not read, nobody sees whom a change took out of it.
+            if others.shows && self.service.settings.groups_at_user == AtUser::Yes {
                 return self.add_unseen(member);
             }
         }
+        self.add_seen(member, ATTEMPTS_MAX)
+    }
+
+    /// Puts a value into a list that is read before and after.
+    fn add_seen(&self, member: &Member<'_>, attempts: u32) -> Result<Outcome> {
         let before = match self.read() {
             Err(problem) if is_too_large(&problem) && !self.by_put() => {
                 return self.add_unseen(member);
@@ -81,14 +90,75 @@ impl Spot<'_> {
         {
             return Ok(Outcome::already());
         }
-        let written = self.send_add(&before, member)?;
+        let written = match self.send_add(&before, member) {
+            // Somebody else changed the list meanwhile.
+            Err(Problem::Stale(_)) if attempts > 1 => {
+                return self.add_seen(member, attempts - 1);
+            }
+            written => written?,
+        };
         let after = self.after(written.as_ref(), |after| self.shows(after, member.value))?;
         let outcome = Outcome::done().evidence(written.and_then(|written| written.evidence));
         let Some(after) = after else {
             return Err(Problem::not_found(self.holder.clone()));
         };
-        let outcome = self.with_lost(outcome, &before, &after, member.value);
+        let (outcome, after) = self.put_back(outcome, &before, after, member)?;
         self.seen_after(outcome, &after, member)
+    }
+
+    /// Puts back whom an addition took out of the list: there are services that replace the list by what is
+    /// added. Where all others are gone at once, or the write was checked against the version that was read,
+    /// it was this one; else somebody may have removed them meanwhile, rightly. In any case it is reported
+    /// whom it was about.
+    fn put_back(
+        &self,
+        outcome: Outcome,
+        before: &Resource,
+        after: Resource,
+        member: &Member<'_>,
+    ) -> Result<(Outcome, Resource)> {
+        let lost = self.lost(before, &after, member.value);
+        let outcome = self.with_lost(outcome, before, &after, member.value);
+        let others = view::ids(field(&before.fields, self.list)).len();
+        let was_checked = self.is_checked_add(before);
+        let is_replaced = lost.len() == others && (others > 1 || was_checked);
+        if lost.is_empty() || !is_replaced {
+            return Ok((outcome, after));
+        }
+        let entries = before.list(self.list).unwrap_or_default().iter();
+        let back: Vec<_> = entries
+            .filter(|entry| entry_value(entry).is_some_and(|value| lost.contains(&value)))
+            .cloned()
+            .collect();
+        self.put(
+            |list| {
+                for entry in &back {
+                    let value = entry_value(entry);
+                    if !list.iter().any(|known| entry_value(known) == value) {
+                        list.push(entry.clone());
+                    }
+                }
+            },
+            |now| self.lost(before, now, member.value).is_empty() && self.shows(now, member.value),
+        )?;
+        let text = format!(
+            "the service replaced `{}` by what was added; {} other values were put back",
+            self.list,
+            lost.len()
+        );
+        self.service
+            .host
+            .log(LogLevel::Error, &text, &[("list", self.list)]);
+        let after = self.read()?.unwrap_or(after);
+        Ok((outcome.effect(SideEffect::Noted(text)), after))
+    }
+
+    /// Whether an addition is checked against the version that was read: where one other value is all there
+    /// is, only so can it be told from a removal by somebody else. Longer lists are not checked, so that
+    /// many can be added at the same time.
+    fn is_checked_add(&self, before: &Resource) -> bool {
+        let others = view::ids(field(&before.fields, self.list)).len();
+        others == 1 && self.service.settings.etag && before.version().is_some()
     }
 
     /// The outcome of an addition by what the list shows now.
@@ -170,6 +240,7 @@ impl Spot<'_> {
     /// Sends the addition; `None` if the service did it although it refused.
     fn send_add(&self, before: &Resource, member: &Member<'_>) -> Result<Option<Written>> {
         let plain = json!({"value": member.value});
+        let is_checked = self.is_checked_add(before);
         let add = |entry: &Value| json!({"op": "add", "path": self.list, "value": [entry]});
         if self.by_put() {
             return self.put(
@@ -179,7 +250,7 @@ impl Spot<'_> {
         }
         let problem = match self
             .service
-            .patch(&self.target(before, false), &[add(&plain)])?
+            .patch(&self.target(before, is_checked), &[add(&plain)])?
         {
             Sent::Written(written) => return Ok(Some(written)),
             Sent::Refused(problem) => problem,
@@ -194,7 +265,7 @@ impl Spot<'_> {
                 let full = json!({"value": member.value, "$ref": reference});
                 match self
                     .service
-                    .patch(&self.target(before, false), &[add(&full)])?
+                    .patch(&self.target(before, is_checked), &[add(&full)])?
                 {
                     Sent::Written(written) => Ok(Some(written)),
                     Sent::Refused(_) => Err(problem),
@@ -465,7 +536,10 @@ impl Spot<'_> {
     fn by_put(&self) -> bool {
         let settings = &self.service.settings;
         match self.collection {
-            Collection::Groups => settings.members_by_put || settings.patch == PatchStyle::Off,
+            Collection::Groups => {
+                let is_given_up = settings.side_losses >= SIDE_LOSSES_MAX;
+                settings.members_by_put || is_given_up || settings.patch == PatchStyle::Off
+            }
             Collection::Users => settings.patch == PatchStyle::Off,
         }
     }

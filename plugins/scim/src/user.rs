@@ -4,8 +4,8 @@
 //! the service made of it is compared with what was asked for wherever it says.
 
 use muster_sdk::{
-    Account, AccountState, DesiredAccount, LeavePlan, ObjectRef, Outcome, Problem, Result, Scalar,
-    SideEffect,
+    Account, AccountState, DesiredAccount, Instant, LeavePlan, ObjectRef, Outcome, Problem, Result,
+    Scalar, SideEffect,
 };
 use serde_json::{Value, json};
 
@@ -22,6 +22,9 @@ const NO_PATCH: &[u16] = &[405, 415, 501];
 
 /// Likewise of a PATCH with a selector such as `emails[type eq "work"]`, which some services do not read.
 const NO_SELECTOR: &[u16] = &[400, 405, 415, 422, 501];
+
+/// What was created longer ago than this was not created by the call that shows it, whatever the clocks say.
+const NEW_MAX_SECONDS: i64 = 600;
 
 /// Keys that services hold to be unique, to find out who has one of them.
 const UNIQUE: [&str; 3] = ["userName", "externalId", "emails"];
@@ -300,6 +303,9 @@ fn create(
         Some(created) => created,
         None => located(service, reply.header("location"))?,
     };
+    if reply.status() != 201 {
+        return Err(not_created(service, &created, changes, keys));
+    }
     let account = view::account(&created, service.settings.deprovision);
     let account = account.map(|account| invited(service, account, is_active));
     let Some(account) = account else {
@@ -326,6 +332,30 @@ fn create(
     } else {
         outcome.effect(SideEffect::AccountChanged(account))
     })
+}
+
+/// What a success means that does not say "created". Some services answer so to every POST; others with the
+/// user who has the name or the address already, and that one is nobody's to take. Whether it was created is
+/// for a look to say, unless it plainly was not.
+fn not_created(
+    service: &Service<'_>,
+    shown: &Resource,
+    changes: &[Change],
+    keys: &[(String, String)],
+) -> Problem {
+    let holds = |(key, value): &(String, String)| {
+        Name::parse(key).is_ok_and(|name| shown.holds(&name, value))
+    };
+    let is_as_asked = keys.iter().all(holds) && changes.iter().all(|change| change.holds_in(shown));
+    let created = shown.meta("created").and_then(Instant::parse);
+    let age = |created: Instant| service.host.now().unix_seconds() - created.unix_seconds();
+    let is_old = created.is_some_and(|created| age(created) > NEW_MAX_SECONDS);
+    if !is_as_asked || is_old {
+        return Problem::Conflict(view::user_ref(shown).map(Box::new));
+    }
+    Problem::OutcomeUnknown(
+        "the service accepted it and does not say that it created a user".to_owned(),
+    )
 }
 
 /// The user to create.

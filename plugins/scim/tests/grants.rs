@@ -389,6 +389,7 @@ fn members_are_listed_the_same_with_every_page_size() {
 fn a_user_that_shows_its_groups_saves_reading_a_large_one() {
     let seven = |groups: Value| Answer::json(200, with(ann(), "groups", groups));
     let host = script::host()
+        .setting("groups_at_user", "yes")
         .on("GET", ANN, seven(json!([{"value": "g2"}])))
         .on("PATCH", GROUP, Answer::status(204))
         .on("GET", ANN, seven(json!([{"value": "g2"}, {"value": "g1"}])));
@@ -430,4 +431,39 @@ fn nobody_is_put_into_a_group() {
     );
     let outcome = Scim.ensure_granted(&host, &ctx(), &membership("7"), None);
     assert_eq!(outcome, Err(Problem::not_found(user("7"))));
+}
+
+#[test]
+fn c21_members_that_an_addition_replaced_are_put_back_and_reported() {
+    let host = script::host()
+        .on("GET", ANN, Answer::json(200, ann()))
+        .on("GET", GROUP, Answer::json(200, members(&["8", "9"])))
+        .on("PATCH", GROUP, Answer::status(204))
+        .on("GET", GROUP, Answer::json(200, members(&["7"])))
+        .on("GET", GROUP, Answer::json(200, members(&["7"])))
+        .on("PUT", GROUP, Answer::json(200, members(&["7", "8", "9"])))
+        .on("GET", GROUP, Answer::json(200, members(&["7", "8", "9"])));
+    let outcome = Scim
+        .ensure_granted(&host, &ctx(), &membership("7"), None)
+        .unwrap();
+    let lost = outcome.effects.iter().filter(
+        |effect| matches!(effect, SideEffect::GrantRemoved(grant) if grant.principal.id != "7"),
+    );
+    assert_eq!(lost.count(), 2, "{:?}", outcome.effects);
+    let put = host
+        .requests()
+        .into_iter()
+        .find(|sent| sent.path().contains("Groups") && sent.json()["members"].is_array());
+    let sent = put.unwrap().json();
+    assert_eq!(sent["members"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn c21_where_additions_took_others_out_twice_the_whole_list_is_written() {
+    let host = script::host()
+        .setting("host.side-losses", "2")
+        .on("GET", GROUP, Answer::json(200, members(&["8"])))
+        .on("GET", GROUP, Answer::json(200, members(&["8"])))
+        .on("PUT", GROUP, Answer::json(200, members(&["8", "7"])));
+    done(Scim.ensure_granted(&host, &ctx(), &membership("7"), None));
 }

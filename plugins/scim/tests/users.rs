@@ -737,3 +737,28 @@ fn c54_what_a_service_never_shows_is_done_and_not_read_back_where_the_setting_sa
     let read = Scim.get_account(&host2, &user("7"));
     assert!(matches!(read, Err(Problem::Unsupported(_))), "{read:?}");
 }
+
+#[test]
+fn c07_a_creation_that_answers_with_somebody_else_is_a_conflict_that_names_them() {
+    let other = json!({"id": "1", "userName": "boss", "active": true,
+        "emails": [{"type": "work", "value": "ann@x"}]});
+    let host = host()
+        .on("GET", USERS, nothing())
+        .on("GET", USERS, nothing())
+        .on("POST", USERS, Answer::json(200, other));
+    let outcome = ensure(&host, &desired());
+    assert_eq!(outcome, Err(Problem::Conflict(Some(Box::new(user("1"))))));
+}
+
+#[test]
+fn c07_a_creation_that_is_not_called_one_is_looked_for() {
+    let host = host()
+        .on("GET", USERS, nothing())
+        .on("GET", USERS, nothing())
+        .on("POST", USERS, Answer::json(200, ann()));
+    let outcome = ensure(&host, &desired());
+    assert!(
+        matches!(outcome, Err(Problem::OutcomeUnknown(_))),
+        "{outcome:?}"
+    );
+}

@@ -330,10 +330,10 @@ pub enum OutcomeKind {
 pub enum SideEffect {
     /// The account changed in another way, too.
     AccountChanged(RemoteAccount),
-    /// A grant came with it.
-    GrantAdded(EntitlementKey),
-    /// A grant went with it.
-    GrantRemoved(EntitlementKey),
+    /// A grant came with it: whose, and what.
+    GrantAdded(ObjectRef, EntitlementKey),
+    /// A grant went with it: whose, and what. It may be somebody else's than the change was about.
+    GrantRemoved(ObjectRef, EntitlementKey),
     /// Something was removed.
     ObjectRemoved(ObjectRef),
     /// A seat was taken.

@@ -12,7 +12,7 @@ use crate::finding::{Code, Finding};
 use crate::id::{Digest, FeedName, OperationId, PersonId, PlanId, PolicyVersion, TargetName};
 use crate::identity::{Identity, Phase};
 use crate::operation::{Change, Operation, later};
-use crate::person::Justification;
+use crate::person::{Decision, Justification, Sighting};
 use crate::question::Question;
 
 /// One fact.
@@ -60,6 +60,26 @@ pub enum Fact {
         operation: OperationId,
         /// What happened.
         change: Change,
+    },
+    /// The app showed something of an account that no operation brought about.
+    AccountSeen {
+        /// Whose account it is.
+        person: PersonId,
+        /// Where the account is.
+        target: TargetName,
+        /// What was seen.
+        sighting: Sighting,
+    },
+    /// A person decided about an account that is other than it was left.
+    DriftDecided {
+        /// Whose account it is.
+        person: PersonId,
+        /// Where the account is.
+        target: TargetName,
+        /// What was decided.
+        decision: Decision,
+        /// By whom.
+        by: Operator,
     },
     /// A file was accepted; its people are in the plan.
     FileAccepted {

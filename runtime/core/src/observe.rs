@@ -128,6 +128,53 @@ pub fn proven_absent(question: &Read, account: &Account) -> Observation {
     }
 }
 
+/// Where an account is that the app does not have under its key any more.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Whereabouts {
+    /// Here: one account holds everything that it can be found by.
+    Moved(AccountSeen),
+    /// Something holds a part of that, or several do: a person has to say whose it is.
+    Unclear(ObjectRef),
+    /// Nothing holds any of it.
+    Nowhere,
+}
+
+/// Where an account is, by what was found under its keys. An app that gives its accounts other ids has
+/// not deleted them.
+pub fn whereabouts(
+    account: &Account,
+    keys: &[(String, String)],
+    found: &[RemoteAccount],
+) -> Whereabouts {
+    let alive = |found: &&RemoteAccount| found.state != AccountState::Deleted;
+    let own = account.object.as_ref();
+    let is_own = |found: &&RemoteAccount| own.is_some_and(|own| own.same_object(&found.object));
+    let mut agreeing = found
+        .iter()
+        .filter(alive)
+        .filter(|found| agrees(found, keys) && found.protected_reason.is_none());
+    match (agreeing.next(), agreeing.next()) {
+        // What is found under the key that was not there a moment ago is not settled yet.
+        (Some(only), None) if !is_own(&only) => Whereabouts::Moved(seen(only)),
+        _ => match found.iter().find(alive) {
+            Some(other) => Whereabouts::Unclear(other.object.clone()),
+            None => Whereabouts::Nowhere,
+        },
+    }
+}
+
+/// Whether the account that a call says it made is somebody else's: it does not hold what it was to be
+/// found by, or was there before. Such an answer is a conflict, and no account of the person's.
+pub fn is_mistaken(spec: &AccountSpec, account: &RemoteAccount, was_there_before: bool) -> bool {
+    let differs = |(name, value): &(String, String)| {
+        let mut held = account.keys.iter().filter(|(held, _)| held == name);
+        // An app that does not show a key at all says nothing about it.
+        let is_shown = held.clone().next().is_some();
+        is_shown && !held.any(|(_, with)| is_alike(with, value))
+    };
+    was_there_before || spec.match_keys.iter().any(differs)
+}
+
 /// Whether what was seen is as the action wants it.
 pub fn judge(action: &Action, sight: Result<Sight, Problem>) -> Observation {
     let sight = match sight {
@@ -139,7 +186,7 @@ pub fn judge(action: &Action, sight: Result<Sight, Problem>) -> Observation {
     match (action, sight) {
         (Action::EnsureAccount(spec), Sight::Account(found)) => match found {
             Some(account) => account_seen(spec, &account),
-            None => Observation::Unsatisfied(None),
+            None => Observation::Absent,
         },
         (Action::EnsureAccount(spec), Sight::Accounts(found)) => accounts_seen(spec, &found),
         (Action::EnsureState(wanted), Sight::Account(found)) => match found {

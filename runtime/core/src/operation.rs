@@ -304,6 +304,9 @@ pub struct AccountSeen {
 pub enum Event {
     /// The connector answered.
     Replied(Result<Outcome, Problem>),
+    /// The connector answered that an account is there which was not known before. That it was made is
+    /// believed once it was read back.
+    Created(Outcome),
     /// The daemon stopped, or the call was cut off, and nobody knows what became of it.
     Interrupted(String),
     /// The app was looked at.
@@ -320,6 +323,11 @@ pub enum Observation {
     /// The app shows no such account, or does not know it. A wrong address answers so to everything:
     /// what [`crate::observe::proven_absent`] says takes its place once the app has proven itself.
     Absent,
+    /// The account is there, and the app has it under another key of its own by now.
+    Moved(AccountSeen),
+    /// The account that was known is nowhere to be found, at the right app: neither under its key, nor
+    /// under what it can be found by.
+    Gone(ObjectRef),
     /// The connector cannot show it; sending again is the only way to know.
     CannotTell,
     /// Looking failed.

@@ -68,6 +68,9 @@ pub struct Account {
     pub object: Option<ObjectRef>,
     /// Its state; none before it is known.
     pub state: Option<AccountState>,
+    /// What it can be found by: (name of the key, value), as it was made or last changed. Empty before its
+    /// making was confirmed.
+    pub keys: Vec<(String, String)>,
     /// The attributes that were last written.
     pub attributes: RemoteAttributes,
     /// What it has, and what it is about to have.
@@ -81,6 +84,8 @@ pub struct Account {
     /// What was taken from it since the person is to have it no longer, by what it is: `suspend`,
     /// `end-sessions`, `revoke group:g-1`. Empty for an account that somebody is to have.
     pub taken: BTreeMap<String, Taken>,
+    /// What somebody did to it at the app, which a person has to decide about.
+    pub drift: Option<Drift>,
     /// What is still to be done, in order.
     pub operations: Vec<Operation>,
 }
@@ -110,6 +115,56 @@ impl Taken {
         let taken_to_end = || later(self.at, UNREACHED_MAX);
         unreached.until.unwrap_or_else(taken_to_end)
     }
+}
+
+/// What the app shows of an account that is to be usable, and that no operation brought about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Drift {
+    /// What it is.
+    pub what: Drifted,
+    /// Whether somebody decided to leave it so.
+    pub is_left: bool,
+}
+
+/// In which way an account is other than it was left.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Drifted {
+    /// It was there, and is gone.
+    Gone,
+    /// It was usable, and is switched off: a security lock, perhaps.
+    SwitchedOff,
+}
+
+impl Drifted {
+    /// The word for it in tables and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Drifted::Gone => "gone",
+            Drifted::SwitchedOff => "switched-off",
+        }
+    }
+}
+
+/// What was seen of an account at the app beside any operation.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Sighting {
+    /// The app has it under another key of its own by now.
+    Moved(ObjectRef),
+    /// The app has it no longer: neither under its key, nor under what it can be found by.
+    Gone,
+    /// It is in this state.
+    InState(AccountState),
+    /// It no longer has this right.
+    Lost(EntitlementKey),
+}
+
+/// What a person decided about a [`Drift`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Decision {
+    /// The account is to be as it should be: made again, or switched on again.
+    Restore,
+    /// It stays as the app has it, until the person leaves.
+    Leave,
 }
 
 /// An entitlement of an account. It goes when its last justification has gone.
@@ -230,10 +285,50 @@ impl Person {
         let was_astray = account.is_astray(wants_usable);
         let is_known = account.changed(id, change, at);
         if !was_astray && account.is_astray(wants_usable) {
-            self.wake_at = Some(self.wake_at.map_or(at, |wake_at| wake_at.min(at)));
+            self.wake(at);
         }
         self.forget_empty_accounts();
         is_known
+    }
+
+    /// Takes in what was seen of one of the person's accounts. False where that is nothing new.
+    ///
+    /// Where it is to be put right, or to be asked about, the person is woken: the next plan does it.
+    pub fn sighted(&mut self, target: &TargetName, sighting: &Sighting, at: Timestamp) -> bool {
+        let wants_usable = self.phase != Phase::Prehire;
+        let Some(account) = self.accounts.get_mut(target) else {
+            return false;
+        };
+        let before = (account.drift, account.is_astray(wants_usable));
+        let is_news = account.sighted(sighting);
+        let is_to_plan = matches!(sighting, Sighting::Lost(_))
+            || before != (account.drift, account.is_astray(wants_usable));
+        if is_news && is_to_plan {
+            self.wake(at);
+        }
+        self.forget_empty_accounts();
+        is_news
+    }
+
+    /// Takes in what a person decided about an account. False where there is nothing to decide.
+    pub fn decided(&mut self, target: &TargetName, decision: Decision, at: Timestamp) -> bool {
+        let Some(account) = self.accounts.get_mut(target) else {
+            return false;
+        };
+        let Some(drift) = &mut account.drift else {
+            return false;
+        };
+        match decision {
+            Decision::Restore => account.drift = None,
+            Decision::Leave => drift.is_left = true,
+        }
+        self.wake(at);
+        true
+    }
+
+    /// Has the next plan look at the person.
+    fn wake(&mut self, at: Timestamp) {
+        self.wake_at = Some(self.wake_at.map_or(at, |wake_at| wake_at.min(at)));
     }
 
     /// An account that is not wanted and of which nothing came is no account.

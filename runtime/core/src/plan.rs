@@ -45,8 +45,15 @@ pub const UNCONFIGURED_TARGET: Code = Code::new("PLN-008");
 /// What a target can give was not read yet.
 pub const UNREAD_CATALOGUE: Code = Code::new("PLN-009");
 
+/// Somebody deleted an account at the app that a person is to have.
+pub const GONE: Code = Code::new("TGT-013");
+/// Somebody switched an account off at the app that a person is to use.
+pub const SWITCHED_OFF: Code = Code::new("TGT-021");
+
 /// Every code that the planner remarks with: what no longer holds after a plan is closed by these.
-pub const CODES: [Code; 9] = [
+pub const CODES: [Code; 11] = [
+    GONE,
+    SWITCHED_OFF,
     RULE_FAILED,
     UNKNOWN_ENTITLEMENT,
     EXCLUSIVE,

@@ -121,6 +121,8 @@ pub const API_OTHER_PLAN: Code = Code::new("API-004");
 pub const API_BROKEN: Code = Code::new("API-005");
 /// The daemon is starting or stopping.
 pub const API_NOT_READY: Code = Code::new("API-006");
+/// There is nothing to decide about an account.
+pub const NOTHING_TO_DECIDE: Code = Code::new("TGT-024");
 /// The operation is not in a state that can be retried.
 pub const API_NOT_HALTED: Code = Code::new("API-007");
 

@@ -1,20 +1,29 @@
 //! Reads what the targets really hold: what they can give, and whose accounts are there.
 //!
-//! A listing counts only where it is proven whole. Accounts that nobody here owns are reported and
-//! never touched.
+//! A listing counts only where it is proven whole, and one that lacks much of what is known is doubted
+//! even then. What a listing shows otherwise than the ledger has it is looked at one by one (`inspect`)
+//! before anything follows. Accounts that are being worked on are left out, and the rest is compared all
+//! the same. Accounts that nobody here owns are reported and never touched.
 
+mod inspect;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use muster_core::connector::{AccountState, Entitlement, Problem, RemoteAccount, Scalar};
+use muster_core::connector::{
+    AccountState, Entitlement, ObjectRef, Problem, RemoteAccount, Scalar,
+};
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
-use muster_core::id::TargetName;
+use muster_core::id::{PersonId, TargetName};
+use muster_core::operation::{Action, later};
+use muster_core::person::Account;
 use muster_core::redact;
 use tokio::sync::watch;
 
 use crate::app::App;
-use crate::driver::REFUSED;
+use crate::driver::{DOUBT_AFTER, REFUSED, TOOK_ALONG};
 use crate::replan::{self, waiting};
 use crate::targets::Connected;
 
@@ -24,11 +33,26 @@ pub const UNREADABLE: Code = Code::new("TGT-010");
 pub const NOT_WHOLE: Code = Code::new("TGT-011");
 /// Accounts that belong to nobody whom a feed describes.
 pub const ORPHANS: Code = Code::new("TGT-012");
-/// An account that the ledger believes to be there is not.
-pub const VANISHED: Code = Code::new("TGT-013");
+/// A listing lacks most of what is known to be there, so nothing follows from it.
+pub const DOUBTED: Code = Code::new("TGT-020");
 
-/// How often each target is read.
+/// How often it is read what each target can give.
 const EVERY: Duration = Duration::from_hours(1);
+
+/// As many missing accounts as this are never too many to be true.
+const MISSING_FLOOR: usize = 5;
+
+/// Missing accounts, in a hundred of those that are known, from which on a listing is doubted.
+const MISSING_PERCENT_MAX: usize = 20;
+
+/// How many of the accounts that a doubted listing lacks are asked for one by one.
+const SAMPLE: usize = 5;
+
+/// Most accounts that are looked at one by one after a listing; the others after the next one.
+const LOOKS_MAX: usize = 1_000;
+
+/// How long the finding stays that a change took rights from others, after it last happened.
+const SIDE_LOSS_KEPT: Duration = Duration::from_hours(24 * 7);
 
 /// How soon a target that could not be read is read again.
 const AGAIN: Duration = Duration::from_mins(1);
@@ -50,48 +74,82 @@ pub async fn first(app: &Arc<App>, patience: Duration) {
     }
 }
 
+/// When a target is read next.
+struct Schedule {
+    catalogue: Instant,
+    accounts: Instant,
+}
+
+impl Schedule {
+    fn next(&self) -> Duration {
+        let next = self.catalogue.min(self.accounts);
+        next.saturating_duration_since(Instant::now())
+    }
+}
+
 /// Reads one target again and again until the daemon stops.
 pub async fn run(app: Arc<App>, target: Arc<Connected>, mut stop: watch::Receiver<bool>) {
-    let mut wait = Duration::ZERO;
+    remember_side_losses(&app, &target);
+    let mut schedule = Schedule {
+        catalogue: Instant::now(),
+        accounts: Instant::now(),
+    };
     let mut versions = target.versions();
     while !*stop.borrow() {
         // What another version read may have been wrong, or not whole.
         if std::mem::replace(&mut versions, target.versions()) != target.versions() {
-            wait = Duration::ZERO;
+            schedule.catalogue = Instant::now();
+            schedule.accounts = Instant::now();
         }
+        let (doubts, next_doubt) = target.take_doubts();
+        for person in doubts {
+            if let Err(error) = inspect::person(&app, &target, &person).await {
+                tracing::error!(%error, "could not record what was seen of an account");
+            }
+        }
+        let wait = schedule.next().min(next_doubt.unwrap_or(Duration::MAX));
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = target.became_ready() => {}
+            () = target.doubted() => continue,
+            () = target.became_ready() => {
+                schedule.catalogue = Instant::now();
+                schedule.accounts = Instant::now();
+            }
             changed = stop.changed() => if changed.is_err() { return },
         }
         if !target.is_usable() {
-            wait = EVERY;
+            schedule.catalogue = Instant::now() + EVERY;
+            schedule.accounts = Instant::now() + EVERY;
             continue;
         }
-        versions = target.versions();
-        wait = if read(&app, &target).await {
-            EVERY
-        } else {
-            AGAIN
-        };
+        read(&app, &target, &mut schedule).await;
     }
 }
 
-/// Reads a target; false where it has to be tried again soon.
-async fn read(app: &Arc<App>, target: &Connected) -> bool {
-    match catalogue(app, target).await {
-        None => return false,
-        Some(true) => {
-            if let Err(error) = replan::everybody(app).await {
-                tracing::error!(
-                    error = crate::error::chain(&error),
-                    "could not plan after a target was read for the first time"
-                );
-            }
+/// Reads what is due of a target. One that could not be read is read again soon.
+async fn read(app: &Arc<App>, target: &Connected, schedule: &mut Schedule) {
+    if schedule.catalogue <= Instant::now() {
+        let read = catalogue(app, target).await;
+        if read == Some(true)
+            && let Err(error) = replan::everybody(app).await
+        {
+            tracing::error!(
+                error = crate::error::chain(&error),
+                "could not plan after a target was read for the first time"
+            );
         }
-        Some(false) => {}
+        schedule.catalogue = Instant::now() + read.map_or(AGAIN, |_| EVERY);
+        if read.is_none() {
+            // Of an app that cannot be read it is not known who is there, either.
+            target.know_strangers(None::<std::iter::Empty<&ObjectRef>>);
+            return;
+        }
     }
-    accounts(app, target).await
+    if schedule.accounts <= Instant::now() {
+        let is_read = accounts(app, target).await;
+        let every = target.config().limits.compare_every;
+        schedule.accounts = Instant::now() + if is_read { every } else { AGAIN.min(every) };
+    }
 }
 
 /// Reads what a target can give. True where that is known for the first time; none where it could not be
@@ -149,7 +207,7 @@ async fn catalogue(app: &Arc<App>, target: &Connected) -> Option<bool> {
         if let Err(error) = taken {
             tracing::error!(
                 error = crate::error::chain(&error),
-                "could not plan after a catalogue changed"
+                "could not plan after a target was read for the first time"
             );
         }
         return Some(false);
@@ -160,32 +218,47 @@ async fn catalogue(app: &Arc<App>, target: &Connected) -> Option<bool> {
     Some(true)
 }
 
-/// Compares the accounts at a target with those that the ledger knows of. Changes nothing. False
-/// where it has to be done again soon.
+/// Compares the accounts at a target with those that the ledger knows of. False where it has to be done
+/// again soon.
 async fn accounts(app: &Arc<App>, target: &Connected) -> bool {
     let name = target.name();
-    // An account that is just being made would look like nobody's.
-    if has_open_operations(app, name) {
-        return false;
-    }
     let listing = match target.accounts().await {
         Ok(listing) => listing,
-        Err(Problem::Unsupported(_)) => return true,
         Err(problem) => {
+            target.know_strangers(None::<std::iter::Empty<&ObjectRef>>);
+            if matches!(problem, Problem::Unsupported(_)) {
+                return true;
+            }
             unreadable(app, name, "its accounts", &problem).await;
             return false;
         }
     };
-    match compare(app, name, &listing.items, listing.is_whole) {
-        // Something began while the listing was read.
-        Ok(_) if has_open_operations(app, name) => return false,
-        Ok(mut facts) => {
-            if listing.is_whole {
-                facts.extend(closed(app, name, &[NOT_WHOLE, UNREADABLE, REFUSED]));
-            }
-            app.say(facts).await;
+    let compared = match compare(app, name, &listing.items) {
+        Ok(compared) => compared,
+        Err(error) => {
+            tracing::error!(%error, "could not compare a listing with the ledger");
+            return false;
         }
-        Err(error) => tracing::error!(%error, "could not compare a listing with the ledger"),
+    };
+    target.know_strangers(Some(
+        compared.strangers.iter().map(|account| &account.object),
+    ));
+    let mut facts = vec![orphans(app, name, &compared.strangers)];
+    let mut odd = compared.otherwise;
+    if listing.is_whole {
+        facts.extend(closed(app, name, &[NOT_WHOLE, UNREADABLE, REFUSED]));
+        if is_doubtful(compared.missing.len(), compared.known) && !target.takes_belief() {
+            let doubt = doubted(target, &compared.missing, compared.known).await;
+            facts.push(Fact::FindingOpened(doubt));
+        } else {
+            facts.extend(closed(app, name, &[DOUBTED]));
+            odd.extend(compared.missing.into_iter().map(|(person, _)| person));
+        }
+    }
+    facts.extend(forget_side_losses(app, name));
+    app.say(facts).await;
+    for person in odd.into_iter().take(LOOKS_MAX) {
+        target.doubt(&person, DOUBT_AFTER);
     }
     if !listing.is_whole {
         not_whole(app, name, "its accounts", listing.why_not.as_deref()).await;
@@ -194,26 +267,129 @@ async fn accounts(app: &Arc<App>, target: &Connected) -> bool {
 }
 
 /// Kind, container and id of the accounts that a listing shows.
-type Seen = std::collections::BTreeSet<(String, Option<String>, String)>;
+type Listed<'l> = BTreeMap<(&'l str, &'l str), Vec<&'l RemoteAccount>>;
 
-fn has_open_operations(app: &App, target: &TargetName) -> bool {
-    let counts = app.ledger.read().and_then(|reader| reader.counts());
-    counts.is_ok_and(|counts| {
-        let states = counts.operations.get(target).into_iter().flatten();
-        states
-            .filter(|(state, _)| **state != "halted")
-            .any(|(_, count)| *count > 0)
-    })
+/// How a listing compares with the ledger.
+struct Compared<'l> {
+    /// How many accounts were compared.
+    known: usize,
+    /// Accounts that are nobody's.
+    strangers: Vec<&'l RemoteAccount>,
+    /// Whose account is listed otherwise than the ledger has it.
+    otherwise: Vec<PersonId>,
+    /// Whose account is not listed.
+    missing: Vec<(PersonId, ObjectRef)>,
 }
 
-fn compare(
+fn compare<'l>(
     app: &App,
     target: &TargetName,
-    listed: &[RemoteAccount],
-    is_whole: bool,
-) -> Result<Vec<Fact>, muster_ledger::Error> {
+    listed: &'l [RemoteAccount],
+) -> Result<Compared<'l>, muster_ledger::Error> {
     let reader = app.ledger.read()?;
+    let mut by_id = Listed::new();
+    for account in listed {
+        let key = (account.object.kind.as_str(), account.object.id.as_str());
+        by_id.entry(key).or_default().push(account);
+    }
+    let mut compared = Compared {
+        known: 0,
+        strangers: Vec::new(),
+        otherwise: Vec::new(),
+        missing: Vec::new(),
+    };
+    let mut coming: BTreeSet<(String, String)> = BTreeSet::new();
+    for person in reader.people_at(target)? {
+        let person = person?;
+        let Some(account) = person.accounts.get(target) else {
+            continue;
+        };
+        coming.extend(keys_of_making(account));
+        let Some(object) = account
+            .object
+            .as_ref()
+            .filter(|_| inspect::is_quiet(account))
+        else {
+            continue;
+        };
+        compared.known += 1;
+        let found = by_id.get(&(object.kind.as_str(), object.id.as_str()));
+        // An app may name the container only in listings.
+        let mut found = found.into_iter().flatten().filter(|found| {
+            object.container.is_none() || found.object.container == object.container
+        });
+        match found.next() {
+            None => compared.missing.push((person.id, object.clone())),
+            Some(found) if is_otherwise(account, found) => compared.otherwise.push(person.id),
+            Some(_) => {}
+        }
+    }
+    for account in listed {
+        let is_open = account.state != AccountState::Deleted;
+        // One that is just being made looks like nobody's.
+        let is_coming = account.keys.iter().any(|key| coming.contains(key));
+        if is_open && !is_coming && reader.linked(target, &account.object)?.is_none() {
+            compared.strangers.push(account);
+        }
+    }
+    Ok(compared)
+}
+
+/// What an account that is being made can be found by.
+fn keys_of_making(account: &Account) -> Vec<(String, String)> {
+    let making = account.operations.iter().filter_map(|operation| {
+        let Action::EnsureAccount(spec) = &operation.action else {
+            return None;
+        };
+        operation.has_begun().then(|| spec.match_keys.clone())
+    });
+    making.flatten().collect()
+}
+
+fn is_otherwise(account: &Account, found: &RemoteAccount) -> bool {
+    found.state != AccountState::Locked && Some(found.state) != account.state
+}
+
+/// Whether a listing lacks so much that it is rather the listing that is wrong.
+fn is_doubtful(missing: usize, known: usize) -> bool {
+    missing > MISSING_FLOOR && missing * 100 > known * MISSING_PERCENT_MAX
+}
+
+/// What is said of a listing that lacks most of what is known to be there: some of that is asked for, to
+/// tell a version of the plugin that leaves it out from an app that has lost it.
+async fn doubted(target: &Connected, missing: &[(PersonId, ObjectRef)], known: usize) -> Finding {
+    let mut there = 0;
+    let sample = missing.iter().step_by((missing.len() / SAMPLE).max(1));
+    let sample: Vec<_> = sample.take(SAMPLE).collect();
+    for (_, object) in &sample {
+        let found = target.read_account(object).await;
+        there += usize::from(matches!(found, Ok(Some(_))));
+    }
+    let plugin = target.descriptor().map_or_else(
+        || "its plugin".to_owned(),
+        |descriptor| format!("plugin {} {}", descriptor.name, descriptor.version),
+    );
+    let text = format!(
+        "{plugin} calls its listing whole, and {} of {known} accounts that are known are not in it; of {} that were asked for one by one, {there} are there. Nothing is concluded from this listing",
+        missing.len(),
+        sample.len(),
+    );
+    let hint = if there > 0 {
+        "the plugin leaves accounts out: put the version before back, or a mended one"
+    } else {
+        "see at the app whether they are really gone, and whether it is the right app; where they are, `muster accounts believe --target TARGET` has the next listing believed"
+    };
+    let subject = format!("target {}", target.name());
+    Finding::new(DOUBTED, Severity::Error, subject, text).hint(hint)
+}
+
+/// What is said of accounts that are nobody's; that there are none closes it.
+fn orphans(app: &App, target: &TargetName, strangers: &[&RemoteAccount]) -> Fact {
     let subject = format!("target {target}");
+    if strangers.is_empty() {
+        let code = ORPHANS;
+        return Fact::FindingClosed { code, subject };
+    }
     let policy = app.policy.load();
     let keys: Vec<&str> = policy
         .targets()
@@ -221,54 +397,19 @@ fn compare(
         .into_iter()
         .flat_map(|rules| rules.keys.iter().map(|(name, _)| name.as_str()))
         .collect();
-    let mut orphans = Vec::new();
-    let mut seen = Seen::new();
-    for account in listed {
-        seen.insert((
-            account.object.kind.clone(),
-            account.object.container.clone(),
-            account.object.id.clone(),
-        ));
-        let is_open = account.state != AccountState::Deleted;
-        if is_open && reader.linked(target, &account.object)?.is_none() {
-            orphans.push(called(account, &keys));
-        }
-    }
-    let mut facts = Vec::new();
-    let text = |what: &str, ids: &[String]| {
-        let named: Vec<&str> = ids.iter().take(NAMED_MAX).map(String::as_str).collect();
-        let more = ids.len().saturating_sub(NAMED_MAX);
-        let more = if more > 0 {
-            format!(" and {more} more")
-        } else {
-            String::new()
-        };
-        format!("{what} ({}): {}{more}", ids.len(), named.join(", "))
+    let named = strangers.iter().take(NAMED_MAX);
+    let named: Vec<String> = named.map(|account| called(account, &keys)).collect();
+    let more = match strangers.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
     };
-    let state = |code: Code, what: &str, ids: &[String], hint: &str| match ids {
-        [] => Fact::FindingClosed {
-            code,
-            subject: subject.clone(),
-        },
-        ids => Fact::FindingOpened(
-            Finding::new(code, Severity::Warning, subject.clone(), text(what, ids)).hint(hint),
-        ),
-    };
-    facts.push(state(
-        ORPHANS,
-        "accounts that belong to nobody whom a feed describes",
-        &orphans,
-        "see at the app whose they are; Muster does not touch them",
-    ));
-    if is_whole {
-        facts.push(state(
-            VANISHED,
-            "accounts that were there are gone",
-            &vanished(&reader, target, &seen)?,
-            "somebody deleted them at the app; `muster why PERSON` shows what the person should have",
-        ));
-    }
-    Ok(facts)
+    let text = format!(
+        "accounts that belong to nobody whom a feed describes ({}): {}{more}",
+        strangers.len(),
+        named.join(", ")
+    );
+    let finding = Finding::new(ORPHANS, Severity::Warning, subject, text);
+    Fact::FindingOpened(finding.hint("see at the app whose they are; Muster does not touch them"))
 }
 
 /// An account as people find it at the app: by its keys, with its id behind them.
@@ -295,39 +436,29 @@ fn called(account: &RemoteAccount, keys: &[&str]) -> String {
     }
 }
 
-/// The people whose account the ledger believes to be there, and that no listing shows.
-fn vanished(
-    reader: &muster_ledger::Reader,
-    target: &TargetName,
-    seen: &Seen,
-) -> Result<Vec<String>, muster_ledger::Error> {
-    let mut vanished = Vec::new();
-    for person in reader.people_at(target)? {
-        let person = person?;
-        let account = person.accounts.get(target);
-        // One that is being worked on may be in any state.
-        let quiet = account.filter(|account| account.exists() && account.operations.is_empty());
-        let Some(object) = quiet.and_then(|account| account.object.as_ref()) else {
-            continue;
-        };
-        let key = (
-            object.kind.clone(),
-            object.container.clone(),
-            object.id.clone(),
-        );
-        if !seen.contains(&key) && !is_seen_elsewhere(seen, object) {
-            vanished.push(person.id.to_string());
-        }
+/// That changes took rights from others is remembered over a restart: the connector goes the other way from
+/// the start.
+fn remember_side_losses(app: &App, target: &Connected) {
+    let subject = format!("target {}", target.name());
+    let known = app
+        .ledger
+        .read()
+        .and_then(|reader| reader.finding(&TOOK_ALONG, &subject));
+    if known.is_ok_and(|known| known.is_some()) {
+        target.add_side_losses(2);
     }
-    Ok(vanished)
 }
 
-/// An app may name the container only in listings.
-fn is_seen_elsewhere(seen: &Seen, object: &muster_core::connector::ObjectRef) -> bool {
-    object.container.is_none()
-        && seen
-            .iter()
-            .any(|(kind, _, id)| *kind == object.kind && *id == object.id)
+/// Closes what was said of a change that took rights from others, once that is long ago.
+fn forget_side_losses(app: &App, target: &TargetName) -> Option<Fact> {
+    let subject = format!("target {target}");
+    let reader = app.ledger.read().ok()?;
+    let kept = reader.finding(&TOOK_ALONG, &subject).ok()??;
+    let is_over = later(kept.last_at, SIDE_LOSS_KEPT) <= app.clock.now();
+    is_over.then_some(Fact::FindingClosed {
+        code: TOOK_ALONG,
+        subject,
+    })
 }
 
 /// What closes those findings of a target that are open.

@@ -2,17 +2,18 @@
 //! used just now. A target whose plugin does not load, or whose settings do not fit, is not an error
 //! of the daemon: its operations wait, and the others go on.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use muster_core::connector::{
     CallContext, Change, Descriptor, Entitlement, EntitlementKey, ObjectRef, Outcome, Problem,
     RemoteAccount, RemoteCredential, RemoteGrant,
 };
-use muster_core::id::TargetName;
+use muster_core::id::{PersonId, TargetName};
 use muster_core::operation::Action;
 use muster_core::policy::Adopt;
 use muster_host::{
@@ -38,7 +39,28 @@ pub struct Connected {
     /// How often another version of its plugin came into service.
     versions: AtomicU64,
     gate: Gate,
+    /// How often a change here took along what nobody asked for; the connector is told.
+    side_losses: AtomicU32,
+    /// What is known of the accounts there that are nobody's.
+    strangers: Strangers,
+    /// Whose accounts are to be looked at one by one, and from when on.
+    doubts: Mutex<BTreeMap<PersonId, Instant>>,
+    doubted: Notify,
+    /// Whether somebody said that the next listing is to be believed, however much it lacks.
+    believes: AtomicBool,
 }
+
+/// The accounts at an app that were there before and belong to nobody: what a call says it made cannot be
+/// one of them.
+#[derive(Default)]
+struct Strangers {
+    /// Digests of their keys, since an app may have a million of them. None before the first listing.
+    known: Mutex<Option<HashSet<u64>>>,
+    listed: Notify,
+}
+
+/// How long the making of an account waits for the first listing after a start.
+const FIRST_LISTING_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The secrets of a target by their slots; none in a slot whose scheme has no secret.
 type Secrets = BTreeMap<String, Option<config::SecretValue>>;
@@ -66,7 +88,84 @@ impl Connected {
             connections: AtomicU64::new(0),
             versions: AtomicU64::new(0),
             gate: Gate::default(),
+            side_losses: AtomicU32::new(0),
+            strangers: Strangers::default(),
+            doubts: Mutex::default(),
+            doubted: Notify::new(),
+            believes: AtomicBool::new(false),
         }
+    }
+
+    /// Keeps which accounts there are nobody's, or that a listing could not be had.
+    pub fn know_strangers<'o>(&self, strangers: Option<impl Iterator<Item = &'o ObjectRef>>) {
+        let mut known = lock(&self.strangers.known);
+        match strangers {
+            Some(strangers) => *known = Some(strangers.map(digest).collect()),
+            None => drop(known.get_or_insert_default()),
+        }
+        drop(known);
+        self.strangers.listed.notify_waiters();
+    }
+
+    /// Whether an account was there before, and belonged to nobody. Waits for the first listing after a
+    /// start, for a while.
+    pub async fn is_stranger(&self, object: &ObjectRef) -> bool {
+        let listed = self.strangers.listed.notified();
+        let knows = || lock(&self.strangers.known).is_some();
+        if !knows() {
+            // Without a listing nothing speaks against what the app says it made.
+            drop(tokio::time::timeout(FIRST_LISTING_PATIENCE, listed).await);
+        }
+        let known = lock(&self.strangers.known);
+        known
+            .as_ref()
+            .is_some_and(|known| known.contains(&digest(object)))
+    }
+
+    /// Has somebody's account looked at once `after` has passed: what the app shows of it just now may be
+    /// older than what was done last.
+    pub fn doubt(&self, person: &PersonId, after: Duration) {
+        lock(&self.doubts)
+            .entry(person.clone())
+            .or_insert_with(|| Instant::now() + after);
+        self.doubted.notify_one();
+    }
+
+    /// Waits until there may be somebody to look at.
+    pub async fn doubted(&self) {
+        self.doubted.notified().await;
+    }
+
+    /// Whose accounts are to be looked at now, and how long until the next one is.
+    pub fn take_doubts(&self) -> (Vec<PersonId>, Option<Duration>) {
+        let mut doubts = lock(&self.doubts);
+        let now = Instant::now();
+        let due = doubts
+            .extract_if(.., |_, at| *at <= now)
+            .map(|(person, _)| person)
+            .collect();
+        let next = doubts.values().min();
+        (due, next.map(|at| at.saturating_duration_since(now)))
+    }
+
+    /// Has the next listing believed, whatever it lacks; it is taken at once.
+    pub fn believe_next_listing(&self) {
+        self.believes.store(true, Ordering::Release);
+        self.ready.notify_waiters();
+    }
+
+    /// Whether this listing is to be believed, whatever it lacks. True once.
+    pub fn takes_belief(&self) -> bool {
+        self.believes.swap(false, Ordering::AcqRel)
+    }
+
+    /// Counts that a change here took along what nobody asked for, and tells the connector.
+    pub fn add_side_losses(&self, count: u32) -> u32 {
+        let losses = self.side_losses.fetch_add(count, Ordering::AcqRel) + count;
+        if let Some(target) = self.target.load().as_ref() {
+            target.set_side_losses(losses);
+        }
+        losses
     }
 
     /// Its name.
@@ -100,6 +199,7 @@ impl Connected {
         });
         match made {
             Ok(target) => {
+                target.set_side_losses(self.side_losses.load(Ordering::Acquire));
                 self.target.store(Some(Arc::new(target)));
                 self.set_trouble(None);
                 self.gate.reset();
@@ -382,6 +482,17 @@ impl Trouble {
             hint: hint.to_owned(),
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Stands for the app's key of an account.
+fn digest(object: &ObjectRef) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&object.kind, &object.container, &object.id).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The secrets as they are now.

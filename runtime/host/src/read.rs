@@ -423,10 +423,10 @@ impl Run<'_> {
 }
 
 macro_rules! page {
-    ($self:ident, $limit:ident, $convert:path, $function:ident($($argument:expr),*)) => {{
+    ($self:ident, $limit:ident, $function:ident($($argument:expr),*)) => {{
         let target = $self.target;
         read!(target, $self.place.clone(), $self.scope, $function($($argument),*), |page| {
-            from_guest::page(page.items, page.end, $limit, $convert)
+            from_guest::page(page.items, page.end, $limit)
         })
     }};
 }
@@ -438,12 +438,7 @@ impl Run<'_> {
         limit: u32,
         cursor: Option<String>,
     ) -> Result<Page<RemoteAccount>, Problem> {
-        page!(
-            self,
-            limit,
-            from_guest::account,
-            list_accounts(&kind, limit, cursor.as_ref())
-        )
+        page!(self, limit, list_accounts(&kind, limit, cursor.as_ref()))
     }
 
     async fn entitlements_page(
@@ -455,7 +450,6 @@ impl Run<'_> {
         page!(
             self,
             limit,
-            from_guest::entitlement,
             list_entitlements(&kind, limit, cursor.as_ref())
         )
     }
@@ -475,12 +469,7 @@ impl Run<'_> {
                 grants::GrantScope::OfPrincipal(to_guest::object(&object))
             }
         };
-        page!(
-            self,
-            limit,
-            from_guest::grant,
-            list_grants(&scope, limit, cursor.as_ref())
-        )
+        page!(self, limit, list_grants(&scope, limit, cursor.as_ref()))
     }
 
     async fn credentials_page(
@@ -493,7 +482,6 @@ impl Run<'_> {
         page!(
             self,
             limit,
-            from_guest::credential,
             list_credentials(owner.as_ref(), limit, cursor.as_ref())
         )
     }

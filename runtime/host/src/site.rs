@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use url::Url;
 
@@ -43,7 +44,13 @@ pub(crate) struct Site {
     pub(crate) sealed: Sealed,
     pub(crate) scratch: Scratch,
     pub(crate) clock: Clock,
+    /// How often a change here took along what nobody asked for: see `SIDE_LOSSES`.
+    pub(crate) side_losses: AtomicU32,
 }
+
+/// The setting in which a connector reads how often a change at its target took rights from others than it
+/// was about: it had better go another way then. Not there where it never did.
+const SIDE_LOSSES: &str = "host.side-losses";
 
 impl Site {
     /// The settings as this version of the plugin sees them: what IT gave, else the default.
@@ -60,6 +67,10 @@ impl Site {
                 Some((setting.key.clone(), given.clone()))
             })
             .collect();
+        let losses = self.side_losses.load(Ordering::Relaxed);
+        if losses > 0 {
+            settings.push((SIDE_LOSSES.to_owned(), losses.to_string()));
+        }
         settings.sort();
         settings
     }

@@ -6,7 +6,7 @@
 //! and `read`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use muster_core::connector::Descriptor;
 
@@ -66,6 +66,7 @@ impl Target {
             sealed: crate::sealed::Sealed::default(),
             scratch: crate::scratch::Scratch::default(),
             clock: Arc::clone(&host.0.clock),
+            side_losses: AtomicU32::new(0),
         };
         let target = Self {
             host: Arc::clone(&host.0),
@@ -103,6 +104,11 @@ impl Target {
     pub fn check_fits(&self, plugin: &Plugin) -> Result<(), TargetError> {
         setup::check_settings(&self.site.settings, &plugin.details().settings)?;
         setup::check_slots(&self.site, plugin.descriptor())
+    }
+
+    /// Tells the connector how often a change here took along what nobody asked for.
+    pub fn set_side_losses(&self, count: u32) {
+        self.site.side_losses.store(count, Ordering::Relaxed);
     }
 
     /// A secret that the app issued and the host took out of its reply. It is given once.

@@ -189,7 +189,9 @@ fn is_about(fact: &Fact, person: &PersonId) -> bool {
     match fact {
         Fact::QuestionAsked(question) => question.person == *person,
         Fact::PersonPlanned(planned) => planned.person == *person,
-        Fact::OperationChanged { person: of, .. } => of == person,
+        Fact::OperationChanged { person: of, .. }
+        | Fact::AccountSeen { person: of, .. }
+        | Fact::DriftDecided { person: of, .. } => of == person,
         Fact::PlanMade(_)
         | Fact::FileAccepted { .. }
         | Fact::FileHeld { .. }

@@ -102,7 +102,10 @@ fn change(kind: u16, object: u16, seconds: i64) -> Change {
     let result = Completion {
         how: How::Done,
         account: Some(seen.clone()),
-        effects: vec![SideEffect::GrantAdded(common::group("staff"))],
+        effects: vec![SideEffect::GrantAdded(
+            common::user("u1"),
+            common::group("staff"),
+        )],
         unreachable: vec![Unreached {
             text: "refresh tokens".to_owned(),
             until: Some(at(90)),

@@ -28,7 +28,15 @@ impl Store {
             (Verb::Remove, None) if operation.value.is_null() => (BTreeSet::new(), members.clone()),
             // Some clients name the members to remove in the body. Who is gone is removed already.
             (Verb::Remove, None) => (BTreeSet::new(), named(&operation.value).collect()),
-            (Verb::Add, None) => (self.members_in(Some(&operation.value))?, BTreeSet::new()),
+            (Verb::Add, None) => {
+                let wanted = self.members_in(Some(&operation.value))?;
+                let gone = if self.rules.replaces_members {
+                    members.difference(&wanted).copied().collect()
+                } else {
+                    BTreeSet::new()
+                };
+                (wanted, gone)
+            }
             (Verb::Replace, None) => {
                 let wanted = self.members_in(Some(&operation.value))?;
                 let gone = members.difference(&wanted).copied().collect();

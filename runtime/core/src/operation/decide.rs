@@ -11,7 +11,7 @@ use super::{
     AccountSeen, Action, Change, Completion, Event, How, Observation, Operation, RetryPolicy,
     State, later,
 };
-use crate::connector::{AccountState, Outcome, OutcomeKind, Problem};
+use crate::connector::{AccountState, ObjectRef, Outcome, OutcomeKind, Problem};
 
 /// Attempts while something else holds a key. Whoever holds it may be about to give it up in the
 /// same plan (two people who swap a name); after that a person is asked.
@@ -28,6 +28,10 @@ const CREATION_LOOKS: u32 = 2;
 /// How many doublings a poll that failed waits at least: asking is never urgent.
 const POLL_PATIENCE: u32 = 4;
 
+/// Looks for an account that the app said it made, before it counts as never made. With the waits between
+/// them that is half a minute.
+const LOOKS_FOR_MADE_MAX: u32 = 5;
+
 pub(super) fn decide(
     operation: &Operation,
     event: Event,
@@ -42,6 +46,7 @@ pub(super) fn decide(
         (Event::Interrupted(_), Some(handle)) => poll_again(operation, handle, None, now, retry),
         (Event::Interrupted(text), None) => lost(operation, text, now, retry),
         (Event::Replied(Ok(outcome)), _) => replied(operation, outcome, now, retry),
+        (Event::Created(outcome), _) => created(operation, outcome, now, retry),
         (Event::Replied(Err(problem)), Some(handle)) => {
             poll_failed(operation, handle, problem, now, retry)
         }
@@ -100,6 +105,17 @@ fn replied(operation: &Operation, outcome: Outcome, now: Timestamp, retry: &Retr
         return Change::Answered { verify_at, result };
     }
     Change::Completed(result)
+}
+
+/// The app said that it made an account. Some say so and make none, so it is read back.
+fn created(operation: &Operation, outcome: Outcome, now: Timestamp, retry: &RetryPolicy) -> Change {
+    match replied(operation, outcome, now, retry) {
+        Change::Completed(result) => Change::Answered {
+            verify_at: later(now, retry.lag),
+            result,
+        },
+        other => other,
+    }
 }
 
 /// Nobody knows what became of a call: the app is looked at before anything else.
@@ -216,6 +232,7 @@ fn conflict(
 fn failed(operation: &Operation, problem: Problem, now: Timestamp, retry: &RetryPolicy) -> Change {
     let look = |text: String| lost(operation, text, now, retry);
     let attempt = operation.state.attempt();
+    let is_of_account = matches!(operation.action, Action::EnsureAccount(_));
     match problem {
         Problem::Transient { after_ms, .. } => {
             again_or_halt(operation, problem, after_ms, now, retry)
@@ -234,9 +251,16 @@ fn failed(operation: &Operation, problem: Problem, now: Timestamp, retry: &Retry
         // A person has to act, and nobody else can say when that has happened: see `Operation::again_at`.
         Problem::Guarded(_) => halt(problem),
         problem if operation.action.is_removal() => removal_failed(operation, problem, now, retry),
+        // A wrong address answers "not found" to everything, apps give accounts other ids, and show what
+        // is new a moment later: absence is looked at before it is believed.
+        Problem::NotFound(_) if is_of_account || attempt < NOT_FOUND_ATTEMPTS_MAX => {
+            look(problem.text())
+        }
         // Whether an account that holds a key may be taken over is decided here, from all of its
         // keys, and not by the connector, which stops at the first.
         Problem::Conflict(_) if may_adopt(operation, retry) => look(problem.text()),
+        // What an earlier attempt made is shown late by some apps, and then holds the key.
+        Problem::Conflict(_) if is_made_again(operation) => look(problem.text()),
         Problem::Conflict(_) => conflict(operation, problem, now, retry),
         // These are mended at the target, not at the operation: it waits, however long that takes.
         Problem::Unauthenticated(_)
@@ -246,9 +270,6 @@ fn failed(operation: &Operation, problem: Problem, now: Timestamp, retry: &Retry
             until: later(now, retry.backoff_max),
             problem,
         },
-        Problem::NotFound(_) if attempt < NOT_FOUND_ATTEMPTS_MAX => {
-            again_or_halt(operation, problem, None, now, retry)
-        }
         // An expired cursor or token on a change is the connector's mistake, and may pass.
         Problem::Stale
         | Problem::PluginFailed { sent: false, .. }
@@ -277,6 +298,12 @@ fn removal_failed(
         },
         problem => again_or_halt(operation, problem, None, now, retry),
     }
+}
+
+fn is_made_again(operation: &Operation) -> bool {
+    let attempt = operation.state.attempt();
+    let is_later = attempt > 1 && attempt < CONFLICT_ATTEMPTS_MAX;
+    is_later && matches!(operation.action, Action::EnsureAccount(_))
 }
 
 fn may_adopt(operation: &Operation, retry: &RetryPolicy) -> bool {
@@ -349,7 +376,21 @@ fn observed(
     let makes_account = matches!(operation.action, Action::EnsureAccount(_));
     match observation {
         Observation::Satisfied(account) => completed(verifying, account),
+        Observation::Moved(account) => Change::Found { account },
+        Observation::Gone(object) => gone(operation, verifying, object, now, retry),
+        Observation::Absent if makes_account && looks(operation) < LOOKS_FOR_MADE_MAX => {
+            let text = "the app said that it made the account, and does not show it".to_owned();
+            look_again(operation, text, None, now, retry)
+        }
+        Observation::Absent if makes_account => Change::Deferred {
+            until: now,
+            problem: Problem::NotFound(None),
+        },
         Observation::Absent => absent(operation, verifying, now, retry),
+        // What it shows of the attributes is written in the app's own way; that it is there is the proof.
+        Observation::Unsatisfied(Some(account)) if makes_account && verifying.is_some() => {
+            completed(verifying, Some(account))
+        }
         // The app answered the call, and cannot show the result: its answer is all there is.
         Observation::CannotTell if verifying.is_some() => {
             Change::Completed(Completion::of(verifying.unwrap_or(How::Done), None))
@@ -420,6 +461,33 @@ fn completed(verifying: Option<How>, account: Option<AccountSeen>) -> Change {
     Change::Completed(Completion::of(how, account))
 }
 
+/// The account is nowhere at the app. What was to be taken from it is moot; what was to be done to it
+/// waits until that is recorded of the account itself, and is dropped then.
+fn gone(
+    operation: &Operation,
+    verifying: Option<How>,
+    object: ObjectRef,
+    now: Timestamp,
+    retry: &RetryPolicy,
+) -> Change {
+    let attempt = operation.state.attempt();
+    let problem = Problem::NotFound(Some(object.clone()));
+    match &operation.action {
+        action if action.is_removal() => {
+            let state = AccountState::Deleted;
+            completed(verifying, Some(AccountSeen { object, state }))
+        }
+        Action::EnsureAccount(_) => Change::Deferred {
+            until: now,
+            problem,
+        },
+        _ => Change::Deferred {
+            until: later(now, retry.wait(&operation.action, attempt, None)),
+            problem,
+        },
+    }
+}
+
 /// The app does not show the account at all.
 fn absent(
     operation: &Operation,
@@ -449,6 +517,11 @@ fn not_done_because(state: &State) -> Problem {
         } => Problem::PluginFailed {
             text: format!("{text}; looking showed that it was not done"),
             sent: true,
+        },
+        // Why it was looked at says more than that it was.
+        State::Unknown { text, looks: 0, .. } => Problem::Transient {
+            text: format!("{text}; looking showed that it was not done"),
+            after_ms: None,
         },
         _ => Problem::Transient {
             text: "the reply was lost, and looking showed that it was not done".to_owned(),

@@ -8,8 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Account, Justification, Taken};
-use crate::connector::{AccountState, AttributeChange, EntitlementKey, ObjectRef, SideEffect};
+use super::{Account, Drift, Drifted, Justification, Sighting, Taken};
+use crate::connector::{
+    AccountState, AttributeChange, EntitlementKey, ObjectRef, Problem, SideEffect,
+};
 use crate::fact::AccountPlanned;
 use crate::id::{OperationId, PlanId};
 use crate::operation::{AccountSeen, Action, Change, Completion, Operation, State};
@@ -22,6 +24,8 @@ impl Account {
         self.let_go_at = (!self.is_wanted).then_some(let_go_at);
         if self.is_wanted {
             self.taken.clear();
+        } else {
+            self.drift = self.drift.and_then(drift_of_a_leaver);
         }
         self.delete_at = planned.deletion.at(self.delete_at, let_go_at);
         self.justify(&planned.grants, plan);
@@ -81,8 +85,12 @@ impl Account {
         let action = &operation.action;
         let mut state = operation.after(change, at);
         match change {
-            Change::Found { account }
-            | Change::LeftPending {
+            // A look found it, under the app's own key as it is now.
+            Change::Found { account } => {
+                self.object = Some(account.object.clone());
+                self.seen(action, account);
+            }
+            Change::LeftPending {
                 account: Some(account),
                 ..
             }
@@ -90,11 +98,29 @@ impl Account {
                 account: Some(account),
                 ..
             } => self.seen(action, account),
-            // The state that it shows is believed once it was read back.
             Change::Answered { result, .. } => {
+                // The state that a removal shows is believed once it was read back.
+                if let (Action::EnsureAccount(_), Some(account)) = (action, &result.account) {
+                    self.seen(action, account);
+                }
                 self.came_with(&result.effects, at);
                 self.took(&operation, result, at);
             }
+            Change::Deferred {
+                problem: Problem::NotFound(object),
+                ..
+            } if matches!(action, Action::EnsureAccount(_)) => match object {
+                // Its making was answered and nothing came of it: it is made again.
+                None if !self.is_confirmed() => {
+                    self.object = None;
+                    self.state = None;
+                }
+                Some(object) if self.is_own(object) => {
+                    self.gone();
+                    state = None;
+                }
+                Some(_) | None => {}
+            },
             Change::Completed(result) => {
                 if let Some(account) = &result.account {
                     self.seen(action, account);
@@ -128,10 +154,74 @@ impl Account {
     /// Takes in an account that was shown. Where another one is known, the call was not about it.
     fn seen(&mut self, action: &Action, account: &AccountSeen) {
         let is_new = matches!(action, Action::EnsureAccount(_)) && !self.exists();
-        if self.is_own(&account.object) || is_new {
+        if is_new || (self.is_own(&account.object) && moves_state(action)) {
             self.object = Some(account.object.clone());
             self.state = Some(account.state);
+        } else if self.is_own(&account.object) {
+            self.object = Some(account.object.clone());
+            self.seen_in_passing(account.state);
         }
+    }
+
+    /// Takes in a state that something else showed. That an account which was usable is switched off is
+    /// nothing that follows from a look in passing: what the app shows may be older than what was done
+    /// last, and if it is not, somebody did it on purpose. See [`Sighting::InState`].
+    fn seen_in_passing(&mut self, state: AccountState) {
+        let was_usable = self.state.is_some_and(AccountState::is_usable);
+        if state != AccountState::Deleted && !(was_usable && is_off(state)) {
+            self.state = Some(state);
+        }
+    }
+
+    /// Takes in what was seen beside any operation. False where that is nothing new.
+    pub(super) fn sighted(&mut self, sighting: &Sighting) -> bool {
+        if !self.exists() {
+            return false;
+        }
+        match sighting {
+            Sighting::Moved(object) => {
+                let is_news = !self.is_own(object);
+                self.object = Some(object.clone());
+                is_news
+            }
+            Sighting::Gone | Sighting::InState(AccountState::Deleted) => {
+                self.gone();
+                true
+            }
+            Sighting::InState(state) => {
+                let was_usable = self.state.is_none_or(AccountState::is_usable);
+                let before = (self.state, self.drift);
+                if state.is_usable() {
+                    self.drift = None;
+                } else if self.is_wanted && was_usable && is_off(*state) {
+                    self.drift = Some(drifted(Drifted::SwitchedOff));
+                }
+                self.state = Some(*state);
+                before != (self.state, self.drift)
+            }
+            Sighting::Lost(key) => {
+                let grant = self.grants.get_mut(key);
+                let is_news = grant.is_some_and(|grant| grant.since.take().is_some());
+                self.forget_empty_grants();
+                is_news
+            }
+        }
+    }
+
+    /// The app has it no longer, and no operation brought that about.
+    fn gone(&mut self) {
+        self.state = Some(AccountState::Deleted);
+        // Whether it is made again is for a person to say: somebody deleted it on purpose.
+        self.drift = self.is_wanted.then(|| drifted(Drifted::Gone));
+        self.operations
+            .retain(|operation| !matches!(operation.action, Action::EnsureAccount(_)));
+        self.drop_what_lost_its_account();
+        self.forget_empty_grants();
+    }
+
+    /// Whether it is known to have been there: its making was read back, or it was taken over.
+    fn is_confirmed(&self) -> bool {
+        !self.keys.is_empty()
     }
 
     /// Takes in what else a call did.
@@ -140,22 +230,25 @@ impl Account {
             match effect {
                 SideEffect::AccountChanged(account) => {
                     // That it is gone is for its own operation to find out.
-                    if self.is_own(&account.object) && account.state != AccountState::Deleted {
-                        self.state = Some(account.state);
+                    if self.is_own(&account.object) {
+                        self.seen_in_passing(account.state);
                     }
                 }
-                SideEffect::GrantRemoved(key) => {
+                SideEffect::GrantRemoved(whose, key) if self.is_own(whose) => {
                     if let Some(grant) = self.grants.get_mut(key) {
                         grant.since = None;
                     }
                 }
-                SideEffect::GrantAdded(key) => {
+                SideEffect::GrantAdded(whose, key) if self.is_own(whose) => {
                     // What the ledger does not own is not taken in: no plan would take it away.
                     if let Some(grant) = self.grants.get_mut(key) {
                         grant.since.get_or_insert(at);
                     }
                 }
-                SideEffect::ObjectRemoved(_)
+                // Somebody else's is recorded of them: see [`Sighting::Lost`].
+                SideEffect::GrantRemoved(..)
+                | SideEffect::GrantAdded(..)
+                | SideEffect::ObjectRemoved(_)
                 | SideEffect::SeatConsumed(_)
                 | SideEffect::SeatReleased(_) => {}
             }
@@ -204,6 +297,7 @@ impl Account {
     fn completed(&mut self, action: &Action, result: &Completion, at: Timestamp) {
         match action {
             Action::EnsureAccount(spec) => {
+                self.keys.clone_from(&spec.match_keys);
                 for (name, change) in &spec.attributes {
                     match change {
                         AttributeChange::Set(values) => {
@@ -288,6 +382,7 @@ impl Account {
             return;
         }
         if self.state == Some(AccountState::Deleted) {
+            self.keys.clear();
             self.attributes.clear();
             for grant in self.grants.values_mut() {
                 grant.since = None;
@@ -315,6 +410,10 @@ impl Account {
         let makes = |action: &Action| matches!(action, Action::EnsureAccount(_));
         let moves =
             |action: &Action| matches!(action, Action::EnsureState(_) | Action::EnsureAbsent);
+        // What a person has to decide about is left alone until then.
+        if self.drift.is_some() && self.is_wanted {
+            return false;
+        }
         if !self.exists() {
             return self.is_wanted && !is_under_way(makes);
         }
@@ -334,5 +433,45 @@ fn made_and_not_shown(attempt: u32, at: Timestamp) -> State {
         looks: 0,
         text: "the app said that it was done and did not show the account".to_owned(),
         by_plugin: false,
+    }
+}
+
+fn drifted(what: Drifted) -> Drift {
+    Drift {
+        what,
+        is_left: false,
+    }
+}
+
+/// What stays of it when the person leaves: that somebody switched the account off is asked again if the
+/// person comes back; one that is gone is made anew then.
+fn drift_of_a_leaver(drift: Drift) -> Option<Drift> {
+    match drift.what {
+        Drifted::Gone => None,
+        Drifted::SwitchedOff => Some(drifted(Drifted::SwitchedOff)),
+    }
+}
+
+/// Whether an action is about the state of the account, so that what it shows of it is its outcome.
+fn moves_state(action: &Action) -> bool {
+    match action {
+        Action::EnsureState(_) | Action::EnsureAbsent => true,
+        Action::EnsureAccount(_)
+        | Action::EndSessions
+        | Action::RevokeCredentials
+        | Action::EnsureGranted(_)
+        | Action::EnsureRevoked(_)
+        | Action::TransferOwned(_) => false,
+    }
+}
+
+/// Whether somebody switched it off. An app's own lock opens by itself, and is the app's matter.
+fn is_off(state: AccountState) -> bool {
+    match state {
+        AccountState::Suspended | AccountState::Deactivated => true,
+        AccountState::Active
+        | AccountState::Invited
+        | AccountState::Locked
+        | AccountState::Deleted => false,
     }
 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use super::catalogue::{Catalogue, Entry};
 use super::picture::Picture;
 use super::{
-    AMBIGUOUS_ENTITLEMENT, EXCLUSIVE, IMMUTABLE_ATTRIBUTE, NO_KEY_VALUE, NOBODY_TO_TRANSFER_TO,
-    PersonView, Planner, UNCONFIGURED_TARGET, UNREAD_CATALOGUE,
+    AMBIGUOUS_ENTITLEMENT, EXCLUSIVE, GONE, IMMUTABLE_ATTRIBUTE, NO_KEY_VALUE,
+    NOBODY_TO_TRANSFER_TO, PersonView, Planner, SWITCHED_OFF, UNCONFIGURED_TARGET,
+    UNREAD_CATALOGUE,
 };
 use crate::connector::{
     AccountSpec, AccountState, AttributeChange, EntitlementKey, RemoteAttributes,
@@ -18,7 +19,7 @@ use crate::fact::{AccountPlanned, Deletion};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{OperationId, RoleName, TargetName};
 use crate::operation::{Action, Operation, State, Urgency};
-use crate::person::{Account, Justification};
+use crate::person::{Account, Drifted, Justification};
 use crate::policy::{Adopt, DesiredAccount, EntitlementName, LeaverRules};
 
 /// What an account should have, each with its reasons.
@@ -161,7 +162,13 @@ impl Planner<'_> {
         have: &Account,
         wish: Wish<'_>,
     ) -> Option<AccountPlanned> {
-        if is_as_wished(have, &wish) {
+        let drifted = have.drift.filter(|_| have.is_wanted);
+        if let Some(drift) = drifted.filter(|drift| !drift.is_left) {
+            self.ask_about(person, target, drift.what);
+        }
+        let drifted = drifted.map(|drift| drift.what);
+        let is_left_off = drifted == Some(Drifted::SwitchedOff) && wish.account.is_usable;
+        if drifted == Some(Drifted::Gone) || is_as_wished(have, &wish, is_left_off) {
             return None;
         }
         let known = Picture::of(have, |_| false);
@@ -209,6 +216,7 @@ impl Planner<'_> {
         } else {
             known.exists && !known.is_in(is_usable)
         };
+        let comes_back = comes_back && !is_left_off;
         if comes_back {
             actions.push(Action::EnsureState(initial_state));
         }
@@ -363,6 +371,31 @@ impl Planner<'_> {
         }
     }
 
+    /// What somebody did to an account at the app is for a person to undo, or to leave so.
+    fn ask_about(&mut self, person: &PersonView<'_>, target: &TargetName, what: Drifted) {
+        let id = person.id;
+        let (code, text, restored) = match what {
+            Drifted::Gone => (
+                GONE,
+                "the account was deleted at the app, and not by Muster; it is not made again by itself",
+                "makes it again",
+            ),
+            Drifted::SwitchedOff => (
+                SWITCHED_OFF,
+                "the account was switched off at the app, and not by Muster; it stays so",
+                "switches it on again",
+            ),
+        };
+        self.remark(
+            code,
+            format!("{id} at {target}"),
+            text.to_owned(),
+            &format!(
+                "`muster accounts restore {id} --target {target}` {restored}, `muster accounts leave {id} --target {target}` leaves it so"
+            ),
+        );
+    }
+
     fn remark_unresolved(&mut self, target: &TargetName, name: &EntitlementName, code: &Code) {
         let catalogue = self.targets.catalogues.get(target);
         let why_not = catalogue.and_then(|catalogue| catalogue.why_not(name));
@@ -415,7 +448,7 @@ impl Planner<'_> {
 }
 
 /// Whether the account is as wished, or will be once everything that is queued is done.
-fn is_as_wished(have: &Account, wish: &Wish<'_>) -> bool {
+fn is_as_wished(have: &Account, wish: &Wish<'_>, is_left_off: bool) -> bool {
     if !have.is_wanted || have.delete_at.is_some() {
         return false;
     }
@@ -431,7 +464,7 @@ fn is_as_wished(have: &Account, wish: &Wish<'_>) -> bool {
     let justified = grants.filter(|(_, grant)| !grant.justifications.is_empty());
     let reasons = justified.map(|(key, grant)| (key, &grant.justifications));
     goal.exists
-        && goal.is_in(wish.account.is_usable)
+        && (is_left_off || goal.is_in(wish.account.is_usable))
         && goal.attributes == wish.attributes
         && goal.granted.into_iter().eq(wish.grants.keys())
         && reasons.eq(&wish.grants)

@@ -208,13 +208,23 @@ fn c20_what_is_not_found_yet_is_tried_again_for_minutes() {
     for action in [
         Action::EnsureGranted(right()),
         Action::EnsureState(AccountState::Active),
-        creation(false),
     ] {
         let (mut now, mut attempt) = (at(NOW), 1);
         loop {
             let not_found = Event::Replied(Err(Problem::NotFound(Some(user("u1")))));
-            let operation = sent(action.clone(), attempt);
-            match decide(&operation, not_found, now, &retry) {
+            let mut operation = sent(action.clone(), attempt);
+            let change = decide(&operation, not_found, now, &retry);
+            // It is looked at first: the account may be there under another key.
+            let change = match change {
+                Change::Lost { observe_at, .. } => {
+                    now = observe_at;
+                    operation.state = operation.after(&change, now).unwrap();
+                    let nothing = Event::Observed(Observation::Unsatisfied(None));
+                    decide(&operation, nothing, now, &retry)
+                }
+                other => other,
+            };
+            match change {
                 Change::Deferred { until, .. } => (now, attempt) = (until, attempt + 1),
                 Change::Halted { .. } => break,
                 other => panic!("{other:?}"),

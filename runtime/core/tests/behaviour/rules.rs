@@ -477,12 +477,14 @@ fn known_account(state: AccountState) -> Account {
         is_wanted: true,
         object: Some(user("u1")),
         state: Some(state),
+        keys: vec![("externalId".to_owned(), "1".to_owned())],
         attributes: RemoteAttributes::new(),
         grants: [(right(), grant)].into(),
         let_go_at: None,
         delete_at: None,
         lost_at: None,
         taken: BTreeMap::new(),
+        drift: None,
         operations: Vec::new(),
     }
 }
@@ -558,8 +560,10 @@ fn a_side_effect_is_recorded_where_the_ledger_owns_the_right_and_nowhere_else() 
         how: How::Done,
         account: None,
         effects: vec![
-            SideEffect::GrantAdded(other.clone()),
-            SideEffect::GrantRemoved(other),
+            SideEffect::GrantAdded(user("u1"), other.clone()),
+            SideEffect::GrantRemoved(user("u1"), other),
+            // Somebody else's is recorded of them.
+            SideEffect::GrantRemoved(user("u2"), right()),
         ],
         unreachable: Vec::new(),
         evidence: None,

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_core::budget::Effect;
-use muster_core::connector::{AccountState, Change as Call, Problem};
+use muster_core::connector::{AccountState, Change as Call, Problem, Read};
 use muster_core::delta::Described;
 use muster_core::fact::PersonPlanned;
 use muster_core::finding::Finding;
 use muster_core::id::{OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::{Employment, Identity, Status, Value, ValueType};
-use muster_core::observe;
+use muster_core::observe::{self, Sight, Whereabouts};
 use muster_core::operation::{
     Action, Change, Event, Observation, Operation, RetryPolicy, State, Step, decide,
     retried_by_hand,
@@ -356,7 +356,7 @@ impl World {
     /// The daemon stops and starts again. What was begun and had not reached the app never does.
     pub(crate) fn restart(&mut self) {
         for ((_, target), out) in std::mem::take(&mut self.out) {
-            if let Some(Event::Replied(Ok(answer))) = out.event {
+            if let Some(Event::Replied(Ok(answer)) | Event::Created(answer)) = out.event {
                 self.apps.get_mut(&target).unwrap().lost(&answer);
             }
         }
@@ -387,7 +387,11 @@ impl World {
                 let Some(question) = observe::question(action, &out.account) else {
                     return Event::Observed(Observation::CannotTell);
                 };
-                let seen = observe::judge(action, app.read(&question));
+                let sight = app.read(&question);
+                if is_missing(&question, &sight) && out.account.exists() && !app.is_elsewhere {
+                    return Event::Observed(missing(app, &question, out));
+                }
+                let seen = observe::judge(action, sight);
                 // The connector's probe shows whether it is the right app.
                 return Event::Observed(match seen {
                     Observation::Absent if !app.is_elsewhere && action.is_removal() => {
@@ -403,6 +407,7 @@ impl World {
         let reply = app.change(&call);
         app.check();
         match reply {
+            Some(Ok(outcome)) if makes(action) && !out.account.exists() => Event::Created(outcome),
             Some(reply) => Event::Replied(reply),
             None => Event::Interrupted("the daemon stopped".to_owned()),
         }
@@ -579,6 +584,41 @@ impl World {
             }
         }
         differences
+    }
+}
+
+fn makes(action: &Action) -> bool {
+    matches!(action, Action::EnsureAccount(_))
+}
+
+fn is_missing(question: &Read, sight: &Result<Sight, Problem>) -> bool {
+    matches!(
+        (question, sight),
+        (
+            Read::Account(_),
+            Ok(Sight::Account(None)) | Err(Problem::NotFound(_))
+        )
+    )
+}
+
+/// The app does not have the account under its key: it is looked for by what it can be found by.
+fn missing(app: &App, question: &Read, out: &Out) -> Observation {
+    let (action, account) = (&out.operation.action, &out.account);
+    let is_confirmed = !account.keys.is_empty();
+    let keys = match action {
+        Action::EnsureAccount(spec) if !is_confirmed => &spec.match_keys,
+        _ => &account.keys,
+    };
+    let found = match app.read(&Read::AccountsByKeys(keys.clone())) {
+        Ok(Sight::Accounts(found)) => found,
+        _ => Vec::new(),
+    };
+    match observe::whereabouts(account, keys, &found) {
+        Whereabouts::Moved(seen) => Observation::Moved(seen),
+        Whereabouts::Unclear(_) => Observation::Failed(Problem::Stale),
+        Whereabouts::Nowhere if !is_confirmed => Observation::Absent,
+        Whereabouts::Nowhere if action.is_removal() => observe::proven_absent(question, account),
+        Whereabouts::Nowhere => Observation::Gone(account.object.clone().unwrap()),
     }
 }
 

@@ -393,6 +393,13 @@ pub struct Person {
     pub accounts: Vec<Account>,
 }
 
+/// That the next listing of a target is believed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Believed {
+    /// The target.
+    pub target: String,
+}
+
 /// An account at a target.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Account {
@@ -406,6 +413,9 @@ pub struct Account {
     pub id: Option<String>,
     /// `active`, `suspended`, `deleted`, ...; none before it is known.
     pub state: Option<String>,
+    /// What somebody did to it at the app, and a person has to decide about: `gone` or `switched-off`; none
+    /// where it is as it was left.
+    pub drift: Option<String>,
     /// When it is to be deleted.
     pub delete_at: Option<String>,
     /// What it has and is about to have or lose.

@@ -13,14 +13,14 @@ use muster_core::operation::{retried_by, retried_by_hand};
 use muster_ledger::Error;
 
 use super::queries::broken;
-use super::{App, approval, delivery, metrics, present, supervise};
+use super::{App, approval, delivery, drift, metrics, present, supervise};
 use crate::api::v1;
 use crate::config::Hook;
 use crate::error::{API_BROKEN, Fault, FaultKind};
 use crate::feeds::Feed;
 use crate::server::engine::{
-    AccountFilter, Answer, Delivery, Engine, FindingFilter, ListPage, OperationFilter,
-    PersonFilter, ProgressSink,
+    AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, ListPage,
+    OperationFilter, PersonFilter, ProgressSink,
 };
 use crate::server::metrics::Family;
 
@@ -121,6 +121,14 @@ impl Engine for Daemon {
 
     fn retry_all(&self, filter: OperationFilter, by: Operator) -> Answer<'_, v1::Retried> {
         self.ask(move |app| retry_all(app, &filter, &by))
+    }
+
+    fn decide(&self, account: DriftedAccount, by: Operator) -> Answer<'_, v1::Account> {
+        self.ask(move |app| drift::decide(app, &account, &by))
+    }
+
+    fn believe(&self, target: TargetName, by: Operator) -> Answer<'_, v1::Believed> {
+        self.ask(move |app| drift::believe(app, &target, &by))
     }
 
     fn findings(&self, filter: FindingFilter, page: ListPage) -> Answer<'_, v1::Page<v1::Finding>> {

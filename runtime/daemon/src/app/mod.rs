@@ -2,6 +2,7 @@
 
 mod approval;
 mod delivery;
+mod drift;
 pub mod engine;
 mod history;
 pub mod keys;
@@ -80,7 +81,7 @@ pub struct App {
     /// Rung, per feed, when something arrived by another door than the folder.
     pub arrivals: BTreeMap<FeedName, Arc<Notify>>,
     /// Rung when somebody's next date may have come nearer.
-    pub dates: Notify,
+    pub dates: Arc<Notify>,
     /// The keys of hooks that were read last.
     pub hook_keys: Arc<keys::HookKeys>,
     /// Whether the daemon ran before in this process, and its ledger failed.

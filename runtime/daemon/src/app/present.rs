@@ -183,6 +183,7 @@ pub fn account(
         target: target.to_string(),
         id: account.object.as_ref().map(|object| object.id.clone()),
         state: account.state.map(|state| state.as_str().to_owned()),
+        drift: account.drift.map(|drift| drift.what.as_str().to_owned()),
         delete_at: account.delete_at.map(instant),
         grants: account
             .grants

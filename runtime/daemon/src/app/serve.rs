@@ -401,7 +401,7 @@ impl Life {
             feed_trouble: Mutex::default(),
             ready: AtomicBool::new(false),
             planning: tokio::sync::Mutex::new(()),
-            dates: Notify::new(),
+            dates: Arc::new(Notify::new()),
             hook_keys: Arc::clone(&self.hook_keys),
             is_resumed: self.is_resumed,
         })
@@ -457,6 +457,7 @@ fn start(app: &Arc<App>, stop: &watch::Receiver<bool>, tasks: &mut Tasks) -> Res
                 ..RetryPolicy::default()
             },
             wake: app.wakes.get(name).cloned().unwrap_or_default(),
+            dates: Arc::clone(&app.dates),
             activity: app
                 .activity
                 .get(name)

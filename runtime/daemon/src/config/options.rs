@@ -382,6 +382,8 @@ options! {
     LIMIT_LISTING = ["target.NAME.limits"] "listing", Takes::Size, Default::Is("256MiB"), "\"1GiB\"";
     /// How large one answer of the app may be.
     LIMIT_ANSWER = ["target.NAME.limits"] "answer", Takes::Size, Default::Is("16MiB"), "\"16MiB\"";
+    /// How often the accounts at the app are listed and compared with what Muster knows of them.
+    LIMIT_COMPARE = ["target.NAME.limits"] "compare_every", Takes::Duration, Default::Is("1h"), "\"15m\"";
 
     /// The role's name, of a-z, 0-9, `-` and `_`.
     ROLE_NAME = ["role"] "name", Takes::Text, Default::Required, "\"sales\"";

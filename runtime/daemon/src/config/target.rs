@@ -158,6 +158,8 @@ pub struct Limits {
     pub answer_bytes_max: u64,
     /// Largest listing, in bytes.
     pub listing_bytes_max: u64,
+    /// How often its accounts are compared with the ledger.
+    pub compare_every: Duration,
 }
 
 /// Reads `[target.NAME]`; none where something was noted that leaves nothing to use. The rules are
@@ -335,6 +337,7 @@ fn read_limits(section: &Section<'_>) -> Option<Limits> {
     let call_time_max = section.duration(&opt::LIMIT_TIME);
     let answer_bytes_max = section.size(&opt::LIMIT_ANSWER);
     let listing_bytes_max = section.size(&opt::LIMIT_LISTING);
+    let compare_every = section.duration(&opt::LIMIT_COMPARE);
     section.finish();
     Some(Limits {
         concurrency: concurrency?,
@@ -348,6 +351,7 @@ fn read_limits(section: &Section<'_>) -> Option<Limits> {
         call_time_max: call_time_max?,
         answer_bytes_max,
         listing_bytes_max,
+        compare_every: compare_every?,
     })
 }
 

@@ -2,40 +2,149 @@
 //!
 //! Absence is believed only of an app that answers: a wrong address says "not found" to everything,
 //! and that must never pass for a proof of removal. So where the app shows nothing, the connector's
-//! own probe has to succeed before nothing counts as gone.
+//! own probe has to succeed before nothing counts as gone. Nor is an account gone that the app only has
+//! under another key of its own: it is looked for by everything that it can be found by.
 
 use muster_core::connector::{Problem, Read};
-use muster_core::observe::{self, Sight};
+use muster_core::observe::{self, Sight, Whereabouts};
 use muster_core::operation::{Action, Observation};
+use muster_core::person::Account;
 
 use super::Driver;
-use super::work::Claim;
+use super::work::{Claim, DOUBT_AFTER};
+use crate::targets::Connected;
 
 /// Looks, and judges what was seen.
 pub(super) async fn observe(driver: &Driver, taken: &Claim) -> Observation {
-    let action = &taken.operation.action;
+    let (action, account) = (&taken.operation.action, &taken.account);
     // What is never listed is not proven to be gone by an empty listing.
     if !driver.target.can_show(action) {
         return Observation::CannotTell;
     }
-    let Some(question) = observe::question(action, &taken.account) else {
+    let Some(question) = observe::question(action, account) else {
         return Observation::CannotTell;
     };
     let sight = see(driver, action, &question).await;
-    let is_removal = action.is_removal();
-    if is_removal
-        && shows_nothing(&sight)
-        && let Err(problem) = driver.target.probe().await
-    {
-        return Observation::Failed(problem);
-    }
     if sight.is_ok() {
         driver.activity.answered(driver.clock.now());
     }
+    match lacks(&question, &sight, action.is_removal()) {
+        Lacks::Nothing => {}
+        Lacks::Account => return missing(driver, taken, &question).await,
+        // What it has not may be because it is not there under this key.
+        Lacks::Parts if account.exists() => {
+            let Some(object) = &account.object else {
+                return Observation::CannotTell;
+            };
+            match driver.target.read_account(object).await {
+                Ok(Some(_)) => {}
+                Ok(None) | Err(Problem::NotFound(_)) => {
+                    return missing(driver, taken, &question).await;
+                }
+                Err(problem) => return Observation::Failed(problem),
+            }
+        }
+        Lacks::Parts => {
+            if let Err(problem) = driver.target.probe().await {
+                return Observation::Failed(problem);
+            }
+        }
+    }
+    if let (Action::EnsureAccount(spec), Ok(Sight::Accounts(found))) = (action, &sight)
+        && !spec.may_adopt
+    {
+        for other in found {
+            if driver.target.is_stranger(&other.object).await {
+                return Observation::Failed(Problem::Conflict(Some(other.object.clone())));
+            }
+        }
+    }
     match observe::judge(action, sight) {
-        Observation::Absent if is_removal => observe::proven_absent(&question, &taken.account),
+        Observation::Absent if action.is_removal() => observe::proven_absent(&question, account),
         seen => seen,
     }
+}
+
+/// What an app does not show.
+enum Lacks {
+    Nothing,
+    /// The account that was asked for.
+    Account,
+    /// Something of the account: all grants, all sessions.
+    Parts,
+}
+
+fn lacks(question: &Read, sight: &Result<Sight, Problem>, is_removal: bool) -> Lacks {
+    match (question, sight) {
+        (Read::Account(_), Ok(Sight::Account(None)) | Err(Problem::NotFound(_))) => Lacks::Account,
+        (Read::GrantsOf(_) | Read::CredentialsOf(_), Err(Problem::NotFound(_))) => Lacks::Parts,
+        (_, Ok(Sight::Grants(grants, true))) if is_removal && grants.is_empty() => Lacks::Parts,
+        (_, Ok(Sight::Credentials(credentials, true))) if is_removal && credentials.is_empty() => {
+            Lacks::Parts
+        }
+        _ => Lacks::Nothing,
+    }
+}
+
+/// The app does not show the account under its key. It may have given it another one; only where nothing
+/// is found by what the account can be found by, and the right app was asked, is it gone.
+async fn missing(driver: &Driver, taken: &Claim, question: &Read) -> Observation {
+    let (action, account) = (&taken.operation.action, &taken.account);
+    let Some(object) = account.object.clone() else {
+        return Observation::Absent;
+    };
+    // One whose making was not read back yet may only not be shown yet.
+    let is_confirmed = !account.keys.is_empty();
+    let keys = match action {
+        Action::EnsureAccount(spec) if !is_confirmed => &spec.match_keys,
+        _ => &account.keys,
+    };
+    match locate(&driver.target, account, keys).await {
+        Err(problem) => Observation::Failed(problem),
+        Ok(Whereabouts::Moved(account)) => Observation::Moved(account),
+        Ok(Whereabouts::Unclear(other)) => {
+            driver.target.doubt(&taken.person, DOUBT_AFTER);
+            let text = format!(
+                "the account is not there as {} {}, and {} {} holds a part of what it is found by",
+                object.kind, object.id, other.kind, other.id
+            );
+            let after_ms = None;
+            Observation::Failed(Problem::Transient { text, after_ms })
+        }
+        Ok(Whereabouts::Nowhere) if !is_confirmed => Observation::Absent,
+        Ok(Whereabouts::Nowhere) if action.is_removal() => match question {
+            Read::Account(_) => observe::proven_absent(question, account),
+            _ => {
+                driver.target.doubt(&taken.person, DOUBT_AFTER);
+                Observation::Gone(object)
+            }
+        },
+        Ok(Whereabouts::Nowhere) => {
+            driver.target.doubt(&taken.person, DOUBT_AFTER);
+            Observation::Gone(object)
+        }
+    }
+}
+
+/// Where an account is that the app does not show under its key.
+pub(crate) async fn locate(
+    target: &Connected,
+    account: &Account,
+    keys: &[(String, String)],
+) -> Result<Whereabouts, Problem> {
+    if !keys.is_empty() {
+        match target.find_accounts(keys).await {
+            Ok(found) => match observe::whereabouts(account, keys, &found) {
+                Whereabouts::Nowhere => {}
+                found => return Ok(found),
+            },
+            Err(Problem::Unsupported(_)) => {}
+            Err(problem) => return Err(problem),
+        }
+    }
+    // A wrong address finds nothing at all.
+    target.probe().await?;
+    Ok(Whereabouts::Nowhere)
 }
 
 async fn see(driver: &Driver, action: &Action, question: &Read) -> Result<Sight, Problem> {
@@ -57,16 +166,4 @@ async fn see(driver: &Driver, action: &Action, question: &Read) -> Result<Sight,
             Sight::Credentials(listing.items, listing.is_whole)
         }
     })
-}
-
-/// Whether the app shows that there is nothing.
-fn shows_nothing(sight: &Result<Sight, Problem>) -> bool {
-    match sight {
-        Ok(Sight::Account(found)) => found.is_none(),
-        Ok(Sight::Accounts(found)) => found.is_empty(),
-        Ok(Sight::Grants(grants, is_whole)) => grants.is_empty() && *is_whole,
-        Ok(Sight::Credentials(credentials, is_whole)) => credentials.is_empty() && *is_whole,
-        Err(Problem::NotFound(_)) => true,
-        Err(_) => false,
-    }
 }

@@ -42,8 +42,10 @@ use hand::Hand;
 use round::Recorded;
 
 pub use gate::{Gate, Standing};
-pub(crate) use settle::{NOTHING_SUCCEEDS, REFUSED, WHILE_OPEN, is_open, operation_of};
+pub(crate) use look::locate;
+pub(crate) use settle::{NOTHING_SUCCEEDS, REFUSED, TOOK_ALONG, WHILE_OPEN, is_open, operation_of};
 pub use work::Activity;
+pub(crate) use work::DOUBT_AFTER;
 
 /// How long the loop sleeps at most; a wake-up or a timer is what usually ends it.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
@@ -92,6 +94,8 @@ pub struct Driver {
     pub retry: RetryPolicy,
     /// Rung when there may be something new to do.
     pub wake: Arc<Notify>,
+    /// To be rung when somebody is to be planned for.
+    pub dates: Arc<Notify>,
     /// Counts what happens.
     pub activity: Arc<Activity>,
 }

@@ -38,6 +38,8 @@ pub(super) struct Recorded {
     pub(super) next: Option<Box<Claim>>,
     /// Why the ledger refused it, where it did; the account is left alone for a while then.
     pub(super) refused: Option<Error>,
+    /// Whether somebody is to be planned for now.
+    pub(super) is_woken: bool,
 }
 
 /// What the transaction has to know beside its pieces.
@@ -64,6 +66,7 @@ impl Driver {
                         person: piece.person().clone(),
                         next: None,
                         refused: Some(error),
+                        is_woken: false,
                     });
                 }
             }
@@ -90,9 +93,16 @@ impl Driver {
         });
         let recorded = recording.await?;
         for piece in pieces.get(which).unwrap_or_default() {
-            if let Piece::Settle(settled) = piece {
-                self.activity.count(settled);
+            let Piece::Settle(settled) = piece else {
+                continue;
+            };
+            self.activity.count(settled);
+            if settle::side_losses(settled).next().is_some() {
+                self.target.add_side_losses(1);
             }
+        }
+        if recorded.iter().any(|recorded| recorded.is_woken) {
+            self.dates.notify_one();
         }
         Ok(recorded)
     }
@@ -131,6 +141,10 @@ impl Scribe {
             Piece::Claim(_) => {}
         }
         let person = piece.person().clone();
+        let now = writer.at();
+        let woken = writer.person(&person)?.and_then(|person| person.wake_at);
+        let took_along = matches!(piece, Piece::Settle(settled) if settle::side_losses(settled).next().is_some());
+        let is_woken = took_along || woken.is_some_and(|at| at <= now);
         let next = if self.goes_on {
             claim(writer, &self.target, &person)?
         } else {
@@ -140,6 +154,7 @@ impl Scribe {
             person,
             next,
             refused: None,
+            is_woken,
         })
     }
 }
@@ -192,6 +207,7 @@ fn claim(
         account: Account {
             object: account.object.clone(),
             state: account.state,
+            keys: account.keys.clone(),
             ..Account::default()
         },
         heir: None,

@@ -1,11 +1,14 @@
 //! What a step led to: decided where the step ends, recorded in a round, with the findings that go with it.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
-use muster_core::connector::Problem;
+use muster_core::connector::{EntitlementKey, ObjectRef, Problem, SideEffect};
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{OperationId, PersonId, TargetName};
 use muster_core::operation::{Change, Operation, RetryPolicy, State, decide};
+use muster_core::person::Sighting;
 use muster_core::redact;
 use muster_ledger::{Error, Writer};
 
@@ -29,6 +32,8 @@ pub(crate) const CLAIMED_TWICE: Code = Code::new("OP-007");
 
 /// Nothing has succeeded at a target for several attempts.
 pub(crate) const NOTHING_SUCCEEDS: Code = Code::new("OP-010");
+/// A change at a target took rights from others than it was about.
+pub(crate) const TOOK_ALONG: Code = Code::new("TGT-022");
 
 const CORRECT_IT: &str = "correct the target's credentials or permissions; it goes on by itself";
 
@@ -146,6 +151,64 @@ pub(super) fn record(
         if *gone != operation.id {
             close_all(writer, &subject_of(target, &claim.person, *gone), None)?;
         }
+    }
+    took_along(writer, target, settled)
+}
+
+/// The rights that a change took from others than it was about.
+pub(super) fn side_losses(
+    settled: &Settled,
+) -> impl Iterator<Item = (&ObjectRef, &EntitlementKey)> {
+    let result = match &settled.change {
+        Change::Completed(result) | Change::Answered { result, .. } => Some(result),
+        _ => None,
+    };
+    let own = settled.claim.account.object.as_ref();
+    let effects = result.into_iter().flat_map(|result| &result.effects);
+    effects.filter_map(move |effect| match effect {
+        SideEffect::GrantRemoved(whose, right) => {
+            let is_own = own.is_some_and(|own| own.same_object(whose));
+            (!is_own).then_some((whose, right))
+        }
+        _ => None,
+    })
+}
+
+/// Records who lost a right by a change that was about somebody else: the next plan gives it to them again.
+fn took_along(
+    writer: &mut Writer<'_>,
+    target: &TargetName,
+    settled: &Settled,
+) -> Result<(), Error> {
+    let mut lost: BTreeMap<&EntitlementKey, (usize, usize)> = BTreeMap::new();
+    for (whose, right) in side_losses(settled) {
+        let counts = lost.entry(right).or_default();
+        counts.0 += 1;
+        let Some(person) = writer.linked(target, whose)? else {
+            counts.1 += 1;
+            continue;
+        };
+        writer.record(Fact::AccountSeen {
+            person,
+            target: target.clone(),
+            sighting: Sighting::Lost(right.clone()),
+        })?;
+    }
+    for (right, (all, unmanaged)) in lost {
+        let verb = settled.claim.operation.action.verb();
+        let text = format!(
+            "{verb} of one account at {} {} took {all} others out of it, {unmanaged} of them accounts that are nobody's here; Muster gives it back to everybody whom it knows",
+            right.kind, right.id
+        );
+        let finding = Finding::new(
+            TOOK_ALONG,
+            Severity::Error,
+            format!("target {target}"),
+            text,
+        );
+        writer.record(Fact::FindingOpened(finding.hint(
+            "see at the app that the others have it again; set members = \"put\" where the connector has this setting",
+        )))?;
     }
     Ok(())
 }

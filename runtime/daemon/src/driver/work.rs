@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
-use muster_core::connector::{CallContext, Change, ObjectRef, Problem};
+use muster_core::connector::{
+    AccountSpec, AccountState, CallContext, Change, ObjectRef, Outcome, OutcomeKind, Problem,
+};
 use muster_core::id::{PersonId, PlanId};
 use muster_core::observe;
 use muster_core::operation::{self, Action, Event, Observation, Operation, State, Step, Urgency};
@@ -19,6 +21,10 @@ use crate::targets::Connected;
 
 /// How long a step takes before that is said: of a removal as access that is open, and of the target.
 const HANGS_AFTER: Duration = Duration::from_secs(10);
+
+/// How long after an app showed something odd it is looked at again: some show what was before, for a
+/// moment.
+pub(crate) const DOUBT_AFTER: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// What the drivers have done, for the metrics. Names only.
 #[derive(Debug, Default)]
@@ -253,5 +259,52 @@ async fn call(driver: &Driver, taken: &Claim, change: &Change, attempt: u32) -> 
     if reply.is_ok() {
         driver.activity.answered(driver.clock.now());
     }
-    Event::Replied(reply)
+    match (&taken.operation.action, reply) {
+        (Action::EnsureAccount(spec), Ok(outcome)) if !taken.account.exists() => {
+            created(driver, spec, outcome, attempt).await
+        }
+        (_, reply) => {
+            if let Ok(outcome) = &reply {
+                doubt_what_is_off(driver, taken, outcome);
+            }
+            Event::Replied(reply)
+        }
+    }
+}
+
+/// The app says that the account is there. What it shows is compared with what was asked for and with what
+/// was there before: an answer with somebody else's account makes it nobody's.
+async fn created(driver: &Driver, spec: &AccountSpec, outcome: Outcome, attempt: u32) -> Event {
+    if matches!(outcome.kind, OutcomeKind::Adopted) {
+        return Event::Replied(Ok(outcome));
+    }
+    let Some(account) = &outcome.account else {
+        return Event::Created(outcome);
+    };
+    // Of a later attempt, what is there already may be what an earlier one made.
+    let was_there = attempt <= 1 && outcome.kind == OutcomeKind::Already;
+    let was_there = was_there || driver.target.is_stranger(&account.object).await;
+    if observe::is_mistaken(spec, account, was_there) {
+        let other = account.object.clone();
+        return Event::Replied(Err(Problem::Conflict(Some(other))));
+    }
+    Event::Created(outcome)
+}
+
+/// That an account which is to be usable is shown switched off follows from no change of ours: it is looked
+/// at once more, and asked about if it is so.
+fn doubt_what_is_off(driver: &Driver, taken: &Claim, outcome: &Outcome) {
+    let is_usable = taken.account.state.is_some_and(AccountState::is_usable);
+    let is_off = outcome
+        .account
+        .as_ref()
+        .is_some_and(|account| !account.state.is_usable());
+    let is_about_state = matches!(
+        taken.operation.action,
+        Action::EnsureState(_) | Action::EnsureAbsent
+    );
+    if is_usable && is_off && !is_about_state {
+        let lag = driver.target.lag(&taken.operation.action);
+        driver.target.doubt(&taken.person, lag + DOUBT_AFTER);
+    }
 }

@@ -20,13 +20,14 @@ use futures_util::stream;
 use http::header;
 use muster_core::actor::Operator;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
+use muster_core::person::Decision;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::answer::{self, Refusal};
 use super::engine::{
-    AccountFilter, Engine, FindingFilter, LIST_LIMIT_MAX, ListPage, OperationFilter, PersonFilter,
-    ProgressSink,
+    AccountFilter, DriftedAccount, Engine, FindingFilter, LIST_LIMIT_MAX, ListPage,
+    OperationFilter, PersonFilter, ProgressSink,
 };
 use super::listen::Peer;
 use super::peer;
@@ -55,6 +56,8 @@ pub fn router(engine: Arc<dyn Engine>, file_bytes_max: usize) -> Router {
         .route("/v1/people/{person}", get(person))
         .route("/v1/keys/{key}", get(people_with_key))
         .route("/v1/accounts", get(accounts))
+        .route("/v1/accounts/{target}/{person}/{decision}", post(decide))
+        .route("/v1/targets/{target}/believe", post(believe))
         .route("/v1/operations", get(operations))
         .route("/v1/operations/retry", post(retry_all))
         .route("/v1/operations/{operation}/retry", post(retry))
@@ -252,6 +255,39 @@ async fn retry_all(
     let by = operator(peer, &parameters(said)?)?;
     let filter = parameters(filter)?.filter()?;
     Ok(Json(engine.retry_all(filter, by).await?))
+}
+
+async fn decide(
+    State(engine): Asked,
+    Extension(peer): Extension<Peer>,
+    account: Result<Path<(String, String, String)>, PathRejection>,
+    said: Parameters<OperatorParameters>,
+) -> Answered<v1::Account> {
+    let Path((target, person, decision)) =
+        account.map_err(|rejection| unusable(rejection.body_text()))?;
+    let decision = match decision.as_str() {
+        "restore" => Decision::Restore,
+        "leave" => Decision::Leave,
+        _ => return Err(unusable("an account is restored or left as it is").into()),
+    };
+    let account = DriftedAccount {
+        person: person_id(&person)?,
+        target: TargetName::new(&target).map_err(|error| unusable(error.to_string()))?,
+        decision,
+    };
+    let by = operator(peer, &parameters(said)?)?;
+    Ok(Json(engine.decide(account, by).await?))
+}
+
+async fn believe(
+    State(engine): Asked,
+    Extension(peer): Extension<Peer>,
+    target: Part,
+    said: Parameters<OperatorParameters>,
+) -> Answered<v1::Believed> {
+    let target = TargetName::new(&part(target)?).map_err(|error| unusable(error.to_string()))?;
+    let by = operator(peer, &parameters(said)?)?;
+    Ok(Json(engine.believe(target, by).await?))
 }
 
 #[derive(Deserialize)]

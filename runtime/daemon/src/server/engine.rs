@@ -8,6 +8,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use muster_core::actor::Operator;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
+use muster_core::person::Decision;
 use tokio::sync::watch;
 
 use crate::api::v1;
@@ -18,10 +19,22 @@ use crate::server::metrics::Family;
 /// An answer that comes later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
 
+/// An account that a person decides about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DriftedAccount {
+    /// Whose.
+    pub person: PersonId,
+    /// Where.
+    pub target: TargetName,
+    /// What is to become of it.
+    pub decision: Decision,
+}
+
 /// The daemon, as its doors see it. Every method may be called at any time and from any thread.
 ///
-/// Only these change anything: [`Engine::take_delivery`], [`Engine::apply`], [`Engine::retry`] and
-/// [`Engine::retry_all`]; each answers when the change is durable.
+/// Only these change anything: [`Engine::take_delivery`], [`Engine::apply`], [`Engine::retry`],
+/// [`Engine::retry_all`] and [`Engine::decide`], each of which answers when the change is durable; and
+/// [`Engine::believe`], which is forgotten at a stop.
 pub trait Engine: Send + Sync + 'static {
     /// The daemon's clock.
     fn now(&self) -> Timestamp;
@@ -68,6 +81,13 @@ pub trait Engine: Send + Sync + 'static {
 
     /// The same for all that the filter names.
     fn retry_all(&self, filter: OperationFilter, by: Operator) -> Answer<'_, v1::Retried>;
+
+    /// Decides about an account that is other than it was left: it is made so again, or stays as the app
+    /// has it.
+    fn decide(&self, account: DriftedAccount, by: Operator) -> Answer<'_, v1::Account>;
+
+    /// Has the next listing of a target's accounts believed, however much it lacks.
+    fn believe(&self, target: TargetName, by: Operator) -> Answer<'_, v1::Believed>;
 
     /// Open findings, the gravest first.
     fn findings(&self, filter: FindingFilter, page: ListPage) -> Answer<'_, v1::Page<v1::Finding>>;

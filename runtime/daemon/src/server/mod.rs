@@ -20,6 +20,6 @@ mod room;
 pub mod signature;
 
 pub use engine::{
-    AccountFilter, Answer, Delivery, Engine, FindingFilter, ListPage, OperationFilter,
-    PersonFilter, ProgressSink,
+    AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, ListPage,
+    OperationFilter, PersonFilter, ProgressSink,
 };

@@ -15,8 +15,8 @@ use muster::server::listen::Doors;
 use muster::server::metrics::{Family, Kind};
 use muster::server::signature::HookKey;
 use muster::server::{
-    AccountFilter, Answer, Delivery, Engine, FindingFilter, ListPage, OperationFilter,
-    PersonFilter, ProgressSink,
+    AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, ListPage,
+    OperationFilter, PersonFilter, ProgressSink,
 };
 use muster_core::actor::Operator;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
@@ -265,6 +265,23 @@ impl Engine for Fake {
     fn held_preview(&self, plan: Digest) -> Answer<'_, v1::Preview> {
         assert_eq!(plan.to_string(), HELD);
         answer(Ok(answers::preview("workers.csv")))
+    }
+
+    fn decide(&self, account: DriftedAccount, by: Operator) -> Answer<'_, v1::Account> {
+        let DriftedAccount {
+            person,
+            target,
+            decision,
+        } = account;
+        self.note(format!("{decision:?} {person} at {target} by {by}"));
+        let account = answers::person().accounts.swap_remove(0);
+        answer(Ok(account))
+    }
+
+    fn believe(&self, target: TargetName, by: Operator) -> Answer<'_, v1::Believed> {
+        self.note(format!("believe {target} by {by}"));
+        let target = target.to_string();
+        answer(Ok(v1::Believed { target }))
     }
 
     fn apply(&self, plan: Digest, by: Operator) -> Answer<'_, v1::Applied> {

@@ -169,13 +169,46 @@ pub(crate) fn credential(credential: wit::Credential) -> Result<core::RemoteCred
     })
 }
 
-/// A page, with its end checked against what was asked for.
-pub(crate) fn page<T, U>(
+/// What a page is made of, in the contract's words.
+pub(crate) trait Item: Sized {
+    /// The same in the core's words.
+    type Core;
+
+    /// The app's id of it, to name it by.
+    fn id(&self) -> &str;
+
+    /// Checks it and takes it over.
+    fn checked(self) -> Result<Self::Core, Garbage>;
+}
+
+macro_rules! item {
+    ($item:ty, $core:ty, $checked:path, $($id:ident).+) => {
+        impl Item for $item {
+            type Core = $core;
+
+            fn id(&self) -> &str {
+                &self.$($id).+
+            }
+
+            fn checked(self) -> Result<Self::Core, Garbage> {
+                $checked(self)
+            }
+        }
+    };
+}
+
+item!(wit::Account, core::RemoteAccount, account, key.id);
+item!(wit::Entitlement, core::Entitlement, entitlement, key.id);
+item!(wit::Grant, core::RemoteGrant, grant, principal.id);
+item!(wit::Credential, core::RemoteCredential, credential, key.id);
+
+/// A page, with its end checked against what was asked for. An item that breaks a limit of the contract is
+/// left out and named, and the page is not whole: one odd account of an app costs only itself.
+pub(crate) fn page<T: Item>(
     items: Vec<T>,
     end: wit::PageEnd,
     limit: u32,
-    item: fn(T) -> Result<U, Garbage>,
-) -> Result<core::Page<U>, Garbage> {
+) -> Result<core::Page<T::Core>, Garbage> {
     if items.len() > limit as usize {
         return Err(Garbage::new(format_args!(
             "a page has {} items, and {limit} were asked for",
@@ -189,12 +222,20 @@ pub(crate) fn page<T, U>(
     if end.last && next.is_some() {
         return Err(Garbage::new("a page is the last one and names a next one"));
     }
-    let skipped = check::few("skipped items", end.skipped, ENTRIES_MAX)?
+    let mut skipped = check::few("skipped items", end.skipped, ENTRIES_MAX)?
         .into_iter()
         .map(|(id, reason)| (cut(&id), cut(&reason)))
         .collect::<Vec<_>>();
+    let mut taken = Vec::with_capacity(items.len());
+    for item in items {
+        let id = cut(item.id());
+        match item.checked() {
+            Ok(item) => taken.push(item),
+            Err(garbage) => skipped.push((id, garbage.0)),
+        }
+    }
     Ok(core::Page {
-        items: items.into_iter().map(item).collect::<Result<_, _>>()?,
+        items: taken,
         next,
         is_last: end.last,
         is_whole: end.whole && skipped.is_empty(),
@@ -258,15 +299,22 @@ pub(crate) fn outcome(outcome: wit::Outcome, may_adopt: bool) -> Result<core::Ou
 
 /// A side effect that the core keeps. What ended and what was only noted changes nothing there.
 fn side_effect(effect: wit::SideEffect) -> Result<Option<core::SideEffect>, Garbage> {
-    let key = |grant: wit::Grant| -> Result<core::EntitlementKey, Garbage> {
-        Ok(core::EntitlementKey::of(&object(grant.entitlement)?))
+    let grant = |grant: wit::Grant| -> Result<(core::ObjectRef, core::EntitlementKey), Garbage> {
+        let right = core::EntitlementKey::of(&object(grant.entitlement)?);
+        Ok((object(grant.principal)?, right))
     };
     Ok(Some(match effect {
         wit::SideEffect::AccountChanged(changed) => {
             core::SideEffect::AccountChanged(account(changed)?)
         }
-        wit::SideEffect::GrantAdded(grant) => core::SideEffect::GrantAdded(key(grant)?),
-        wit::SideEffect::GrantRemoved(grant) => core::SideEffect::GrantRemoved(key(grant)?),
+        wit::SideEffect::GrantAdded(added) => {
+            let (whose, right) = grant(added)?;
+            core::SideEffect::GrantAdded(whose, right)
+        }
+        wit::SideEffect::GrantRemoved(removed) => {
+            let (whose, right) = grant(removed)?;
+            core::SideEffect::GrantRemoved(whose, right)
+        }
         wit::SideEffect::ObjectRemoved(removed) => {
             core::SideEffect::ObjectRemoved(object(removed)?)
         }
@@ -292,4 +340,61 @@ fn still_good(unreached: &wit::UnreachedCredentials) -> Result<core::Unreached, 
         )),
         until: until.transpose()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(id: &str, address: &str) -> wit::Account {
+        wit::Account {
+            key: wit::ObjectRef {
+                kind: "user".to_owned(),
+                container: None,
+                id: id.to_owned(),
+                revision: None,
+                name_hint: None,
+            },
+            state: wit::AccountState::Active,
+            principal_class: "human".to_owned(),
+            correlation_keys: vec![("email".to_owned(), address.to_owned())],
+            attributes: Vec::new(),
+            created: None,
+            last_seen: None,
+            last_seen_source: None,
+            mfa_enrolled: None,
+            privileged: None,
+            owners: Vec::new(),
+            protected_reason: None,
+            extra: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn c60_one_odd_item_of_a_page_is_left_out_and_named() {
+        let items = vec![
+            listed("1", "ann@x.example"),
+            listed("2", ""),
+            listed("3", "b@x"),
+        ];
+        let end = wit::PageEnd {
+            next: None,
+            last: true,
+            whole: true,
+            skipped: Vec::new(),
+            estimated_total: Some(3),
+            extra: Vec::new(),
+        };
+        let page = page(items, end, 10).unwrap();
+        let ids: Vec<&str> = page
+            .items
+            .iter()
+            .map(|account| account.object.id.as_str())
+            .collect();
+        assert_eq!(ids, ["1", "3"]);
+        assert!(!page.is_whole, "so nobody's absence follows from it");
+        let (id, reason) = &page.skipped[0];
+        assert_eq!(id, "2");
+        assert!(reason.contains("key"), "{reason}");
+    }
 }

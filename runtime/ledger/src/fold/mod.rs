@@ -104,6 +104,21 @@ impl<'txn> Fold<'txn> {
                 };
                 self.operation_changed(person, &place, change, at)
             }
+            Fact::AccountSeen {
+                person,
+                target,
+                sighting,
+            } => self.person_changed(person, target, &|person| {
+                person.sighted(target, sighting, at)
+            }),
+            Fact::DriftDecided {
+                person,
+                target,
+                decision,
+                ..
+            } => self.person_changed(person, target, &|person| {
+                person.decided(target, *decision, at)
+            }),
             Fact::FileAccepted { file, plan } => {
                 let (file, plan) = (file.clone(), *plan);
                 self.file_accepted(seq, kept::AcceptedFile { file, plan, at })

@@ -185,29 +185,50 @@ impl Fold<'_> {
         at: Timestamp,
     ) -> Result<bool, Error> {
         let key = keys::person(id);
-        let touched = self.touch(&key)?;
-        if !touched.has(place) {
+        if !self.touch(&key)?.has(place) {
             return Ok(false);
         }
-        // Taken out and put back, since a copy of a person for each change is most of what a change costs.
-        let Some(mut person) = touched.person.take() else {
-            return Ok(false);
-        };
         // What only leaves brings no account with it that another person could have.
         let may_bring_account = !matches!(change, Change::Dispatched { .. });
-        let before = may_bring_account.then(|| Before::of(&person, place.target));
-        let changed = person.changed(place.target, place.operation, change, at);
+        self.change(&key, place.target, may_bring_account, &|person| {
+            person.changed(place.target, place.operation, change, at)
+        })
+    }
+
+    /// Takes in what happened to an account beside its operations.
+    pub(super) fn person_changed(
+        &mut self,
+        id: &PersonId,
+        target: &TargetName,
+        change: &dyn Fn(&mut Person) -> bool,
+    ) -> Result<bool, Error> {
+        self.change(&keys::person(id), target, true, change)
+    }
+
+    fn change(
+        &mut self,
+        key: &[u8],
+        target: &TargetName,
+        may_bring_account: bool,
+        change: &dyn Fn(&mut Person) -> bool,
+    ) -> Result<bool, Error> {
+        // Taken out and put back, since a copy of a person for each change is most of what a change costs.
+        let Some(mut person) = self.touch(key)?.person.take() else {
+            return Ok(false);
+        };
+        let before = may_bring_account.then(|| Before::of(&person, target));
+        let changed = change(&mut person);
         let kept = match before {
             Some(before) if changed => {
-                let kept = self.keep_links(&key, &person);
+                let kept = self.keep_links(key, &person);
                 if kept.is_err() {
-                    before.restore(&mut person, place.target);
+                    before.restore(&mut person, target);
                 }
                 kept
             }
             _ => Ok(()),
         };
-        let touched = self.touch(&key)?;
+        let touched = self.touch(key)?;
         touched.person = Some(person);
         kept?;
         touched.is_changed |= changed;

@@ -21,7 +21,7 @@ use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, PlanId};
 use muster_core::identity::{Employment, Identity, Phase, Status, Value};
 use muster_core::operation::{AccountSeen, Action, Change, Completion, How, State, Urgency};
-use muster_core::person::Justification;
+use muster_core::person::{Decision, Justification, Sighting};
 use muster_core::question::{Doubt, Question};
 use muster_ledger::PlanDigest;
 
@@ -253,8 +253,8 @@ fn completion(how: How, state: AccountState) -> Completion {
         }),
         effects: vec![
             SideEffect::AccountChanged(account),
-            SideEffect::GrantAdded(key("admin")),
-            SideEffect::GrantRemoved(super::group("staff")),
+            SideEffect::GrantAdded(object(), key("admin")),
+            SideEffect::GrantRemoved(bare_object(), super::group("staff")),
             SideEffect::ObjectRemoved(bare_object()),
             SideEffect::SeatConsumed(bare_object()),
             SideEffect::SeatReleased(bare_object()),
@@ -434,6 +434,7 @@ fn others() -> Vec<Fact> {
         Fact::FindingOpened(finding.hint("mend it in HR"))
     };
     let mut facts = targets_facts();
+    facts.extend(sightings());
     facts.extend([
         finding(Severity::Note, "row 1"),
         finding(Severity::Warning, "row 2"),
@@ -600,4 +601,25 @@ fn targets_facts() -> Vec<Fact> {
             token: "token-1".to_owned(),
         },
     ]
+}
+
+fn sightings() -> Vec<Fact> {
+    let seen = [
+        Sighting::InState(AccountState::Suspended),
+        Sighting::Moved(object()),
+        Sighting::Lost(key("admin")),
+        Sighting::Gone,
+    ];
+    let seen = seen.map(|sighting| Fact::AccountSeen {
+        person: person("somebody"),
+        target: target("crm"),
+        sighting,
+    });
+    let decided = [Decision::Restore, Decision::Leave].map(|decision| Fact::DriftDecided {
+        person: person("somebody"),
+        target: target("crm"),
+        decision,
+        by: operator(),
+    });
+    seen.into_iter().chain(decided).collect()
 }

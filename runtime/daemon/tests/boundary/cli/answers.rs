@@ -239,6 +239,7 @@ pub(crate) fn person() -> v1::Person {
             target: "crm".to_owned(),
             id: some("4f1"),
             state: some("active"),
+            drift: None,
             delete_at: None,
             grants: vec![group("held", Some("2026-11-01T10:00:00.123Z"), vec![role])],
             taken: Vec::new(),

@@ -419,10 +419,16 @@ impl<'a> Problem<'a> {
 pub(crate) enum SideEffect<'a> {
     #[serde(rename = "a", borrow)]
     AccountChanged(RemoteAccount<'a>),
-    #[serde(rename = "g", borrow)]
-    GrantAdded(EntitlementKey<'a>),
-    #[serde(rename = "r", borrow)]
-    GrantRemoved(EntitlementKey<'a>),
+    #[serde(rename = "g")]
+    GrantAdded(
+        #[serde(borrow)] ObjectRef<'a>,
+        #[serde(borrow)] EntitlementKey<'a>,
+    ),
+    #[serde(rename = "r")]
+    GrantRemoved(
+        #[serde(borrow)] ObjectRef<'a>,
+        #[serde(borrow)] EntitlementKey<'a>,
+    ),
     #[serde(rename = "o", borrow)]
     ObjectRemoved(ObjectRef<'a>),
     #[serde(rename = "c", borrow)]
@@ -437,9 +443,11 @@ impl<'a> SideEffect<'a> {
             core::SideEffect::AccountChanged(account) => {
                 SideEffect::AccountChanged(RemoteAccount::of(account))
             }
-            core::SideEffect::GrantAdded(key) => SideEffect::GrantAdded(EntitlementKey::of(key)),
-            core::SideEffect::GrantRemoved(key) => {
-                SideEffect::GrantRemoved(EntitlementKey::of(key))
+            core::SideEffect::GrantAdded(whose, key) => {
+                SideEffect::GrantAdded(ObjectRef::of(whose), EntitlementKey::of(key))
+            }
+            core::SideEffect::GrantRemoved(whose, key) => {
+                SideEffect::GrantRemoved(ObjectRef::of(whose), EntitlementKey::of(key))
             }
             core::SideEffect::ObjectRemoved(object) => {
                 SideEffect::ObjectRemoved(ObjectRef::of(object))
@@ -458,8 +466,12 @@ impl<'a> SideEffect<'a> {
             SideEffect::AccountChanged(account) => {
                 core::SideEffect::AccountChanged(account.into_core()?)
             }
-            SideEffect::GrantAdded(key) => core::SideEffect::GrantAdded(key.into_core()),
-            SideEffect::GrantRemoved(key) => core::SideEffect::GrantRemoved(key.into_core()),
+            SideEffect::GrantAdded(whose, key) => {
+                core::SideEffect::GrantAdded(whose.into_core(), key.into_core())
+            }
+            SideEffect::GrantRemoved(whose, key) => {
+                core::SideEffect::GrantRemoved(whose.into_core(), key.into_core())
+            }
             SideEffect::ObjectRemoved(object) => {
                 core::SideEffect::ObjectRemoved(object.into_core())
             }

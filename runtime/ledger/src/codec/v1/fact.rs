@@ -13,7 +13,7 @@ use super::feed::{ArrivalChange, Arrived, FeedFile, codes, codes_into_core};
 use super::identity::{Identity, Phase};
 use super::operation::{Change, Operation};
 use super::parts::{Fixed, Pairs, Who, feed, policy, target};
-use super::person::Justifications;
+use super::person::{Decision, Justifications, Sighting};
 use super::question::Question;
 use crate::codec::{Unreadable, append, instant, micros};
 use crate::kept;
@@ -425,6 +425,19 @@ pub(crate) enum Fact<'a> {
         u32,
         #[serde(borrow)] Change<'a>,
     ),
+    #[serde(rename = "s")]
+    AccountSeen(
+        #[serde(borrow)] Who<'a>,
+        &'a str,
+        #[serde(borrow)] Sighting<'a>,
+    ),
+    #[serde(rename = "b")]
+    DriftDecided(
+        #[serde(borrow)] Who<'a>,
+        &'a str,
+        Decision,
+        #[serde(borrow)] Operator<'a>,
+    ),
     #[serde(rename = "a")]
     FileAccepted(#[serde(borrow)] FeedFile<'a>, Option<u64>),
     #[serde(rename = "h")]
@@ -488,6 +501,22 @@ pub(crate) fn fact_body(buffer: &mut Vec<u8>, fact: &core::Fact) {
             operation.plan.0,
             operation.number,
             Change::of(change),
+        ),
+        core::Fact::AccountSeen {
+            person,
+            target,
+            sighting,
+        } => Fact::AccountSeen(Who::of(person), target.as_str(), Sighting::of(sighting)),
+        core::Fact::DriftDecided {
+            person,
+            target,
+            decision,
+            by,
+        } => Fact::DriftDecided(
+            Who::of(person),
+            target.as_str(),
+            Decision::of(*decision),
+            Operator::of(by),
         ),
         core::Fact::FileAccepted { file, plan } => {
             Fact::FileAccepted(FeedFile::of(file), plan.map(|plan| plan.0))
@@ -566,6 +595,17 @@ impl Fact<'_> {
                     change: change.into_core()?,
                 }
             }
+            Fact::AccountSeen(person, name, sighting) => core::Fact::AccountSeen {
+                person: person.into_core()?,
+                target: target(name)?,
+                sighting: sighting.into_core(),
+            },
+            Fact::DriftDecided(person, name, decision, by) => core::Fact::DriftDecided {
+                person: person.into_core()?,
+                target: target(name)?,
+                decision: decision.into_core(),
+                by: by.into_core(),
+            },
             Fact::FileAccepted(file, plan) => core::Fact::FileAccepted {
                 file: file.into_core()?,
                 plan: plan.map(PlanId),

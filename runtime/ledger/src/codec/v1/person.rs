@@ -5,7 +5,9 @@ use muster_core::id::{OperationId, PlanId, TargetName};
 use muster_core::person as core;
 use serde::{Deserialize, Serialize};
 
-use super::connector::{AccountState, Attributes, EntitlementKey, ObjectRef};
+use super::connector::{
+    AccountState, Attributes, EntitlementKey, ObjectRef, text_pairs, text_pairs_into_core,
+};
 use super::identity::{Identity, Phase};
 use super::operation::{How, Operation, Unreached, unreached_into_core};
 use super::parts::{Pairs, Who, policy, role, target};
@@ -85,6 +87,89 @@ impl<'a> Grant<'a> {
     }
 }
 
+/// In which way an account is other than it was left.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Drifted {
+    #[serde(rename = "g")]
+    Gone,
+    #[serde(rename = "o")]
+    SwitchedOff,
+}
+
+impl Drifted {
+    fn of(what: core::Drifted) -> Self {
+        match what {
+            core::Drifted::Gone => Drifted::Gone,
+            core::Drifted::SwitchedOff => Drifted::SwitchedOff,
+        }
+    }
+
+    fn into_core(self) -> core::Drifted {
+        match self {
+            Drifted::Gone => core::Drifted::Gone,
+            Drifted::SwitchedOff => core::Drifted::SwitchedOff,
+        }
+    }
+}
+
+/// What was seen of an account beside any operation.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Sighting<'a> {
+    #[serde(rename = "m", borrow)]
+    Moved(ObjectRef<'a>),
+    #[serde(rename = "g")]
+    Gone,
+    #[serde(rename = "s")]
+    InState(AccountState),
+    #[serde(rename = "l", borrow)]
+    Lost(EntitlementKey<'a>),
+}
+
+impl<'a> Sighting<'a> {
+    pub(crate) fn of(sighting: &'a core::Sighting) -> Self {
+        match sighting {
+            core::Sighting::Moved(object) => Sighting::Moved(ObjectRef::of(object)),
+            core::Sighting::Gone => Sighting::Gone,
+            core::Sighting::InState(state) => Sighting::InState(AccountState::of(*state)),
+            core::Sighting::Lost(key) => Sighting::Lost(EntitlementKey::of(key)),
+        }
+    }
+
+    pub(crate) fn into_core(self) -> core::Sighting {
+        match self {
+            Sighting::Moved(object) => core::Sighting::Moved(object.into_core()),
+            Sighting::Gone => core::Sighting::Gone,
+            Sighting::InState(state) => core::Sighting::InState(state.into_core()),
+            Sighting::Lost(key) => core::Sighting::Lost(key.into_core()),
+        }
+    }
+}
+
+/// What a person decided about an account.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Decision {
+    #[serde(rename = "r")]
+    Restore,
+    #[serde(rename = "l")]
+    Leave,
+}
+
+impl Decision {
+    pub(crate) fn of(decision: core::Decision) -> Self {
+        match decision {
+            core::Decision::Restore => Decision::Restore,
+            core::Decision::Leave => Decision::Leave,
+        }
+    }
+
+    pub(crate) fn into_core(self) -> core::Decision {
+        match self {
+            Decision::Restore => core::Decision::Restore,
+            Decision::Leave => core::Decision::Leave,
+        }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Account<'a> {
     is_wanted: bool,
@@ -92,12 +177,16 @@ pub(crate) struct Account<'a> {
     object: Option<ObjectRef<'a>>,
     state: Option<AccountState>,
     #[serde(borrow)]
+    keys: Vec<(&'a str, &'a str)>,
+    #[serde(borrow)]
     attributes: Attributes<'a>,
     #[serde(borrow)]
     grants: Pairs<EntitlementKey<'a>, Grant<'a>>,
     let_go_at: Option<i64>,
     delete_at: Option<i64>,
     lost_at: Option<i64>,
+    /// In which way it is other than it was left, and whether somebody decided to leave it so.
+    drift: Option<(Drifted, bool)>,
     #[serde(borrow)]
     taken: Pairs<&'a str, Taken<'a>>,
     #[serde(borrow)]
@@ -147,6 +236,7 @@ impl<'a> Account<'a> {
             is_wanted: account.is_wanted,
             object: account.object.as_ref().map(ObjectRef::of),
             state: account.state.map(AccountState::of),
+            keys: text_pairs(&account.keys),
             attributes: Attributes::of(&account.attributes),
             grants: Pairs(
                 grants
@@ -163,6 +253,9 @@ impl<'a> Account<'a> {
                     .map(|(what, taken)| (what.as_str(), Taken::of(taken, plan)))
                     .collect(),
             ),
+            drift: account
+                .drift
+                .map(|drift| (Drifted::of(drift.what), drift.is_left)),
             operations: operations
                 .map(|operation| Operation::of(operation, plan))
                 .collect(),
@@ -176,6 +269,7 @@ impl<'a> Account<'a> {
             is_wanted: self.is_wanted,
             object: self.object.map(ObjectRef::into_core),
             state: self.state.map(AccountState::into_core),
+            keys: text_pairs_into_core(self.keys),
             attributes: self.attributes.into_core()?,
             grants: grants
                 .map(|(key, grant)| Ok((key.into_core(), grant.into_core()?)))
@@ -189,6 +283,10 @@ impl<'a> Account<'a> {
                 .into_iter()
                 .map(|(what, taken)| Ok((what.to_owned(), taken.into_core(plan)?)))
                 .collect::<Result<_, Unreadable>>()?,
+            drift: self.drift.map(|(what, is_left)| core::Drift {
+                what: what.into_core(),
+                is_left,
+            }),
             operations: operations
                 .map(|operation| operation.into_core(plan))
                 .collect::<Result<_, Unreadable>>()?,
