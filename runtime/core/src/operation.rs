@@ -604,6 +604,10 @@ impl Operation {
     }
 
     /// The state that a change leads to; none where the operation has ended.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each change, in the order of the enum"
+    )]
     pub fn after(&self, change: &Change, at: Timestamp) -> Option<State> {
         let attempt = self.state.attempt();
         match change {

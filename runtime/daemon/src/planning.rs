@@ -464,7 +464,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
                     delta::carry_over(&mut identity, before.as_ref(), carried);
                     match before {
                         None if !is_first && pairs.has_room() => {
-                            pairs.new.push((id, identity, row))
+                            pairs.new.push((id, identity, row));
                         }
                         before => self.row(&id, before, identity, row)?,
                     }
@@ -580,15 +580,12 @@ impl<'a, 'txn> Run<'a, 'txn> {
 
     /// Whether a question is not answered; then it is asked.
     fn is_open(&mut self, question: Question) -> bool {
-        match self.answered.get(&question) {
-            Some(digest) => {
-                self.used.push(*digest);
-                false
-            }
-            None => {
-                self.questions.push(question);
-                true
-            }
+        if let Some(digest) = self.answered.get(&question) {
+            self.used.push(*digest);
+            false
+        } else {
+            self.questions.push(question);
+            true
         }
     }
 

@@ -111,8 +111,8 @@ impl Connected {
     /// start, for a while.
     pub async fn is_stranger(&self, object: &ObjectRef) -> bool {
         let listed = self.strangers.listed.notified();
-        let knows = || lock(&self.strangers.known).is_some();
-        if !knows() {
+        let is_listed = || lock(&self.strangers.known).is_some();
+        if !is_listed() {
             // Without a listing nothing speaks against what the app says it made.
             drop(tokio::time::timeout(FIRST_LISTING_PATIENCE, listed).await);
         }

@@ -2,6 +2,7 @@
 //! again from the journal and compared, byte for byte.
 
 use std::cmp::Ordering;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use redb::{
@@ -316,8 +317,11 @@ fn compare_all(
 }
 
 fn shown_digest(key: &[u8]) -> String {
-    let bytes = key.iter().take(8);
-    bytes.map(|byte| format!("{byte:02x}")).collect()
+    let mut shown = String::with_capacity(16);
+    for byte in key.iter().take(8) {
+        let _infallible = write!(shown, "{byte:02x}");
+    }
+    shown
 }
 
 fn shown_number(key: &[u8]) -> String {

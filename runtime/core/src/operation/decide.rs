@@ -229,6 +229,10 @@ fn conflict(
 }
 
 /// What a failed call leads to. The case alone decides.
+#[expect(
+    clippy::match_wildcard_for_single_variants,
+    reason = "whatever else a removal is answered leads to the same"
+)]
 fn failed(operation: &Operation, problem: Problem, now: Timestamp, retry: &RetryPolicy) -> Change {
     let look = |text: String| lost(operation, text, now, retry);
     let attempt = operation.state.attempt();
@@ -363,6 +367,10 @@ fn poll_again(
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one arm for each thing that can be seen, in the order of the enum"
+)]
 fn observed(
     operation: &Operation,
     observation: Observation,

@@ -63,17 +63,16 @@ fn bill<'e>(expression: &'e Expr, size: &dyn Fn(&str) -> Size, bound: &mut Bound
         }
         Expr::Ident(name) => {
             let inner = bound.get(name.as_str()).and_then(|sizes| sizes.last());
-            match inner {
-                Some(size) => Bill {
+            if let Some(size) = inner {
+                Bill {
                     steps: 1,
                     size: *size,
-                },
-                // A list is made anew each time that it is asked for.
-                None => {
-                    let size = size(name);
-                    let steps = size.items.saturating_add(1);
-                    Bill { steps, size }
                 }
+            } else {
+                // A list is made anew each time that it is asked for.
+                let size = size(name);
+                let steps = size.items.saturating_add(1);
+                Bill { steps, size }
             }
         }
         Expr::Select(select) => one_more(bill(&select.operand.expr, size, bound)),

@@ -352,7 +352,7 @@ fn c67_the_grace_and_the_keys_of_now_count_and_not_those_of_the_day_of_the_plan(
     world.hr(&[ann.clone(), bob.clone()]);
     world.drive();
     let left_at = world.now;
-    world.hr(&[bob.clone()]);
+    world.hr(std::slice::from_ref(&bob));
     world.drive();
     let deleted_after = |world: &World| {
         let at = world.account("1", "crm").delete_at?;

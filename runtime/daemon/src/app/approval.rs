@@ -363,6 +363,10 @@ fn waiting_preview(app: &App, waiting: &Waiting) -> Result<v1::Preview, Fault> {
 }
 
 /// Applies exactly the held plan with this digest, or nothing.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a hold of each kind is applied in its way, one after the other"
+)]
 pub(super) async fn apply(
     app: &Arc<App>,
     plan: Digest,

@@ -180,7 +180,7 @@ mod tests {
             assert_eq!(gate.standing(), Standing::Ajar);
             gate.learn(Some(&refused()), true);
             assert!(pause(&gate) > before, "although the probe succeeds");
-            before = pause(&gate) - Duration::from_millis(100);
+            before = pause(&gate).saturating_sub(Duration::from_millis(100));
             if before > Duration::from_mins(14) {
                 break;
             }

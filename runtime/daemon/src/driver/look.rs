@@ -112,13 +112,14 @@ async fn missing(driver: &Driver, taken: &Claim, question: &Read) -> Observation
             Observation::Failed(Problem::Transient { text, after_ms })
         }
         Ok(Whereabouts::Nowhere) if !is_confirmed => Observation::Absent,
-        Ok(Whereabouts::Nowhere) if action.is_removal() => match question {
-            Read::Account(_) => observe::proven_absent(question, account),
-            _ => {
+        Ok(Whereabouts::Nowhere) if action.is_removal() => {
+            if matches!(question, Read::Account(_)) {
+                observe::proven_absent(question, account)
+            } else {
                 driver.target.doubt(&taken.person, DOUBT_AFTER);
                 Observation::Gone(object)
             }
-        },
+        }
         Ok(Whereabouts::Nowhere) => {
             driver.target.doubt(&taken.person, DOUBT_AFTER);
             Observation::Gone(object)

@@ -91,6 +91,7 @@ pub struct Desk<'a> {
 
 impl Desk<'_> {
     /// Decides about a file and records it, as far as `consent` goes. Nothing is moved.
+    #[expect(clippy::too_many_lines, reason = "the life of a file, step by step")]
     pub fn decide(
         &self,
         item: &Item<'_>,
@@ -256,6 +257,10 @@ impl Desk<'_> {
         Ok(held.is_some_and(|held| held.file.digest != digest))
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what a plan of a file is made of"
+    )]
     fn plan_changes(
         &self,
         file: &FeedFile,
@@ -274,6 +279,10 @@ impl Desk<'_> {
         self.make(file, scope, &facts, consent, watch)
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what a plan of a file is made of"
+    )]
     fn plan(
         &self,
         file: &FeedFile,
@@ -307,6 +316,10 @@ impl Desk<'_> {
         self.make(file, scope, &facts, consent, watch)
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what a plan of a file is made of"
+    )]
     fn make(
         &self,
         file: &FeedFile,

@@ -101,11 +101,10 @@ impl Held {
             moved.map(|stored| (places, stored))
         });
         match moved {
-            Ok(Ok((places, stored))) => {
-                let places = &places;
-                let shelf = Shelf { app, feed, places };
+            Ok(Ok((ref places, stored))) => {
+                let put = Shelf { app, feed, places };
                 let now = app.clock.now();
-                if let Err(error) = shelf.write_reports(&stored, Place::Processed, decision, now) {
+                if let Err(error) = put.write_reports(&stored, Place::Processed, decision, now) {
                     tracing::error!(feed = %feed.name(), %error, "could not write the report on an approved file");
                 }
             }

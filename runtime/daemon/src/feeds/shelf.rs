@@ -161,12 +161,12 @@ pub(super) fn is_stored(feed: &Feed, place: Place, name: &str) -> bool {
 
 /// Whether the hold of something was given up: whoever gives it up takes it out of the folder `held`.
 /// What was never put there was not.
-pub(super) fn is_given_up(feed: &Feed, held: &kept::Arrival) -> Result<bool, FeedError> {
+pub(super) fn is_given_up(feed: &Feed, held: &kept::Arrival) -> bool {
     let Some(stored) = &held.stored else {
-        return Ok(false);
+        return false;
     };
     let places = Places::open(&feed.config.folder);
     // Where nobody can tell, it was not.
     let has = places.map(|places| places.has(stored, Place::Held));
-    Ok(matches!(has, Ok(Ok(false))))
+    matches!(has, Ok(Ok(false)))
 }

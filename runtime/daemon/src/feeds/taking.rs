@@ -478,9 +478,8 @@ impl Taking {
         };
         let app = Arc::clone(&self.app);
         let written = tokio::task::spawn_blocking(move || app.ledger.write(now, work)).await;
-        let rows = match written {
-            Ok(rows) => rows,
-            Err(_) => return Ok(()),
+        let Ok(rows) = written else {
+            return Ok(());
         };
         match rows {
             Ok(rows) => {

@@ -354,6 +354,7 @@ mod tests {
                 id: id.to_owned(),
                 revision: None,
                 name_hint: None,
+                extra: Vec::new(),
             },
             state: wit::AccountState::Active,
             principal_class: "human".to_owned(),

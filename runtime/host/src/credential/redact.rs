@@ -192,7 +192,12 @@ fn html(text: &str, quote: &str, apostrophe: &str) -> String {
 }
 
 fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write as _;
+    let mut shown = String::with_capacity(text.len() * 2);
+    for byte in text.bytes() {
+        let _infallible = write!(shown, "{byte:02x}");
+    }
+    shown
 }
 
 /// A text as it stands between the quotes of JSON.

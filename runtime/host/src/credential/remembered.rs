@@ -91,7 +91,9 @@ impl Remembered {
             append(path, self.key, &new)?;
         }
         let mut pieces = self.pieces.write().unwrap_or_else(PoisonError::into_inner);
-        new.into_iter().for_each(|piece| pieces.add(piece));
+        for piece in new {
+            pieces.add(piece);
+        }
         Ok(())
     }
 
@@ -198,7 +200,7 @@ fn append(path: &Path, key: [u8; KEY_BYTES], pieces: &[u64]) -> io::Result<()> {
         .mode(0o600)
         .open(path)?;
     let length = file.metadata()?.len();
-    let mut bytes = Vec::with_capacity(KEY_BYTES + pieces.len() * size_of::<u64>());
+    let mut bytes = Vec::with_capacity(KEY_BYTES + size_of_val(pieces));
     if length == 0 {
         bytes.extend_from_slice(&key);
     } else {

@@ -57,18 +57,18 @@ fn decode_now(encoding: &str, body: &[u8], bytes_max: usize) -> Result<Bytes, Un
 }
 
 fn bounded(encoding: &str, decoder: impl Read, bytes_max: usize) -> Result<Bytes, Undecoded> {
-    let mut decoded = Vec::new();
+    let mut plain = Vec::new();
     let limit = u64::try_from(bytes_max)
         .unwrap_or(u64::MAX)
         .saturating_add(1);
     decoder
         .take(limit)
-        .read_to_end(&mut decoded)
+        .read_to_end(&mut plain)
         .map_err(|error| {
             Undecoded::Unreadable(format!("it says `{encoding}` and is not: {error}"))
         })?;
-    if decoded.len() > bytes_max {
+    if plain.len() > bytes_max {
         return Err(Undecoded::TooLarge);
     }
-    Ok(decoded.into())
+    Ok(plain.into())
 }

@@ -154,7 +154,7 @@ async fn a_guest_that_waits_too_long_is_ended() {
     assert_eq!(
         conduct
             .of("get_account")
-            .map_or(0, |calls| calls.failures()),
+            .map_or(0, muster_host::Record::failures),
         0
     );
 }
@@ -184,7 +184,7 @@ async fn c43_a_guest_that_hangs_by_itself_has_failed_and_so_has_one_that_says_so
     {
         failed(tell(&target, what).await.unwrap_err());
         let conduct = target.plugin().conduct();
-        let failures = conduct.of("get_account").map(|calls| calls.failures());
+        let failures = conduct.of("get_account").map(muster_host::Record::failures);
         assert_eq!(failures, u32::try_from(number + 1).ok());
     }
 }

@@ -104,9 +104,10 @@ async fn c54_a_certificate_that_nobody_knows_is_said_with_the_setting_that_has_i
         include_bytes!("../data/throwaway-self.pk8"),
     );
     let (port, accepting) = own.await;
-    let post = |name: &str| json!({ "method": "POST", "url": format!("https://{name}:{port}/") });
+    let request =
+        |name: &str| json!({ "method": "POST", "url": format!("https://{name}:{port}/") });
     let strict = target(&host, options(port, false)).await;
-    let problem = change(&strict, post("localhost"), 1).await.unwrap_err();
+    let problem = change(&strict, request("localhost"), 1).await.unwrap_err();
     let text = problem.text();
     assert!(
         text.contains("NET-021") && text.contains(r#"[target.crm]: ca_file = "ca.pem""#),
@@ -119,9 +120,11 @@ async fn c54_a_certificate_that_nobody_knows_is_said_with_the_setting_that_has_i
         ..options(port, false)
     };
     let trusting = target(&host, trusting).await;
-    change(&trusting, post("localhost"), 2).await.unwrap();
+    change(&trusting, request("localhost"), 2).await.unwrap();
     // It is not for this name, and what is known as it is does not change that.
-    let problem = change(&trusting, post("127.0.0.1"), 3).await.unwrap_err();
+    let problem = change(&trusting, request("127.0.0.1"), 3)
+        .await
+        .unwrap_err();
     assert!(problem.text().contains("another name"), "{problem:?}");
     accepting.abort();
 }

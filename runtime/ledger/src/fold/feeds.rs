@@ -169,9 +169,9 @@ impl Fold<'_> {
         Ok(())
     }
 
-    pub(super) fn arrived(&mut self, arrival: kept::Arrival) -> Result<bool, Error> {
+    pub(super) fn arrived(&mut self, arrival: &kept::Arrival) -> Result<bool, Error> {
         let key = keys::arrival(&arrival.arrived.feed, arrival.seq);
-        codec::encode(&mut self.buffer, &v1::ArrivalKept::of(&arrival));
+        codec::encode(&mut self.buffer, &v1::ArrivalKept::of(arrival));
         let inserted = self
             .tables
             .arrivals
@@ -210,6 +210,6 @@ impl Fold<'_> {
             ArrivalChange::PutAway { stored } => arrival.stored = Some(stored.clone()),
             ArrivalChange::Ended => {}
         }
-        self.arrived(arrival)
+        self.arrived(&arrival)
     }
 }

@@ -66,6 +66,10 @@ impl<'txn> Fold<'txn> {
 
     /// Takes in a fact; `body` is the fact as the journal holds it. Gives whether it changed
     /// anything. After [`Error::LinkedTwice`] nothing of the fact was taken in.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each fact, in the order of the enum"
+    )]
     pub(crate) fn apply(
         &mut self,
         moment: Moment,
@@ -152,7 +156,7 @@ impl<'txn> Fold<'txn> {
                 };
                 self.delivery_taken(seq, feed, key, delivery)
             }
-            Fact::Arrived(arrived) => self.arrived(kept::Arrival {
+            Fact::Arrived(arrived) => self.arrived(&kept::Arrival {
                 seq,
                 at,
                 arrived: arrived.clone(),

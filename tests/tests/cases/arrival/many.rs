@@ -3,6 +3,11 @@
 //! `MUSTER_DELIVERIES` says how many things arrive, `MUSTER_FILES` how many files lie there at once, and
 //! `MUSTER_SEED` which ones; few where they are not set.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "how much arrives is a parameter, and files have dates"
+)]
+
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
@@ -18,7 +23,7 @@ fn parameter(name: &str, otherwise: u64) -> u64 {
     said.and_then(|said| said.parse().ok()).unwrap_or(otherwise)
 }
 
-const NO_LIMITS: &str = r#"
+const NO_LIMITS: &str = r"
 [feed.hr.guard]
 leavers_percent_max = 100
 leavers_floor = 1000000
@@ -27,7 +32,7 @@ movers_percent_max = 100
 movers_floor = 1000000
 updates_percent_max = 100
 updates_floor = 1000000
-"#;
+";
 
 /// Numbers that look random and are the same for the same seed (`SplitMix64`).
 struct Random(u64);
@@ -70,6 +75,7 @@ fn waiting(company: &Company) -> usize {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a story, told from beginning to end")]
 fn c02_the_end_state_is_that_of_the_order_of_arrival() {
     let count = parameter("MUSTER_DELIVERIES", 300);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);

@@ -30,7 +30,7 @@ fn answer(daemon: &Daemon<'_>, digest: &str) {
     assert_eq!(answered.code, 0, "{answered:?}");
 }
 
-fn start<'c>(company: &'c Company) -> Daemon<'c> {
+fn start(company: &Company) -> Daemon<'_> {
     let daemon = Daemon::start(company);
     accept(&daemon, company, "all.csv", &workers(1, 40));
     daemon

@@ -137,16 +137,16 @@ impl Putting<'_> {
             None => self.put_missing(&job, place),
         };
         if let (Some(stored), None) = (&stored, &before) {
-            let shelf = Shelf {
+            let beside = Shelf {
                 app: self.app,
                 feed: self.feed,
                 places: self.places,
             };
             let written = match &job.decision {
                 Some(decision) => {
-                    shelf.write_reports(stored, place, decision, self.app.clock.now())
+                    beside.write_reports(stored, place, decision, self.app.clock.now())
                 }
-                None => shelf.write_outcome(stored, &job.arrival, job.outcome),
+                None => beside.write_outcome(stored, &job.arrival, job.outcome),
             };
             if let Err(error) = written {
                 let name = &job.arrival.arrived.name;

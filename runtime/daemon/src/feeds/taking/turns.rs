@@ -158,7 +158,7 @@ impl Taking {
             return Ok(false);
         };
         let is_event = matches!(held.arrived.source, Source::Event { .. });
-        if !(is_event || self.feed.is_partial()) || !shelf::is_given_up(&self.feed, &held)? {
+        if !(is_event || self.feed.is_partial()) || !shelf::is_given_up(&self.feed, &held) {
             return Ok(false);
         }
         tracing::info!(feed = %self.feed.name(), digest = crate::plugins::short(held.arrived.digest), "what was held was given up");

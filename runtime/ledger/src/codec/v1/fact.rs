@@ -484,6 +484,10 @@ pub(crate) enum Fact<'a> {
 }
 
 /// Writes a fact's body at the end of `buffer`; a person's part of a plan without the plan's number.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one arm for each fact, in the order of the enum"
+)]
 pub(crate) fn fact_body(buffer: &mut Vec<u8>, fact: &core::Fact) {
     let record = match fact {
         core::Fact::PersonPlanned(planned) => {
@@ -581,6 +585,10 @@ pub(crate) fn fact_body(buffer: &mut Vec<u8>, fact: &core::Fact) {
 }
 
 impl Fact<'_> {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each fact, in the order of the enum"
+    )]
     pub(crate) fn into_core(self) -> Result<core::Fact, Unreadable> {
         Ok(match self {
             Fact::PlanMade(plan) => core::Fact::PlanMade(plan.into_core()?),
