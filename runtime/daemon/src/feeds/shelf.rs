@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use muster_core::fact::{Counts, FeedFile, Outcome};
 use muster_ledger::{Reader, kept};
 
-use super::{Decision, Feed, FeedError};
+use super::{Decision, Feed};
 use crate::app::App;
 use crate::intake::Verdict;
 use crate::intake::folder::place::{Place, Places, REPORT_ENDS};
