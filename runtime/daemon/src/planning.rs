@@ -5,6 +5,8 @@
 //! done. The guard looks at the tally when everybody was seen; a plan that takes too much from too
 //! many is thrown away, too, and waits under its digest until a person approves exactly that one.
 
+mod settle;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -17,13 +19,14 @@ use muster_core::guard::{FeedPopulation, Limits, Population, Tally, TargetPopula
 use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId};
 use muster_core::identity::{Identity, Phase};
 use muster_core::person::Person;
-use muster_core::plan::{self, Planner, Targets, Verdict};
+use muster_core::plan::{Planner, Targets, Verdict};
 use muster_core::policy::{Evaluator, Policy};
 use muster_core::question::{self, Doubt, Question, Traits};
 use muster_ledger::{Ledger, Reader, Writer};
 use sha2::{Digest as _, Sha256};
 
-use crate::driver;
+use settle::{Settled, settle_findings, settle_questions};
+
 use crate::intake::{Presence, Snapshot};
 
 /// A row that was set aside has an id that nobody known has, so nobody who is missing counts as having left.
@@ -748,95 +751,4 @@ fn population(reader: &Reader, since: Timestamp) -> Result<Population, Failed> {
         population.targets.insert(target, of_target);
     }
     Ok(population)
-}
-
-/// Whom a plan looked at, and for what.
-struct Settled<'a> {
-    seen: &'a Seen,
-    is_complete: bool,
-    is_of_feed: bool,
-}
-
-/// Opens what was found, and closes what was found before and no longer holds.
-fn settle_findings(
-    writer: &mut Writer<'_>,
-    findings: &[Finding],
-    settled: &Settled<'_>,
-) -> Result<(), Failed> {
-    let Settled {
-        seen,
-        is_complete,
-        is_of_feed,
-    } = *settled;
-    let before = writer.before()?;
-    let mut open: BTreeMap<(&Code, &str), &Finding> = BTreeMap::new();
-    for finding in findings {
-        open.insert((&finding.code, finding.subject.as_str()), finding);
-    }
-    let of_feed = question::CODES.into_iter().chain([ABSENCE_DOUBTED]);
-    let codes: Vec<Code> = plan::CODES
-        .into_iter()
-        .chain(of_feed.filter(|_| is_of_feed))
-        .collect();
-    for code in &codes {
-        for kept in before.findings_of(code)? {
-            let kept = kept?.finding;
-            let still_holds = open.contains_key(&(&kept.code, kept.subject.as_str()));
-            let is_of_target = kept.subject.starts_with("target ");
-            let was_looked_at = if is_of_target {
-                is_complete
-            } else {
-                seen.has(&kept.subject)
-            };
-            if !still_holds && was_looked_at {
-                writer.record(Fact::FindingClosed {
-                    code: kept.code,
-                    subject: kept.subject,
-                })?;
-            }
-        }
-    }
-    for finding in open.into_values() {
-        let is_known = before
-            .finding(&finding.code, &finding.subject)?
-            .is_some_and(|kept| kept.finding == *finding);
-        if !is_known {
-            writer.record(Fact::FindingOpened(finding.clone()))?;
-        }
-    }
-    close_replaced(writer, &before, seen)
-}
-
-/// Keeps what is asked, and forgets what is asked no more of those who were looked at.
-fn settle_questions(writer: &mut Writer<'_>, summary: &Summary, seen: &Seen) -> Result<(), Failed> {
-    let before = writer.before()?;
-    for (digest, kept) in before.questions()? {
-        let is_used = summary.used.contains(&digest);
-        let is_asked = summary.questions.contains(&kept.question);
-        let was_looked_at = seen.has(&kept.question.person.to_string());
-        let is_over = was_looked_at && !is_asked && !kept.is_answered;
-        if is_used || is_over {
-            writer.record(Fact::QuestionEnded { digest })?;
-        }
-    }
-    for question in &summary.questions {
-        writer.record(Fact::QuestionAsked(question.clone()))?;
-    }
-    Ok(())
-}
-
-/// Closes what was said of operations that this plan replaced: nobody will take them any more.
-fn close_replaced(writer: &mut Writer<'_>, before: &Reader, seen: &Seen) -> Result<(), Failed> {
-    for code in driver::WHILE_OPEN {
-        for kept in before.findings_of(&code)? {
-            let subject = kept?.finding.subject;
-            if seen.has(&subject) && !driver::is_open(writer, &subject)? {
-                writer.record(Fact::FindingClosed {
-                    code: code.clone(),
-                    subject,
-                })?;
-            }
-        }
-    }
-    Ok(())
 }
