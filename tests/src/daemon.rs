@@ -17,6 +17,8 @@ pub struct Daemon<'c> {
     company: &'c Company,
     child: Child,
     log: PathBuf,
+    /// Where this process begins in the log.
+    begins: usize,
 }
 
 impl<'c> Daemon<'c> {
@@ -69,6 +71,9 @@ impl<'c> Daemon<'c> {
             .append(true)
             .open(&log)
             .expect("the daemon's log");
+        // A daemon that is quick writes its first lines before anybody can write behind it.
+        append(&log, "--- another start\n");
+        let begins = std::fs::metadata(&log).map_or(0, |log| log.len());
         let child = command
             .arg("--config")
             .arg(company.config())
@@ -79,12 +84,11 @@ impl<'c> Daemon<'c> {
             .env("NO_COLOR", "1")
             .spawn()
             .expect("the daemon to start");
-        let marker = format!("--- process {}\n", child.id());
-        append(&log, &marker);
         Self {
             company,
             child,
             log,
+            begins: usize::try_from(begins).unwrap_or(0),
         }
     }
 
@@ -110,10 +114,7 @@ impl<'c> Daemon<'c> {
 
     fn log_since_start(&self) -> String {
         let log = self.log();
-        let marker = format!("--- process {}\n", self.child.id());
-        log.rsplit_once(&marker)
-            .map(|(_, since)| since.to_owned())
-            .unwrap_or_default()
+        log.get(self.begins..).unwrap_or_default().to_owned()
     }
 
     /// Kills it as a power cut would, and waits until it is gone.

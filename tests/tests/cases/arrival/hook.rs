@@ -15,7 +15,9 @@ const SECRET: &[u8] = b"a secret of thirty-two bytes, ok";
 /// A company whose feed takes deliveries, with lines of its own after `[feed.hr]`.
 pub(super) fn company(app: &App, lines: &str, below: &str) -> Company {
     let hook = "\n[feed.hr.hook]\nsecrets = [{ file = \"secrets/hook\" }]\n";
-    let tables = [&feed(lines), hook, below, &target("crm", app, "")].concat();
+    // Many moves are what these tests are about, and no limit on them.
+    let limits = "limits = { removals_percent_max = 100, removals_floor = 1000000 }";
+    let tables = [&feed(lines), hook, below, &target("crm", app, limits)].concat();
     let company = Company::configured(&tables, POLICY);
     let secret = format!("whsec_{}", STANDARD.encode(SECRET));
     company.write("secrets/hook", &secret);

@@ -32,7 +32,7 @@ while [ "$(date +%s)" -lt $end ]; do
   for place in processed held rejected; do mv $place .$place && ln -s "$1/policy" $place; done
   cp "$1/one.csv" .swap; mv .swap swap-$i.csv; cp "$1/mine.toml" .swap; mv .swap mine.toml
   for place in processed held rejected; do rm -f $place; ln -s "$1" $place; rm -f $place; mkdir $place; done
-  : > processed/x; ln -s "$1/muster.toml" rejected/.mine.toml.report.txt.part
+  true > processed/x; ln -s "$1/muster.toml" rejected/.mine.toml.report.txt.part
   for place in processed held rejected; do rm -rf $place; mv .$place $place; done
   rm -rf link.csv hard.csv conf.csv pipe.csv folder.csv zero.csv loop.csv sparse.csv swap.csv
 done
