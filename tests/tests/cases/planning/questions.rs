@@ -49,29 +49,31 @@ fn with(person: u32, change: impl Fn(&mut Worker)) -> Vec<Worker> {
 
 #[test]
 fn c08_an_id_that_nobody_has_in_a_row_set_aside_lets_nobody_leave() {
-    let app = App::start(&GROUPS);
-    let company = company(&app, "", "");
-    let daemon = start(&company);
-    // Rows 10 to 14 have one id, as a spreadsheet writes long ones; and 1040 is gone.
-    let mut rows = workers(1, 39);
-    for row in &mut rows[9..14] {
-        row.id = "1.00045E+11".to_owned();
-    }
-    rows[0].last = "Newname".to_owned();
-    accept(&daemon, &company, "damaged.csv", &rows);
-    assert_eq!(active(&app), 40, "nobody missing counts as having left");
-    let findings = daemon.json(&["findings"]).to_string();
-    assert!(findings.contains("HR-080"), "{findings}");
-    let name = app
-        .user("1001")
-        .map(|user| user["name"]["familyName"].clone());
-    assert_eq!(name, Some(serde_json::json!("Newname")), "the rest counts");
+    // As a spreadsheet writes long ids, and as a fill-down writes them; and 1040 is gone.
+    for (id, code) in [("1.00045E+11", "HR-029"), ("990099", "HR-080")] {
+        let app = App::start(&GROUPS);
+        let company = company(&app, "", "");
+        let daemon = start(&company);
+        let mut rows = workers(1, 39);
+        for row in &mut rows[9..14] {
+            id.clone_into(&mut row.id);
+        }
+        rows[0].last = "Newname".to_owned();
+        accept(&daemon, &company, "damaged.csv", &rows);
+        assert_eq!(active(&app), 40, "nobody missing counts as having left");
+        let findings = daemon.json(&["findings"]).to_string();
+        assert!(findings.contains(code), "{id}: {findings}");
+        let name = app
+            .user("1001")
+            .map(|user| user["name"]["familyName"].clone());
+        assert_eq!(name, Some(serde_json::json!("Newname")), "the rest counts");
 
-    accept(&daemon, &company, "mended.csv", &workers(1, 39));
-    assert_eq!(active(&app), 39);
-    let findings = daemon.json(&["findings"]).to_string();
-    assert!(!findings.contains("HR-080"), "{findings}");
-    assert!(daemon.stop());
+        accept(&daemon, &company, "mended.csv", &workers(1, 39));
+        assert_eq!(active(&app), 39);
+        let findings = daemon.json(&["findings"]).to_string();
+        assert!(!findings.contains(code), "{findings}");
+        assert!(daemon.stop());
+    }
 }
 
 #[test]
