@@ -146,7 +146,6 @@ fn c07_a_create_that_answers_with_somebody_elses_account_is_a_conflict() {
         company.wait_for_report("all.csv");
         let halted = finding(&daemon, "OP-001", "hr:1 at crm");
         assert!(halted["text"].to_string().contains("same key"), "{halted}");
-        daemon.wait_until_idle();
         assert_eq!(
             id_of(&daemon, "hr:1"),
             "",
