@@ -214,7 +214,10 @@ fn c53_a_conflict_says_which_account_it_is_since_when_and_what_to_do() {
         100,
         &json!({ "kind": "status", "status": 409 }),
     ));
-    take(&company, "back.csv", &rows);
+    // Another file than the first, which would be an old one.
+    let mut back = rows.clone();
+    "Married".clone_into(&mut back[1].last);
+    take(&company, "back.csv", &back);
     wait_for("what holds the key to be said", || {
         let halted = findings(&daemon, "OP-001");
         let mut of_four = halted

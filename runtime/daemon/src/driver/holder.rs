@@ -119,5 +119,6 @@ impl Asked<'_> {
 
 /// Whether a text has an id among its words.
 fn names(text: &str, id: &str) -> bool {
-    text.split([' ', ',', ':']).any(|word| word == id)
+    text.split([' ', ',', ':', ';', '(', ')'])
+        .any(|word| word == id)
 }

@@ -134,7 +134,10 @@ fn c28_sessions_that_nothing_ends_are_said_by_check_and_not_for_each_leaver_for_
     settle(&daemon, &company, "fewer.csv", &rows[1..]);
     wait_for_finding(&daemon, "OP-006");
     // Who is back has nothing that could go on.
-    settle(&daemon, &company, "back.csv", &rows);
+    // Another file than the first, which would be an old one.
+    let mut back = rows.clone();
+    "Married".clone_into(&mut back[1].last);
+    settle(&daemon, &company, "back.csv", &back);
     wait_for("the finding to be over", || {
         findings(&daemon, "OP-006").is_empty().then_some(())
     });
