@@ -150,12 +150,19 @@ fn of_macro<'e>(
 ) -> Bill {
     let range = bill(&comprehension.iter_range.expr, size, bound);
     let start = bill(&comprehension.accu_init.expr, size, bound);
+    // What a person's list holds are texts. What a made list holds may be lists again.
+    let is_of_person = matches!(&comprehension.iter_range.expr,
+        Expr::Ident(name) if bound.get(name.as_str()).is_none_or(Vec::is_empty));
+    let element = Size {
+        items: if is_of_person { 0 } else { range.size.items },
+        ..range.size
+    };
     let inner = [
-        Some((comprehension.iter_var.as_str(), range.size)),
+        Some((comprehension.iter_var.as_str(), element)),
         comprehension
             .iter_var2
             .as_deref()
-            .map(|name| (name, range.size)),
+            .map(|name| (name, element)),
         Some((comprehension.accu_var.as_str(), Size::default())),
     ];
     for (name, size) in inner.iter().flatten() {
