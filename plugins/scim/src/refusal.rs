@@ -65,7 +65,9 @@ const GUARDS: [(&str, &[&str]); 6] = [
     (
         "protected-account",
         &[
-            "is protected",
+            "user is protected",
+            "account is protected",
+            "member is protected",
             "protected account",
             "protected user",
             "system account",

@@ -500,7 +500,12 @@ fn archived_is_deactivated_and_without_a_licence_for_it_waits_for_capacity() {
         ),
     );
     let archive = || state(&workspace, &key, AccountState::Deactivated);
-    assert_eq!(archive(), Err(Problem::NoCapacity(None)));
+    let refused = archive().unwrap_err();
+    assert!(
+        matches!(&refused, Problem::NoCapacity(Some(seats))
+            if seats.extra == [("message".to_owned(), "Insufficient archived user licenses".to_owned())]),
+        "{refused:?}"
+    );
     assert_eq!(
         archive().unwrap().account.unwrap().state,
         AccountState::Deactivated

@@ -60,7 +60,8 @@ pub(super) async fn person(
         }
         // It is looked at again with the next listing.
         Err(problem) => {
-            tracing::warn!(target_name = %target.name(), %person, kind = problem.name(), "an account could not be looked at");
+            let case = problem.name();
+            tracing::warn!(target_name = %target.name(), %person, case, "an account could not be looked at");
             return Ok(());
         }
     };

@@ -163,7 +163,7 @@ fn a_file_and_an_event_are_taken_and_answered_202() {
     assert_eq!(status, 202, "{body}");
     let taken: v1::Taken = serde_json::from_str(&body).unwrap();
     assert_eq!((taken.feed.as_str(), taken.id.as_str()), ("hr", "msg_1"));
-    let event = br#"{"type": "leave", "row": {"WorkerID": 1042, "Note": null}}"#;
+    let event = br#"{"type": "leave", "row": {"WorkerID": "1042", "Note": null}}"#;
     let event = Sent::signed("msg_2", NOW, "application/json; charset=utf-8", event);
     assert_eq!(event.post(&open).0, 202);
     let event = br#"{"type": "upsert", "row": {"workerid": "7", "Department": "", "More": true}}"#;

@@ -42,7 +42,8 @@ fn every_code_has_a_page_with_its_title() {
         .map(|entry| entry.unwrap().file_name());
     let found: BTreeSet<String> = names
         .map(|name| name.to_string_lossy().into_owned())
-        .filter(|name| name.starts_with("HR-"))
+        // From HR-080 on they are about plans, and stand where plans are made.
+        .filter(|name| name.starts_with("HR-") && name.as_str() < "HR-080")
         .collect();
     assert_eq!(found, expected);
 }
