@@ -24,6 +24,10 @@ const FORMS: &[u16] = &[400, 405, 415, 422, 500, 501];
 /// How often a PATCH may take others out of a list before none is sent to the groups of a service any more.
 const SIDE_LOSSES_MAX: u32 = 2;
 
+/// How long a list may be for additions to be checked against the version that was read. Longer ones are not, so
+/// that many can be added at the same time.
+const CHECKED_MAX: usize = 20;
+
 /// A list that has as many values as services like to cut lists at may be cut.
 const CUT_AT: usize = 100;
 
@@ -98,31 +102,29 @@ impl Spot<'_> {
             written => written?,
         };
         let after = self.after(written.as_ref(), |after| self.shows(after, member.value))?;
-        let outcome = Outcome::done().evidence(written.and_then(|written| written.evidence));
         let Some(after) = after else {
             return Err(Problem::not_found(self.holder.clone()));
         };
-        let (outcome, after) = self.put_back(outcome, &before, after, member)?;
+        let is_certain =
+            self.is_checked_add(&before) && self.is_made(&before, written.as_ref(), &after);
+        let outcome = Outcome::done().evidence(written.and_then(|written| written.evidence));
+        let (outcome, after) = self.put_back(outcome, &before, (after, is_certain), member)?;
         self.seen_after(outcome, &after, member)
     }
 
-    /// Puts back whom an addition took out of the list: there are services that replace the list by what is
-    /// added. Where all others are gone at once, or the write was checked against the version that was read,
-    /// it was this one; else somebody may have removed them meanwhile, rightly. In any case it is reported
-    /// whom it was about.
+    /// Puts back whom an addition took out of the list, if it is certain that it was this addition: there are
+    /// services that replace the list by what is added. Otherwise somebody else may have removed them meanwhile,
+    /// rightly, Muster itself before all. In any case it is reported whom it was about.
     fn put_back(
         &self,
         outcome: Outcome,
         before: &Resource,
-        after: Resource,
+        (after, is_certain): (Resource, bool),
         member: &Member<'_>,
     ) -> Result<(Outcome, Resource)> {
         let lost = self.lost(before, &after, member.value);
         let outcome = self.with_lost(outcome, before, &after, member.value);
-        let others = view::ids(field(&before.fields, self.list)).len();
-        let was_checked = self.is_checked_add(before);
-        let is_replaced = lost.len() == others && (others > 1 || was_checked);
-        if lost.is_empty() || !is_replaced {
+        if lost.is_empty() || !is_certain {
             return Ok((outcome, after));
         }
         let entries = before.list(self.list).unwrap_or_default().iter();
@@ -153,12 +155,22 @@ impl Spot<'_> {
         Ok((outcome.effect(SideEffect::Noted(text)), after))
     }
 
-    /// Whether an addition is checked against the version that was read: where one other value is all there
-    /// is, only so can it be told from a removal by somebody else. Longer lists are not checked, so that
-    /// many can be added at the same time.
+    /// Whether an addition is checked against the version that was read: only so can what it took along be told
+    /// from a removal by somebody else.
     fn is_checked_add(&self, before: &Resource) -> bool {
         let others = view::ids(field(&before.fields, self.list)).len();
-        others == 1 && self.service.settings.etag && before.version().is_some()
+        let has_version = self.service.settings.etag && before.version().is_some();
+        has_version && (1..=CHECKED_MAX).contains(&others)
+    }
+
+    /// Whether what is there now is the version that a write made, so that nobody else has changed it since.
+    fn is_made(&self, before: &Resource, written: Option<&Written>, after: &Resource) -> bool {
+        let made = written.and_then(|written| written.version.as_deref());
+        self.service.settings.etag
+            && before.version().is_some()
+            && made.is_some()
+            && before.version() != made
+            && made == after.version()
     }
 
     /// The outcome of an addition by what the list shows now.
@@ -418,11 +430,7 @@ impl Spot<'_> {
         (shown, written): (&str, Option<&Written>),
     ) -> Result<(Outcome, Resource)> {
         let lost = self.lost(before, &after, shown);
-        let made = written.and_then(|written| written.version.as_deref());
-        let is_certain = self.service.settings.etag
-            && before.version().is_some()
-            && before.version() != made
-            && made == after.version();
+        let is_certain = self.is_made(before, written, &after);
         let is_alone = self.collection == Collection::Users;
         if lost.is_empty() || !(is_certain || is_alone) {
             return Ok((outcome, after));

@@ -438,8 +438,16 @@ fn c21_members_that_an_addition_replaced_are_put_back_and_reported() {
     let host = script::host()
         .on("GET", ANN, Answer::json(200, ann()))
         .on("GET", GROUP, Answer::json(200, members(&["8", "9"])))
-        .on("PATCH", GROUP, Answer::status(204))
-        .on("GET", GROUP, Answer::json(200, members(&["7"])))
+        .on(
+            "PATCH",
+            GROUP,
+            Answer::status(204).header("etag", "W/\"2\""),
+        )
+        .on(
+            "GET",
+            GROUP,
+            Answer::json(200, at_version(members(&["7"]), "W/\"2\"")),
+        )
         .on("GET", GROUP, Answer::json(200, members(&["7"])))
         .on("PUT", GROUP, Answer::json(200, members(&["7", "8", "9"])))
         .on("GET", GROUP, Answer::json(200, members(&["7", "8", "9"])));
@@ -456,6 +464,33 @@ fn c21_members_that_an_addition_replaced_are_put_back_and_reported() {
         .find(|sent| sent.path().contains("Groups") && sent.json()["members"].is_array());
     let sent = put.unwrap().json();
     assert_eq!(sent["members"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn c21_members_that_another_call_removed_meanwhile_stay_removed() {
+    let host = script::host()
+        .on("GET", ANN, Answer::json(200, ann()))
+        .on("GET", GROUP, Answer::json(200, members(&["8", "9"])))
+        .on(
+            "PATCH",
+            GROUP,
+            Answer::status(204).header("etag", "W/\"2\""),
+        )
+        .on(
+            "GET",
+            GROUP,
+            Answer::json(200, at_version(members(&["7"]), "W/\"4\"")),
+        );
+    let outcome = Scim
+        .ensure_granted(&host, &ctx(), &membership("7"), None)
+        .unwrap();
+    assert_eq!(outcome.kind, OutcomeKind::Done);
+    assert_eq!(outcome.effects.len(), 2, "{:?}", outcome.effects);
+    assert!(
+        host.requests()
+            .iter()
+            .all(|sent| !sent.json()["members"].is_array())
+    );
 }
 
 #[test]

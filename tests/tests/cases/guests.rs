@@ -24,7 +24,9 @@ keys = {{ employee-id = "key" }}
 attributes = {{ email = "email" }}
 "#
     );
-    Company::configured(&format!("{}{target}", feed("")), EVERYBODY)
+    // Many joiners at once are what these tests are about.
+    let guard = "[feed.hr.guard]\njoiners_floor = 1000\n";
+    Company::configured(&format!("{}{guard}{target}", feed("")), EVERYBODY)
 }
 
 fn version(daemon: &Daemon<'_>) -> String {

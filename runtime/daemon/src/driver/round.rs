@@ -40,6 +40,8 @@ pub(super) struct Recorded {
     pub(super) refused: Option<Error>,
     /// Whether somebody is to be planned for now.
     pub(super) is_woken: bool,
+    /// Whether the step took rights along that others should have.
+    pub(super) took_along: bool,
 }
 
 /// What the transaction has to know beside its pieces.
@@ -67,6 +69,7 @@ impl Driver {
                         next: None,
                         refused: Some(error),
                         is_woken: false,
+                        took_along: false,
                     });
                 }
             }
@@ -97,9 +100,9 @@ impl Driver {
                 continue;
             };
             self.activity.count(settled);
-            if settle::side_losses(settled).next().is_some() {
-                self.target.add_side_losses(1);
-            }
+        }
+        for _ in recorded.iter().filter(|recorded| recorded.took_along) {
+            self.target.add_side_losses(1);
         }
         if recorded.iter().any(|recorded| recorded.is_woken) {
             self.dates.notify_one();
@@ -135,15 +138,17 @@ impl Scribe {
     }
 
     fn record_one(&self, writer: &mut Writer<'_>, piece: &Piece) -> Result<Recorded, Error> {
-        match piece {
+        let took_along = match piece {
             Piece::Settle(settled) => settle::record(writer, &self.target, settled)?,
-            Piece::GiveBack(claim) => give_back(writer, &self.target, claim)?,
-            Piece::Claim(_) => {}
-        }
+            Piece::GiveBack(claim) => {
+                give_back(writer, &self.target, claim)?;
+                false
+            }
+            Piece::Claim(_) => false,
+        };
         let person = piece.person().clone();
         let now = writer.at();
         let woken = writer.person(&person)?.and_then(|person| person.wake_at);
-        let took_along = matches!(piece, Piece::Settle(settled) if settle::side_losses(settled).next().is_some());
         let is_woken = took_along || woken.is_some_and(|at| at <= now);
         let next = if self.goes_on {
             claim(writer, &self.target, &person)?
@@ -155,6 +160,7 @@ impl Scribe {
             next,
             refused: None,
             is_woken,
+            took_along,
         })
     }
 }

@@ -7,7 +7,7 @@ use muster_core::connector::{EntitlementKey, ObjectRef, Problem, SideEffect};
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{OperationId, PersonId, TargetName};
-use muster_core::operation::{Change, Operation, RetryPolicy, State, decide};
+use muster_core::operation::{Action, Change, Operation, RetryPolicy, State, decide};
 use muster_core::person::Sighting;
 use muster_core::redact;
 use muster_ledger::{Error, Writer};
@@ -98,12 +98,12 @@ impl Settled {
     }
 }
 
-/// Records what a step led to.
+/// Records what a step led to. Returns whether it took rights along that others should have.
 pub(super) fn record(
     writer: &mut Writer<'_>,
     target: &TargetName,
     settled: &Settled,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let claim = &settled.claim;
     let operation = &claim.operation;
     let fact = |change: Change| Fact::OperationChanged {
@@ -128,7 +128,8 @@ pub(super) fn record(
             let subject = subject_of(target, &claim.person, operation.id);
             let finding = Finding::new(CLAIMED_TWICE, Severity::Error, subject, text)
                 .hint("see at the app whose account it is; correct the keys, or the account there");
-            return writer.record(Fact::FindingOpened(finding)).map(drop);
+            writer.record(Fact::FindingOpened(finding))?;
+            return Ok(false);
         }
         Err(error) => return Err(error),
     }
@@ -155,10 +156,8 @@ pub(super) fn record(
     took_along(writer, target, settled)
 }
 
-/// The rights that a change took from others than it was about.
-pub(super) fn side_losses(
-    settled: &Settled,
-) -> impl Iterator<Item = (&ObjectRef, &EntitlementKey)> {
+/// The rights that others than a change was about had before it and have no longer.
+fn side_losses(settled: &Settled) -> impl Iterator<Item = (&ObjectRef, &EntitlementKey)> {
     let result = match &settled.change {
         Change::Completed(result) | Change::Answered { result, .. } => Some(result),
         _ => None,
@@ -175,25 +174,30 @@ pub(super) fn side_losses(
 }
 
 /// Records who lost a right by a change that was about somebody else: the next plan gives it to them again.
+/// Calls run side by side, so whoever is to lose it, or whose right is being worked on, lost it to another call.
 fn took_along(
     writer: &mut Writer<'_>,
     target: &TargetName,
     settled: &Settled,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let mut lost: BTreeMap<&EntitlementKey, (usize, usize)> = BTreeMap::new();
     for (whose, right) in side_losses(settled) {
-        let counts = lost.entry(right).or_default();
-        counts.0 += 1;
         let Some(person) = writer.linked(target, whose)? else {
-            counts.1 += 1;
+            let counts = lost.entry(right).or_default();
+            *counts = (counts.0 + 1, counts.1 + 1);
             continue;
         };
+        if !is_settled(writer, target, &person, right)? {
+            continue;
+        }
+        lost.entry(right).or_default().0 += 1;
         writer.record(Fact::AccountSeen {
             person,
             target: target.clone(),
             sighting: Sighting::Lost(right.clone()),
         })?;
     }
+    let any = !lost.is_empty();
     for (right, (all, unmanaged)) in lost {
         let verb = settled.claim.operation.action.verb();
         let text = format!(
@@ -210,7 +214,28 @@ fn took_along(
             "see at the app that the others have it again; set members = \"put\" where the connector has this setting",
         )))?;
     }
-    Ok(())
+    Ok(any)
+}
+
+/// Whether somebody has a right that they are to have, and nothing is under way that gives or takes it.
+fn is_settled(
+    writer: &mut Writer<'_>,
+    target: &TargetName,
+    person: &PersonId,
+    right: &EntitlementKey,
+) -> Result<bool, Error> {
+    let person = writer.person(person)?;
+    let account = person.and_then(|person| person.accounts.get(target));
+    Ok(account.is_some_and(|account| {
+        let grant = account.grants.get(right);
+        let is_had =
+            grant.is_some_and(|grant| grant.since.is_some() && !grant.justifications.is_empty());
+        let is_about = |operation: &Operation| {
+            matches!(&operation.action,
+                Action::EnsureGranted(key) | Action::EnsureRevoked(key) if key == right)
+        };
+        is_had && !account.operations.iter().any(is_about)
+    }))
 }
 
 /// A step as it may be recorded, where the app said something about the person: without the person in it.

@@ -100,7 +100,9 @@ impl Changed {
         let (ids, count) = self.0.entry(planned.kind).or_default();
         *count += 1;
         if ids.len() < IDS_NAMED_MAX {
-            ids.push(planned.person.key.to_string());
+            // A plan may come to people in another order than the file.
+            let key = planned.person.key.to_string();
+            ids.insert(ids.partition_point(|id| *id < key), key);
         }
     }
 
