@@ -1,5 +1,5 @@
 //! `muster serve`: opens everything, runs until told to stop, and closes in the right order. What happens
-//! when the ledger fails is decided in [`supervise`].
+//! when the ledger fails is decided in `supervise`.
 //!
 //! Start: ledger, plugins, what the targets can give, a plan for everybody, then doors, drivers, dates
 //! and feeds. The policy may have been edited while nobody ran: the one before decides until that may go

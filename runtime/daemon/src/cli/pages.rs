@@ -212,4 +212,9 @@ pub const PAGES: &[(&str, &str)] = &[
     page!("TGT-013"),
     page!("TGT-014"),
     page!("TGT-015"),
+    page!("TGT-020"),
+    page!("TGT-021"),
+    page!("TGT-022"),
+    page!("TGT-023"),
+    page!("TGT-024"),
 ];

@@ -1,6 +1,6 @@
 //! Opening the doors, and letting people in: the TCP address and the unix socket.
 //!
-//! What a connection may take is bounded ([`super::connection`]). Nothing is waited for but the next one:
+//! What a connection may take is bounded (`connection`). Nothing is waited for but the next one:
 //! so a stop is noticed whoever hangs at the door. When the daemon stops, no new connection is taken and
 //! what is being answered is answered.
 

@@ -67,13 +67,25 @@ impl Fake {
 
 /// A feed with a key and one attribute.
 fn mapping() -> Mapping {
+    mapping_of(&["department"])
+}
+
+/// What a leave event has to name: the key and nothing else.
+fn leave_mapping() -> Mapping {
+    mapping_of(&[])
+}
+
+fn mapping_of(attributes: &[&str]) -> Mapping {
     let column = |name: &str| Attribute {
         column: Column::named(name),
         form: Form::Text,
     };
+    let attributes = attributes
+        .iter()
+        .map(|name| ((*name).to_owned(), column(name)));
     let columns = Columns {
         key: Column::named("WorkerID"),
-        attributes: BTreeMap::from([("department".to_owned(), column("Department"))]),
+        attributes: attributes.collect(),
         status: StatusRule::Always(Status::Active),
         start: None,
         end: None,
@@ -117,7 +129,7 @@ impl Engine for Fake {
             is_whole: true,
             tolerance: std::time::Duration::from_mins(5),
             mapping: mapping(),
-            leave: mapping(),
+            leave: leave_mapping(),
         })
     }
 
@@ -395,7 +407,7 @@ fn secrets_do_not_show_when_printed() {
         is_whole: true,
         tolerance: std::time::Duration::ZERO,
         mapping: mapping(),
-        leave: mapping(),
+        leave: leave_mapping(),
     };
     let shown = format!("{value:?} {hook:?}");
     assert!(!shown.contains("C2FVs"), "{shown}");
