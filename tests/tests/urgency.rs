@@ -6,7 +6,8 @@ use muster_tests::simple::SimpleApp;
 use muster_tests::{plugin, wait_for};
 
 /// Most of the people may come and go at once.
-const GUARD: &str = "guard = { leavers_percent_max = 90, leavers_max = 1000, joiners_floor = 1000 }";
+const GUARD: &str =
+    "guard = { leavers_percent_max = 90, leavers_max = 1000, joiners_floor = 1000 }";
 
 /// Calls that may be out at once.
 const CALLS: usize = 32;

@@ -9,6 +9,7 @@
 #![expect(clippy::print_stdout, reason = "it prints what it measured")]
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -19,7 +20,7 @@ use muster_core::finding::Finding;
 use muster_core::id::{FeedName, PersonId, PersonKey, PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::{Employment, Identity, Status, Value, ValueType};
 use muster_core::person::Person;
-use muster_core::plan::{Catalogue, Planner, Targets, Verdict};
+use muster_core::plan::{Catalogue, FindAccount, Planner, Targets, Verdict};
 use muster_core::policy::{
     Adopt, Evaluator, LeaverRules, Policy, PolicySource, Prehire, RoleSource, TargetRules,
 };
@@ -48,7 +49,9 @@ fn main() -> anyhow::Result<()> {
                 identity,
                 row: None,
             };
-            if let Verdict::Planned(part) = planner.person(&id, known.get(&id), described) {
+            let nobody: FindAccount<'_, Infallible> = &|_, _| Ok(None);
+            let verdict = planner.person(&id, known.get(&id), described, nobody)?;
+            if let Verdict::Planned(part) = verdict {
                 parts.push(part);
             }
         }

@@ -81,6 +81,14 @@ pub enum Fact {
         /// By whom.
         by: Operator,
     },
+    /// The configuration names a person's feed otherwise from now on. Everything that is the person's goes
+    /// along, and so do the managers that it names.
+    PersonRenamed {
+        /// The person, as before.
+        person: PersonId,
+        /// The feed's name from now on.
+        feed: FeedName,
+    },
     /// A file was accepted; its people are in the plan.
     FileAccepted {
         /// The file.
@@ -322,6 +330,10 @@ pub enum Cause {
     Policy,
     /// A date was reached.
     Date,
+    /// An account to which other accounts refer came, went, or is another one at the app.
+    Reference,
+    /// The configuration says that a feed is used no more, so its people have left.
+    FeedRetired(FeedName),
     /// Somebody asked for it.
     Operator(Operator),
 }

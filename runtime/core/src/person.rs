@@ -14,9 +14,9 @@ use jiff::Timestamp;
 use crate::budget::{Counted, Effect, Move, Toll};
 use crate::connector::{AccountState, EntitlementKey, ObjectRef, RemoteAttributes, Unreached};
 use crate::fact::PersonPlanned;
-use crate::id::{OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
+use crate::id::{FeedName, OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use crate::identity::{Employment, Identity, Phase};
-use crate::operation::{Change, How, Operation, State, Step, Urgency, later};
+use crate::operation::{Action, Change, How, Operation, State, Step, Urgency, later};
 
 /// How long something goes on that a removal did not reach and of which nobody says until when: hardly any app
 /// keeps a session for longer.
@@ -196,6 +196,19 @@ pub enum Justification {
 }
 
 impl Person {
+    /// Gives the person's feed another name.
+    pub fn rename(&mut self, feed: &FeedName) {
+        let before = std::mem::replace(&mut self.id.feed, feed.clone());
+        let accounts = self.accounts.values_mut();
+        for operation in accounts.flat_map(|account| &mut account.operations) {
+            if let Action::TransferOwned(heir) = &mut operation.action
+                && heir.feed == before
+            {
+                heir.feed = feed.clone();
+            }
+        }
+    }
+
     /// The person after a plan that took effect.
     #[must_use]
     pub fn planned(

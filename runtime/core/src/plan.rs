@@ -14,14 +14,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::connector::{AccountKind, AccountState, Descriptor};
+use crate::connector::{AccountKind, AccountState, Descriptor, ObjectRef, Scalar};
 use crate::delta::{Delta, Described};
 use crate::fact::{AccountPlanned, Kind, PersonPlanned};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{PersonId, PersonKey, PlanId, TargetName};
 use crate::operation::{Action, Urgency};
 use crate::person::{Person, wakes_at};
-use crate::policy::Evaluator;
+use crate::policy::{Desired, Evaluator};
 use crate::rule::Failed;
 
 pub use catalogue::Catalogue;
@@ -112,6 +112,9 @@ pub enum Verdict {
     Refused(Finding),
 }
 
+/// Looks up the app's key of somebody's account; none where there is no account now.
+pub type FindAccount<'a, E> = &'a dyn Fn(&PersonId, &TargetName) -> Result<Option<ObjectRef>, E>;
+
 /// Makes one plan.
 #[derive(Debug)]
 pub struct Planner<'a> {
@@ -149,20 +152,22 @@ impl<'a> Planner<'a> {
         self.findings.into_values().collect()
     }
 
-    /// One person's part of the plan.
-    pub fn person(
+    /// One person's part of the plan. The error is that of `find`.
+    pub fn person<E>(
         &mut self,
         id: &PersonId,
         before: Option<&Person>,
         described: Described,
-    ) -> Verdict {
+        find: FindAccount<'_, E>,
+    ) -> Result<Verdict, E> {
         let Some(delta) = Delta::between(before, described, self.now) else {
-            return Verdict::Same;
+            return Ok(Verdict::Same);
         };
-        let desired = match self.evaluator.desired(id, &delta.identity, delta.phase) {
+        let mut desired = match self.evaluator.desired(id, &delta.identity, delta.phase) {
             Ok(desired) => desired,
-            Err(failed) => return self.undecided(id, before, delta, &failed),
+            Err(failed) => return Ok(self.undecided(id, before, delta, &failed)),
         };
+        refer(&mut desired, find)?;
         let none = BTreeMap::new();
         let accounts_before = before.map_or(&none, |person| &person.accounts);
         let names: BTreeSet<&TargetName> = accounts_before.keys().chain(desired.keys()).collect();
@@ -174,7 +179,7 @@ impl<'a> Planner<'a> {
                 accounts.insert(target.clone(), planned);
             }
         }
-        self.conclude(id, before, delta, accounts)
+        Ok(self.conclude(id, before, delta, accounts))
     }
 
     /// A rule failed: the accounts are left as they are. What HR says is taken in all the same, so
@@ -267,6 +272,21 @@ impl<'a> Planner<'a> {
             self.now,
         )
     }
+}
+
+/// Gives the attributes that are somebody's account the app's key of it. One that is not there yet is left
+/// out: whoever refers to it is planned for again once it is.
+fn refer<E>(desired: &mut Desired, find: FindAccount<'_, E>) -> Result<(), E> {
+    for (target, account) in desired {
+        for (name, of) in std::mem::take(&mut account.references) {
+            if let Some(object) = find(&of, target)? {
+                account
+                    .attributes
+                    .insert(name, vec![Scalar::Pointer(object)]);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Whether anything but attributes follows from a change: an account or a right comes or goes.

@@ -68,7 +68,7 @@ pub struct RoleSource {
 pub struct TargetRules {
     /// Keys to recognise a person's account by: (the app's name of the key, expression).
     pub keys: Vec<(String, String)>,
-    /// The account's attributes: the app's name, expression.
+    /// The account's attributes: the app's name, and an expression or `account_of(expression)`.
     pub attributes: BTreeMap<String, String>,
     /// Whether an account that is there already may be taken over.
     pub adopt: Adopt,
@@ -153,13 +153,38 @@ pub struct Role {
     pub access: BTreeMap<TargetName, BTreeSet<EntitlementName>>,
 }
 
+/// How an attribute of an account is made.
+#[derive(Debug)]
+pub enum AttributeRule {
+    /// It is what an expression gives.
+    Value(Expression),
+    /// It is the account, at the same target, of the person whose key in the same feed an expression
+    /// gives; nothing while there is none. Written `account_of(manager)`.
+    AccountOf(Expression),
+}
+
+impl AttributeRule {
+    /// Of the form `account_of(expression)`, the expression.
+    pub fn reference(source: &str) -> Option<&str> {
+        let inside = source.trim().strip_prefix("account_of")?.trim_start();
+        inside.strip_prefix('(')?.strip_suffix(')')
+    }
+
+    /// The expression in it.
+    pub fn expression(&self) -> &Expression {
+        match self {
+            AttributeRule::Value(expression) | AttributeRule::AccountOf(expression) => expression,
+        }
+    }
+}
+
 /// A target's rules, ready to be asked.
 #[derive(Debug)]
 pub struct Target {
     /// Keys to recognise an account by.
     pub keys: Vec<(String, Expression)>,
     /// The account's attributes.
-    pub attributes: BTreeMap<String, Expression>,
+    pub attributes: BTreeMap<String, AttributeRule>,
     /// Whether an account that is there already may be taken over.
     pub adopt: Adopt,
     /// What happens when the account is to be had no longer.
@@ -200,6 +225,28 @@ impl Policy {
     /// The targets' rules.
     pub fn targets(&self) -> &BTreeMap<TargetName, Target> {
         &self.targets
+    }
+
+    /// Whether accounts at this target refer to accounts of others.
+    pub fn has_references(&self, target: &TargetName) -> bool {
+        let is_reference = |rule: &AttributeRule| matches!(rule, AttributeRule::AccountOf(_));
+        let rules = self.targets.get(target);
+        rules.is_some_and(|rules| rules.attributes.values().any(is_reference))
+    }
+
+    /// Whose accounts a person's account at this target refers to, by attribute.
+    pub fn references(
+        &self,
+        target: &TargetName,
+        person: &PersonId,
+        identity: &Identity,
+        phase: Phase,
+    ) -> Result<BTreeMap<String, PersonId>, Failed> {
+        let scope = Scope::new(&self.language, &self.names, person, identity, phase);
+        match self.targets.get(target) {
+            Some(rules) => evaluate::references(rules, &scope, person),
+            None => Ok(BTreeMap::new()),
+        }
     }
 
     /// What an expression that some target has as a key gives for a person; none where no target has it, or

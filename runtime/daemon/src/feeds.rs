@@ -24,6 +24,7 @@ use crate::planning::{self, ChangedPerson};
 mod decide;
 pub mod event;
 pub mod evidence;
+pub mod former;
 pub mod held;
 mod keys;
 pub mod queue;

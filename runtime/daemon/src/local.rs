@@ -1,6 +1,8 @@
 //! What the command line does in its own process: run the daemon, look into plugin files, and check
 //! the ledger of a daemon that is stopped.
 
+mod reach;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use crate::cli::Local;
 use crate::clock::Clock;
 use crate::config::{Config, Environment};
 use crate::error::{API_BROKEN, Fault, FaultKind, chain};
+use crate::feeds::former;
 use crate::policy::known;
 use crate::server::engine::ProgressSink;
 use crate::targets::Connected;
@@ -48,7 +51,7 @@ impl Local for ThisProcess {
         runtime()?.block_on(check_plugins(config, self.compiler.clone()))
     }
 
-    fn policy_remarks(&self, config: &Config) -> Result<Vec<v1::Finding>, Fault> {
+    fn ledger_remarks(&self, config: &Config) -> Result<Vec<v1::Finding>, Fault> {
         let (path, options) = (config.daemon.ledger(), muster_ledger::Options::default());
         let Ok(policy) = Policy::compile(config.policy.clone()) else {
             return Ok(Vec::new());
@@ -58,7 +61,12 @@ impl Local for ThisProcess {
         }
         let ledger = muster_ledger::Ledger::open_existing(&path, &options);
         let remarks = ledger
-            .and_then(|ledger| known::remarks(&policy, &ledger.read()?))
+            .and_then(|ledger| {
+                let reader = ledger.read()?;
+                let mut remarks = known::remarks(&policy, &reader)?;
+                remarks.extend(former::remarks(&reader.counts()?.here, config));
+                Ok(remarks)
+            })
             .map_err(|error| queries::broken(&error))?;
         let remarks = remarks.iter();
         Ok(remarks
@@ -170,132 +178,6 @@ async fn check_plugins(
         findings.extend(said.iter().map(|finding| present::finding(finding, None)));
     }
     Ok(findings)
-}
-
-/// What a target's settings and rules ask for that its app does not have.
-mod reach {
-    use std::collections::BTreeSet;
-    use std::time::Duration;
-
-    use muster_core::finding::{Code, Finding, Severity};
-    use muster_core::nearest::nearest;
-    use muster_host::HostPattern;
-
-    use crate::config::Target;
-    use crate::targets::Connected;
-
-    /// A setting names a host that the plugin may not reach.
-    const HOST: Code = Code::new("CFG-011");
-    /// The rules set an attribute that the app does not have.
-    const ATTRIBUTE: Code = Code::new("CFG-014");
-
-    /// How long an app may take to say which attributes its accounts have.
-    const PATIENCE: Duration = Duration::from_secs(5);
-
-    /// Settings that are addresses on hosts which are not granted: each call there would be refused.
-    pub(super) fn hosts(target: &Target) -> Vec<Finding> {
-        let granted: Vec<HostPattern> = target
-            .hosts
-            .iter()
-            .filter_map(|host| HostPattern::parse(host).ok())
-            .collect();
-        let Some(none) = HostPattern::parse("https://host.invalid").ok() else {
-            return Vec::new();
-        };
-        let mut findings = Vec::new();
-        for (key, value) in &target.settings {
-            let is_address = none.covers(value).is_some();
-            let is_granted = granted.iter().any(|host| host.covers(value) == Some(true));
-            if !is_address || is_granted {
-                continue;
-            }
-            let mut hosts = target.hosts.clone();
-            hosts.extend(origin(value));
-            let text = format!("`{key}` is {value}, and `hosts` does not have that host");
-            let hint = format!(
-                "if it is right, write under [target.{}]: hosts = {hosts:?}",
-                target.name
-            );
-            let subject = format!("target {}", target.name);
-            findings.push(Finding::new(HOST, Severity::Error, subject, text).hint(hint));
-        }
-        findings
-    }
-
-    /// `https://host:port` of an address.
-    fn origin(address: &str) -> Option<String> {
-        let (scheme, rest) = address.split_once("://")?;
-        let authority = rest.split(['/', '?', '#']).next()?;
-        let host = authority.rsplit('@').next()?;
-        Some(format!("{scheme}://{host}"))
-    }
-
-    /// Attributes of the rules that the app's accounts do not have, where the app says which they have.
-    pub(super) async fn attributes(connected: &Connected) -> Vec<Finding> {
-        let asked = tokio::time::timeout(PATIENCE, connected.attributes()).await;
-        let Ok(Ok(known)) = asked else {
-            return Vec::new();
-        };
-        let target = connected.config();
-        let lower = |name: &str| name.to_ascii_lowercase();
-        let names: BTreeSet<String> = known.iter().map(|name| lower(name)).collect();
-        let bases: BTreeSet<&str> = known.iter().map(|name| base(name)).collect();
-        let is_known = |name: &str| {
-            let is_part = bases
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(base(name)));
-            names.contains(&lower(name)) || is_part
-        };
-        let unknown = target
-            .rules
-            .attributes
-            .keys()
-            .filter(|name| !is_known(name));
-        unknown
-            .map(|name| {
-                let text = format!("the app's accounts have no attribute `{name}`");
-                let hint = match nearest(name, known.iter().map(String::as_str)) {
-                    Some(nearest) => format!("did you mean `{nearest}`?"),
-                    None => format!("they have: {}", known.join(", ")),
-                };
-                let subject = format!("target {}", target.name);
-                Finding::new(ATTRIBUTE, Severity::Error, subject, text).hint(hint)
-            })
-            .collect()
-    }
-
-    /// The attribute that a part or a choice is of: `emails` of `emails.work` and `emails[type eq "work"]`. The
-    /// name of an extension has points of its own.
-    fn base(name: &str) -> &str {
-        let from = name.rfind(':').map_or(0, |at| at + 1);
-        let end = name.get(from..).and_then(|rest| rest.find(['.', '[']));
-        end.and_then(|end| name.get(..from + end)).unwrap_or(name)
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        #[test]
-        fn parts_and_choices_are_of_their_attribute() {
-            for (name, of) in [
-                ("emails.work", "emails"),
-                ("emails[type eq \"work\"].value", "emails"),
-                ("displayName", "displayName"),
-                (
-                    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager",
-                    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager",
-                ),
-            ] {
-                assert_eq!(base(name), of);
-            }
-            assert_eq!(
-                origin("https://a.example:8443/scim/v2").as_deref(),
-                Some("https://a.example:8443")
-            );
-            assert_eq!(origin("nowhere"), None);
-        }
-    }
 }
 
 fn inspected(plugin: &Plugin, bytes: u64) -> v1::Plugin {

@@ -16,9 +16,9 @@ use muster_core::delta::{self, Described};
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::guard::{FeedPopulation, Limits, Population, Tally, TargetPopulation};
-use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId};
+use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId, TargetName};
 use muster_core::identity::{Identity, Phase};
-use muster_core::person::Person;
+use muster_core::person::{Account, Person};
 use muster_core::plan::{Planner, Targets, Verdict};
 use muster_core::policy::{Evaluator, Policy};
 use muster_core::question::{self, Doubt, Question, Traits};
@@ -70,7 +70,7 @@ pub enum Scope<'a> {
     },
     /// Everybody of every feed: the policy, the configuration or a catalogue changed.
     Everybody,
-    /// These people: a date was reached.
+    /// These people: a date was reached, or an account that theirs refer to is another one.
     People(Vec<PersonId>),
 }
 
@@ -206,7 +206,7 @@ pub fn make(
         let is_of_feed = matches!(scope, Scope::File { .. } | Scope::Changes { .. });
         let rules = Rules {
             subject: subject(&cause),
-            is_of_dates: matches!(scope, Scope::People(_)),
+            is_of_dates: matches!(cause, Cause::Date),
             consent,
             limits,
         };
@@ -257,6 +257,8 @@ fn subject(cause: &Cause) -> String {
         Cause::File { feed, .. } => format!("feed {feed}"),
         Cause::Policy => "policy".to_owned(),
         Cause::Date => "dates".to_owned(),
+        Cause::Reference => "references".to_owned(),
+        Cause::FeedRetired(feed) => format!("feed {feed}"),
         Cause::Operator(_) => "operator".to_owned(),
     }
 }
@@ -267,6 +269,8 @@ fn because(cause: &Cause) -> String {
         Cause::File { feed, name, .. } => format!("file {name} of feed {feed}"),
         Cause::Policy => "a change of the policy".to_owned(),
         Cause::Date => "a date that was reached".to_owned(),
+        Cause::Reference => "an account that others refer to".to_owned(),
+        Cause::FeedRetired(feed) => format!("the end of feed {feed}"),
         Cause::Operator(name) => format!("order of {name}"),
     }
 }
@@ -639,7 +643,15 @@ impl<'a, 'txn> Run<'a, 'txn> {
         before: Option<Person>,
         described: Described,
     ) -> Result<(), Failed> {
-        match self.planner.person(id, before.as_ref(), described) {
+        let ledger = &self.before;
+        let find = |id: &PersonId, target: &TargetName| -> Result<_, Failed> {
+            let person = ledger.person(id)?;
+            let account = person.and_then(|mut person| person.accounts.remove(target));
+            Ok(account
+                .filter(Account::exists)
+                .and_then(|account| account.object))
+        };
+        match self.planner.person(id, before.as_ref(), described, &find)? {
             Verdict::Same => {}
             Verdict::Refused(finding) => self.refused.push(finding),
             Verdict::Planned(planned) => {

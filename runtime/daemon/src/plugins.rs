@@ -37,6 +37,8 @@ pub const REFUSED: Code = Code::new("PLG-036");
 
 /// A version that was in service failed too often, and the one before it serves again.
 pub const FAILED: Code = Code::new("PLG-037");
+/// The file of a plugin that serves was taken away.
+pub const AWAY: Code = Code::new("PLG-043");
 
 /// The plugins that the targets use.
 pub struct Library {
@@ -57,10 +59,22 @@ struct Entry {
     before: Vec<Arc<Plugin>>,
     since: Option<Timestamp>,
     seen: Option<Stamp>,
+    /// Whether its file was taken away while it serves.
+    is_away: bool,
     trouble: Option<Trouble>,
 }
 
 impl Entry {
+    /// Notes whether the file is away. Gives what is to be said of it where that is news.
+    fn note_away(&mut self, name: &str, is_away: bool) -> Option<Said> {
+        let was_away = std::mem::replace(&mut self.is_away, is_away);
+        match (was_away, is_away) {
+            (false, true) => Some(Said::Opened(away(name))),
+            (true, false) => Some(Said::Closed(AWAY)),
+            _ => None,
+        }
+    }
+
     /// Keeps the version that served until now as one to go back to, if it has shown that it is one, or
     /// there is none better.
     fn keep_before(&mut self, old: Option<Arc<Plugin>>) {
@@ -109,6 +123,14 @@ enum Looked {
     Refused(Trouble),
 }
 
+/// What is to be said of a plugin.
+pub enum Said {
+    /// Something is wrong.
+    Opened(Finding),
+    /// What was said under this code is over.
+    Closed(Code),
+}
+
 impl Library {
     /// A library for these targets. Nothing is loaded yet.
     pub fn new(
@@ -128,6 +150,7 @@ impl Library {
                     before: Vec::new(),
                     since: None,
                     seen: None,
+                    is_away: false,
                     trouble: None,
                 });
             entry.targets.push(Arc::clone(target));
@@ -190,23 +213,27 @@ impl Library {
     }
 
     /// Looks at every file that a target needs, and takes what changed. Gives what is to be said.
-    pub async fn look(&self) -> Vec<(String, Option<Finding>)> {
+    pub async fn look(&self) -> Vec<(String, Said)> {
         let names: Vec<String> = self.lock().keys().cloned().collect();
         let mut said = Vec::new();
         for name in names {
             if let Some(trouble) = self.take_back(&name) {
                 self.changed.notify_waiters();
-                said.push((name.clone(), Some(refused(&name, trouble))));
+                said.push((name.clone(), Said::Opened(refused(&name, trouble))));
             }
+            said.extend(
+                self.look_whether_away(&name)
+                    .map(|said| (name.clone(), said)),
+            );
             match self.look_at(&name).await {
                 Looked::Same => {}
                 Looked::Served => {
                     self.changed.notify_waiters();
-                    said.push((name, None));
+                    said.push((name, Said::Closed(REFUSED)));
                 }
                 Looked::Refused(trouble) => {
                     let finding = refused(&name, trouble);
-                    said.push((name, Some(finding)));
+                    said.push((name, Said::Opened(finding)));
                 }
             }
         }
@@ -246,6 +273,15 @@ impl Library {
         Some(trouble)
     }
 
+    /// A file that was taken away leaves the loaded version serving, and is missing at the next start.
+    fn look_whether_away(&self, name: &str) -> Option<Said> {
+        let is_there = stamp(&self.folder.join(format!("{name}.wasm"))).is_some();
+        let mut entries = self.lock();
+        let entry = entries.get_mut(name)?;
+        let is_serving = entry.slot.is_some() && entry.seen.is_some();
+        entry.note_away(name, is_serving && !is_there)
+    }
+
     async fn look_at(&self, name: &str) -> Looked {
         let path = self.folder.join(format!("{name}.wasm"));
         let stamp = stamp(&path);
@@ -264,7 +300,7 @@ impl Library {
         if stamp.is_some() && stamp == known {
             return Looked::Same;
         }
-        // A file that was taken away leaves the loaded version serving.
+        // What is to be said of a file that was taken away was said.
         if stamp.is_none() && (known.is_some() || has_trouble) && slot.is_some() {
             return Looked::Same;
         }
@@ -338,11 +374,7 @@ impl Library {
     }
 
     /// Watches the folder until `stop` says so. `say` is told what was refused and what serves.
-    pub async fn watch(
-        &self,
-        mut stop: watch::Receiver<bool>,
-        say: impl Fn(Vec<(String, Option<Finding>)>),
-    ) {
+    pub async fn watch(&self, mut stop: watch::Receiver<bool>, say: impl Fn(Vec<(String, Said)>)) {
         let hint = Arc::new(Notify::new());
         let _watcher = self.watcher(&hint);
         while !*stop.borrow() {
@@ -419,6 +451,14 @@ pub fn short(digest: Digest) -> String {
 fn refused(name: &str, trouble: Trouble) -> Finding {
     let text = format!("{} ({})", trouble.text, trouble.code);
     Finding::new(REFUSED, Severity::Error, format!("plugin {name}"), text).hint(trouble.hint)
+}
+
+fn away(name: &str) -> Finding {
+    let text = format!(
+        "the file {name}.wasm was taken out of the plugins folder; the version that is loaded serves until the daemon stops, and after that nothing does"
+    );
+    Finding::new(AWAY, Severity::Error, format!("plugin {name}"), text)
+        .hint("put it back, or take its targets out of muster.toml and restart the daemon")
 }
 
 fn of_load(error: &LoadError) -> Trouble {

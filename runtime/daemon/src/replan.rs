@@ -1,7 +1,8 @@
-//! Plans that no file asks for: the policy, the configuration or a catalogue changed, or a date was
-//! reached. What is too much of these waits for a person and holds up nothing else.
+//! Plans that no file asks for: the policy, the configuration or a catalogue changed, a date was reached, or
+//! an account that others refer to is another one. What is too much of these waits for a person and holds up nothing else.
 
 pub mod dates;
+pub mod references;
 pub mod waiting;
 
 use std::sync::{Arc, MutexGuard, PoisonError};

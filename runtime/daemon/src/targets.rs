@@ -424,10 +424,9 @@ impl Connected {
         self.learned(reply)
     }
 
-    /// The names of the attributes that people's accounts can have there.
-    pub async fn attributes(&self) -> Result<Vec<String>, Problem> {
-        let specs = self.admitted()?.discover(None).await?;
-        Ok(specs.into_iter().map(|spec| spec.name).collect())
+    /// The attributes that people's accounts can have there.
+    pub async fn attributes(&self) -> Result<Vec<muster_host::AttributeSpec>, Problem> {
+        self.admitted()?.discover(None).await
     }
 
     /// Tries the target out, changing nothing. This call leaves also where the credentials were refused.

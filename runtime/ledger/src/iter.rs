@@ -209,6 +209,10 @@ fn is_about(fact: &Fact, person: &PersonId) -> bool {
         | Fact::ArrivalChanged { .. }
         | Fact::CatalogueRead { .. }
         | Fact::ChangesRead { .. } => false,
+        Fact::PersonRenamed {
+            person: before,
+            feed,
+        } => before == person || (before.key == person.key && *feed == person.feed),
         Fact::FindingOpened(finding) => is_subject(&finding.subject, person),
         Fact::FindingClosed { subject, .. } => is_subject(subject, person),
     }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use muster_core::actor::Actor;
 use muster_core::connector::AccountState;
 use muster_core::fact::{
-    ArrivalChange, Arrived, Content, Fact, FeedFile, HoldEnd, Outcome, Source,
+    ArrivalChange, Arrived, Cause, Content, Fact, FeedFile, HoldEnd, Outcome, Source,
 };
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, PlanId};
@@ -161,6 +161,100 @@ fn one_account_at_an_app_never_belongs_to_two_people() {
     assert!(matches!(error, Error::LinkedTwice { .. }), "{error}");
     let after = ledger.read().unwrap();
     assert_eq!(after.counts().unwrap(), reader.counts().unwrap());
+}
+
+#[test]
+fn c49_who_stays_due_hides_nobody_whose_date_came_later() {
+    let ledger = Ledger::in_memory().unwrap();
+    let keys = ["anna", "bert", "cleo", "dora", "emil"];
+    ledger
+        .write(at(0), |writer| {
+            let id = writer.next_plan();
+            for (number, key) in (1..).zip(keys) {
+                let mut planned = joiner(id, key, &[], number);
+                if let Some(identity) = &mut planned.identity {
+                    // Three at one instant, and two after it.
+                    let ends = at(100 + i64::from(number).max(3));
+                    identity.employment.ends_at = Some(ends);
+                }
+                writer.record(Fact::PersonPlanned(planned))?;
+            }
+            let counts = muster_core::fact::Counts::default();
+            writer.finish_plan(Cause::Date, common::policy(), counts, None)
+        })
+        .unwrap();
+    // Nobody's date is dealt with, as where a rule fails for all of them: each page goes on all the same.
+    let reader = ledger.read().unwrap();
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = reader.timers_due(at(200), after.as_ref(), 2).unwrap();
+        let Some((last, person)) = page.last().cloned() else {
+            break;
+        };
+        after = Some((last, Some(person)));
+        seen.extend(page.into_iter().map(|(_, person)| person));
+    }
+    assert_eq!(seen, keys.map(person));
+}
+
+#[test]
+fn c22_everything_of_a_person_goes_along_when_the_feed_is_renamed() {
+    let ledger = Ledger::in_memory().unwrap();
+    let first = join(&ledger, 0, &["alice", "bob"], &["crm"]);
+    let (crm, staff) = (target("crm"), FeedName::new("staff").unwrap());
+    let write = |facts: Vec<Fact>| {
+        ledger
+            .write(at(1), |writer| {
+                let recorded = facts.iter().map(|fact| writer.record(fact));
+                recorded.collect::<Result<Vec<bool>, Error>>()
+            })
+            .unwrap()
+    };
+    write(vec![
+        dispatched("alice", "crm", operation_id(first, 1)),
+        completed("alice", "crm", operation_id(first, 1), "u1"),
+    ]);
+    let renamed = |key: &str| Fact::PersonRenamed {
+        person: person(key),
+        feed: staff.clone(),
+    };
+    assert_eq!(
+        write(vec![renamed("alice"), renamed("nobody")]),
+        [true, false]
+    );
+    let alice = muster_core::id::PersonId {
+        feed: staff.clone(),
+        key: person("alice").key,
+    };
+    let reader = ledger.read().unwrap();
+    assert_eq!(reader.person(&person("alice")).unwrap(), None);
+    let kept = reader.person(&alice).unwrap().unwrap();
+    assert_eq!(kept.accounts[&crm].object, Some(user("u1")));
+    let due = reader.due(&crm, at(1), 10).unwrap();
+    let whose: Vec<_> = due.iter().map(|due| &due.person).collect();
+    assert!(whose.contains(&&alice), "what is open is hers: {whose:?}");
+    assert!(!whose.contains(&&person("alice")), "{whose:?}");
+    assert_eq!(
+        reader.linked(&crm, &user("u1")).unwrap(),
+        Some(alice.clone())
+    );
+    let here = reader.counts().unwrap().here;
+    assert_eq!((here[&staff], here[&person("bob").feed]), (1, 1));
+
+    // What comes of the open operation is hers, and nobody is made one with somebody else.
+    let back = Fact::PersonRenamed {
+        person: alice.clone(),
+        feed: person("bob").feed,
+    };
+    assert_eq!(write(vec![back, renamed("alice")]), [true, true]);
+    join(&ledger, 2, &["alice"], &["mail"]);
+    let onto = Fact::PersonRenamed {
+        person: alice,
+        feed: person("bob").feed,
+    };
+    assert_eq!(write(vec![onto]), [false]);
+    let report = muster_ledger::check::check(&ledger, |_| {}).unwrap();
+    assert!(report.is_clean(), "{report:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Plugins that misbehave, and what becomes of a version that is wrong.
 
-use muster_tests::company::{Company, EVERYBODY, Row, export, feed, people};
+use muster_tests::app::App;
+use muster_tests::company::{Company, EVERYBODY, GROUPS, Row, export, feed, people};
 use muster_tests::daemon::{Daemon, cli};
 use muster_tests::simple::SimpleApp;
 use muster_tests::{plugin, wait_for};
@@ -283,4 +284,33 @@ client_secret = { file = "secrets/crm" }
     );
     assert_eq!(checked.code, 1, "{said}");
     assert!(said.contains("token_url") && said.contains(&line), "{said}");
+}
+
+#[test]
+fn c73_a_plugin_file_that_is_taken_away_is_said_once_and_its_version_serves_on() {
+    let app = App::start(&GROUPS);
+    let company = Company::new(&app);
+    let daemon = Daemon::start(&company);
+    let says = || daemon.json(&["findings"]).to_string().contains("PLG-043");
+    let file = company.path("plugins/scim.wasm");
+    std::fs::rename(&file, company.path("scim.away")).expect("a plugin to take away");
+    wait_for("what is missing to be said", || says().then_some(()));
+    company.drop_file("all.csv", export(&people(1, 3, &["Sales"])));
+    company.wait_for_report("all.csv");
+    daemon.wait_until_idle();
+    assert_eq!(app.users().len(), 3, "what is loaded serves");
+    let lines = daemon.log().matches("PLG-043").count();
+    assert_eq!(lines, 1, "{}", daemon.log());
+
+    // The very same file again.
+    std::fs::rename(company.path("scim.away"), &file).expect("a plugin to put back");
+    wait_for("it to be over", || (!says()).then_some(()));
+    assert!(daemon.stop());
+
+    // Without it at a start, that is said, once as well.
+    std::fs::remove_file(&file).expect("a plugin to remove");
+    let daemon = Daemon::start(&company);
+    let findings = daemon.json(&["findings"]).to_string();
+    assert!(findings.contains("PLG-036"), "{findings}");
+    assert!(daemon.stop());
 }

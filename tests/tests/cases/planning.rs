@@ -3,8 +3,10 @@
 
 mod budgets;
 mod catalogues;
+mod feeds;
 mod holds;
 mod questions;
+mod references;
 
 use std::fmt::Write as _;
 

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{EntitlementName, Policy, PolicySource, Role, RoleSource, Target, TargetRules};
+use super::{
+    AttributeRule, EntitlementName, Policy, PolicySource, Role, RoleSource, Target, TargetRules,
+};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::TargetName;
 use crate::identity::{Phase, ValueType};
@@ -70,7 +72,7 @@ impl Policy {
                 .keys
                 .iter()
                 .map(|(_, expression)| expression)
-                .chain(target.attributes.values());
+                .chain(target.attributes.values().map(AttributeRule::expression));
             names.extend(expressions.flat_map(|expression| expression.names().iter().cloned()));
         }
         Ok(Policy {
@@ -136,6 +138,9 @@ impl Compiler {
                     InvalidExpression::UnknownName { .. } => {
                         let names: Vec<&str> = self.known.iter().map(String::as_str).collect();
                         format!("the names are: key, feed, phase, {}", names.join(", "))
+                    }
+                    InvalidExpression::NeverWorks(_) if source.contains("account_of") => {
+                        "`account_of(manager)` is the whole of an account's attribute: not a part of another expression, and no key or rule".to_owned()
                     }
                     InvalidExpression::NeverWorks(_) => {
                         "functions are for example contains, startsWith, endsWith, matches, lowerAscii, trim, split, size and int (https://cel.dev); types are those of the feed's mapping".to_owned()
@@ -229,10 +234,15 @@ impl Compiler {
         }
         let mut attributes = BTreeMap::new();
         for (attribute, source) in &rules.attributes {
-            attributes.extend(
-                self.expression(&subject, source, Gives::Values)
-                    .map(|expression| (attribute.clone(), expression)),
-            );
+            let rule = match AttributeRule::reference(source) {
+                Some(inside) => self
+                    .expression(&subject, inside, Gives::Values)
+                    .map(AttributeRule::AccountOf),
+                None => self
+                    .expression(&subject, source, Gives::Values)
+                    .map(AttributeRule::Value),
+            };
+            attributes.extend(rule.map(|rule| (attribute.clone(), rule)));
         }
         Target {
             keys,

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::{EntitlementName, Policy, Prehire, Target};
+use super::{AttributeRule, EntitlementName, Policy, Prehire, Target};
 use crate::connector::{RemoteAttributes, Scalar};
-use crate::id::{PersonId, RoleName, TargetName};
+use crate::id::{PersonId, PersonKey, RoleName, TargetName};
 use crate::identity::{Identity, Phase, Value};
 use crate::rule::{Failed, Scope};
 
@@ -21,6 +21,8 @@ pub struct DesiredAccount {
     pub keys: Vec<(String, String)>,
     /// Its attributes.
     pub attributes: RemoteAttributes,
+    /// The attributes that are somebody's account at the same target, and whose.
+    pub references: BTreeMap<String, PersonId>,
     /// What it should have, and the roles that say so.
     pub entitlements: BTreeMap<EntitlementName, BTreeSet<RoleName>>,
 }
@@ -75,7 +77,7 @@ impl<'p> Evaluator<'p> {
                     continue;
                 }
                 if !desired.contains_key(target) {
-                    desired.insert(target.clone(), account(rules, &scope, phase)?);
+                    desired.insert(target.clone(), account(rules, &scope, person, phase)?);
                 }
                 let Some(account) = desired.get_mut(target) else {
                     continue;
@@ -155,14 +157,45 @@ pub(super) fn key_text(values: Vec<Scalar>) -> Option<String> {
     }
 }
 
-fn account(rules: &Target, scope: &Scope<'_>, phase: Phase) -> Result<DesiredAccount, Failed> {
+/// Whose accounts an account refers to, by attribute; the same feed's people, as HR knows managers.
+pub(super) fn references(
+    rules: &Target,
+    scope: &Scope<'_>,
+    person: &PersonId,
+) -> Result<BTreeMap<String, PersonId>, Failed> {
+    let mut references = BTreeMap::new();
+    for (name, rule) in &rules.attributes {
+        let AttributeRule::AccountOf(expression) = rule else {
+            continue;
+        };
+        let key = key_text(expression.values(scope)?);
+        if let Some(Ok(key)) = key.as_deref().map(PersonKey::new) {
+            let feed = person.feed.clone();
+            references.insert(name.clone(), PersonId { feed, key });
+        }
+    }
+    Ok(references)
+}
+
+fn account(
+    rules: &Target,
+    scope: &Scope<'_>,
+    person: &PersonId,
+    phase: Phase,
+) -> Result<DesiredAccount, Failed> {
     let mut keys = Vec::with_capacity(rules.keys.len());
     for (key, expression) in &rules.keys {
         if let Some(text) = key_text(expression.values(scope)?) {
             keys.push((key.clone(), text));
         }
     }
-    let attributes = rules.attributes.iter();
+    let attributes = rules
+        .attributes
+        .iter()
+        .filter_map(|(name, rule)| match rule {
+            AttributeRule::Value(expression) => Some((name, expression)),
+            AttributeRule::AccountOf(_) => None,
+        });
     let attributes =
         attributes.map(|(name, expression)| Ok((name.clone(), expression.values(scope)?)));
     let has_value = |value: &Result<(String, Vec<Scalar>), Failed>| !matches!(value, Ok((_, values)) if values.is_empty());
@@ -171,6 +204,7 @@ fn account(rules: &Target, scope: &Scope<'_>, phase: Phase) -> Result<DesiredAcc
         is_usable: phase != Phase::Prehire,
         keys,
         attributes,
+        references: references(rules, scope, person)?,
         entitlements: BTreeMap::new(),
     })
 }

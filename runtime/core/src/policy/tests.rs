@@ -192,3 +192,43 @@ fn what_can_work_for_nobody_is_found_before_anybody_is_there() {
         "",
     );
 }
+
+#[test]
+fn c72_an_attribute_can_be_the_account_of_somebody() {
+    let mut source = source();
+    let crm = TargetName::new("crm").unwrap();
+    let rules = source.targets.get_mut(&crm).unwrap();
+    let manager = || "manager".to_owned();
+    rules
+        .attributes
+        .insert(manager(), "account_of(title)".to_owned());
+    let policy = Policy::compile(source.clone()).unwrap();
+    assert!(policy.has_references(&crm));
+    let (id, mut identity) = person("Sales");
+    let title = |text: &str| Value::Text(text.to_owned());
+    identity.attributes.insert("title".to_owned(), title("12"));
+    let mut evaluator = Evaluator::new(&policy);
+    let mut references = |identity: &Identity| {
+        let desired = evaluator.desired(&id, identity, Phase::Active).unwrap();
+        let account = desired.into_values().next().unwrap();
+        assert!(!account.attributes.contains_key("manager"));
+        account.references
+    };
+    let of = PersonId::parse("hr:12").unwrap();
+    assert_eq!(references(&identity), [(manager(), of)].into());
+    identity.attributes.insert("title".to_owned(), title(""));
+    assert_eq!(references(&identity), BTreeMap::new());
+
+    // Only as the whole of an attribute.
+    for expression in [
+        "account_of(title) + '@x.example'",
+        "account_of()",
+        "account_of(nothing)",
+    ] {
+        let rules = source.targets.get_mut(&crm).unwrap();
+        rules.attributes.insert(manager(), expression.to_owned());
+        let findings = Policy::compile(source.clone()).unwrap_err();
+        assert_eq!(findings.len(), 1, "{expression}: {findings:?}");
+        assert_eq!(findings[0].code, EXPRESSION, "{expression}");
+    }
+}

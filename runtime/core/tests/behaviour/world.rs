@@ -3,6 +3,7 @@
 //! hold at every moment.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,7 +20,7 @@ use muster_core::operation::{
     retried_by_hand,
 };
 use muster_core::person::{Account, Person, Turn, Turns};
-use muster_core::plan::{Catalogue, Planner, Targets, Verdict};
+use muster_core::plan::{Catalogue, FindAccount, Planner, Targets, Verdict};
 use muster_core::policy::{
     Adopt, Evaluator, LeaverRules, Policy, PolicySource, Prehire, RoleSource, TargetRules,
 };
@@ -261,7 +262,17 @@ impl World {
         let mut parts = Vec::new();
         let mut findings = Vec::new();
         for (person, described) in described {
-            match planner.person(person, self.people.get(person), described.clone()) {
+            let find: FindAccount<'_, Infallible> = &|id, target| {
+                let account = self
+                    .people
+                    .get(id)
+                    .and_then(|person| person.accounts.get(target));
+                let there = account.filter(|account| account.exists());
+                Ok(there.and_then(|account| account.object.clone()))
+            };
+            let before = self.people.get(person);
+            let Ok(verdict) = planner.person(person, before, described.clone(), find);
+            match verdict {
                 Verdict::Same => {}
                 Verdict::Planned(part) => parts.push(*part),
                 Verdict::Refused(finding) => findings.push(finding),

@@ -107,6 +107,9 @@ pub struct Status {
     pub targets: Vec<TargetStatus>,
     /// People by phase: `prehire`, `active`, `leave`, `ended`.
     pub people: BTreeMap<String, u64>,
+    /// People who have not left, by feed; also of feeds that are not configured.
+    #[serde(default)]
+    pub people_here: BTreeMap<String, u64>,
     /// Open operations by state: `queued`, `in-flight`, `waiting`, `halted`, ...
     pub operations: BTreeMap<String, u64>,
     /// Open findings by severity.

@@ -127,6 +127,11 @@ impl Told<'_> {
                 text: format!("{code} no longer holds"),
                 ..blank
             },
+            Fact::PersonRenamed { person, feed } => v1::HistoryEntry {
+                kind: "renamed".to_owned(),
+                text: format!("{person} is {feed}:{} from now on", person.key.as_str()),
+                ..blank
+            },
             // The reader gives no others; one that it comes to give is better shown than left out.
             _ => v1::HistoryEntry {
                 kind: "other".to_owned(),

@@ -82,6 +82,8 @@ pub struct App {
     pub arrivals: BTreeMap<FeedName, Arc<Notify>>,
     /// Rung when somebody's next date may have come nearer.
     pub dates: Arc<Notify>,
+    /// Rung when an account was made, deleted, or is another one at the app.
+    pub references: Arc<Notify>,
     /// The keys of hooks that were read last.
     pub hook_keys: Arc<keys::HookKeys>,
     /// Whether the daemon ran before in this process, and its ledger failed.
@@ -212,10 +214,11 @@ impl App {
         self.wakes.values().for_each(|wake| wake.notify_one());
     }
 
-    /// Wakes every driver, and whoever waits for dates.
+    /// Wakes every driver, and whoever waits for dates or for an account that others refer to.
     pub fn wake_all(&self) {
         self.wake_all_drivers();
         self.dates.notify_one();
+        self.references.notify_one();
     }
 
     /// Records findings; failing to is only logged, because what they are about goes on.

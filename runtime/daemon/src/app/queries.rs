@@ -71,6 +71,11 @@ impl App {
                 .iter()
                 .map(|(phase, count)| (phase.as_str().to_owned(), *count))
                 .collect(),
+            people_here: counts
+                .here
+                .iter()
+                .map(|(feed, people)| (feed.to_string(), *people))
+                .collect(),
             operations,
             findings,
             held: self.held_now(&reader)?,
@@ -628,6 +633,8 @@ fn cause(cause: &Cause) -> String {
         Cause::File { feed, name, .. } => format!("file {name} of feed {feed}"),
         Cause::Policy => "a change of the policy or of what the targets can give".to_owned(),
         Cause::Date => "a date that was reached".to_owned(),
+        Cause::Reference => "an account that others refer to".to_owned(),
+        Cause::FeedRetired(feed) => format!("feed {feed} is retired"),
         Cause::Operator(name) => format!("order of {name}"),
     }
 }

@@ -31,8 +31,8 @@ use crate::clock::Clock;
 use crate::config::{Config, Environment, access};
 use crate::driver::{Activity, Driver};
 use crate::error::{API_BROKEN, Fault, FaultKind, chain};
-use crate::feeds::{self, Feed};
-use crate::plugins::{Library, REFUSED};
+use crate::feeds::{self, Feed, former};
+use crate::plugins::{Library, Said};
 use crate::policy::kept;
 use crate::server::gate::Gate;
 use crate::targets::Connected;
@@ -179,13 +179,18 @@ impl Life {
             let recorded = supervise::record_recovery(app).await;
             recorded.map_err(|error| broken(&error))?;
         }
+        former::rename(app).await.map_err(|error| broken(&error))?;
         let said = app.library.look().await;
         say(app, said);
         app.refresh_known().map_err(|error| broken(&error))?;
         self.gate.open(Arc::new(Daemon(Arc::clone(app))));
         reconcile::first(app, PATIENCE).await;
         app.refresh_known().map_err(|error| broken(&error))?;
-        if let Err(error) = replan::begin(app, policy).await {
+        let planned = async {
+            replan::begin(app, policy).await?;
+            former::settle(app).await
+        };
+        if let Err(error) = planned.await {
             return Err(Fault::new(FaultKind::Broken, API_BROKEN, chain(&error))
                 .hint("`muster ledger check` looks for damage"));
         }
@@ -402,6 +407,7 @@ impl Life {
             ready: AtomicBool::new(false),
             planning: tokio::sync::Mutex::new(()),
             dates: Arc::new(Notify::new()),
+            references: Arc::new(Notify::new()),
             hook_keys: Arc::clone(&self.hook_keys),
             is_resumed: self.is_resumed,
         })
@@ -458,6 +464,7 @@ fn start(app: &Arc<App>, stop: &watch::Receiver<bool>, tasks: &mut Tasks) -> Res
             },
             wake: app.wakes.get(name).cloned().unwrap_or_default(),
             dates: Arc::clone(&app.dates),
+            references: Arc::clone(&app.references),
             activity: app
                 .activity
                 .get(name)
@@ -485,6 +492,7 @@ fn start(app: &Arc<App>, stop: &watch::Receiver<bool>, tasks: &mut Tasks) -> Res
     tasks.spawn(crate::policy::watch(Arc::clone(app), stop.clone()));
     tasks.spawn(crate::driver::sweep::run(Arc::clone(app), stop.clone()));
     tasks.spawn(replan::dates::run(Arc::clone(app), stop.clone()));
+    tasks.spawn(replan::references::run(Arc::clone(app), stop.clone()));
     tasks.spawn(keys::watch(Arc::clone(app), stop.clone()));
     let (watched, plugin_stop) = (Arc::clone(app), stop.clone());
     tasks.spawn(async move {
@@ -498,16 +506,16 @@ fn start(app: &Arc<App>, stop: &watch::Receiver<bool>, tasks: &mut Tasks) -> Res
 }
 
 /// Keeps what the library said as findings, and lets the planner know of new descriptors.
-fn say(app: &Arc<App>, said: Vec<(String, Option<Finding>)>) {
+fn say(app: &Arc<App>, said: Vec<(String, Said)>) {
     let facts: Vec<Fact> = said
         .into_iter()
         .map(|(name, finding)| match finding {
-            Some(finding) => {
-                tracing::error!(plugin = name, code = %finding.code, "plugin refused; `muster findings` says why");
+            Said::Opened(finding) => {
+                tracing::error!(plugin = name, code = %finding.code, "something is wrong with a plugin; `muster findings` says what");
                 Fact::FindingOpened(finding)
             }
-            None => Fact::FindingClosed {
-                code: REFUSED,
+            Said::Closed(code) => Fact::FindingClosed {
+                code,
                 subject: format!("plugin {name}"),
             },
         })

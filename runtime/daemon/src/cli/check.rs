@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::Method;
 use muster_core::finding::Code;
+use muster_core::id::FeedName;
 use serde::Serialize;
 
 use super::client::Route;
@@ -10,8 +11,10 @@ use super::printer::Style;
 use super::show::plural;
 use super::{Answer, CliError, Context, Ended, error, show, wait};
 use crate::api::v1;
+use crate::app::present;
 use crate::config::{Config, ConfigError, SecretError, access};
 use crate::error::Coded;
+use crate::feeds::former;
 use crate::policy::kept;
 
 #[derive(Debug, clap::Args)]
@@ -45,7 +48,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
             findings.push(finding);
         }
     }
-    findings.extend(policy_remarks(&config, context)?);
+    findings.extend(ledger_remarks(&config, context)?);
     let is_usable = findings.iter().all(|finding| finding.severity != "error");
     if args.json {
         context.printer.json(&Checked {
@@ -63,8 +66,8 @@ pub(super) fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
     Ok(if is_usable { Answer::Yes } else { Answer::No })
 }
 
-/// What the running daemon says of the policy, or the ledger of one that is stopped.
-fn policy_remarks(
+/// What the running daemon says of the policy and of former feeds, or the ledger of one that is stopped.
+fn ledger_remarks(
     config: &Config,
     context: &mut Context<'_, '_>,
 ) -> Result<Vec<v1::Finding>, CliError> {
@@ -73,15 +76,24 @@ fn policy_remarks(
     let client = context.client()?;
     let route = Route::new("/v1/remarks/policy");
     let asked = wait(client.work(Method::POST, route, text, context.printer));
-    match asked {
-        Ok(remarks) => Ok(remarks),
+    let mut remarks: Vec<v1::Finding> = match asked {
+        Ok(remarks) => remarks,
         // A ledger that cannot be read is for `muster ledger check` to say.
         Err(CliError::NotRunning { .. }) => {
-            Ok(context.local.policy_remarks(config).unwrap_or_default())
+            return Ok(context.local.ledger_remarks(config).unwrap_or_default());
         }
         // Asking is a help and no condition: another version's daemon does not know the question.
-        Err(_) => Ok(Vec::new()),
-    }
+        Err(_) => return Ok(Vec::new()),
+    };
+    let status: Result<v1::Status, CliError> = wait(client.get(Route::new("/v1/status")));
+    let here = status.map(|status| status.people_here).unwrap_or_default();
+    let here = here
+        .iter()
+        .filter_map(|(feed, people)| Some((FeedName::new(feed).ok()?, *people)))
+        .collect();
+    let former = former::remarks(&here, config);
+    remarks.extend(former.iter().map(|finding| present::finding(finding, None)));
+    Ok(remarks)
 }
 
 fn summary(config: &Config, remarks: usize) -> String {

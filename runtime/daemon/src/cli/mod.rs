@@ -110,9 +110,9 @@ pub trait Local: Sync {
     /// settings, and has the secrets that it asks for.
     fn check_plugins(&self, config: &Config) -> Result<Vec<v1::Finding>, Fault>;
 
-    /// What the policy asks for and the ledger of a daemon that is not running does not have; nothing where there is
-    /// no ledger yet.
-    fn policy_remarks(&self, config: &Config) -> Result<Vec<v1::Finding>, Fault>;
+    /// What the policy asks for and the ledger of a daemon that is not running does not have, and what it has of
+    /// feeds that the configuration does not; nothing where there is no ledger yet.
+    fn ledger_remarks(&self, config: &Config) -> Result<Vec<v1::Finding>, Fault>;
 
     /// Everything that a plugin file says of itself.
     fn inspect_plugin(&self, bytes: Vec<u8>) -> Result<v1::Plugin, Fault>;

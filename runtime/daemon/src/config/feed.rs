@@ -35,6 +35,8 @@ pub struct Feed {
     pub files: Pattern,
     /// What a file says.
     pub kind: FeedKind,
+    /// Names that it had before.
+    pub renamed_from: Vec<FeedName>,
     /// How long a file must not have changed before it is read.
     pub quiet: Duration,
     /// How often the folder is looked at besides notices.
@@ -106,6 +108,11 @@ pub struct HookSource {
     pub mapping: Mapping,
 }
 
+/// Whether `[feed.NAME]` is used no more. Nothing else in it counts then.
+pub(super) fn is_retired(section: &Section<'_>) -> bool {
+    section.boolean(&opt::FEED_RETIRED)
+}
+
 /// Reads `[feed.NAME]`; none where something was noted that leaves nothing to use.
 pub(super) fn read(name: FeedName, section: &Section<'_>, base: &Base<'_>) -> Option<Feed> {
     let folder = section.text(&opt::FEED_FOLDER);
@@ -124,6 +131,7 @@ pub(super) fn read(name: FeedName, section: &Section<'_>, base: &Base<'_>) -> Op
         section.duration(&opt::FEED_QUIET),
         section.duration(&opt::FEED_POLL),
     );
+    let renamed_from = read_former_names(section);
     let csv = read_csv(&section.section("csv"));
     let default_zone = zone.map_or_else(|| "UTC".to_owned(), |zone| zone.value);
     let mapping = read_mapping(&section.section("mapping"), &default_zone);
@@ -142,6 +150,7 @@ pub(super) fn read(name: FeedName, section: &Section<'_>, base: &Base<'_>) -> Op
         folder: base.join(&folder?.value),
         files: files?.value,
         kind,
+        renamed_from,
         quiet: quiet?,
         poll: poll?,
         csv,
@@ -150,6 +159,20 @@ pub(super) fn read(name: FeedName, section: &Section<'_>, base: &Base<'_>) -> Op
         guard: guard?,
         hook,
     })
+}
+
+fn read_former_names(section: &Section<'_>) -> Vec<FeedName> {
+    let mut names = Vec::new();
+    for written in section.texts(&opt::FEED_RENAMED) {
+        match FeedName::new(&written.value) {
+            Ok(name) => names.push(name),
+            Err(error) => {
+                let hint = "write the name that stood after `feed.`".to_owned();
+                section.note(UNUSABLE_VALUE, written.offset, error.to_string(), hint);
+            }
+        }
+    }
+    names
 }
 
 fn read_csv(section: &Section<'_>) -> Csv {

@@ -19,7 +19,7 @@ mod secret;
 mod target;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -55,6 +55,8 @@ pub struct Config {
     pub daemon: Daemon,
     /// The HR sources.
     pub feeds: BTreeMap<FeedName, Feed>,
+    /// HR sources that are used no more.
+    pub retired: BTreeSet<FeedName>,
     /// The connected apps.
     pub targets: BTreeMap<TargetName, Target>,
     /// Roles and rules; known to compile.
@@ -217,12 +219,13 @@ fn read(root: &Section<'_>, paths: &Paths<'_>, notes: &Notes) -> Result<Config, 
         .shown
         .with_file_name(daemon_section.text_shown(&opt::POLICY));
     let problems_before = notes.count();
-    let feeds = read_feeds(root, base);
+    let (feeds, retired) = read_feeds(root, base);
     // What a feed's mistake leaves out of the mapping, a rule cannot know: that is not a mistake of the rule.
     let has_names = notes.count() == problems_before && root.is_written_at("feed");
     let (targets, mut inputs) = read_targets(root, base);
     root.finish();
     check_folders(root, daemon.as_ref(), &feeds);
+    check_former_names(root, &feeds, &retired);
     for (name, value_type) in feeds
         .iter()
         .flat_map(|placed| placed.feed.mapping.attribute_types())
@@ -261,6 +264,7 @@ fn read(root: &Section<'_>, paths: &Paths<'_>, notes: &Notes) -> Result<Config, 
             .into_iter()
             .map(|placed| (placed.feed.name.clone(), placed.feed))
             .collect(),
+        retired,
         targets,
         policy,
         remarks,
@@ -308,17 +312,41 @@ fn read_daemon(section: &Section<'_>, base: &Base<'_>) -> Option<Daemon> {
     })
 }
 
-fn read_feeds(root: &Section<'_>, base: &Base<'_>) -> Vec<Placed> {
-    let mut feeds = Vec::new();
+/// The feeds, and those that are retired.
+fn read_feeds(root: &Section<'_>, base: &Base<'_>) -> (Vec<Placed>, BTreeSet<FeedName>) {
+    let (mut feeds, mut retired) = (Vec::new(), BTreeSet::new());
     for table in root.named("feed") {
         let Some(name) = checked(&table, FeedName::new) else {
             continue;
         };
+        if feed::is_retired(&table.section) {
+            retired.insert(name);
+            continue;
+        }
         let offset = table.name.offset;
         let feed = feed::read(name, &table.section, base);
         feeds.extend(feed.map(|feed| Placed { feed, offset }));
     }
-    feeds
+    (feeds, retired)
+}
+
+/// A name that a feed had before is no other feed's now: its people can only be in one.
+fn check_former_names(root: &Section<'_>, feeds: &[Placed], retired: &BTreeSet<FeedName>) {
+    let mut taken: BTreeSet<&FeedName> = feeds.iter().map(|placed| &placed.feed.name).collect();
+    taken.extend(retired);
+    for placed in feeds {
+        for former in &placed.feed.renamed_from {
+            if taken.insert(former) {
+                continue;
+            }
+            let name = &placed.feed.name;
+            let message = format!(
+                "feed `{name}` was `{former}` before, and `{former}` is named elsewhere, too"
+            );
+            let hint = format!("take `{former}` out of renamed_from, or the other section out");
+            root.note(UNUSABLE_VALUE, placed.offset, message, hint);
+        }
+    }
 }
 
 fn read_targets(

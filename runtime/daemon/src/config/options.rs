@@ -159,6 +159,12 @@ options! {
     /// How long a file must not have changed before it is read. A file that is moved into the folder is
     /// read at once.
     FEED_QUIET = ["feed.NAME"] "quiet", Takes::Duration, Default::Is("1s"), "\"5s\"";
+    /// Names that this feed had before in muster.toml. Its people keep what is theirs under the new name; once
+    /// the daemon has run with it, it can be left out.
+    FEED_RENAMED = ["feed.NAME"] "renamed_from", Takes::Texts, Default::None("it had no other name"), "[\"hr\"]";
+    /// Whether the feed is used no more. Its people count as having left, within the limits at once and
+    /// beyond them once somebody approved it (`muster apply`); everything else in the section is ignored.
+    FEED_RETIRED = ["feed.NAME"] "retired", Takes::Boolean, Default::Is("false"), "true";
     /// How often the folder is looked at besides the notices of the operating system, which network
     /// file systems do not give.
     FEED_POLL = ["feed.NAME"] "poll", Takes::Duration, Default::Is("30s"), "\"30s\"";
@@ -338,7 +344,9 @@ options! {
     /// The keys by which a person's account is recognised: the app's name of the key, and an expression.
     ACCOUNT_KEYS = ["target.NAME.account"] "keys", Takes::Table("a table of expressions"), Default::Required, "{ externalId = \"key\", userName = \"email\" }";
     /// The attributes that Muster writes: the app's name of the attribute, and an expression. Attributes
-    /// that are not named are left alone.
+    /// that are not named are left alone. Where an attribute is another account at the app, such as the
+    /// manager, `account_of(manager)` gives it: the account, at this target, of the person with that key in the
+    /// same feed. It is left out while there is no such account, and written once there is.
     ACCOUNT_ATTRIBUTES = ["target.NAME.account"] "attributes", Takes::Table("a table of expressions"), Default::None("no attributes"), "{ userName = \"email\", \"name.givenName\" = \"first_name\" }";
     /// The secret slot that the first password of a new account comes from, for apps that demand one. Best
     /// one with scheme `generated`: people then come in by single sign-on.

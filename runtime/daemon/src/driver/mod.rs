@@ -96,6 +96,8 @@ pub struct Driver {
     pub wake: Arc<Notify>,
     /// To be rung when somebody is to be planned for.
     pub dates: Arc<Notify>,
+    /// To be rung when an account came or went: others may refer to it.
+    pub references: Arc<Notify>,
     /// Counts what happens.
     pub activity: Arc<Activity>,
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use muster_core::fact::Fact;
 use muster_core::id::{PersonId, TargetName};
 use muster_core::operation::{self, Action, Change, State, Step, Urgency};
-use muster_core::person::{Account, Turn, Turns};
+use muster_core::person::{Account, Person, Turn, Turns};
 use muster_ledger::{Error, Writer};
 
 use super::settle::Settled;
@@ -42,6 +42,8 @@ pub(super) struct Recorded {
     pub(super) is_woken: bool,
     /// Whether the step took rights along that others should have.
     pub(super) took_along: bool,
+    /// Whether the account came, went, or is another one at the app.
+    pub(super) is_moved: bool,
 }
 
 /// What the transaction has to know beside its pieces.
@@ -70,6 +72,7 @@ impl Driver {
                         refused: Some(error),
                         is_woken: false,
                         took_along: false,
+                        is_moved: false,
                     });
                 }
             }
@@ -106,6 +109,9 @@ impl Driver {
         }
         if recorded.iter().any(|recorded| recorded.is_woken) {
             self.dates.notify_one();
+        }
+        if recorded.iter().any(|recorded| recorded.is_moved) {
+            self.references.notify_one();
         }
         Ok(recorded)
     }
@@ -148,7 +154,9 @@ impl Scribe {
         };
         let person = piece.person().clone();
         let now = writer.at();
-        let woken = writer.person(&person)?.and_then(|person| person.wake_at);
+        let kept = writer.person(&person)?;
+        let is_moved = kept.as_ref().is_some_and(|kept| self.is_moved(kept, piece));
+        let woken = kept.and_then(|person| person.wake_at);
         let is_woken = took_along || woken.is_some_and(|at| at <= now);
         let next = if self.goes_on {
             claim(writer, &self.target, &person)?
@@ -161,7 +169,18 @@ impl Scribe {
             refused: None,
             is_woken,
             took_along,
+            is_moved,
         })
+    }
+
+    /// Whether what came of a step left another account than the one that it was taken for.
+    fn is_moved(&self, person: &Person, piece: &Piece) -> bool {
+        let Piece::Settle(settled) = piece else {
+            return false;
+        };
+        let there = |account: &Account| account.object.clone().filter(|_| account.exists());
+        let now = person.accounts.get(&self.target).and_then(there);
+        now != there(&settled.claim.account)
     }
 }
 

@@ -109,7 +109,7 @@ async fn round(app: &Arc<App>, looked: &mut Looked) -> Result<Option<Timestamp>,
         };
         let people: Vec<PersonId> = due.into_iter().map(|(_, person)| person).collect();
         tracing::info!(people = people.len(), "dates were reached");
-        let summary = plan(app, people, Consent::AsFarAsItGoes).await?;
+        let summary = plan(app, people, Cause::Date, Consent::AsFarAsItGoes).await?;
         left_out.extend(summary.left_out);
         app.wake_all_drivers();
         after = Some((last.0, Some(last.1)));
@@ -138,6 +138,7 @@ fn first_at(at: Timestamp) -> (Timestamp, Option<PersonId>) {
 pub(super) async fn plan(
     app: &Arc<App>,
     people: Vec<PersonId>,
+    cause: Cause,
     consent: Consent,
 ) -> Result<Summary, Failed> {
     let _one_at_a_time = app.planning.lock().await;
@@ -147,7 +148,7 @@ pub(super) async fn plan(
         let limits = planner.limits();
         let order = Order {
             scope: Scope::People(people),
-            cause: Cause::Date,
+            cause,
             consent,
             limits: &limits,
             approved_by: None,
@@ -171,7 +172,7 @@ async fn hold(app: &Arc<App>, left_out: BTreeSet<PersonId>) -> Result<(), Failed
         return Ok(());
     }
     let people: Vec<PersonId> = left_out.into_iter().collect();
-    let summary = plan(app, people.clone(), Consent::Preview).await?;
+    let summary = plan(app, people.clone(), Cause::Date, Consent::Preview).await?;
     waiting::begin(app, SUBJECT, Waits::Dates(people), summary).await;
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! that changed too much, a clock that is far ahead. Each waits under its digest, and nothing else waits
 //! for it. After a restart they are found again where they were found before.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -10,12 +11,13 @@ use muster_core::connector::Entitlement;
 use muster_core::fact::{Cause, Fact};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::guard;
-use muster_core::id::{Digest, PersonId, TargetName};
+use muster_core::id::{Digest, FeedName, PersonId, TargetName};
 use sha2::{Digest as _, Sha256};
 
 use super::dates;
 use crate::app::App;
-use crate::planning::{self, Consent, Failed, Order, Scope, Summary, Watch};
+use crate::feeds::former;
+use crate::planning::{self, ChangedPerson, Consent, Failed, Order, Scope, Summary, Watch};
 
 /// What a target can give changed too much to be taken up without asking.
 pub const CATALOGUE: Code = Code::new("PLN-023");
@@ -45,6 +47,8 @@ pub enum Waits {
         /// What is other than it was, for people.
         changed: String,
     },
+    /// That everybody of a retired feed leaves.
+    Retired(FeedName),
     /// That the clock is right.
     Clock,
 }
@@ -57,6 +61,7 @@ impl Waits {
             Waits::Catalogue {
                 target, changed, ..
             } => format!("what {target} can give: {changed}"),
+            Waits::Retired(feed) => format!("the end of feed {feed}"),
             Waits::Clock => "the clock, which is far ahead".to_owned(),
         }
     }
@@ -155,6 +160,7 @@ pub fn make(
 ) -> Result<Summary, Failed> {
     let limits = app.limits();
     let policy = app.policy.load_full();
+    let carried = BTreeSet::new();
     let (scope, cause, known) = match what {
         Waits::Dates(people) => {
             let scope = Scope::People(people.clone());
@@ -167,6 +173,20 @@ pub fn make(
         } => {
             let known = app.known_with(Some((target, entitlements)))?;
             (Scope::Everybody, Cause::Policy, Arc::new(known))
+        }
+        Waits::Retired(feed) => {
+            let people = former::people_here(&app.ledger.read()?, feed)?.into_iter();
+            let people = people.map(|person| (person.key, ChangedPerson::Left));
+            let scope = Scope::Changes {
+                feed,
+                people: people.collect(),
+                carried: &carried,
+            };
+            (
+                scope,
+                Cause::FeedRetired(feed.clone()),
+                app.known.load_full(),
+            )
         }
         Waits::Clock => return Ok(Summary::default()),
     };
@@ -186,7 +206,7 @@ pub fn make(
             target: target.clone(),
             entitlements: entitlements.clone(),
         }],
-        Waits::Dates(_) | Waits::Clock => Vec::new(),
+        Waits::Dates(_) | Waits::Retired(_) | Waits::Clock => Vec::new(),
     };
     planning::make(
         &app.ledger,
@@ -222,6 +242,7 @@ pub async fn approved(
     let subject = match &waiting.what {
         Waits::Dates(_) => dates::SUBJECT.to_owned(),
         Waits::Catalogue { target, .. } => format!("target {target}"),
+        Waits::Retired(feed) => format!("feed {feed}"),
         Waits::Clock => {
             let by = Actor::Operator(by.clone());
             app.say(vec![Fact::ClockConfirmed { by }]).await;
@@ -262,6 +283,21 @@ pub async fn catalogue_changed(
     if summary.exceeded.is_empty() {
         end(app, &subject).await;
         app.refresh_known()?;
+        app.wake_all();
+    } else {
+        begin(app, &subject, what, summary).await;
+    }
+    Ok(())
+}
+
+/// Lets everybody of a feed leave that is used no more. Where these are too many, it waits for a person.
+pub async fn feed_retired(app: &Arc<App>, feed: &FeedName) -> Result<(), Failed> {
+    let subject = format!("feed {feed}");
+    let _one_at_a_time = app.planning.lock().await;
+    let what = Waits::Retired(feed.clone());
+    let summary = make_aside(app, &what, Consent::WithinLimits, None).await?;
+    if summary.exceeded.is_empty() {
+        end(app, &subject).await;
         app.wake_all();
     } else {
         begin(app, &subject, what, summary).await;
@@ -328,4 +364,45 @@ pub fn is_same_catalogue(one: &[Entitlement], other: &[Entitlement]) -> bool {
             .iter()
             .zip(other)
             .all(|(one, other)| still(one) == still(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_core::connector::{ObjectRef, Seats};
+
+    use super::*;
+
+    fn licence(title: &str, consumed: u32) -> Entitlement {
+        Entitlement {
+            object: ObjectRef {
+                kind: "license-seat".to_owned(),
+                id: "e-1".to_owned(),
+                container: None,
+                revision: None,
+                name_hint: None,
+            },
+            class: "license-seat".to_owned(),
+            title: title.to_owned(),
+            exclusion_group: None,
+            requires: Vec::new(),
+            seats: Some(Seats {
+                sku: "E1".to_owned(),
+                purchased: Some(100 + consumed),
+                consumed: Some(consumed),
+            }),
+            is_grantable: true,
+            is_revocable: true,
+        }
+    }
+
+    #[test]
+    fn c50_seats_that_move_make_no_other_catalogue() {
+        let before = [licence("Enterprise", 7)];
+        assert!(is_same_catalogue(&before, &[licence("Enterprise", 8)]));
+        assert!(!is_same_catalogue(&before, &[licence("Enterprise 2", 7)]));
+        assert!(!is_same_catalogue(&before, &[]));
+        let mut taken_back = licence("Enterprise", 7);
+        taken_back.is_grantable = false;
+        assert!(!is_same_catalogue(&before, &[taken_back]));
+    }
 }

@@ -123,6 +123,7 @@ impl<'txn> Fold<'txn> {
             } => self.person_changed(person, target, &|person| {
                 person.decided(target, *decision, at)
             }),
+            Fact::PersonRenamed { person, feed } => self.person_renamed(person, feed),
             Fact::FileAccepted { file, plan } => {
                 let (file, plan) = (file.clone(), *plan);
                 self.file_accepted(seq, kept::AcceptedFile { file, plan, at })

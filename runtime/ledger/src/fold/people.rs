@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use muster_core::budget::Effect;
 use muster_core::fact::PersonPlanned;
-use muster_core::id::{OperationId, PersonId, TargetName};
+use muster_core::id::{FeedName, OperationId, PersonId, TargetName};
 use muster_core::operation::Change;
 use muster_core::person::{Account, Person};
 use redb::{ReadableTable, Table};
@@ -205,6 +205,29 @@ impl Fold<'_> {
         self.change(&keys::person(id), target, true, change)
     }
 
+    /// Takes in that a person's feed has another name. Nothing is changed where somebody is known under the
+    /// new id already: two people are not made one.
+    pub(super) fn person_renamed(&mut self, id: &PersonId, feed: &FeedName) -> Result<bool, Error> {
+        let renamed = PersonId {
+            feed: feed.clone(),
+            key: id.key.clone(),
+        };
+        let (before, after) = (keys::person(id), keys::person(&renamed));
+        if self.touch(&after)?.person.is_some() {
+            return Ok(false);
+        }
+        let touched = self.touch(&before)?;
+        let Some(mut person) = touched.person.take() else {
+            return Ok(false);
+        };
+        touched.is_changed = true;
+        for link in std::mem::take(&mut touched.links) {
+            self.people.links.insert(link, None);
+        }
+        person.rename(feed);
+        self.put(&after, person).map(|()| true)
+    }
+
     fn change(
         &mut self,
         key: &[u8],
@@ -317,6 +340,11 @@ impl Fold<'_> {
     pub(super) fn write_people(&mut self) -> Result<(), Error> {
         for (key, mut touched) in std::mem::take(&mut self.people.touched) {
             let Some(person) = &touched.person else {
+                if touched.is_changed {
+                    let removed = self.tables.people.remove(key.as_slice());
+                    drop(removed.step("remove a person")?);
+                    self.people.follow(&touched.rows, &PersonRows::default());
+                }
                 continue;
             };
             self.people.tallies.count(person, 1);

@@ -50,7 +50,13 @@ pub(crate) fn facts() -> Vec<Fact> {
         counts,
         approved_by: Some(operator()),
     }));
-    for (id, cause) in (2..).zip([Cause::Policy, Cause::Date, Cause::Operator(operator())]) {
+    for (id, cause) in (2..).zip([
+        Cause::Policy,
+        Cause::Date,
+        Cause::Operator(operator()),
+        Cause::Reference,
+        Cause::FeedRetired(feed()),
+    ]) {
         facts.push(Fact::PlanMade(Plan {
             id: PlanId(id),
             cause,
@@ -477,6 +483,10 @@ fn others() -> Vec<Fact> {
         },
         Fact::QuestionEnded {
             digest: Digest([5; 32]),
+        },
+        Fact::PersonRenamed {
+            person: person("nobody"),
+            feed: FeedName::new("other").unwrap(),
         },
         Fact::ClockRead,
         Fact::ClockConfirmed { by: Actor::Daemon },

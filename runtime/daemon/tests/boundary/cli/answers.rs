@@ -168,6 +168,7 @@ pub(crate) fn status() -> v1::Status {
             operations_halted: 1,
             last_answer_at: None,
         }],
+        people_here: numbers(&[("hr", 118)]),
         people: numbers(&[("active", 118), ("ended", 4), ("leave", 0)]),
         operations: numbers(&[("halted", 1), ("waiting", 2)]),
         findings: BTreeMap::new(),

@@ -36,7 +36,7 @@ impl Local for FakeLocal {
         Ok(self.plugin_findings.clone())
     }
 
-    fn policy_remarks(&self, _: &Config) -> Result<Vec<v1::Finding>, Fault> {
+    fn ledger_remarks(&self, _: &Config) -> Result<Vec<v1::Finding>, Fault> {
         Ok(Vec::new())
     }
 

@@ -28,6 +28,10 @@ pub(crate) enum Cause<'a> {
     Date,
     #[serde(rename = "o", borrow)]
     Operator(Operator<'a>),
+    #[serde(rename = "r")]
+    Reference,
+    #[serde(rename = "t")]
+    FeedRetired(&'a str),
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -93,6 +97,8 @@ impl<'a> Plan<'a> {
                 }
                 core::Cause::Policy => Cause::Policy,
                 core::Cause::Date => Cause::Date,
+                core::Cause::Reference => Cause::Reference,
+                core::Cause::FeedRetired(feed) => Cause::FeedRetired(feed.as_str()),
                 core::Cause::Operator(who) => Cause::Operator(Operator::of(who)),
             },
             policy: plan.policy.as_str(),
@@ -126,6 +132,8 @@ impl<'a> Plan<'a> {
                 },
                 Cause::Policy => core::Cause::Policy,
                 Cause::Date => core::Cause::Date,
+                Cause::Reference => core::Cause::Reference,
+                Cause::FeedRetired(name) => core::Cause::FeedRetired(feed(name)?),
                 Cause::Operator(who) => core::Cause::Operator(who.into_core()),
             },
             policy: policy(self.policy),
@@ -438,6 +446,8 @@ pub(crate) enum Fact<'a> {
         Decision,
         #[serde(borrow)] Operator<'a>,
     ),
+    #[serde(rename = "rn")]
+    PersonRenamed(#[serde(borrow)] Who<'a>, &'a str),
     #[serde(rename = "a")]
     FileAccepted(#[serde(borrow)] FeedFile<'a>, Option<u64>),
     #[serde(rename = "h")]
@@ -522,6 +532,9 @@ pub(crate) fn fact_body(buffer: &mut Vec<u8>, fact: &core::Fact) {
             Decision::of(*decision),
             Operator::of(by),
         ),
+        core::Fact::PersonRenamed { person, feed } => {
+            Fact::PersonRenamed(Who::of(person), feed.as_str())
+        }
         core::Fact::FileAccepted { file, plan } => {
             Fact::FileAccepted(FeedFile::of(file), plan.map(|plan| plan.0))
         }
@@ -613,6 +626,10 @@ impl Fact<'_> {
                 target: target(name)?,
                 decision: decision.into_core(),
                 by: by.into_core(),
+            },
+            Fact::PersonRenamed(person, name) => core::Fact::PersonRenamed {
+                person: person.into_core()?,
+                feed: feed(name)?,
             },
             Fact::FileAccepted(file, plan) => core::Fact::FileAccepted {
                 file: file.into_core()?,

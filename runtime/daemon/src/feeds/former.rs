@@ -1,0 +1,177 @@
+//! Former feeds: what becomes of the people of a feed that the configuration names otherwise, or no longer.
+//!
+//! Promises: a feed that is renamed keeps its people, with everything that is theirs; the people of one that is
+//! retired have left, as far as the limits go, and beyond them once a person approved it; and where nothing
+//! is said of a feed whose people are here, that is an error until something is: nobody would ever leave.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use muster_core::fact::Fact;
+use muster_core::finding::{Code, Finding, Severity};
+use muster_core::id::{FeedName, PersonId};
+use muster_ledger::{Error, Writer};
+
+use crate::app::App;
+use crate::config::Config;
+use crate::planning::Failed;
+use crate::replan::waiting;
+
+/// People are here whose feed the configuration does not have.
+pub const FORMER: Code = Code::new("FEED-020");
+
+/// What is to be said of feeds that the configuration does not have, where `here` is how many people have not
+/// left, by feed.
+pub fn remarks(here: &BTreeMap<FeedName, u64>, config: &Config) -> Vec<Finding> {
+    let renamed: BTreeSet<&FeedName> = config.feeds.values().flat_map(renamed_from).collect();
+    let is_known = |name: &FeedName| {
+        config.feeds.contains_key(name) || config.retired.contains(name) || renamed.contains(name)
+    };
+    let former = here
+        .iter()
+        .filter(|(name, people)| **people > 0 && !is_known(name));
+    former
+        .map(|(name, people)| finding(name, *people, config))
+        .collect()
+}
+
+fn renamed_from(feed: &crate::config::Feed) -> impl Iterator<Item = &FeedName> {
+    feed.renamed_from.iter()
+}
+
+fn finding(name: &FeedName, people: u64, config: &Config) -> Finding {
+    let text = format!(
+        "{people} people of feed `{name}` are here, and muster.toml does not have it: nothing is heard of them any more, so none of them ever leaves"
+    );
+    // Where there is one feed only, it is the one that the former one may have become.
+    let new = match config.feeds.keys().next() {
+        Some(only) if config.feeds.len() == 1 => only.as_str(),
+        _ => "NEW",
+    };
+    let hint = format!(
+        "if it has another name now, write renamed_from = [\"{name}\"] under [feed.{new}]; if it is used no more, write [feed.{name}] with retired = true, and its people leave; then restart the daemon"
+    );
+    Finding::new(FORMER, Severity::Error, format!("feed {name}"), text).hint(hint)
+}
+
+/// Gives the people of renamed feeds their new names, before anything is decided about anybody.
+pub async fn rename(app: &Arc<App>) -> Result<(), Error> {
+    let feeds: Vec<(FeedName, FeedName)> = app
+        .config
+        .feeds
+        .iter()
+        .flat_map(|(name, feed)| renamed_from(feed).map(|former| (former.clone(), name.clone())))
+        .collect();
+    for (former, name) in feeds {
+        let (from, to) = (former.clone(), name.clone());
+        let recording = app.committer.submit(app.clock.now(), move |writer| {
+            rename_all(writer, &from, &to)
+        });
+        let people = recording.await?;
+        if people > 0 {
+            tracing::info!(people, %former, %name, "a feed was renamed");
+        }
+    }
+    Ok(())
+}
+
+/// Renames everybody of a feed, and what is said and asked of them. Whoever is known under both names stays
+/// as they are: two people are not made one.
+fn rename_all(writer: &mut Writer<'_>, from: &FeedName, to: &FeedName) -> Result<u64, Error> {
+    let before = writer.before()?;
+    let mut people = 0;
+    for person in before.people(from)? {
+        let renamed = Fact::PersonRenamed {
+            person: person?.id,
+            feed: to.clone(),
+        };
+        people += u64::from(writer.record(renamed)?);
+    }
+    if people == 0 {
+        return Ok(0);
+    }
+    for finding in before.findings()? {
+        let finding = finding?.finding;
+        if let Some(subject) = renamed_subject(&finding.subject, from, to) {
+            writer.record(Fact::FindingClosed {
+                code: finding.code.clone(),
+                subject: finding.subject.clone(),
+            })?;
+            writer.record(Fact::FindingOpened(Finding { subject, ..finding }))?;
+        }
+    }
+    // The next file asks again, under the new name.
+    for (digest, kept) in before.questions()? {
+        if kept.question.person.feed == *from {
+            writer.record(Fact::QuestionEnded { digest })?;
+        }
+    }
+    Ok(people)
+}
+
+/// What a finding about somebody of the feed is about from now on: `hr:1042 at crm` has the key `1042`.
+fn renamed_subject(subject: &str, from: &FeedName, to: &FeedName) -> Option<String> {
+    let rest = subject.strip_prefix(from.as_str())?;
+    let rest = rest.strip_prefix(':').filter(|rest| !rest.is_empty())?;
+    Some(format!("{to}:{rest}"))
+}
+
+/// Lets the people of retired feeds leave, and says which feeds are missing.
+pub async fn settle(app: &Arc<App>) -> Result<(), Failed> {
+    for feed in &app.config.retired {
+        waiting::feed_retired(app, feed).await?;
+    }
+    let reader = app.ledger.read()?;
+    let open = remarks(&reader.counts()?.here, &app.config);
+    let mut over = Vec::new();
+    for kept in reader.findings_of(&FORMER)? {
+        let subject = kept?.finding.subject;
+        if !open.iter().any(|finding| finding.subject == subject) {
+            let code = FORMER;
+            over.push(Fact::FindingClosed { code, subject });
+        }
+    }
+    drop(reader);
+    app.say(over).await;
+    for finding in open {
+        app.open_finding(finding).await;
+    }
+    Ok(())
+}
+
+/// Everybody of a feed who has not left.
+pub fn people_here(
+    reader: &muster_ledger::Reader,
+    feed: &FeedName,
+) -> Result<Vec<PersonId>, Error> {
+    let mut here = Vec::new();
+    for person in reader.people(feed)? {
+        let person = person?;
+        if person.phase != muster_core::identity::Phase::Ended {
+            here.push(person.id);
+        }
+    }
+    Ok(here)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c22_what_is_said_of_somebody_goes_along_when_the_feed_is_renamed() {
+        let feed = |name: &str| FeedName::new(name).unwrap();
+        let (from, to) = (feed("hr"), feed("staff"));
+        for (subject, renamed) in [
+            ("hr:1042", Some("staff:1042")),
+            ("hr:10 42 at crm", Some("staff:10 42 at crm")),
+            ("hr2:1042", None),
+            ("feed hr", None),
+            ("target hr", None),
+            ("hr:", None),
+        ] {
+            let found = renamed_subject(subject, &from, &to);
+            assert_eq!(found.as_deref(), renamed, "{subject}");
+        }
+    }
+}
