@@ -370,3 +370,41 @@ fn the_cores_own_clippy_file_repeats_what_the_root_bans() {
         );
     }
 }
+
+/// The numbers of the cases that have a test, from names like `c07_...`.
+fn tested_cases() -> BTreeSet<usize> {
+    let number = |line: &str| -> Option<usize> {
+        let name = line.trim_start();
+        let name = name.strip_prefix("async ").unwrap_or(name);
+        let (number, _) = name.strip_prefix("fn c")?.split_once('_')?;
+        (number.len() == 2).then(|| number.parse().ok()).flatten()
+    };
+    let mut tested = BTreeSet::new();
+    for source in sources() {
+        let text = std::fs::read_to_string(source).unwrap();
+        let mut is_test = false;
+        for line in text.lines() {
+            if is_test {
+                tested.extend(number(line));
+            }
+            // Attributes may stand between the two.
+            let attribute = line.trim_start().starts_with("#[");
+            is_test = (attribute && (is_test || line.contains("test")))
+                || (is_test && line.trim().is_empty());
+        }
+    }
+    tested
+}
+
+#[test]
+fn every_case_has_a_test_under_its_number() {
+    let table = std::fs::read_to_string(root().join("tests/tests/cases/README.md")).unwrap();
+    let cases: BTreeSet<usize> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse().ok())
+        .collect();
+    assert_eq!(cases.len(), 75, "the table was not understood");
+    let tested = tested_cases();
+    let untested: Vec<&usize> = cases.difference(&tested).collect();
+    assert!(untested.is_empty(), "without a test: {untested:?}");
+}
