@@ -10,7 +10,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::company::Company;
-use crate::{PATIENCE, muster, pause, wait_for};
+use crate::{muster, patience, pause, wait_for};
 
 /// A daemon that runs. It is killed with this value, by its id.
 pub struct Daemon<'c> {
@@ -175,7 +175,7 @@ impl<'c> Daemon<'c> {
                 moved = (status["journal_entries"].clone(), Instant::now());
             }
             assert!(
-                moved.1.elapsed() < PATIENCE,
+                moved.1.elapsed() < patience(),
                 "nothing moves any more: {open:?}"
             );
             pause();

@@ -22,8 +22,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How long a condition may take to come true. Generous: the machine is shared, and only a failure
-/// ever waits this long.
-pub const PATIENCE: Duration = Duration::from_mins(3);
+/// ever waits this long. `MUSTER_PATIENCE` says it in seconds, where failures are what is looked for.
+pub fn patience() -> Duration {
+    let asked = std::env::var("MUSTER_PATIENCE").ok();
+    let asked = asked.map(|text| text.parse().expect("MUSTER_PATIENCE in seconds"));
+    asked.map_or(Duration::from_mins(3), Duration::from_secs)
+}
 
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
@@ -31,12 +35,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// Waits until `look` gives something.
 #[track_caller]
 pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
+    let (begun, patience) = (Instant::now(), patience());
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        assert!(begun.elapsed() < patience, "waited {patience:?} for {what}");
         pause();
     }
 }
