@@ -10,6 +10,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use muster_core::id::Digest;
 use ring::hmac;
@@ -74,9 +75,7 @@ impl Cache {
 
     fn write(&self, name: &str, code: &[u8]) -> io::Result<()> {
         let seal = hmac::sign(&self.key, Self::signed(name, code).as_ref());
-        let unfinished = self
-            .folder
-            .join(format!("{name}.{}.tmp", std::process::id()));
+        let unfinished = unfinished(&self.folder.join(name));
         let mut file = private(&unfinished)?;
         file.write_all(code)?;
         file.write_all(seal.as_ref())?;
@@ -137,20 +136,64 @@ fn private(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// What a file is called while it is written: another name each time, since several hosts may use one folder.
+fn unfinished(path: &Path) -> PathBuf {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}-{number}.tmp", std::process::id()));
+    PathBuf::from(name)
+}
+
+fn read_key(path: &Path) -> Option<[u8; 32]> {
+    <[u8; 32]>::try_from(fs::read(path).ok()?.as_slice()).ok()
+}
+
 fn read_or_make_key(path: &Path) -> io::Result<[u8; 32]> {
-    if let Ok(bytes) = fs::read(path)
-        && let Ok(key) = <[u8; 32]>::try_from(bytes.as_slice())
-    {
+    if let Some(key) = read_key(path) {
         return Ok(key);
     }
     let mut key = [0; 32];
     SystemRandom::new()
         .fill(&mut key)
         .map_err(|_| io::Error::other("no random numbers"))?;
-    let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));
+    let unfinished = unfinished(path);
     let mut file = private(&unfinished)?;
     file.write_all(&key)?;
     file.sync_all()?;
+    // Whoever is first has made the key of all; a link takes the place of no file, as a rename would.
+    if fs::hard_link(&unfinished, path).is_ok() {
+        fs::remove_file(&unfinished)?;
+        return Ok(key);
+    }
+    if let Some(key) = read_key(path) {
+        fs::remove_file(&unfinished)?;
+        return Ok(key);
+    }
+    // What lies there is no key, or the file system has no links.
     fs::rename(&unfinished, path)?;
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_that_start_at_once_have_one_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("seal.key");
+        let keys: Vec<[u8; 32]> = std::thread::scope(|scope| {
+            let make = || scope.spawn(|| read_or_make_key(&path).unwrap());
+            let racing: Vec<_> = std::iter::repeat_with(make).take(16).collect();
+            let keys = racing.into_iter().map(|thread| thread.join().unwrap());
+            keys.collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0]));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        fs::write(&path, b"no key").unwrap();
+        let made = read_or_make_key(&path).unwrap();
+        assert_eq!(read_or_make_key(&path).unwrap(), made);
+        assert_ne!(made, keys[0]);
+    }
 }

@@ -128,3 +128,57 @@ fn c16_what_hr_calls_like_an_event_is_a_file() {
     assert_eq!(app.groups_of("1"), ["Everybody", "Finance"]);
     assert!(daemon.stop());
 }
+
+#[test]
+fn c12_forty_single_leave_events_stop_at_the_budget() {
+    let app = App::start(&GROUPS);
+    let company = company(&app, "", "");
+    let daemon = Daemon::start(&company);
+    company.drop_file("all.csv", export(&people(1, 40, &["Sales"])));
+    company.wait_for_report("all.csv");
+    daemon.wait_until_idle();
+    for number in 1..=40 {
+        event(
+            &daemon,
+            &format!("leave-{number}"),
+            &leave(&number.to_string()),
+        );
+    }
+    let held = || daemon.json(&["status"])["held"].clone();
+    wait_for("an event to be held", || {
+        held()
+            .as_array()
+            .is_some_and(|held| !held.is_empty())
+            .then_some(())
+    });
+    daemon.wait_until_idle();
+    let active = || {
+        app.users()
+            .values()
+            .filter(|user| user["active"] == true)
+            .count()
+    };
+    assert_eq!(active(), 35, "five of forty within a week");
+
+    // Whoever has looked lets them go, one after the other.
+    let mut approved = 0;
+    while active() > 0 {
+        let held = wait_for("the next one to be held", || {
+            let held = held();
+            let first = held.as_array()?.first()?.clone();
+            first["plan_digest"].as_str().map(str::to_owned)
+        });
+        let applied = daemon.cli(&["apply", &held]);
+        assert_eq!(applied.code, 0, "{applied:?}");
+        approved += 1;
+        assert!(
+            approved <= 35,
+            "{approved} approvals, {} are active",
+            active()
+        );
+        daemon.wait_until_idle();
+    }
+    assert_eq!(held(), serde_json::json!([]));
+    daemon.check_ledger();
+    assert!(daemon.stop());
+}
