@@ -10,6 +10,9 @@ use muster_tests::daemon::Daemon;
 use muster_tests::hook::{self, deliver, event, get, head};
 use muster_tests::wait_for;
 
+/// A signature that could be one, so that only the whole body tells that it is not.
+const WRONG: &str = "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
 const LEAVE: &str = r#"{"type":"leave","row":{"WorkerID":"1"}}"#;
 
 /// How long a stop may take with everybody hanging at the doors, in seconds: well below what systemd allows.
@@ -69,7 +72,7 @@ fn c40_deliveries_that_announce_much_and_send_nothing_take_no_room_from_others()
     let daemon = Daemon::start(&company);
     settled(&app, &company);
     let at = jiff::Timestamp::now().as_second();
-    let unsigned = |bytes: usize| head("big", "text/csv", at, "v1,AAAA", bytes);
+    let unsigned = |bytes: usize| head("big", "text/csv", at, WRONG, bytes);
     let mut hanging: Vec<TcpStream> = Vec::new();
     for _ in 0..8 {
         hanging.push(begun(&daemon, &unsigned(67_108_864)));
@@ -79,6 +82,9 @@ fn c40_deliveries_that_announce_much_and_send_nothing_take_no_room_from_others()
         let request = format!("{}{}", unsigned(67_108_864), "a".repeat(70_000));
         hanging.push(begun(&daemon, &request));
     }
+    wait_for("the room for large ones to be taken", || {
+        hanging.iter().any(is_answered).then_some(())
+    });
     let taken = event(&daemon, "leave", LEAVE);
     assert_eq!(
         taken.status, 202,
@@ -101,6 +107,14 @@ fn c40_deliveries_that_announce_much_and_send_nothing_take_no_room_from_others()
     drop(hanging);
 }
 
+/// Whether something came back.
+fn is_answered(stream: &TcpStream) -> bool {
+    stream
+        .set_nonblocking(true)
+        .expect("a socket that does not wait");
+    stream.peek(&mut [0]).is_ok_and(|bytes| bytes > 0)
+}
+
 fn begun(daemon: &Daemon<'_>, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(daemon.address()).expect("the daemon listens");
     // It may have been refused before all of it was sent.
@@ -114,7 +128,7 @@ fn c40_a_body_that_stops_or_never_ends_is_cut_off() {
     let company = super::company(&app);
     let daemon = Daemon::start(&company);
     let at = jiff::Timestamp::now().as_second();
-    let whole = head("a", "text/csv", at, "v1,AAAA", 5);
+    let whole = head("a", "text/csv", at, WRONG, 5);
     let chunked = whole.replace("Content-Length: 5", "Transfer-Encoding: chunked");
     let mut stopped = begun(&daemon, &format!("{whole}ab"));
     let mut open = begun(&daemon, &format!("{chunked}2\r\nab\r\n"));
