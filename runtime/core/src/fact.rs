@@ -89,6 +89,14 @@ pub enum Fact {
         /// The feed's name from now on.
         feed: FeedName,
     },
+    /// The configuration names a feed otherwise from now on. What arrived there, waits and was said goes
+    /// along; its people do one by one, by [`Fact::PersonRenamed`].
+    FeedRenamed {
+        /// The name, as before.
+        from: FeedName,
+        /// The name from now on.
+        to: FeedName,
+    },
     /// A file was accepted; its people are in the plan.
     FileAccepted {
         /// The file.

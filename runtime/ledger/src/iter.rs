@@ -194,6 +194,7 @@ fn is_about(fact: &Fact, person: &PersonId) -> bool {
         | Fact::DriftDecided { person: of, .. } => of == person,
         Fact::PlanMade(_)
         | Fact::FileAccepted { .. }
+        | Fact::FeedRenamed { .. }
         | Fact::FileHeld { .. }
         | Fact::FileRejected { .. }
         | Fact::HoldEnded { .. }

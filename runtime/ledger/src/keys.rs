@@ -47,6 +47,12 @@ pub(crate) fn under(name: &str) -> (Vec<u8>, Vec<u8>) {
     (row(END), row(BEYOND))
 }
 
+/// A key under a name, under another one.
+pub(crate) fn renamed(key: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let rest = key.get(from.len()..).unwrap_or_default();
+    [to.as_bytes(), rest].concat()
+}
+
 /// The key of a person.
 pub(crate) fn person(id: &PersonId) -> Vec<u8> {
     person_text(&id.feed, id.key.as_str())

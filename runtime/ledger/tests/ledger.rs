@@ -258,6 +258,80 @@ fn c22_everything_of_a_person_goes_along_when_the_feed_is_renamed() {
 }
 
 #[test]
+fn c22_what_waits_and_was_said_goes_along_when_the_feed_is_renamed() {
+    let ledger = Ledger::in_memory().unwrap();
+    let feed = |name: &str| FeedName::new(name).unwrap();
+    let (hr, staff) = (feed("hr"), feed("staff"));
+    let content = Content {
+        row_count: 7,
+        ..Content::default()
+    };
+    let file = |name: &str, number: u8| FeedFile {
+        feed: feed("hr"),
+        name: name.to_owned(),
+        digest: Digest([number; 32]),
+        content,
+    };
+    let arrived = Arrived {
+        feed: hr.clone(),
+        name: "leave".to_owned(),
+        digest: Digest([3; 32]),
+        modified: at(2),
+        source: Source::Folder { mark: 7 },
+    };
+    let delivery = Fact::DeliveryTaken {
+        feed: hr.clone(),
+        key: "msg-1".to_owned(),
+        digest: Digest([4; 32]),
+    };
+    let facts = [
+        Fact::FileAccepted {
+            file: file("all.csv", 1),
+            plan: None,
+        },
+        Fact::FileHeld {
+            file: file("few.csv", 2),
+            plan_digest: None,
+            reasons: Vec::new(),
+        },
+        Fact::Arrived(arrived),
+        delivery,
+        Fact::FeedRenamed {
+            from: hr.clone(),
+            to: staff.clone(),
+        },
+    ];
+    let recorded = ledger.write(at(1), |writer| {
+        let recorded = facts.iter().map(|fact| writer.record(fact));
+        recorded.collect::<Result<Vec<bool>, Error>>()
+    });
+    assert_eq!(recorded.unwrap(), [true; 5]);
+    let reader = ledger.read().unwrap();
+    assert_eq!(reader.feed(&hr).unwrap(), None);
+    let kept = reader.feed(&staff).unwrap().unwrap();
+    let (accepted, held) = (kept.accepted.unwrap().file, kept.held.unwrap().file);
+    assert_eq!((accepted.feed, held.feed), (staff.clone(), staff.clone()));
+    assert_eq!(reader.arrivals(&hr, 0, 9).unwrap(), []);
+    let waiting = reader.arrivals(&staff, 0, 9).unwrap();
+    assert_eq!((waiting.len(), &waiting[0].arrived.feed), (1, &staff));
+    assert!(reader.delivery(&staff, "msg-1").unwrap().is_some());
+    assert!(reader.delivery(&hr, "msg-1").unwrap().is_none());
+    assert!(reader.said_before(&staff, &content).unwrap().is_some());
+    assert!(reader.said_before(&hr, &content).unwrap().is_none());
+    drop(reader);
+    let report = muster_ledger::check::check(&ledger, |_| {}).unwrap();
+    assert!(report.is_clean(), "{report:?}");
+
+    // Where there is nothing, nothing is changed.
+    let again = Fact::FeedRenamed {
+        from: hr,
+        to: staff,
+    };
+    let recorded = ledger.write(at(2), |writer| writer.record(&again));
+    assert!(!recorded.unwrap());
+}
+
+#[test]
 fn what_happens_to_a_superseded_operation_is_recorded_and_changes_nothing() {
     let ledger = Ledger::in_memory().unwrap();
     let id = join(&ledger, 0, &["alice"], &["crm"]);

@@ -51,6 +51,24 @@ impl Evidence {
         Ok(Self { folder })
     }
 
+    /// Brings what is kept of a feed under another name of it.
+    ///
+    /// # Errors
+    /// It cannot be moved; what was moved before stays moved.
+    pub fn rename(data: &Path, from: &FeedName, to: &FeedName) -> io::Result<()> {
+        let before = data.join("evidence").join(from.as_str());
+        if !before.try_exists()? {
+            return Ok(());
+        }
+        let after = Self::open(data, to)?;
+        for entry in fs::read_dir(&before)? {
+            let entry = entry?;
+            fs::rename(entry.path(), after.folder.join(entry.file_name()))?;
+        }
+        fs::remove_dir(&before)?;
+        after.sync()
+    }
+
     /// Begins a copy.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{FeedName, PersonId};
 use muster_ledger::{Error, Writer};
 
+use super::evidence::Evidence;
 use crate::app::App;
 use crate::config::Config;
 use crate::planning::Failed;
@@ -63,6 +64,14 @@ pub async fn rename(app: &Arc<App>) -> Result<(), Error> {
         .flat_map(|(name, feed)| renamed_from(feed).map(|former| (former.clone(), name.clone())))
         .collect();
     for (former, name) in feeds {
+        let data = app.config.daemon.data.clone();
+        let (from, to) = (former.clone(), name.clone());
+        let moving = move || Evidence::rename(&data, &from, &to);
+        let moved = tokio::task::spawn_blocking(moving).await;
+        if let Ok(Err(error)) = moved {
+            // What waited there cannot be read then, and is said where it is its turn.
+            tracing::error!(%error, %former, %name, "the kept files of a renamed feed could not be moved");
+        }
         let (from, to) = (former.clone(), name.clone());
         let recording = app.committer.submit(app.clock.now(), move |writer| {
             rename_all(writer, &from, &to)
@@ -87,11 +96,22 @@ fn rename_all(writer: &mut Writer<'_>, from: &FeedName, to: &FeedName) -> Result
         };
         people += u64::from(writer.record(renamed)?);
     }
-    if people == 0 {
+    let has_more = before.feed(from)?.is_some() || !before.arrivals(from, 0, 1)?.is_empty();
+    if has_more {
+        writer.record(Fact::FeedRenamed {
+            from: from.clone(),
+            to: to.clone(),
+        })?;
+    }
+    if people == 0 && !has_more {
         return Ok(0);
     }
     for finding in before.findings()? {
         let finding = finding?.finding;
+        // That nothing is heard of the feed is over now.
+        if finding.code == FORMER {
+            continue;
+        }
         if let Some(subject) = renamed_subject(&finding.subject, from, to) {
             writer.record(Fact::FindingClosed {
                 code: finding.code.clone(),
@@ -109,8 +129,11 @@ fn rename_all(writer: &mut Writer<'_>, from: &FeedName, to: &FeedName) -> Result
     Ok(people)
 }
 
-/// What a finding about somebody of the feed is about from now on: `hr:1042 at crm` has the key `1042`.
+/// What a finding about the feed or somebody of it is about from now on: `hr:1042 at crm` has the key `1042`.
 fn renamed_subject(subject: &str, from: &FeedName, to: &FeedName) -> Option<String> {
+    if subject.strip_prefix("feed ") == Some(from.as_str()) {
+        return Some(format!("feed {to}"));
+    }
     let rest = subject.strip_prefix(from.as_str())?;
     let rest = rest.strip_prefix(':').filter(|rest| !rest.is_empty())?;
     Some(format!("{to}:{rest}"))
@@ -166,7 +189,8 @@ mod tests {
             ("hr:1042", Some("staff:1042")),
             ("hr:10 42 at crm", Some("staff:10 42 at crm")),
             ("hr2:1042", None),
-            ("feed hr", None),
+            ("feed hr", Some("feed staff")),
+            ("feed hr2", None),
             ("target hr", None),
             ("hr:", None),
         ] {

@@ -3,10 +3,10 @@
 
 use muster_core::fact::{ArrivalChange, Outcome, Source};
 use muster_core::id::{Digest, FeedName};
-use redb::{ReadableTable, ReadableTableMetadata};
+use redb::{ReadableTable, ReadableTableMetadata, Table};
 
 use super::Fold;
-use crate::codec::{self, micros, v1};
+use crate::codec::{self, Unreadable, micros, v1};
 use crate::error::{Error, RecordResult, StoreResult};
 use crate::{kept, keys, lookup};
 
@@ -67,6 +67,46 @@ impl Fold<'_> {
             let held = held.filter(|held| held.file.digest == *digest);
             held.map(|held| held.plan_digest = Some(plan_digest))
                 .is_some()
+        })
+    }
+
+    /// Brings what is kept of a feed under another name. What is there under it already stays: the other feed
+    /// said it.
+    pub(super) fn feed_renamed(&mut self, from: &FeedName, to: &FeedName) -> Result<bool, Error> {
+        let mut has_moved = self.state_renamed(from, to)?;
+        for (key, row) in rows_under(&self.tables.arrivals, from)? {
+            let mut arrival = lookup::arrival_of(&row).of("arrivals")?;
+            arrival.arrived.feed = to.clone();
+            let removed = self.tables.arrivals.remove(key.as_slice());
+            drop(removed.step("rename what arrived")?);
+            self.arrived(&arrival)?;
+            has_moved = true;
+        }
+        let contents = |row: &[u8]| codec::decode(row).map(|kept: v1::ContentKept<'_>| kept.seq);
+        let tables = (&mut self.tables.contents, &mut self.tables.content_ages);
+        has_moved |= rename_aged(tables, (from, to), contents)?;
+        let deliveries = |row: &[u8]| codec::decode(row).map(|kept: v1::Delivery| kept.seq);
+        let tables = (&mut self.tables.deliveries, &mut self.tables.delivery_ages);
+        has_moved |= rename_aged(tables, (from, to), deliveries)?;
+        Ok(has_moved)
+    }
+
+    fn state_renamed(&mut self, from: &FeedName, to: &FeedName) -> Result<bool, Error> {
+        let is_taken = lookup::feed(&self.tables.feeds, to)?.is_some();
+        let Some(mut kept) = lookup::feed(&self.tables.feeds, from)?.filter(|_| !is_taken) else {
+            return Ok(false);
+        };
+        let accepted = kept.accepted.as_mut().map(|accepted| &mut accepted.file);
+        let held = kept.held.as_mut().map(|held| &mut held.file);
+        let rejected = kept.rejected.as_mut().map(|rejected| &mut rejected.file);
+        for file in accepted.into_iter().chain(held).chain(rejected) {
+            file.feed = to.clone();
+        }
+        let removed = self.tables.feeds.remove(from.as_str().as_bytes());
+        drop(removed.step("rename a feed")?);
+        self.feed(to, |feed| {
+            *feed = kept;
+            true
         })
     }
 
@@ -212,4 +252,53 @@ impl Fold<'_> {
         }
         self.arrived(&arrival)
     }
+}
+
+/// The rows of a table under a feed's name.
+fn rows_under(
+    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    feed: &FeedName,
+) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    const STEP: &str = "read what is kept of a feed";
+    let (first, beyond) = keys::under(feed.as_str());
+    let rows = table
+        .range(first.as_slice()..beyond.as_slice())
+        .step(STEP)?;
+    rows.map(|row| {
+        let (key, row) = row.step(STEP)?;
+        Ok((key.value().to_owned(), row.value().to_owned()))
+    })
+    .collect()
+}
+
+/// A table whose rows are forgotten by their age, and the table of the ages.
+type Aged<'t, 'txn> = (
+    &'t mut Table<'txn, &'static [u8], &'static [u8]>,
+    &'t mut Table<'txn, u64, &'static [u8]>,
+);
+
+/// Brings the rows under a feed's name under another one; where there is one already, that one stays.
+fn rename_aged(
+    (table, ages): Aged<'_, '_>,
+    (from, to): (&FeedName, &FeedName),
+    age_of: impl Fn(&[u8]) -> Result<u64, Unreadable>,
+) -> Result<bool, Error> {
+    const STEP: &str = "rename what is remembered";
+    let rows = rows_under(table, from)?;
+    for (key, row) in &rows {
+        let age = age_of(row).of("what is remembered")?;
+        drop(table.remove(key.as_slice()).step(STEP)?);
+        let renamed = keys::renamed(key, from.as_str(), to.as_str());
+        if table.get(renamed.as_slice()).step(STEP)?.is_some() {
+            drop(ages.remove(age).step(STEP)?);
+            continue;
+        }
+        drop(
+            table
+                .insert(renamed.as_slice(), row.as_slice())
+                .step(STEP)?,
+        );
+        drop(ages.insert(age, renamed.as_slice()).step(STEP)?);
+    }
+    Ok(!rows.is_empty())
 }

@@ -124,6 +124,7 @@ impl<'txn> Fold<'txn> {
                 person.decided(target, *decision, at)
             }),
             Fact::PersonRenamed { person, feed } => self.person_renamed(person, feed),
+            Fact::FeedRenamed { from, to } => self.feed_renamed(from, to),
             Fact::FileAccepted { file, plan } => {
                 let (file, plan) = (file.clone(), *plan);
                 self.file_accepted(seq, kept::AcceptedFile { file, plan, at })

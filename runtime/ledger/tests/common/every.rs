@@ -484,6 +484,10 @@ fn others() -> Vec<Fact> {
         Fact::QuestionEnded {
             digest: Digest([5; 32]),
         },
+        Fact::FeedRenamed {
+            from: FeedName::new("none").unwrap(),
+            to: FeedName::new("other").unwrap(),
+        },
         Fact::PersonRenamed {
             person: person("nobody"),
             feed: FeedName::new("other").unwrap(),

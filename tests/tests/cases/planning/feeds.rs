@@ -5,7 +5,7 @@ use muster_tests::company::{Company, target};
 use muster_tests::daemon::{Daemon, cli};
 use muster_tests::wait_for;
 
-use super::{GROUPS, accept, active, company, feed, workers};
+use super::{GROUPS, accept, active, company, digest_of, feed, held, workers};
 
 /// The configuration with another section in the place of `[feed.hr]`, which has these lines.
 fn configure(company: &Company, app: &App, name: &str, lines: &str, more: &str) {
@@ -87,6 +87,37 @@ fn c22_a_renamed_feed_keeps_its_people_and_the_next_leaver_leaves() {
     assert_eq!(active(&app), 19);
     let leavers = daemon.cli(&["leavers"]);
     assert!(leavers.out.contains("staff:1020"), "{leavers:?}");
+    daemon.check_ledger();
+    assert!(daemon.stop());
+}
+
+#[test]
+fn c22_what_waited_under_the_old_name_is_approved_under_the_new_one() {
+    let app = App::start(&GROUPS);
+    let company = settled(&app);
+    let daemon = Daemon::start(&company);
+    let digest = held(&daemon, &company, "few.csv", &workers(1, 8));
+    assert!(daemon.stop());
+    configure(&company, &app, "staff", "renamed_from = [\"hr\"]", "");
+    let daemon = Daemon::start(&company);
+    assert!(
+        findings(&daemon).contains("feed staff"),
+        "what is held is said"
+    );
+    // Its people have other names, so what was shown before is another plan now.
+    let refused = daemon.cli(&["apply", &digest]);
+    assert_ne!(refused.code, 0, "{refused:?}");
+    let now = digest_of(&daemon, "few.csv");
+    assert_ne!(now, digest);
+    let applied = daemon.cli(&["apply", &now]);
+    assert_eq!(applied.code, 0, "{applied:?}");
+    daemon.wait_until_idle();
+    assert_eq!(active(&app), 8);
+    // The file of before is one of before under this name, too.
+    company.drop_file("again.csv", super::csv(&workers(1, 20)));
+    let report = company.wait_for_report("again.csv");
+    assert_eq!(report.place, "held", "{}", report.text);
+    assert!(report.text.contains("HR-042"), "{}", report.text);
     daemon.check_ledger();
     assert!(daemon.stop());
 }

@@ -448,6 +448,8 @@ pub(crate) enum Fact<'a> {
     ),
     #[serde(rename = "rn")]
     PersonRenamed(#[serde(borrow)] Who<'a>, &'a str),
+    #[serde(rename = "fr")]
+    FeedRenamed(&'a str, &'a str),
     #[serde(rename = "a")]
     FileAccepted(#[serde(borrow)] FeedFile<'a>, Option<u64>),
     #[serde(rename = "h")]
@@ -535,6 +537,7 @@ pub(crate) fn fact_body(buffer: &mut Vec<u8>, fact: &core::Fact) {
         core::Fact::PersonRenamed { person, feed } => {
             Fact::PersonRenamed(Who::of(person), feed.as_str())
         }
+        core::Fact::FeedRenamed { from, to } => Fact::FeedRenamed(from.as_str(), to.as_str()),
         core::Fact::FileAccepted { file, plan } => {
             Fact::FileAccepted(FeedFile::of(file), plan.map(|plan| plan.0))
         }
@@ -630,6 +633,10 @@ impl Fact<'_> {
             Fact::PersonRenamed(person, name) => core::Fact::PersonRenamed {
                 person: person.into_core()?,
                 feed: feed(name)?,
+            },
+            Fact::FeedRenamed(from, to) => core::Fact::FeedRenamed {
+                from: feed(from)?,
+                to: feed(to)?,
             },
             Fact::FileAccepted(file, plan) => core::Fact::FileAccepted {
                 file: file.into_core()?,
