@@ -240,8 +240,16 @@ pub struct Report {
     pub text: String,
 }
 
+/// An address as a plain text, among the attributes of a feed.
+pub const EMAIL: &str = "email = \"Email\"";
+
 /// The feed `hr`, with lines of its own after `[feed.hr]`.
 pub fn feed(lines: &str) -> String {
+    feed_of(lines, "", EMAIL)
+}
+
+/// The feed `hr`, with lines of its own after `[feed.hr]`, in its mapping and among its attributes.
+pub fn feed_of(lines: &str, mapping: &str, attributes: &str) -> String {
     format!(
         r#"
 [feed.hr]
@@ -253,6 +261,7 @@ quiet = "100ms"
 [feed.hr.mapping]
 key = "WorkerID"
 end_date = "TerminationDate"
+{mapping}
 
 [feed.hr.mapping.status]
 column = "WorkerStatus"
@@ -263,8 +272,8 @@ ended = ["Inactive", "Terminated"]
 [feed.hr.mapping.attributes]
 first_name = "FirstName"
 last_name = "LastName"
-email = "Email"
 department = "Department"
+{attributes}
 "#
     )
 }

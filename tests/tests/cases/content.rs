@@ -4,40 +4,13 @@ mod cells;
 mod told;
 
 use muster_tests::app::App;
-use muster_tests::company::{Company, POLICY, Report, Row, target};
+use muster_tests::company::{Company, EMAIL, POLICY, Report, Row, feed_of, target};
 use muster_tests::daemon::Daemon;
 
 /// The feed `hr`, with lines of its own in `[feed.hr.mapping]` and in its attributes.
 fn feed(mapping: &str, attributes: &str) -> String {
-    format!(
-        r#"
-[feed.hr]
-folder = "hr"
-time_zone = "UTC"
-quiet = "100ms"
-
-[feed.hr.mapping]
-key = "WorkerID"
-end_date = "TerminationDate"
-{mapping}
-
-[feed.hr.mapping.status]
-column = "WorkerStatus"
-active = ["Active"]
-leave = ["Leave"]
-ended = ["Inactive", "Terminated"]
-
-[feed.hr.mapping.attributes]
-first_name = "FirstName"
-last_name = "LastName"
-department = "Department"
-{attributes}
-"#
-    )
+    feed_of("", mapping, attributes)
 }
-
-/// An address as a plain text.
-const EMAIL: &str = r#"email = "Email""#;
 
 /// A company whose feed has these lines.
 fn company(app: &App, mapping: &str, attributes: &str) -> Company {

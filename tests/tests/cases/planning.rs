@@ -11,7 +11,7 @@ mod references;
 use std::fmt::Write as _;
 
 use muster_tests::app::App;
-use muster_tests::company::{Company, target};
+use muster_tests::company::{Company, EMAIL, feed_of, target};
 use muster_tests::daemon::Daemon;
 
 /// One row of HR's export, with every column that the mapping knows.
@@ -74,32 +74,10 @@ fn csv(workers: &[Worker]) -> String {
 
 /// The feed `hr` with all columns, with lines of its own after `[feed.hr]`.
 fn feed(lines: &str) -> String {
-    format!(
-        r#"
-[feed.hr]
-folder = "hr"
-time_zone = "UTC"
-quiet = "100ms"
-{lines}
-
-[feed.hr.mapping]
-key = "WorkerID"
-start_date = "HireDate"
-end_date = "TerminationDate"
-manager = "ManagerID"
-
-[feed.hr.mapping.status]
-column = "WorkerStatus"
-active = ["Active"]
-leave = ["Leave"]
-ended = ["Terminated"]
-
-[feed.hr.mapping.attributes]
-first_name = "FirstName"
-last_name = "LastName"
-email = "Email"
-department = "Department"
-"#
+    feed_of(
+        lines,
+        "start_date = \"HireDate\"\nmanager = \"ManagerID\"",
+        EMAIL,
     )
 }
 

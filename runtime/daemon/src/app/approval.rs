@@ -58,15 +58,8 @@ fn preview_of(
     app: &App,
     decide: impl FnOnce(Watch<'_>) -> Result<Decision, FeedError>,
 ) -> Result<v1::Preview, Fault> {
-    let mut people = People::default();
-    let known = app.known.load_full();
-    let mut watch = |planned: &PersonPlanned, before: Option<&Person>| {
-        people.add(
-            present::person_preview(planned, before, &known.titles),
-            planned.kind,
-        );
-    };
-    let decision = decide(&mut watch).map_err(|error| failed(&error))?;
+    let (decision, people) = People::of(app, decide);
+    let decision = decision.map_err(|error| failed(&error))?;
     Ok(of_decision(app, &decision, people))
 }
 
@@ -78,6 +71,19 @@ struct People {
 }
 
 impl People {
+    /// What is made, with the people whom it is about.
+    fn of<T>(app: &App, make: impl FnOnce(Watch<'_>) -> T) -> (T, Self) {
+        let mut people = Self::default();
+        let known = app.known.load_full();
+        let made = make(&mut |planned: &PersonPlanned, before: Option<&Person>| {
+            people.add(
+                present::person_preview(planned, before, &known.titles),
+                planned.kind,
+            );
+        });
+        (made, people)
+    }
+
     fn add(&mut self, person: v1::PersonPreview, kind: PersonKind) {
         let order = match kind {
             PersonKind::Leaver => 0,
@@ -215,7 +221,13 @@ pub(super) fn held_preview(app: &Arc<App>, plan: Digest) -> Result<v1::Preview, 
     let (summary, people) = policy_plan(app, &hold.policy)?;
     // Operations that ended meanwhile have changed it: what is shown now is what can be approved.
     crate::replan::shown_anew(app, &hold.policy, &summary);
-    Ok(of_policy(&hold.policy, &summary, people, "hold"))
+    Ok(of_summary(
+        "the policy".to_owned(),
+        &hold.policy,
+        &summary,
+        people,
+        "hold",
+    ))
 }
 
 /// What an edited policy would lead to, before it is in force.
@@ -237,7 +249,13 @@ pub(super) fn policy_preview(app: &App, sent: &[u8]) -> Result<v1::Preview, Faul
         (false, true) if !(asks && is_edit) => "apply",
         (false, _) => "hold",
     };
-    Ok(of_policy(&policy, &summary, people, verdict))
+    Ok(of_summary(
+        "the policy".to_owned(),
+        &policy,
+        &summary,
+        people,
+        verdict,
+    ))
 }
 
 /// What a policy asks for and neither HR's data nor the apps have, as they were read last.
@@ -256,19 +274,18 @@ pub(super) fn policy_remarks(app: &App, sent: &[u8]) -> Result<Vec<v1::Finding>,
 
 /// What a policy would do for whom.
 fn policy_plan(app: &App, policy: &Policy) -> Result<(Summary, People), Fault> {
-    let mut people = People::default();
-    let known = app.known.load_full();
-    let mut watch = |planned: &PersonPlanned, before: Option<&Person>| {
-        people.add(
-            present::person_preview(planned, before, &known.titles),
-            planned.kind,
-        );
-    };
-    let summary = crate::replan::preview(app, policy, &mut watch);
+    let (summary, people) = People::of(app, |watch| crate::replan::preview(app, policy, watch));
     Ok((summary.map_err(|error| failed(&error.into()))?, people))
 }
 
-fn of_policy(policy: &Policy, summary: &Summary, people: People, verdict: &str) -> v1::Preview {
+/// A plan that no file asks for.
+fn of_summary(
+    title: String,
+    policy: &Policy,
+    summary: &Summary,
+    people: People,
+    verdict: &str,
+) -> v1::Preview {
     let findings = |findings: &[Finding]| {
         let findings = findings.iter();
         findings
@@ -278,7 +295,7 @@ fn of_policy(policy: &Policy, summary: &Summary, people: People, verdict: &str) 
     let (people, people_omitted) = people.listed();
     v1::Preview {
         feed: String::new(),
-        file: "the policy".to_owned(),
+        file: title,
         file_digest: String::new(),
         plan_digest: summary.digest.map(|digest| digest.to_string()),
         policy: policy.version().to_string(),
@@ -329,37 +346,14 @@ async fn answer(app: &App, digest: Digest, by: &Operator) -> Result<v1::Applied,
 
 /// What something else that waits would change, person by person.
 fn waiting_preview(app: &App, waiting: &Waiting) -> Result<v1::Preview, Fault> {
-    let mut people = People::default();
-    let known = app.known.load_full();
-    let mut watch = |planned: &PersonPlanned, before: Option<&Person>| {
-        people.add(
-            present::person_preview(planned, before, &known.titles),
-            planned.kind,
-        );
-    };
-    let mut summary = waiting::make(app, &waiting.what, Consent::Preview, None, &mut watch)
-        .map_err(|error| failed(&error.into()))?;
+    let (summary, people) = People::of(app, |watch| {
+        waiting::make(app, &waiting.what, Consent::Preview, None, watch)
+    });
+    let mut summary = summary.map_err(|error| failed(&error.into()))?;
     // The clock has no plan of its own.
     summary.digest = summary.digest.or(waiting.summary.digest);
-    let present = |finding: &muster_core::finding::Finding| present::finding(finding, None);
-    let (people, people_omitted) = people.listed();
-    Ok(v1::Preview {
-        feed: String::new(),
-        file: waiting.what.title(),
-        file_digest: String::new(),
-        plan_digest: summary.digest.map(|digest| digest.to_string()),
-        policy: app.policy.load().version().to_string(),
-        verdict: "hold".to_owned(),
-        reasons: summary.exceeded.iter().map(present).collect(),
-        rows: 0,
-        people_read: 0,
-        quarantined: 0,
-        counts: present::counts(&summary.counts),
-        people,
-        people_omitted,
-        findings: summary.findings.iter().map(present).collect(),
-        ..v1::Preview::default()
-    })
+    let (title, policy) = (waiting.what.title(), app.policy.load_full());
+    Ok(of_summary(title, &policy, &summary, people, "hold"))
 }
 
 /// Applies exactly the held plan with this digest, or nothing.
