@@ -11,14 +11,12 @@ use crate::change::{ChangePage, Delivery, Translation};
 use crate::describe::Operation;
 use crate::entitlement::{Credential, Entitlement, Grant, GrantKey, GrantScope, Rotated};
 use crate::host::Host;
+use crate::limits::CHANGES_MAX;
 use crate::object::ObjectRef;
 use crate::outcome::{OpContext, Outcome};
 use crate::page::{Page, PageRequest};
 use crate::problem::{Problem, Result};
 use crate::time::Instant;
-
-/// The most changes that a host may ask for at once.
-const CHANGES_MAX: u32 = 1000;
 
 /// What a function of a capability answers that was not named.
 pub(crate) const UNNAMED: &str = "this connector does not have this capability";

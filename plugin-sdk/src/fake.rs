@@ -7,18 +7,13 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::host::{Host, HttpFault, LogLevel, Request, Response};
+use crate::limits::{PAGES_MAX, SCRATCH_BYTES_MAX};
 use crate::page::{Page, PageRequest};
 use crate::problem::Result;
 use crate::time::Instant;
 
 /// The time of every call to a [`FakeHost`] that was told no other.
 const NOW: &str = "2026-11-22T08:00:00Z";
-
-/// As [`Host::scratch_set`] promises.
-const SCRATCH_MAX_BYTES: usize = 256 * 1024;
-
-/// How often [`all_pages`] turns the page before it says that a listing does not end.
-const PAGES_MAX: usize = 10_000;
 
 /// A prepared answer of the app.
 #[derive(Debug, Clone)]
@@ -291,7 +286,7 @@ impl Host for FakeHost {
     fn scratch_set(&self, key: &str, value: &[u8]) -> core::result::Result<(), String> {
         let scratch = &mut self.script.borrow_mut().scratch;
         let others = scratch.iter().filter(|(known, _)| *known != key);
-        if others.map(|(_, value)| value.len()).sum::<usize>() + value.len() > SCRATCH_MAX_BYTES {
+        if others.map(|(_, value)| value.len()).sum::<usize>() + value.len() > SCRATCH_BYTES_MAX {
             return Err("the scratch space is full".to_owned());
         }
         scratch.insert(key.to_owned(), value.to_vec());

@@ -10,6 +10,7 @@
 //! - [`Api`] and [`Path`] make requests; a reply that is no success is a [`Problem`] already.
 //! - [`Page`] is a page of a listing that cannot leave out how it ends.
 //! - [`Outcome`] is how a change ended; found as it should be is [`Outcome::already`].
+//! - [`limits`] are what the host takes of an answer.
 //! - [`FakeHost`] runs a connector in plain `cargo test`.
 
 // The generated exports name this crate from the outside, also in here.
@@ -26,6 +27,7 @@ mod entitlement;
 mod fake;
 mod host;
 mod http;
+pub mod limits;
 mod object;
 mod outcome;
 mod page;

@@ -408,3 +408,36 @@ fn every_case_has_a_test_under_its_number() {
     let untested: Vec<&usize> = cases.difference(&tested).collect();
     assert!(untested.is_empty(), "without a test: {untested:?}");
 }
+
+/// The constants of a source file that say a limit, and what they are.
+fn limits(source: &str) -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(root().join(source)).unwrap();
+    let lines = text.lines().filter_map(|line| {
+        let (_, rest) = line.trim().split_once("const ")?;
+        let (name, value) = rest.split_once(" = ")?;
+        let (name, _) = name.split_once(':')?;
+        name.ends_with("_MAX")
+            .then(|| (name.to_owned(), value.trim_end_matches(';').to_owned()))
+    });
+    lines.collect()
+}
+
+#[test]
+fn c60_the_sdk_names_the_limits_that_the_host_keeps() {
+    let sdk = limits("plugin-sdk/src/limits.rs");
+    let mut host = limits("runtime/host/src/convert/check.rs");
+    host.extend(limits("runtime/host/src/read.rs"));
+    host.extend(limits("runtime/host/src/listing.rs"));
+    let scratch = limits("runtime/host/src/scratch.rs").remove("BYTES_MAX");
+    host.extend(scratch.map(|value| ("SCRATCH_BYTES_MAX".to_owned(), value)));
+    assert!(sdk.len() >= 10, "{sdk:?}");
+    for (name, value) in &sdk {
+        assert_eq!(host.get(name), Some(value), "{name}");
+    }
+    let checked = limits("runtime/host/src/convert/check.rs");
+    let unnamed: Vec<&String> = checked
+        .keys()
+        .filter(|name| !sdk.contains_key(*name))
+        .collect();
+    assert!(unnamed.is_empty(), "the SDK does not name: {unnamed:?}");
+}

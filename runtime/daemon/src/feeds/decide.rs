@@ -17,7 +17,7 @@ use super::{Feed, FeedError, GIVEN_UP, HELD, REJECTED, ROWS_SET_ASIDE, WAITS, ev
 use crate::app::App;
 use crate::intake::folder::place::Place;
 use crate::intake::report::{Changed, People};
-use crate::intake::{Effect, Opened, Problem, Problems, Reading, Snapshot, Verdict, code};
+use crate::intake::{Effect, Opened, Problem, Problems, Snapshot, Verdict, code};
 use crate::planning::{self, ChangedPerson, Consent, Order, Scope, Summary};
 
 /// A file to decide about.
@@ -91,7 +91,6 @@ pub struct Desk<'a> {
 
 impl Desk<'_> {
     /// Decides about a file and records it, as far as `consent` goes. Nothing is moved.
-    #[expect(clippy::too_many_lines, reason = "the life of a file, step by step")]
     pub fn decide(
         &self,
         item: &Item<'_>,
@@ -106,22 +105,7 @@ impl Desk<'_> {
             content: opened.content,
         };
         if consent == Consent::WithinLimits && is_unchanged(self.app, &file, &opened)? {
-            let mut facts = accepted(self, &file, !self.feed.is_partial())?;
-            facts.extend((item.beside)(Outcome::Accepted));
-            self.app.ledger.write(self.app.clock.now(), |writer| {
-                facts
-                    .iter()
-                    .try_for_each(|fact| writer.record(fact).map(drop))
-            })?;
-            let summary = Some(Summary::default());
-            return Ok(Decision {
-                verdict: Verdict::Accepted,
-                file,
-                problems: opened.problems,
-                people: None,
-                summary,
-                changed: Changed::default(),
-            });
+            return self.repeated(file, opened.problems, item);
         }
         if opened.sheet.is_none() && opened.problems.verdict() == Verdict::Accepted {
             // It said what the last one said when it was read, and something else counts by now.
@@ -129,31 +113,7 @@ impl Desk<'_> {
             let source = std::io::ErrorKind::NotFound.into();
             return Err(FeedError::EvidenceGone { name, source });
         }
-        let mut problems = opened.problems;
-        let snapshot = match opened.sheet {
-            None => None,
-            Some(sheet) => {
-                let Reading {
-                    problems: of_rows,
-                    snapshot,
-                } = Snapshot::read(
-                    sheet,
-                    &self.feed.config.mapping,
-                    self.feed.options(),
-                    self.app.clock.now(),
-                );
-                problems.merge(of_rows);
-                snapshot
-            }
-        };
-        if let Some(snapshot) = &snapshot {
-            problems.merge(keys::remarks(
-                &self.app.policy.load(),
-                self.feed.name(),
-                snapshot,
-                self.app.clock.now(),
-            ));
-        }
+        let (mut problems, snapshot) = self.read(opened);
         if problems.is_remarkable() {
             // What had to be said of its rows has to be said again when it comes again.
             file.content.read_as = 0;
@@ -192,6 +152,46 @@ impl Desk<'_> {
             record_refusal(self.app, is_partial, &mut decision, item.beside)?;
         }
         Ok(decision)
+    }
+
+    /// Accepts a file that says what the last one said: nothing is planned.
+    fn repeated(
+        &self,
+        file: FeedFile,
+        problems: Problems,
+        item: &Item<'_>,
+    ) -> Result<Decision, FeedError> {
+        let mut facts = accepted(self, &file, !self.feed.is_partial())?;
+        facts.extend((item.beside)(Outcome::Accepted));
+        self.app.ledger.write(self.app.clock.now(), |writer| {
+            facts
+                .iter()
+                .try_for_each(|fact| writer.record(fact).map(drop))
+        })?;
+        Ok(Decision {
+            verdict: Verdict::Accepted,
+            file,
+            problems,
+            people: None,
+            summary: Some(Summary::default()),
+            changed: Changed::default(),
+        })
+    }
+
+    /// Reads the rows: what is to be said of them, and the people where they could be read.
+    fn read(&self, opened: Opened) -> (Problems, Option<Snapshot>) {
+        let mut problems = opened.problems;
+        let Some(sheet) = opened.sheet else {
+            return (problems, None);
+        };
+        let (mapping, now) = (&self.feed.config.mapping, self.app.clock.now());
+        let reading = Snapshot::read(sheet, mapping, self.feed.options(), now);
+        problems.merge(reading.problems);
+        if let Some(snapshot) = &reading.snapshot {
+            let policy = self.app.policy.load();
+            problems.merge(keys::remarks(&policy, self.feed.name(), snapshot, now));
+        }
+        (problems, reading.snapshot)
     }
 
     /// Decides about an event and records it, as far as `consent` goes. None where it has to wait: it
