@@ -16,6 +16,7 @@ pub mod company;
 pub mod daemon;
 pub mod disk;
 pub mod hook;
+pub mod random;
 pub mod simple;
 
 use std::path::PathBuf;
@@ -41,6 +42,18 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         assert!(begun.elapsed() < patience, "waited {patience:?} for {what}");
+        pause();
+    }
+}
+
+/// Waits until `look` gives something, or until it has looked for that long.
+pub fn look_for<T>(at_most: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let begun = Instant::now();
+    loop {
+        let found = look();
+        if found.is_some() || begun.elapsed() >= at_most {
+            return found;
+        }
         pause();
     }
 }

@@ -114,7 +114,8 @@ impl Accounts for Scim {
         _: &OpContext,
         desired: &DesiredAccount,
     ) -> Result<Outcome> {
-        user::ensure(&Service::of(host)?, desired)
+        let service = Service::of(host)?;
+        service.told(user::ensure(&service, desired))
     }
 
     fn ensure_state(
@@ -124,7 +125,8 @@ impl Accounts for Scim {
         target: &ObjectRef,
         state: AccountState,
     ) -> Result<Outcome> {
-        let done = user::ensure_state(&Service::of(host)?, target, state);
+        let service = Service::of(host)?;
+        let done = service.told(user::ensure_state(&service, target, state));
         if state == AccountState::Active {
             return done;
         }
@@ -138,7 +140,9 @@ impl Accounts for Scim {
         target: &ObjectRef,
         plan: &LeavePlan,
     ) -> Result<Outcome> {
-        user::ensure_absent(&Service::of(host)?, target, plan).map_err(Problem::of_removal)
+        let service = Service::of(host)?;
+        let done = service.told(user::ensure_absent(&service, target, plan));
+        done.map_err(Problem::of_removal)
     }
 }
 
@@ -170,11 +174,14 @@ impl Grants for Scim {
         grant: &GrantKey,
         _: Option<&Instant>,
     ) -> Result<Outcome> {
-        grant::ensure_granted(&Service::of(host)?, grant)
+        let service = Service::of(host)?;
+        service.told(grant::ensure_granted(&service, grant))
     }
 
     fn ensure_revoked(&self, host: &dyn Host, _: &OpContext, grant: &GrantKey) -> Result<Outcome> {
-        grant::ensure_revoked(&Service::of(host)?, grant).map_err(Problem::of_removal)
+        let service = Service::of(host)?;
+        let done = service.told(grant::ensure_revoked(&service, grant));
+        done.map_err(Problem::of_removal)
     }
 }
 

@@ -3,7 +3,9 @@
 //! It reads one resource, asks for a list, and writes; how a list is proven whole is in `listing.rs`, and what
 //! a search is worth in `find.rs`.
 
-use muster_sdk::{Api, Call, Host, ObjectRef, Path, Problem, Reply, Result};
+use std::cell::Cell;
+
+use muster_sdk::{Api, Call, Host, ObjectRef, Outcome, Path, Problem, Reply, Result};
 use serde_json::{Value, json};
 
 use crate::refusal::{Refusal, explain};
@@ -70,6 +72,8 @@ pub(crate) struct Service<'a> {
     pub(crate) host: &'a dyn Host,
     pub(crate) settings: Settings,
     pub(crate) api: Api,
+    /// Whether the service has accepted a write in this call.
+    has_written: Cell<bool>,
 }
 
 impl<'a> Service<'a> {
@@ -88,6 +92,25 @@ impl<'a> Service<'a> {
             host,
             settings,
             api,
+            has_written: Cell::new(false),
+        })
+    }
+
+    /// The service has accepted a write.
+    pub(crate) fn wrote(&self) {
+        self.has_written.set(true);
+    }
+
+    /// What came of a change. Most problems say that nothing was changed; behind a write that was accepted they
+    /// only say that nobody could see what it did.
+    pub(crate) fn told(&self, outcome: Result<Outcome>) -> Result<Outcome> {
+        outcome.map_err(|problem| match problem {
+            Problem::Transient(_) | Problem::RateLimited(_) | Problem::Stale(_)
+                if self.has_written.get() =>
+            {
+                Problem::OutcomeUnknown(format!("accepted, and not seen since: {problem}"))
+            }
+            problem => problem,
         })
     }
 
@@ -177,7 +200,10 @@ impl<'a> Service<'a> {
             .fold(call, |call, status| call.accept(*status));
         let reply = call.send(self.host)?;
         match reply.status() {
-            200..300 => Written::of(&reply).map(Sent::Written),
+            200..300 => {
+                self.wrote();
+                Written::of(&reply).map(Sent::Written)
+            }
             _ => match refused(&reply) {
                 problem @ (Problem::NoCapacity(_) | Problem::Guarded(_) | Problem::Conflict(_)) => {
                     Err(problem)
@@ -199,7 +225,9 @@ impl<'a> Service<'a> {
             .put(to.collection.path().push(&to.key.id))
             .about(to.key);
         let call = self.checked(with_body(call, &Value::Object(fields)), to.resource);
-        Written::of(&call.send(self.host)?)
+        let reply = call.send(self.host)?;
+        self.wrote();
+        Written::of(&reply)
     }
 }
 
@@ -250,6 +278,10 @@ pub(crate) struct Written {
     pub(crate) version: Option<String>,
     /// What it calls the request.
     pub(crate) evidence: Option<String>,
+    /// It said 200 and nothing else, where SCIM has the resource in the answer or says 204.
+    pub(crate) is_bare: bool,
+    /// What it was made from, where that was read anew for it.
+    pub(crate) base: Option<Resource>,
 }
 
 impl Written {
@@ -266,6 +298,8 @@ impl Written {
         Ok(Self {
             version: version.or_else(|| reply.header("etag").map(str::to_owned)),
             evidence: reply.request_id().map(str::to_owned),
+            is_bare: reply.status() == 200 && reply.body().trim_ascii().is_empty(),
+            base: None,
             resource,
         })
     }

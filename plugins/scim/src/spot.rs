@@ -99,8 +99,12 @@ impl Spot<'_> {
             Err(Problem::Stale(_)) if attempts > 1 => {
                 return self.add_seen(member, attempts - 1);
             }
+            Err(problem) if is_open(&problem) => {
+                return self.add_unanswered(&before, member, problem);
+            }
             written => written?,
         };
+        let before = made_from(before, written.as_ref());
         let after = self.after(written.as_ref(), |after| self.shows(after, member.value))?;
         let Some(after) = after else {
             return Err(Problem::not_found(self.holder.clone()));
@@ -110,6 +114,33 @@ impl Spot<'_> {
         let outcome = Outcome::done().evidence(written.and_then(|written| written.evidence));
         let (outcome, after) = self.put_back(outcome, &before, (after, is_certain), member)?;
         self.seen_after(outcome, &after, member)
+    }
+
+    /// Nobody answered an addition usably. Whom it took along is known here and never again, so the list is looked
+    /// at once; where that does not show the value either, it is as open as before.
+    fn add_unanswered(
+        &self,
+        before: &Resource,
+        member: &Member<'_>,
+        problem: Problem,
+    ) -> Result<Outcome> {
+        let after = match self.read() {
+            Ok(Some(after)) if self.shows(&after, member.value) => after,
+            Ok(_) | Err(_) => return Err(problem),
+        };
+        let is_certain = self.is_checked_add(before) && self.is_replaced(before, &after, member);
+        let (outcome, _) = self.put_back(Outcome::done(), before, (after, is_certain), member)?;
+        Ok(outcome)
+    }
+
+    /// Whether an addition that nobody answered plainly took the place of the list: of several others nobody is
+    /// left. One who is gone may have been removed by somebody else at the same moment; not all of them.
+    fn is_replaced(&self, before: &Resource, after: &Resource, member: &Member<'_>) -> bool {
+        let values = |resource: &Resource| view::ids(field(&resource.fields, self.list));
+        let others = values(before)
+            .into_iter()
+            .filter(|value| value != member.value);
+        others.count() > 1 && values(after) == [member.value]
     }
 
     /// Puts back whom an addition took out of the list, if it is certain that it was this addition: there are
@@ -132,17 +163,26 @@ impl Spot<'_> {
             .filter(|entry| entry_value(entry).is_some_and(|value| lost.contains(&value)))
             .cloned()
             .collect();
-        self.put(
-            |list| {
-                for entry in &back {
-                    let value = entry_value(entry);
-                    if !list.iter().any(|known| entry_value(known) == value) {
-                        list.push(entry.clone());
-                    }
+        let is_so = |now: &Resource| {
+            self.lost(before, now, member.value).is_empty() && self.shows(now, member.value)
+        };
+        let edit = |list: &mut Vec<Value>| {
+            for entry in &back {
+                let value = entry_value(entry);
+                if !list.iter().any(|known| entry_value(known) == value) {
+                    list.push(entry.clone());
                 }
-            },
-            |now| self.lost(before, now, member.value).is_empty() && self.shows(now, member.value),
-        )?;
+            }
+        };
+        if let Err(problem) = self.put_from(&after, edit, is_so) {
+            // Who lost it is reported all the same: whoever is known here is given it again.
+            let text = format!("the service replaced `{}` by what was added", self.list);
+            let problem = problem.to_string();
+            self.service
+                .host
+                .log(LogLevel::Error, &text, &[("problem", &problem)]);
+            return Ok((outcome.effect(SideEffect::Noted(text)), after));
+        }
         let text = format!(
             "the service replaced `{}` by what was added; {} other values were put back",
             self.list,
@@ -309,19 +349,21 @@ impl Spot<'_> {
                 Err(Problem::Stale(_)) => continue,
                 written => written?,
             };
+            let before = made_from(before, written.as_ref());
             let is_gone = |after: &Resource| !self.shows(after, &shown);
             let after = self.after(written.as_ref(), is_gone)?;
             let outcome = Outcome::done();
             let Some(after) = after else {
                 return Ok(outcome);
             };
-            let (written, after) = if is_gone(&after) {
-                (written, Some(after))
+            let (before, written, after) = if is_gone(&after) {
+                (before, written, Some(after))
             } else {
                 // A service that says yes and does nothing.
                 let written = self.put_without(&shown)?;
+                let before = made_from(before, written.as_ref());
                 let after = self.after(written.as_ref(), is_gone)?;
-                (written, after)
+                (before, written, after)
             };
             let Some(after) = after else {
                 return Ok(outcome);
@@ -379,30 +421,53 @@ impl Spot<'_> {
         is_so: impl Fn(&Resource) -> bool,
     ) -> Result<Option<Written>> {
         for _ in 0..ATTEMPTS_MAX {
-            let mut fresh = self
+            let fresh = self
                 .read()?
                 .ok_or_else(|| Problem::not_found(self.holder.clone()))?;
             if is_so(&fresh) {
                 return Ok(None);
             }
-            let before = fresh.clone();
-            let mut list = fresh.list(self.list).unwrap_or_default().to_vec();
-            if list.len() >= CUT_AT && list.len() % CUT_AT == 0 {
-                return Err(Problem::unsupported(format!(
-                    "`{}` shows exactly {} values and may be cut, so it is not replaced",
-                    self.list,
-                    list.len()
-                )));
-            }
-            edit(&mut list);
-            let key = spelling(&fresh.fields, self.list);
-            fresh.fields.insert(key, Value::Array(list));
-            match self.service.put(&self.target(&before, true), &fresh) {
+            match self.put_edited(&fresh, &edit) {
                 Err(Problem::Stale(_)) => {}
-                written => return written.map(Some),
+                written => {
+                    let base = Some(fresh);
+                    return written.map(|written| Some(Written { base, ..written }));
+                }
             }
         }
         Err(Problem::Stale(None))
+    }
+
+    /// The same from a list that is known to be the newest: what is read may be older for a while.
+    fn put_from(
+        &self,
+        newest: &Resource,
+        edit: impl Fn(&mut Vec<Value>),
+        is_so: impl Fn(&Resource) -> bool,
+    ) -> Result<Option<Written>> {
+        if newest.version().is_none() {
+            return self.put(edit, is_so);
+        }
+        match self.put_edited(newest, &edit) {
+            Err(Problem::Stale(_)) => self.put(edit, is_so),
+            written => written.map(Some),
+        }
+    }
+
+    fn put_edited(&self, before: &Resource, edit: impl Fn(&mut Vec<Value>)) -> Result<Written> {
+        let mut list = before.list(self.list).unwrap_or_default().to_vec();
+        if list.len() >= CUT_AT && list.len() % CUT_AT == 0 {
+            return Err(Problem::unsupported(format!(
+                "`{}` shows exactly {} values and may be cut, so it is not replaced",
+                self.list,
+                list.len()
+            )));
+        }
+        edit(&mut list);
+        let mut edited = before.clone();
+        let key = spelling(&edited.fields, self.list);
+        edited.fields.insert(key, Value::Array(list));
+        self.service.put(&self.target(before, true), &edited)
     }
 
     /// The resource after a write: as the reply showed it if that shows what was wanted, or read anew. A reply may
@@ -440,9 +505,17 @@ impl Spot<'_> {
             .filter(|entry| entry_value(entry).is_some_and(|value| lost.contains(&value)))
             .cloned()
             .collect();
-        let operation = json!({"op": "add", "path": self.list, "value": back});
-        self.service
-            .patch(&self.target(&after, false), &[operation])?;
+        if self.by_put() {
+            self.put_from(
+                &after,
+                |list| list.extend(back.iter().cloned()),
+                |now| self.lost(before, now, shown).is_empty(),
+            )?;
+        } else {
+            let operation = json!({"op": "add", "path": self.list, "value": back});
+            self.service
+                .patch(&self.target(&after, false), &[operation])?;
+        }
         let text = format!(
             "the service dropped {} other values of `{}`, which were put back; set members = \"put\"",
             lost.len(),
@@ -561,6 +634,21 @@ impl Spot<'_> {
             forms: FORMS,
         }
     }
+}
+
+/// What a write was made from: what it took along is missing from that, and who was gone before it was removed by
+/// somebody else.
+fn made_from(before: Resource, written: Option<&Written>) -> Resource {
+    let base = written.and_then(|written| written.base.clone());
+    base.unwrap_or(before)
+}
+
+/// Whether a write may have been done although it was not answered so.
+fn is_open(problem: &Problem) -> bool {
+    matches!(
+        problem,
+        Problem::OutcomeUnknown(_) | Problem::RemoteDefect(_)
+    )
 }
 
 /// Whether a reply was larger than the host takes: a group of very many.

@@ -100,20 +100,25 @@ fn update(service: &Service<'_>, user: &Resource, changes: &[Change]) -> Result<
         }
         problem => problem,
     })?;
-    Ok(settled(service, &seen.key, &missing, written))
+    settled(service, &seen.key, &missing, written)
 }
 
 /// The outcome of a write, with the account where the service showed it. An answer that does not show the change
-/// may be older than it, so the user is read once more before that is said.
+/// may be older than it, so the user is read once more before that is said. One that shows nothing at all, and
+/// that SCIM does not know, is no answer to a change: only the user itself says what came of it.
 fn settled(
     service: &Service<'_>,
     key: &ObjectRef,
     changes: &[Change],
     written: Written,
-) -> Outcome {
+) -> Result<Outcome> {
     let outcome = Outcome::done().evidence(written.evidence);
     let Some(shown) = written.resource else {
-        return outcome;
+        if written.is_bare && !is_so(service, key, changes)? {
+            let text = "answered 200 without a body, and the user does not show the change";
+            return Err(Problem::OutcomeUnknown(text.to_owned()));
+        }
+        return Ok(outcome);
     };
     let is_whole = shown.text("userName").is_some();
     let shown = if is_whole && changes.iter().all(|change| change.holds_in(&shown)) {
@@ -122,18 +127,35 @@ fn settled(
         match service.find(Collection::Users, &key.id) {
             Ok(Some(user)) => user,
             // The write was accepted; that it cannot be looked at is for the next read to say.
-            Ok(None) | Err(_) => return outcome,
+            Ok(None) | Err(_) => return Ok(outcome),
         }
     };
     let Some(account) = view::account(&shown, service.settings.deprovision) else {
-        return outcome;
+        return Ok(outcome);
     };
     let outcome = outcome.account(account.clone());
-    if changes.iter().all(|change| change.holds_in(&shown)) {
+    let is_as_asked = changes.iter().all(|change| change.holds_in(&shown));
+    Ok(if is_as_asked {
         outcome
     } else {
         outcome.effect(SideEffect::AccountChanged(account))
-    }
+    })
+}
+
+/// Whether a user shows changes, where it can be known: what is never shown was taken, as far as anybody can say.
+fn is_so(service: &Service<'_>, key: &ObjectRef, changes: &[Change]) -> Result<bool> {
+    let user = service
+        .find(Collection::Users, &key.id)
+        .map_err(|problem| {
+            Problem::OutcomeUnknown(format!(
+                "answered 200 without a body, and the user could not be read: {problem}"
+            ))
+        })?;
+    let is_hidden = |change: &Change, user: &Resource| user.values(&change.name).is_empty();
+    Ok(user.is_some_and(|user| {
+        let mut changes = changes.iter();
+        changes.all(|change| change.holds_in(&user) || is_hidden(change, &user))
+    }))
 }
 
 /// Writes changes to a user: PATCH, or PUT where that is the way.
@@ -298,6 +320,7 @@ fn create(
         }
         problem => problem,
     })?;
+    service.wrote();
     let written = Written::of(&reply)?;
     let created = match written.resource {
         Some(created) => created,
@@ -443,7 +466,7 @@ pub(crate) fn ensure_state(
         return Ok(Outcome::already().account(seen));
     }
     let written = write(service, &user, std::slice::from_ref(&change))?;
-    let outcome = settled(service, &seen.key, &[change], written);
+    let outcome = settled(service, &seen.key, &[change], written)?;
     let shows_another = outcome
         .account
         .as_ref()

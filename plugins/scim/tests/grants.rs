@@ -448,7 +448,6 @@ fn c21_members_that_an_addition_replaced_are_put_back_and_reported() {
             GROUP,
             Answer::json(200, at_version(members(&["7"]), "W/\"2\"")),
         )
-        .on("GET", GROUP, Answer::json(200, members(&["7"])))
         .on("PUT", GROUP, Answer::json(200, members(&["7", "8", "9"])))
         .on("GET", GROUP, Answer::json(200, members(&["7", "8", "9"])));
     let outcome = Scim
@@ -464,6 +463,89 @@ fn c21_members_that_an_addition_replaced_are_put_back_and_reported() {
         .find(|sent| sent.path().contains("Groups") && sent.json()["members"].is_array());
     let sent = put.unwrap().json();
     assert_eq!(sent["members"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn members_that_an_unanswered_addition_replaced_are_put_back_and_reported() {
+    let answered = |after: &[&str], is_put: bool| {
+        let mut host = script::host()
+            .on("GET", ANN, Answer::json(200, ann()))
+            .on("GET", GROUP, Answer::json(200, members(&["8", "9"])))
+            .on("PATCH", GROUP, Answer::status(502))
+            .on(
+                "GET",
+                GROUP,
+                Answer::json(200, at_version(members(after), "W/\"2\"")),
+            );
+        if is_put {
+            let whole = || Answer::json(200, members(&["7", "8", "9"]));
+            host = host.on("PUT", GROUP, whole()).on("GET", GROUP, whole());
+        }
+        Scim.ensure_granted(&host, &ctx(), &membership("7"), None)
+    };
+    let lost = |done: muster_sdk::Result<muster_sdk::Outcome>| {
+        let effects = done.unwrap().effects.into_iter();
+        let lost = effects.filter(|effect| matches!(effect, SideEffect::GrantRemoved(_)));
+        lost.count()
+    };
+    assert_eq!(lost(answered(&["7"], true)), 2);
+    // One who is gone may have been removed by somebody else, rightly.
+    assert_eq!(lost(answered(&["7", "8"], false)), 1);
+    // What does not show the member is as open as before.
+    let open = answered(&["8", "9"], false);
+    assert!(matches!(open, Err(Problem::OutcomeUnknown(_))), "{open:?}");
+}
+
+#[test]
+fn a_removal_that_was_accepted_and_not_seen_is_open_and_not_undone() {
+    // What is read is behind what was written: the member is shown still, at the version of before.
+    let mut host = script::host()
+        .on("GET", GROUP, Answer::json(200, members(&["7", "8"])))
+        .on("PATCH", GROUP, Answer::status(204))
+        .on("GET", GROUP, Answer::json(200, members(&["7", "8"])));
+    for _ in 0..5 {
+        host = host
+            .on("GET", GROUP, Answer::json(200, members(&["7", "8"])))
+            .on("PUT", GROUP, Answer::status(412));
+    }
+    let problem = Scim.ensure_revoked(&host, &ctx(), &membership("7"));
+    assert!(
+        matches!(problem, Err(Problem::OutcomeUnknown(_))),
+        "{problem:?}"
+    );
+}
+
+#[test]
+fn an_addition_that_was_accepted_and_could_not_be_looked_at_is_open() {
+    let host = script::host()
+        .on("GET", ANN, Answer::json(200, ann()))
+        .on("GET", GROUP, Answer::json(200, members(&["8"])))
+        .on("PATCH", GROUP, Answer::status(204))
+        .on("GET", GROUP, Answer::status(503));
+    let problem = Scim.ensure_granted(&host, &ctx(), &membership("7"), None);
+    assert!(
+        matches!(problem, Err(Problem::OutcomeUnknown(_))),
+        "{problem:?}"
+    );
+}
+
+#[test]
+fn members_that_cannot_be_put_back_are_reported_all_the_same() {
+    let host = script::host()
+        .on("GET", ANN, Answer::json(200, ann()))
+        .on("GET", GROUP, Answer::json(200, members(&["8", "9"])))
+        .on(
+            "PATCH",
+            GROUP,
+            Answer::json(200, at_version(members(&["7"]), "W/\"2\"")),
+        )
+        .on("PUT", GROUP, Answer::status(429));
+    let outcome = Scim
+        .ensure_granted(&host, &ctx(), &membership("7"), None)
+        .unwrap();
+    let effects = outcome.effects.iter();
+    let lost = effects.filter(|effect| matches!(effect, SideEffect::GrantRemoved(_)));
+    assert_eq!(lost.count(), 2, "{:?}", outcome.effects);
 }
 
 #[test]
@@ -501,4 +583,30 @@ fn c21_where_additions_took_others_out_twice_the_whole_list_is_written() {
         .on("GET", GROUP, Answer::json(200, members(&["8"])))
         .on("PUT", GROUP, Answer::json(200, members(&["8", "7"])));
     done(Scim.ensure_granted(&host, &ctx(), &membership("7"), None));
+}
+
+#[test]
+fn whom_another_call_removed_before_a_list_was_written_is_not_put_back() {
+    let host = script::host()
+        .setting("members", "put")
+        .on("GET", GROUP, Answer::json(200, members(&["7", "8", "9"])))
+        .on("GET", GROUP, Answer::json(200, members(&["7", "8", "9"])))
+        // Another call takes 8 out.
+        .on("PUT", GROUP, Answer::status(412))
+        .on(
+            "GET",
+            GROUP,
+            Answer::json(200, at_version(members(&["7", "9"]), "W/\"2\"")),
+        )
+        .on(
+            "PUT",
+            GROUP,
+            Answer::json(200, at_version(members(&["9"]), "W/\"3\"")),
+        );
+    let outcome = Scim
+        .ensure_revoked(&host, &ctx(), &membership("7"))
+        .unwrap();
+    assert_eq!(outcome.effects, [], "nobody went with it");
+    let puts = host.requests().into_iter();
+    assert_eq!(puts.filter(|sent| sent.method == "PUT").count(), 2);
 }

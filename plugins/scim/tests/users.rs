@@ -192,6 +192,24 @@ fn a_stale_answer_after_a_patch_is_not_believed() {
 }
 
 #[test]
+fn an_answer_that_shows_nothing_is_not_believed_until_the_user_shows_the_change() {
+    let change = DesiredAccount::new("user")
+        .for_target(user("7"))
+        .set("title", "Boss");
+    let asked = |shown: Value| {
+        let host = host()
+            .on("GET", ANN, Answer::json(200, with(ann(), "title", "Clerk")))
+            .on("PATCH", ANN, Answer::status(200))
+            .on("GET", ANN, Answer::json(200, shown));
+        ensure(&host, &change)
+    };
+    let done = asked(with(ann(), "title", "Boss")).unwrap();
+    assert_eq!(done.kind, OutcomeKind::Done);
+    let problem = asked(with(ann(), "title", "Clerk")).unwrap_err();
+    assert!(matches!(problem, Problem::OutcomeUnknown(_)), "{problem:?}");
+}
+
+#[test]
 fn what_the_service_did_not_take_is_said() {
     let created = json!({"id": "7", "userName": "ann", "active": true});
     let host = host()

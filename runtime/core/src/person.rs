@@ -12,7 +12,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::budget::{Counted, Effect, Move, Toll};
-use crate::connector::{AccountState, EntitlementKey, ObjectRef, RemoteAttributes, Unreached};
+use crate::connector::{
+    AccountState, EntitlementKey, ObjectRef, Problem, RemoteAttributes, Unreached,
+};
 use crate::fact::PersonPlanned;
 use crate::id::{FeedName, OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use crate::identity::{Employment, Identity, Phase};
@@ -383,14 +385,18 @@ pub(crate) fn wakes_at(
 }
 
 impl Operation {
-    /// Whether a call has left, so that a newer plan cannot take it back.
+    /// Whether a call has left and may have had its effect, so that a newer plan cannot take it back.
+    ///
+    /// That includes one that the app said was done while reading it back showed otherwise: what was read may
+    /// be older than what was done.
     pub fn has_begun(&self) -> bool {
-        match self.state {
+        match &self.state {
             State::InFlight { .. }
             | State::Unknown { .. }
             | State::Pending { .. }
             | State::Verifying { .. } => true,
-            State::Queued | State::Waiting { .. } | State::Halted { .. } => false,
+            State::Waiting { problem, .. } => matches!(problem, Problem::RemoteDefect(_)),
+            State::Queued | State::Halted { .. } => false,
         }
     }
 }

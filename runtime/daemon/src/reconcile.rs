@@ -6,6 +6,7 @@
 //! the same. Accounts that nobody here owns are reported and never touched.
 
 mod inspect;
+mod right;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::driver::{DOUBT_AFTER, REFUSED, TOOK_ALONG};
 use crate::replan::{self, waiting};
-use crate::targets::Connected;
+use crate::targets::{Connected, Doubt};
 
 /// A target could not be read.
 pub const UNREADABLE: Code = Code::new("TGT-010");
@@ -102,10 +103,8 @@ pub async fn run(app: Arc<App>, target: Arc<Connected>, mut stop: watch::Receive
             schedule.accounts = Instant::now();
         }
         let (doubts, next_doubt) = target.take_doubts();
-        for person in doubts {
-            if let Err(error) = inspect::person(&app, &target, &person).await {
-                tracing::error!(%error, "could not record what was seen of an account");
-            }
+        for doubt in doubts {
+            look_at(&app, &target, doubt).await;
         }
         let wait = schedule.next().min(next_doubt.unwrap_or(Duration::MAX));
         tokio::select! {
@@ -123,6 +122,17 @@ pub async fn run(app: Arc<App>, target: Arc<Connected>, mut stop: watch::Receive
             continue;
         }
         read(&app, &target, &mut schedule).await;
+    }
+}
+
+/// Looks at what is in doubt.
+async fn look_at(app: &Arc<App>, target: &Connected, doubt: Doubt) {
+    let looked = match &doubt {
+        Doubt::Of(person) => inspect::person(app, target, person).await,
+        Doubt::About(right) => right::holders(app, target, right).await,
+    };
+    if let Err(error) = looked {
+        tracing::error!(%error, "could not record what was seen at a target");
     }
 }
 

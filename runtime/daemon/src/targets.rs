@@ -43,11 +43,20 @@ pub struct Connected {
     side_losses: AtomicU32,
     /// What is known of the accounts there that are nobody's.
     strangers: Strangers,
-    /// Whose accounts are to be looked at one by one, and from when on.
-    doubts: Mutex<BTreeMap<PersonId, Instant>>,
+    /// What is to be looked at by itself, and from when on.
+    doubts: Mutex<BTreeMap<Doubt, Instant>>,
     doubted: Notify,
     /// Whether somebody said that the next listing is to be believed, however much it lacks.
     believes: AtomicBool,
+}
+
+/// Something of which the app may hold other than the ledger says.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Doubt {
+    /// Somebody's account.
+    Of(PersonId),
+    /// Who has a right: a call about one account may have taken it from others.
+    About(EntitlementKey),
 }
 
 /// The accounts at an app that were there before and belong to nobody: what a call says it made cannot be
@@ -126,8 +135,14 @@ impl Connected {
     /// older than what was done last.
     pub fn doubt(&self, person: &PersonId, after: Duration) {
         lock(&self.doubts)
-            .entry(person.clone())
+            .entry(Doubt::Of(person.clone()))
             .or_insert_with(|| Instant::now() + after);
+        self.doubted.notify_one();
+    }
+
+    /// Has it looked at who has a right, once `after` has passed since this was last asked for.
+    pub fn doubt_right(&self, right: &EntitlementKey, after: Duration) {
+        lock(&self.doubts).insert(Doubt::About(right.clone()), Instant::now() + after);
         self.doubted.notify_one();
     }
 
@@ -136,13 +151,13 @@ impl Connected {
         self.doubted.notified().await;
     }
 
-    /// Whose accounts are to be looked at now, and how long until the next one is.
-    pub fn take_doubts(&self) -> (Vec<PersonId>, Option<Duration>) {
+    /// What is to be looked at now, and how long until the next one is.
+    pub fn take_doubts(&self) -> (Vec<Doubt>, Option<Duration>) {
         let mut doubts = lock(&self.doubts);
         let now = Instant::now();
         let due = doubts
             .extract_if(.., |_, at| *at <= now)
-            .map(|(person, _)| person)
+            .map(|(doubt, _)| doubt)
             .collect();
         let next = doubts.values().min();
         (due, next.map(|at| at.saturating_duration_since(now)))
@@ -383,6 +398,22 @@ impl Connected {
             .items
             .retain(|grant| grant.principal.same_object(account));
         Ok(listing)
+    }
+
+    /// Everybody who has an entitlement.
+    pub async fn holders_of(&self, key: &EntitlementKey) -> Result<Listing<RemoteGrant>, Problem> {
+        let target = self.admitted()?;
+        let plugin = target.plugin();
+        let is_offered = plugin
+            .descriptor()
+            .entitlement_kind(&key.kind)
+            .is_some_and(|kind| kind.grant_scopes.contains("of-entitlement"));
+        if !is_offered {
+            let text = "who has an entitlement cannot be listed";
+            return Err(Problem::Unsupported(text.to_owned()));
+        }
+        let scope = GrantScope::OfEntitlement(key.object(None));
+        self.learned(target.list_grants(&scope).await)
     }
 
     /// An account's sessions, tokens and keys.

@@ -121,6 +121,34 @@ fn c06_an_id_that_changed_is_followed_where_nothing_is_to_be_done() {
 }
 
 #[test]
+fn c06_an_account_is_followed_by_the_keys_that_an_unanswered_call_gave_it() {
+    let (app, company, mut rows) = company();
+    let daemon = Daemon::start(&company);
+    import(&daemon, &company, "all.csv", &rows);
+    // The new name is written, nobody says so, and the account moves before it is looked at.
+    app.fault(
+        &json!({ "method": "PATCH", "path": "/Users", "times": 1, "apply": true,
+        "answer": { "kind": "drop" } }),
+    );
+    app.fault(
+        &json!({ "method": "GET", "path": "/Users", "times": 3, "skip": 1,
+        "answer": { "kind": "status", "status": 503, "retry_after": "1" } }),
+    );
+    "new@corp.example".clone_into(&mut rows[0].email);
+    company.drop_file("renamed.csv", export(&rows));
+    wait_for("the new name to be written", || {
+        let name = app.user("1").map(|user| user["userName"].clone());
+        (name == Some(json!("new@corp.example"))).then_some(())
+    });
+    app.by_hand("new@corp.example", "renumber");
+    import(&daemon, &company, "fewer.csv", &rows[1..]);
+    assert!(!app.is_active("1"), "she is out");
+    let shown = app.user("1").map(|user| user["id"].clone());
+    assert_eq!(shown, Some(json!(id_of(&daemon, "hr:1"))));
+    daemon.check_ledger();
+}
+
+#[test]
 fn c06_an_account_is_not_gone_while_another_one_holds_a_part_of_its_keys() {
     let (app, company, rows) = company();
     let daemon = Daemon::start(&company);

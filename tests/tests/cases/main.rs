@@ -17,3 +17,4 @@ mod guests;
 mod operators;
 mod outcomes;
 mod planning;
+mod random_apps;

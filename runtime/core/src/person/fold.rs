@@ -31,7 +31,11 @@ impl Account {
         self.justify(&planned.grants, plan);
         // What has begun goes on; what only waited is superseded by this plan.
         self.operations.retain(Operation::has_begun);
+        let begun = self.operations.len();
         self.operations.extend(planned.operations.iter().cloned());
+        for index in 0..begun {
+            self.look_at_unwished(index, at);
+        }
         self.forget_empty_grants();
     }
 
@@ -145,7 +149,7 @@ impl Account {
             operation.state = state;
             self.operations.insert(index, operation);
         }
-        self.drop_superseded(id);
+        self.drop_superseded(id, at);
         self.drop_what_lost_its_account();
         self.forget_empty_grants();
         true
@@ -330,7 +334,7 @@ impl Account {
 
     /// Drops an operation that has fallen back to waiting, or was refused, where the newest plan
     /// does not want what it brings about or has queued its successor.
-    fn drop_superseded(&mut self, id: OperationId) {
+    fn drop_superseded(&mut self, id: OperationId, at: Timestamp) {
         let Some(index) = self
             .operations
             .iter()
@@ -338,16 +342,57 @@ impl Account {
         else {
             return;
         };
-        let Some((operation, later)) = self
-            .operations
-            .get(index..)
-            .and_then(<[Operation]>::split_first)
+        self.look_at_unwished(index, at);
+        let Some((operation, later)) = self.from(index) else {
+            return;
+        };
+        if operation.has_begun() || self.is_wished(&operation.action, later) {
+            return;
+        }
+        let makes = |action: &Action| matches!(action, Action::EnsureAccount(_));
+        let is_to_be_made = makes(&operation.action) && !self.exists();
+        drop(self.operations.remove(index));
+        if !is_to_be_made {
+            return;
+        }
+        // What was to follow it follows its successor, which therefore takes its place.
+        let later = self.operations.get(index..).unwrap_or_default();
+        if let Some(successor) = later.iter().position(|next| makes(&next.action)) {
+            let successor = self.operations.remove(index + successor);
+            self.operations.insert(index, successor);
+        }
+    }
+
+    /// What may have been done, and is not wished any more, is not tried again. It is looked at: then it
+    /// is dropped, or what it did is known, and what the newest plan queued against it follows.
+    fn look_at_unwished(&mut self, index: usize, at: Timestamp) {
+        let Some((operation, later)) = self.from(index) else {
+            return;
+        };
+        let State::Waiting {
+            attempt, problem, ..
+        } = &operation.state
         else {
             return;
         };
-        if !operation.has_begun() && !self.is_wished(&operation.action, later) {
-            drop(self.operations.remove(index));
+        if !operation.has_begun() || self.is_wished(&operation.action, later) {
+            return;
         }
+        let state = State::Unknown {
+            attempt: *attempt,
+            observe_at: at,
+            looks: 0,
+            text: problem.text(),
+            by_plugin: false,
+        };
+        if let Some(operation) = self.operations.get_mut(index) {
+            operation.state = state;
+        }
+    }
+
+    /// The operation at a place, and those after it.
+    fn from(&self, index: usize) -> Option<(&Operation, &[Operation])> {
+        self.operations.get(index..)?.split_first()
     }
 
     fn is_wished(&self, action: &Action, later: &[Operation]) -> bool {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use muster_core::connector::{AccountState, OutcomeKind, Problem, Unreached};
 use muster_core::operation::{
-    Action, Change, Event, How, Observation, RetryPolicy, State, Step, decide, retried_by_hand,
-    waited_too_long,
+    AccountSeen, Action, Change, Completion, Event, How, Observation, RetryPolicy, State, Step,
+    decide, retried_by_hand, waited_too_long,
 };
 
 use crate::app::{Fault, outcome, user};
@@ -393,4 +393,107 @@ fn c67_the_grace_and_the_keys_of_now_count_and_not_those_of_the_day_of_the_plan(
     let made = world.app("crm").accounts.values();
     let keys: Vec<_> = made.flat_map(|held| held.keys.clone()).collect();
     assert!(keys.contains(&("userName".to_owned(), "c@x.example".to_owned())));
+}
+
+/// What happened to the first operation of this kind at the only app of somebody, one change after the other.
+fn happens(world: &mut World, key: &str, is_meant: fn(&Action) -> bool, changes: Vec<Change>) {
+    let target = crate::world::target("crm");
+    let person = world.people.get_mut(&crate::world::person(key)).unwrap();
+    let mut operations = person.accounts[&target].operations.iter();
+    let id = operations.find(|one| is_meant(&one.action)).unwrap().id;
+    for change in changes {
+        person.changed(&target, id, &change, at(NOW));
+    }
+}
+
+fn completion(how: How) -> Completion {
+    Completion::of(how, None)
+}
+
+#[test]
+fn what_an_app_shows_as_not_done_may_be_done_when_somebody_is_back() {
+    let mut world = leaver_at_an_app_that_answers(Vec::new());
+    let contradicted = || {
+        let problem = Problem::RemoteDefect("it said done, and shows otherwise".to_owned());
+        let (until, result) = (at("2026-03-01T12:00:00Z"), completion(How::Done));
+        vec![
+            Change::Dispatched { attempt: 1 },
+            Change::Answered {
+                verify_at: at(NOW),
+                result,
+            },
+            Change::Deferred { until, problem },
+        ]
+    };
+    let is_suspension = |action: &Action| *action == Action::EnsureState(AccountState::Suspended);
+    let is_revocation = |action: &Action| matches!(action, Action::EnsureRevoked(_));
+    happens(&mut world, "1", is_suspension, contradicted());
+    happens(&mut world, "1", is_revocation, contradicted());
+    // It was done all the same: only the reads were behind.
+    for held in world.app("crm").accounts.values_mut() {
+        if held.keys.iter().any(|(_, value)| value == "1") {
+            held.state = AccountState::Suspended;
+            held.grants.clear();
+        }
+    }
+    world.hr(&[
+        (
+            "1",
+            row(&[("department", "Sales"), ("email", "a@x.example")]),
+        ),
+        (
+            "2",
+            row(&[("department", "Sales"), ("email", "b@x.example")]),
+        ),
+    ]);
+    let open = &world.account("1", "crm").operations;
+    for taken in open.iter().filter(|open| open.action.is_removal()) {
+        assert!(
+            matches!(taken.state, State::Unknown { .. }),
+            "it is looked at and not sent again: {taken:?}"
+        );
+    }
+    world.drive();
+    assert_eq!(world.differences(), [""; 0], "{}", world.log.join("\n"));
+    let account = world.account("1", "crm");
+    assert_eq!(account.state, Some(AccountState::Active));
+    assert!(account.grants.values().all(|grant| grant.since.is_some()));
+}
+
+#[test]
+fn what_was_to_follow_an_account_that_was_never_made_follows_the_next_one() {
+    let mut world = World::new();
+    world.connect("crm", &["Sales"]);
+    world.source.roles = vec![role("sales", "true", "crm", &["group:Sales"])];
+    let described = |email: &str| [("1", row(&[("department", "Sales"), ("email", email)]))];
+    world.hr(&described("a@x.example"));
+    let makes = |action: &Action| matches!(action, Action::EnsureAccount(_));
+    let gives = |action: &Action| matches!(action, Action::EnsureGranted(_));
+    let mut said = completion(How::Done);
+    said.account = Some(AccountSeen {
+        object: user("u77"),
+        state: AccountState::Active,
+    });
+    let lost = || Change::Lost {
+        observe_at: at(NOW),
+        text: "there is no such user".to_owned(),
+        by_plugin: false,
+    };
+    let answered = Change::Answered {
+        verify_at: at(NOW),
+        result: said,
+    };
+    let sent = || Change::Dispatched { attempt: 1 };
+    happens(&mut world, "1", makes, vec![sent(), answered, lost()]);
+    happens(&mut world, "1", gives, vec![sent(), lost()]);
+    // While both are looked for, something else changes.
+    world.hr(&described("new@x.example"));
+    let never_made = Change::Deferred {
+        until: at(NOW),
+        problem: Problem::NotFound(None),
+    };
+    happens(&mut world, "1", makes, vec![never_made]);
+    let open = &world.account("1", "crm").operations;
+    let order: Vec<&str> = open.iter().map(|open| open.action.verb()).collect();
+    assert_eq!(order, ["ensure-account", "grant"]);
 }

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use muster_core::fact::Fact;
@@ -29,7 +29,7 @@ use super::supervise::{self, Ended};
 use super::{App, Known};
 use crate::clock::Clock;
 use crate::config::{Config, Environment, access};
-use crate::driver::{Activity, Driver};
+use crate::driver::{Activity, Driver, Recent};
 use crate::error::{API_BROKEN, Fault, FaultKind, chain};
 use crate::feeds::{self, Feed, former};
 use crate::plugins::{Library, Said};
@@ -470,6 +470,7 @@ fn start(app: &Arc<App>, stop: &watch::Receiver<bool>, tasks: &mut Tasks) -> Res
                 .get(name)
                 .cloned()
                 .unwrap_or_else(|| Arc::new(Activity::default())),
+            recent: Arc::new(Recent::new(Instant::now())),
         };
         drivers.spawn(driver.run(stop.clone()));
         tasks.spawn(reconcile::run(

@@ -99,7 +99,17 @@ async fn missing(driver: &Driver, taken: &Claim, question: &Read) -> Observation
         Action::EnsureAccount(spec) if !is_confirmed => &spec.match_keys,
         _ => &account.keys,
     };
-    match locate(&driver.target, account, keys).await {
+    let mut found = locate(&driver.target, account, keys).await;
+    // An attempt that nobody answered may have given it the keys that it is to have from now on.
+    if let (Ok(Whereabouts::Unclear(_) | Whereabouts::Nowhere), Action::EnsureAccount(spec)) =
+        (&found, action)
+        && spec.match_keys != *keys
+        && let moved @ Ok(Whereabouts::Moved(_)) =
+            locate(&driver.target, account, &spec.match_keys).await
+    {
+        found = moved;
+    }
+    match found {
         Err(problem) => Observation::Failed(problem),
         Ok(Whereabouts::Moved(account)) => Observation::Moved(account),
         Ok(Whereabouts::Unclear(other)) => {

@@ -19,6 +19,7 @@ mod hand;
 mod holder;
 mod look;
 mod pace;
+mod recent;
 mod round;
 mod settle;
 pub(crate) mod sweep;
@@ -43,7 +44,10 @@ use round::Recorded;
 
 pub use gate::{Gate, Standing};
 pub(crate) use look::locate;
-pub(crate) use settle::{NOTHING_SUCCEEDS, REFUSED, TOOK_ALONG, WHILE_OPEN, is_open, operation_of};
+pub use recent::Recent;
+pub(crate) use settle::{
+    NOTHING_SUCCEEDS, REFUSED, TOOK_ALONG, WHILE_OPEN, has_settled, is_open, operation_of,
+};
 pub use work::Activity;
 pub(crate) use work::DOUBT_AFTER;
 
@@ -100,6 +104,8 @@ pub struct Driver {
     pub references: Arc<Notify>,
     /// Counts what happens.
     pub activity: Arc<Activity>,
+    /// What was written a moment ago.
+    pub recent: Arc<Recent>,
 }
 
 impl Driver {

@@ -12,7 +12,7 @@ use muster_ledger::{Error, Writer};
 
 use super::settle::Settled;
 use super::work::Claim;
-use super::{Driver, LEDGER_PAUSE, settle};
+use super::{DOUBT_AFTER, Driver, LEDGER_PAUSE, settle};
 
 /// What is recorded together.
 pub(super) struct Round {
@@ -103,6 +103,9 @@ impl Driver {
                 continue;
             };
             self.activity.count(settled);
+            if let Some(right) = settle::right_in_doubt(settled) {
+                self.target.doubt_right(right, DOUBT_AFTER);
+            }
         }
         for _ in recorded.iter().filter(|recorded| recorded.took_along) {
             self.target.add_side_losses(1);

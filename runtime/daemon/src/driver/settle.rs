@@ -1,14 +1,17 @@
 //! What a step led to: decided where the step ends, recorded in a round, with the findings that go with it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use muster_core::connector::{EntitlementKey, ObjectRef, Problem, SideEffect};
+use muster_core::connector::{EntitlementKey, ObjectRef, OutcomeKind, Problem, SideEffect};
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{OperationId, PersonId, TargetName};
-use muster_core::operation::{Action, Change, Operation, RetryPolicy, State, decide};
-use muster_core::person::Sighting;
+use muster_core::operation::{
+    Action, Change, Event, How, Observation, Operation, RetryPolicy, State, Step, decide, later,
+};
+use muster_core::person::{Account, Sighting};
 use muster_core::redact;
 use muster_ledger::{Error, Writer};
 
@@ -36,6 +39,13 @@ pub(crate) const NOTHING_SUCCEEDS: Code = Code::new("OP-010");
 pub(crate) const TOOK_ALONG: Code = Code::new("TGT-022");
 
 const CORRECT_IT: &str = "correct the target's credentials or permissions; it goes on by itself";
+
+/// Why what an app shows is not believed yet.
+const MAY_BE_OLD: &str =
+    "the app shows it as done, which may be from before another change of a moment ago";
+
+/// Why it is not believed yet that an app did not do what it said.
+const MAY_BE_DONE: &str = "it said that it was done, and what it shows may be from before that";
 
 /// What is said of an operation until it is done; none of it holds once another plan has taken its
 /// place.
@@ -80,7 +90,10 @@ impl Settled {
             ..driver.retry.clone()
         };
         let at = driver.clock.now();
-        let change = decide(operation, acted.event, at, &retry);
+        let change = match too_early(&claim, &acted, at) {
+            Some(looked_at_again) => looked_at_again,
+            None => decide(operation, acted.event, at, &retry),
+        };
         let holder = match &change {
             Change::Halted {
                 problem: Problem::Conflict(object),
@@ -96,6 +109,44 @@ impl Settled {
             holder,
         }
     }
+}
+
+/// What follows where the app shows something that may be what was before a write of a moment ago, by another
+/// operation or by this one: it is looked at once that is over.
+fn too_early(claim: &Claim, acted: &Acted, now: Timestamp) -> Option<Change> {
+    if !claim.account.exists() {
+        return None;
+    }
+    let makes_account = matches!(claim.operation.action, Action::EnsureAccount(_));
+    let (wait, text) = match &acted.event {
+        Event::Replied(Ok(outcome)) if outcome.kind == OutcomeKind::Already => {
+            (acted.unsettled, MAY_BE_OLD)
+        }
+        Event::Observed(Observation::Satisfied(_)) => (acted.unsettled, MAY_BE_OLD),
+        Event::Observed(Observation::Unsatisfied(_)) if !makes_account => {
+            (acted.unshown, MAY_BE_DONE)
+        }
+        _ => return None,
+    };
+    let (text, by_plugin) = match &claim.operation.state {
+        // Why it was lost counts still.
+        State::Unknown {
+            text, by_plugin, ..
+        } => (text.clone(), *by_plugin),
+        // Reading back what was done shows it, however old the state that is shown.
+        State::Verifying { .. }
+            if matches!(acted.event, Event::Observed(Observation::Satisfied(_))) =>
+        {
+            return None;
+        }
+        _ => (text.to_owned(), false),
+    };
+    let wait = Duration::from_millis(u64::try_from(wait.as_millis()).unwrap_or(0));
+    (!wait.is_zero()).then(|| Change::Lost {
+        observe_at: later(now, wait),
+        text,
+        by_plugin,
+    })
 }
 
 /// Records what a step led to. Returns whether it took rights along that others should have.
@@ -226,16 +277,35 @@ fn is_settled(
 ) -> Result<bool, Error> {
     let person = writer.person(person)?;
     let account = person.and_then(|person| person.accounts.get(target));
-    Ok(account.is_some_and(|account| {
-        let grant = account.grants.get(right);
-        let is_had =
-            grant.is_some_and(|grant| grant.since.is_some() && !grant.justifications.is_empty());
-        let is_about = |operation: &Operation| {
-            matches!(&operation.action,
-                Action::EnsureGranted(key) | Action::EnsureRevoked(key) if key == right)
-        };
-        is_had && !account.operations.iter().any(is_about)
-    }))
+    Ok(account.is_some_and(|account| has_settled(account, right)))
+}
+
+/// Whether an account has a right that it is to have, and nothing is under way that gives or takes it.
+pub(crate) fn has_settled(account: &Account, right: &EntitlementKey) -> bool {
+    let grant = account.grants.get(right);
+    let is_had =
+        grant.is_some_and(|grant| grant.since.is_some() && !grant.justifications.is_empty());
+    let is_about = |operation: &Operation| {
+        matches!(&operation.action,
+            Action::EnsureGranted(key) | Action::EnsureRevoked(key) if key == right)
+    };
+    is_had && !account.operations.iter().any(is_about)
+}
+
+/// The right of which nobody knows who else lost it by a step: its answer did not come, or it says that somebody
+/// did.
+pub(super) fn right_in_doubt(settled: &Settled) -> Option<&EntitlementKey> {
+    let (Action::EnsureGranted(right) | Action::EnsureRevoked(right)) =
+        &settled.claim.operation.action
+    else {
+        return None;
+    };
+    let is_open = match &settled.change {
+        Change::Lost { .. } => matches!(settled.claim.step, Step::Send(_)),
+        Change::Completed(result) if result.how == How::Observed => true,
+        _ => side_losses(settled).next().is_some(),
+    };
+    is_open.then_some(right)
 }
 
 /// A step as it may be recorded, where the app said something about the person: without the person in it.

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
@@ -188,10 +188,18 @@ pub(super) struct Acted {
     pub(super) event: Event,
     /// Whether it took so long that this was said while it did.
     pub(super) has_hung: bool,
+    /// How long what the app showed when it began may be what was before.
+    pub(super) unsettled: Duration,
+    /// How long it may be that what the operation itself did is not shown.
+    pub(super) unshown: Duration,
 }
 
 /// Takes the step and says what came of it, also where the code for it panics.
 pub(super) async fn act(driver: &Driver, taken: &Claim) -> Acted {
+    let (person, operation) = (&taken.person, &taken.operation);
+    let (id, action, began) = (operation.id, &operation.action, Instant::now());
+    let unsettled = driver.recent.unsettled(person, id, action, began);
+    let unshown = driver.recent.unshown(person, id, action, began);
     let mut acting = Box::pin(AssertUnwindSafe(take(driver, taken)).catch_unwind());
     let mut has_hung = false;
     let acted = tokio::select! {
@@ -219,7 +227,12 @@ pub(super) async fn act(driver: &Driver, taken: &Claim) -> Acted {
             _ => Event::Interrupted(text),
         }
     });
-    Acted { event, has_hung }
+    Acted {
+        event,
+        has_hung,
+        unsettled,
+        unshown,
+    }
 }
 
 async fn take(driver: &Driver, taken: &Claim) -> Event {
@@ -256,6 +269,13 @@ async fn call(driver: &Driver, taken: &Claim, change: &Change, attempt: u32) -> 
     };
     Activity::add(&driver.activity.calls);
     let reply = driver.target.change(change, &context).await;
+    let is_unsent = matches!(&reply, Ok(outcome) if outcome.kind == OutcomeKind::Already);
+    if !is_unsent {
+        let (id, action) = (taken.operation.id, &taken.operation.action);
+        driver
+            .recent
+            .wrote(&taken.person, id, action, Instant::now());
+    }
     if reply.is_ok() {
         driver.activity.answered(driver.clock.now());
     }

@@ -14,14 +14,10 @@ use std::time::{Duration, SystemTime};
 use muster_tests::app::App;
 use muster_tests::company::{Company, GROUPS, Row, export, people};
 use muster_tests::daemon::Daemon;
+use muster_tests::random::{Random, parameter};
 use muster_tests::wait_for;
 
 use super::hook::{company, deliver, event, leave, send, upsert};
-
-fn parameter(name: &str, otherwise: u64) -> u64 {
-    let said = std::env::var(name).ok();
-    said.and_then(|said| said.parse().ok()).unwrap_or(otherwise)
-}
 
 const NO_LIMITS: &str = r"
 [feed.hr.guard]
@@ -33,23 +29,6 @@ movers_floor = 1000000
 updates_percent_max = 100
 updates_floor = 1000000
 ";
-
-/// Numbers that look random and are the same for the same seed (`SplitMix64`).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-}
 
 /// Drops a file whose time is later than everything before it, whatever the file system's ticks.
 fn drop_later(company: &Company, name: &str, content: &str, newest: &mut SystemTime) {
@@ -82,7 +61,7 @@ fn c02_the_end_state_is_that_of_the_order_of_arrival() {
     let now = now.map_or(7, |since| since.subsec_nanos());
     let seed = parameter("MUSTER_SEED", u64::from(now));
     let shown = format!("MUSTER_SEED={seed}");
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let app = App::start(&GROUPS);
     let company = company(&app, "", NO_LIMITS);
     let mut rows = people(1, 25, &["Sales"]);

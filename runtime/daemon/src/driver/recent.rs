@@ -1,0 +1,227 @@
+//! What was written at a target a moment ago, so that what the app shows of it may be what was before.
+//!
+//! An app that reads from a copy of what it writes shows for a moment the state before the last write. Where the
+//! connector says for how long, every look waits for that. Where it says nothing, a look can be wrong in one way
+//! that nobody would notice: it shows the state that an earlier call ended and that a later one is to bring about
+//! again. So "it is so already", and a look that is to say what became of a call, are believed of one and the
+//! same thing only once the last write to it by another operation is a few seconds old. In the same way, that a
+//! call did nothing is believed once the call itself is that old: until then a newer plan has to reckon with it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use muster_core::connector::EntitlementKey;
+use muster_core::id::{OperationId, PersonId};
+use muster_core::operation::Action;
+
+/// How old a write is that every look shows, where the connector says nothing.
+const SETTLED_AFTER: Duration = Duration::from_secs(3);
+
+/// The most writes that are kept; the oldest go first.
+const KEPT_MAX: usize = 20_000;
+
+/// What of an account a write is about.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Subject {
+    Attributes,
+    State,
+    Right(EntitlementKey),
+}
+
+impl Subject {
+    fn of(action: &Action) -> Option<Self> {
+        match action {
+            Action::EnsureAccount(_) => Some(Self::Attributes),
+            Action::EnsureState(_) => Some(Self::State),
+            Action::EnsureGranted(key) | Action::EnsureRevoked(key) => {
+                Some(Self::Right(key.clone()))
+            }
+            // Nothing brings back what these end.
+            Action::EndSessions
+            | Action::RevokeCredentials
+            | Action::TransferOwned(_)
+            | Action::EnsureAbsent => None,
+        }
+    }
+}
+
+type Thing = (PersonId, Subject);
+
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    by: OperationId,
+    at: Instant,
+    /// When another operation wrote last before that one.
+    other: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Writes {
+    last: BTreeMap<Thing, Last>,
+    order: VecDeque<(Instant, Thing)>,
+}
+
+/// When what was last written to at a target.
+#[derive(Debug)]
+pub struct Recent {
+    /// Of what was written before, nothing is known.
+    since: Instant,
+    writes: Mutex<Writes>,
+}
+
+impl Recent {
+    /// Nothing is known from before this instant.
+    pub fn new(since: Instant) -> Self {
+        Self {
+            since,
+            writes: Mutex::default(),
+        }
+    }
+
+    fn writes(&self) -> MutexGuard<'_, Writes> {
+        self.writes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call of this operation left, and may have been carried out until now.
+    pub(super) fn wrote(&self, person: &PersonId, by: OperationId, action: &Action, now: Instant) {
+        let Some(subject) = Subject::of(action) else {
+            return;
+        };
+        let thing = (person.clone(), subject);
+        let mut writes = self.writes();
+        writes.forget(now);
+        let before = writes.last.get(&thing);
+        let other = match before {
+            Some(last) if last.by == by => last.other,
+            last => last.map(|last| last.at),
+        };
+        let last = Last { by, at: now, other };
+        writes.last.insert(thing.clone(), last);
+        writes.order.push_back((now, thing));
+    }
+
+    /// How long what the app shows of this may still be from before another operation wrote it.
+    pub(super) fn unsettled(
+        &self,
+        person: &PersonId,
+        by: OperationId,
+        action: &Action,
+        now: Instant,
+    ) -> Duration {
+        let Some(subject) = Subject::of(action) else {
+            return Duration::ZERO;
+        };
+        let last = self.writes().last.get(&(person.clone(), subject)).copied();
+        let other = match last {
+            Some(last) if last.by == by => last.other,
+            last => last.map(|last| last.at),
+        };
+        let age = now.saturating_duration_since(other.unwrap_or(self.since));
+        SETTLED_AFTER.saturating_sub(age)
+    }
+}
+
+impl Recent {
+    /// How long what the app shows of this may still be from before this operation wrote it.
+    pub(super) fn unshown(
+        &self,
+        person: &PersonId,
+        by: OperationId,
+        action: &Action,
+        now: Instant,
+    ) -> Duration {
+        let Some(subject) = Subject::of(action) else {
+            return Duration::ZERO;
+        };
+        let last = self.writes().last.get(&(person.clone(), subject)).copied();
+        let own = match last {
+            Some(last) if last.by == by => last.at,
+            // An attempt of before the start may be the last thing that was done there.
+            _ => self.since,
+        };
+        SETTLED_AFTER.saturating_sub(now.saturating_duration_since(own))
+    }
+}
+
+impl Writes {
+    /// Forgets what every look shows by now, and what is too much.
+    fn forget(&mut self, now: Instant) {
+        while let Some((at, _)) = self.order.front() {
+            let is_old = now.saturating_duration_since(*at) >= SETTLED_AFTER;
+            if !is_old && self.order.len() < KEPT_MAX {
+                return;
+            }
+            let Some((at, thing)) = self.order.pop_front() else {
+                return;
+            };
+            if self.last.get(&thing).is_some_and(|last| last.at == at) {
+                self.last.remove(&thing);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_core::connector::AccountState;
+    use muster_core::id::{FeedName, PersonKey, PlanId};
+
+    use super::*;
+
+    fn person(key: &str) -> PersonId {
+        PersonId {
+            feed: FeedName::new("hr").unwrap(),
+            key: PersonKey::new(key).unwrap(),
+        }
+    }
+
+    fn operation(number: u32) -> OperationId {
+        OperationId {
+            plan: PlanId(1),
+            number,
+        }
+    }
+
+    const OFF: Action = Action::EnsureState(AccountState::Suspended);
+
+    #[test]
+    fn what_another_operation_wrote_a_moment_ago_is_not_believed_yet() {
+        let person = person("1");
+        let begun = Instant::now();
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        let recent = Recent::new(begun);
+        let unsettled = |by, seconds| {
+            recent
+                .unsettled(&person, operation(by), &OFF, at(seconds))
+                .as_secs()
+        };
+        assert_eq!(unsettled(1, 1), 2, "nobody knows what was before the start");
+        assert_eq!(unsettled(1, 3), 0);
+        recent.wrote(&person, operation(1), &OFF, at(10));
+        assert_eq!(unsettled(1, 10), 0, "its own call is what it asks about");
+        assert_eq!(unsettled(2, 11), 2);
+        recent.wrote(&person, operation(2), &OFF, at(12));
+        recent.wrote(&person, operation(2), &OFF, at(12));
+        assert_eq!(unsettled(2, 12), 1, "the one before counts still");
+        let unshown = recent.unshown(&person, operation(2), &OFF, at(13));
+        assert_eq!(unshown.as_secs(), 2, "its own call may not be shown yet");
+        let sessions = recent.unsettled(&person, operation(3), &Action::EndSessions, at(12));
+        assert_eq!(sessions, Duration::ZERO);
+    }
+
+    #[test]
+    fn as_much_is_kept_as_there_is_room_for() {
+        let begun = Instant::now();
+        let recent = Recent::new(begun);
+        for key in 0..KEPT_MAX + 500 {
+            let person = person(&key.to_string());
+            recent.wrote(&person, operation(1), &OFF, begun);
+        }
+        let writes = recent.writes();
+        assert_eq!(
+            (writes.last.len(), writes.order.len()),
+            (KEPT_MAX, KEPT_MAX)
+        );
+    }
+}

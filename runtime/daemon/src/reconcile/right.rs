@@ -1,0 +1,118 @@
+//! Looks at who has a right at an app, because a call that was about one account may have taken it from others:
+//! nobody answered the call, or its answer said so.
+//!
+//! Some services replace the members of a group by the one that is added. Whom that took out is in the answer;
+//! where there is none, only the group itself says who is missing. Whoever is to have the right, and of whom
+//! nothing is under way about it, is given it again by the next plan. Accounts that are nobody's here are not
+//! known to have had it, so nothing follows for them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use muster_core::connector::{EntitlementKey, ObjectRef, Problem};
+use muster_core::fact::Fact;
+use muster_core::finding::{Finding, Severity};
+use muster_core::id::PersonId;
+use muster_core::person::Sighting;
+use muster_ledger::Error;
+
+use super::AGAIN;
+use crate::app::App;
+use crate::driver::{self, TOOK_ALONG};
+use crate::targets::Connected;
+
+/// Looks at everybody who has a right, and records who lost it.
+pub(super) async fn holders(
+    app: &Arc<App>,
+    target: &Connected,
+    right: &EntitlementKey,
+) -> Result<(), Error> {
+    let listing = match target.holders_of(right).await {
+        Ok(listing) if listing.is_whole => listing,
+        // Nothing can be known of it here.
+        Err(Problem::Unsupported(_) | Problem::NotFound(_)) => return Ok(()),
+        Ok(_) | Err(_) => {
+            let every = target.config().limits.compare_every;
+            target.doubt_right(right, AGAIN.min(every));
+            return Ok(());
+        }
+    };
+    let principals = listing.items.iter().map(|grant| &grant.principal);
+    let holders: BTreeSet<(&str, &str)> = principals.map(id_of).collect();
+    let missing = missing(app, target, right, &holders)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let (name, right) = (target.name().clone(), right.clone());
+    let recorded = app.committer.submit(app.clock.now(), move |writer| {
+        let mut lost = 0;
+        for (person, object) in &missing {
+            // What was done to it since it was listed counts more than the listing.
+            let known = writer.person(person)?;
+            let account = known.and_then(|known| known.accounts.get(&name));
+            let is_as_before = account.is_some_and(|account| {
+                account.object.as_ref() == Some(object) && driver::has_settled(account, &right)
+            });
+            if !is_as_before {
+                continue;
+            }
+            lost += 1;
+            writer.record(Fact::AccountSeen {
+                person: person.clone(),
+                target: name.clone(),
+                sighting: Sighting::Lost(right.clone()),
+            })?;
+        }
+        if lost > 0 {
+            writer.record(Fact::FindingOpened(took_along(
+                &format!("target {name}"),
+                &right,
+                lost,
+            )))?;
+        }
+        Ok(lost)
+    });
+    if recorded.await? > 0 {
+        target.add_side_losses(1);
+        app.wake_all();
+    }
+    Ok(())
+}
+
+fn id_of(object: &ObjectRef) -> (&str, &str) {
+    (object.kind.as_str(), object.id.as_str())
+}
+
+/// Who is to have a right, has it as far as the ledger knows, and is not among those who do.
+fn missing(
+    app: &App,
+    target: &Connected,
+    right: &EntitlementKey,
+    holders: &BTreeSet<(&str, &str)>,
+) -> Result<Vec<(PersonId, ObjectRef)>, Error> {
+    let mut missing = Vec::new();
+    for person in app.ledger.read()?.people_at(target.name())? {
+        let mut person = person?;
+        let Some(account) = person.accounts.remove(target.name()) else {
+            continue;
+        };
+        let object = account
+            .object
+            .clone()
+            .filter(|object| !holders.contains(&id_of(object)));
+        if let Some(object) = object.filter(|_| driver::has_settled(&account, right)) {
+            missing.push((person.id, object));
+        }
+    }
+    Ok(missing)
+}
+
+fn took_along(subject: &str, right: &EntitlementKey, lost: usize) -> Finding {
+    let text = format!(
+        "after a call about {} {} whose answer did not come, or which took others along, {lost} who are to have it are not in it any more; Muster gives it back to everybody whom it knows",
+        right.kind, right.id
+    );
+    Finding::new(TOOK_ALONG, Severity::Error, subject, text).hint(
+        "see at the app that accounts which are nobody's here have it again; set members = \"put\" where the connector has this setting",
+    )
+}
