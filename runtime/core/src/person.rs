@@ -176,6 +176,9 @@ pub struct Grant {
     pub justifications: BTreeSet<Justification>,
     /// Since when the app is known to have it; none while it is being given.
     pub since: Option<Timestamp>,
+    /// Whether it was there, and something that was done for somebody else took it along. Such an app may put
+    /// it back with the next thing that is done, so it is taken away from whoever is not to have it.
+    pub was_taken_along: bool,
     /// The plan that gave it.
     pub plan: Option<PlanId>,
 }

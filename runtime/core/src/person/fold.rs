@@ -205,7 +205,11 @@ impl Account {
             }
             Sighting::Lost(key) => {
                 let grant = self.grants.get_mut(key);
-                let is_news = grant.is_some_and(|grant| grant.since.take().is_some());
+                let is_news = grant.is_some_and(|grant| {
+                    let was_there = grant.since.take().is_some();
+                    grant.was_taken_along |= was_there;
+                    was_there
+                });
                 self.forget_empty_grants();
                 is_news
             }
@@ -320,11 +324,13 @@ impl Account {
             Action::EnsureGranted(key) => {
                 let grant = self.grants.entry(key.clone()).or_default();
                 grant.since.get_or_insert(at);
+                grant.was_taken_along = false;
             }
             Action::EnsureRevoked(key) => {
                 // A plan that came meanwhile may want it again; then it stays, to be given.
                 if let Some(grant) = self.grants.get_mut(key) {
                     grant.since = None;
+                    grant.was_taken_along = false;
                 }
             }
             Action::EnsureAbsent => self.state = Some(AccountState::Deleted),
@@ -431,6 +437,7 @@ impl Account {
             self.attributes.clear();
             for grant in self.grants.values_mut() {
                 grant.since = None;
+                grant.was_taken_along = false;
             }
         }
         let mut is_made = false;

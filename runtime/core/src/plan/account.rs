@@ -190,11 +190,14 @@ impl Planner<'_> {
         } else {
             &known.granted
         };
-        let lost = held
+        let lost: BTreeSet<&EntitlementKey> = held
             .iter()
             .copied()
-            .filter(|key| !wish.grants.contains_key(*key));
-        for key in self.in_order(target, lost.collect()).into_iter().rev() {
+            .chain(taken_along(have))
+            .filter(|key| !wish.grants.contains_key(*key))
+            .collect();
+        let lost = lost.into_iter().collect();
+        for key in self.in_order(target, lost).into_iter().rev() {
             actions.push(Action::EnsureRevoked(key.clone()));
         }
         let initial_state = if is_usable {
@@ -278,7 +281,9 @@ impl Planner<'_> {
         if rules.revoke_credentials && self.targets.can(target, "revoke-credentials") {
             once(Action::RevokeCredentials, &mut actions);
         }
-        let lost = base.granted.iter().copied().collect();
+        let lost = base.granted.iter().copied().chain(taken_along(have));
+        let lost: BTreeSet<&EntitlementKey> = lost.collect();
+        let lost = lost.into_iter().collect();
         for key in self.in_order(target, lost).into_iter().rev() {
             actions.push(Action::EnsureRevoked(key.clone()));
         }
@@ -476,6 +481,14 @@ fn is_made_otherwise(open: &Operation, wish: &Wish<'_>) -> bool {
         return false;
     };
     !open.has_begun() && spec.match_keys != wish.account.keys
+}
+
+/// What something that was done for somebody else took along, and may have put back since.
+fn taken_along(have: &Account) -> impl Iterator<Item = &EntitlementKey> {
+    let grants = have.grants.iter();
+    grants
+        .filter(|(_, grant)| grant.was_taken_along)
+        .map(|(key, _)| key)
 }
 
 /// Whether such an action waits and is about to be superseded.

@@ -5,7 +5,7 @@ use muster_core::connector::{Entitlement, ObjectRef, Problem, Scalar};
 use muster_core::delta::Described;
 use muster_core::fact::Kind;
 use muster_core::operation::Step;
-use muster_core::person::Turn;
+use muster_core::person::{Sighting, Turn};
 use muster_core::plan::Catalogue;
 
 use crate::app::{Fault, group, user};
@@ -81,6 +81,49 @@ fn what_others_stand_on_is_given_first_and_taken_last() {
             "revoke c-organisation"
         ]
     );
+}
+
+#[test]
+fn c21_what_was_taken_along_is_taken_away_from_whoever_is_not_to_have_it() {
+    // The app may put it back with the next thing that is done for somebody else.
+    let groups = [
+        entitlement("all", None, &[]),
+        entitlement("sales", None, &[]),
+    ];
+    let taken_along = |department: &str| {
+        let mut world = with_catalogue(&groups, &["group:all"]);
+        let when = "department == 'Sales'";
+        world
+            .source
+            .roles
+            .push(role("sales", when, "crm", &["group:sales"]));
+        world.hr(&[("1", row(&[("department", "Sales")]))]);
+        world.drive();
+        let (id, crm, now) = (person("1"), target("crm"), world.now);
+        let one = world.people.get_mut(&id).unwrap();
+        let right = one.accounts[&crm]
+            .grants
+            .keys()
+            .find(|key| key.id == "sales");
+        let lost = Sighting::Lost(right.unwrap().clone());
+        assert!(one.sighted(&crm, &lost, now));
+        world.hr(&[("1", row(&[("department", department)]))]);
+        world
+    };
+    let world = taken_along("Sales");
+    assert_eq!(planned(&world), ["grant sales"], "it is given again");
+    let mut world = taken_along("Support");
+    assert_eq!(planned(&world), ["revoke sales"]);
+    world.drive();
+    world.replan();
+    assert_eq!(planned(&world), [""; 0], "once");
+    let mut world = taken_along("Sales");
+    world.hr(&[]);
+    let leaves = planned(&world);
+    assert!(leaves.contains(&"revoke sales".to_owned()), "{leaves:?}");
+    assert!(leaves.contains(&"revoke all".to_owned()), "{leaves:?}");
+    world.drive();
+    assert!(world.account("1", "crm").grants.is_empty());
 }
 
 #[test]

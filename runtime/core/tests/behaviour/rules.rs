@@ -472,6 +472,7 @@ fn known_account(state: AccountState) -> Account {
         }]),
         since: Some(at(NOW)),
         plan: Some(PlanId(1)),
+        was_taken_along: false,
     };
     Account {
         is_wanted: true,

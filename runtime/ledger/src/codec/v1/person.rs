@@ -67,6 +67,7 @@ pub(crate) struct Grant<'a> {
     justifications: Justifications<'a>,
     since: Option<i64>,
     plan: Option<u64>,
+    was_taken_along: bool,
 }
 
 impl<'a> Grant<'a> {
@@ -75,6 +76,7 @@ impl<'a> Grant<'a> {
             justifications: Justifications::of(&grant.justifications),
             since: grant.since.map(micros),
             plan: grant.plan.map(|plan| plan.0),
+            was_taken_along: grant.was_taken_along,
         }
     }
 
@@ -83,6 +85,7 @@ impl<'a> Grant<'a> {
             justifications: self.justifications.into_core()?,
             since: instant_opt(self.since)?,
             plan: self.plan.map(PlanId),
+            was_taken_along: self.was_taken_along,
         })
     }
 }
