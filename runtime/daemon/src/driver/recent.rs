@@ -46,7 +46,8 @@ impl Subject {
     }
 }
 
-type Thing = (PersonId, Subject);
+/// Whose, and what; nobody's is a right, whoever was given it or lost it.
+type Thing = (Option<PersonId>, Subject);
 
 #[derive(Clone, Copy, Debug)]
 struct Last {
@@ -88,17 +89,12 @@ impl Recent {
         let Some(subject) = Subject::of(action) else {
             return;
         };
-        let thing = (person.clone(), subject);
         let mut writes = self.writes();
         writes.forget(now);
-        let before = writes.last.get(&thing);
-        let other = match before {
-            Some(last) if last.by == by => last.other,
-            last => last.map(|last| last.at),
-        };
-        let last = Last { by, at: now, other };
-        writes.last.insert(thing.clone(), last);
-        writes.order.push_back((now, thing));
+        if let Subject::Right(_) = subject {
+            writes.add((None, subject.clone()), by, now);
+        }
+        writes.add((Some(person.clone()), subject), by, now);
     }
 
     /// How long what the app shows of this may still be from before another operation wrote it.
@@ -112,7 +108,20 @@ impl Recent {
         let Some(subject) = Subject::of(action) else {
             return Duration::ZERO;
         };
-        let last = self.writes().last.get(&(person.clone(), subject)).copied();
+        self.by_another((Some(person.clone()), subject), by, now)
+    }
+
+    /// How long it may be that who has a right is shown without somebody who has it: at services that replace
+    /// members, a call about somebody else throws everybody out and puts them back a moment later.
+    pub(super) fn contested(&self, by: OperationId, action: &Action, now: Instant) -> Duration {
+        match Subject::of(action) {
+            Some(right @ Subject::Right(_)) => self.by_another((None, right), by, now),
+            _ => Duration::ZERO,
+        }
+    }
+
+    fn by_another(&self, thing: Thing, by: OperationId, now: Instant) -> Duration {
+        let last = self.writes().last.get(&thing).copied();
         let other = match last {
             Some(last) if last.by == by => last.other,
             last => last.map(|last| last.at),
@@ -134,7 +143,8 @@ impl Recent {
         let Some(subject) = Subject::of(action) else {
             return Duration::ZERO;
         };
-        let last = self.writes().last.get(&(person.clone(), subject)).copied();
+        let thing = (Some(person.clone()), subject);
+        let last = self.writes().last.get(&thing).copied();
         let own = match last {
             Some(last) if last.by == by => last.at,
             // An attempt of before the start may be the last thing that was done there.
@@ -145,6 +155,16 @@ impl Recent {
 }
 
 impl Writes {
+    fn add(&mut self, thing: Thing, by: OperationId, now: Instant) {
+        let other = match self.last.get(&thing) {
+            Some(last) if last.by == by => last.other,
+            last => last.map(|last| last.at),
+        };
+        let last = Last { by, at: now, other };
+        self.last.insert(thing.clone(), last);
+        self.order.push_back((now, thing));
+    }
+
     /// Forgets what every look shows by now, and what is too much.
     fn forget(&mut self, now: Instant) {
         while let Some((at, _)) = self.order.front() {
@@ -208,6 +228,23 @@ mod tests {
         assert_eq!(unshown.as_secs(), 2, "its own call may not be shown yet");
         let sessions = recent.unsettled(&person, operation(3), &Action::EndSessions, at(12));
         assert_eq!(sessions, Duration::ZERO);
+    }
+
+    #[test]
+    fn a_right_that_a_call_about_somebody_else_wrote_is_contested() {
+        let right = EntitlementKey {
+            kind: "group".to_owned(),
+            container: None,
+            id: "sales".to_owned(),
+        };
+        let (begun, later) = (Instant::now(), Instant::now() + Duration::from_secs(10));
+        let recent = Recent::new(begun);
+        let gives = Action::EnsureGranted(right.clone());
+        recent.wrote(&person("1"), operation(1), &gives, later);
+        let takes = Action::EnsureRevoked(right);
+        assert!(!recent.contested(operation(2), &takes, later).is_zero());
+        let own = recent.unsettled(&person("2"), operation(2), &takes, later);
+        assert_eq!(own, Duration::ZERO, "nobody wrote hers");
     }
 
     #[test]

@@ -120,7 +120,13 @@ fn too_early(claim: &Claim, acted: &Acted, now: Timestamp) -> Option<Change> {
     let makes_account = matches!(claim.operation.action, Action::EnsureAccount(_));
     let (wait, text) = match &acted.event {
         Event::Replied(Ok(outcome)) if outcome.kind == OutcomeKind::Already => {
-            (acted.unsettled, MAY_BE_OLD)
+            let takes = matches!(claim.operation.action, Action::EnsureRevoked(_));
+            let contested = if takes {
+                acted.contested
+            } else {
+                Duration::ZERO
+            };
+            (acted.unsettled.max(contested), MAY_BE_OLD)
         }
         Event::Observed(Observation::Satisfied(_)) => (acted.unsettled, MAY_BE_OLD),
         Event::Observed(Observation::Unsatisfied(_)) if !makes_account => {

@@ -192,6 +192,8 @@ pub(super) struct Acted {
     pub(super) unsettled: Duration,
     /// How long it may be that what the operation itself did is not shown.
     pub(super) unshown: Duration,
+    /// How long another call about the same right may have thrown the account out of it for a moment.
+    pub(super) contested: Duration,
 }
 
 /// Takes the step and says what came of it, also where the code for it panics.
@@ -200,6 +202,7 @@ pub(super) async fn act(driver: &Driver, taken: &Claim) -> Acted {
     let (id, action, began) = (operation.id, &operation.action, Instant::now());
     let unsettled = driver.recent.unsettled(person, id, action, began);
     let unshown = driver.recent.unshown(person, id, action, began);
+    let contested = driver.recent.contested(id, action, began);
     let mut acting = Box::pin(AssertUnwindSafe(take(driver, taken)).catch_unwind());
     let mut has_hung = false;
     let acted = tokio::select! {
@@ -232,6 +235,7 @@ pub(super) async fn act(driver: &Driver, taken: &Claim) -> Acted {
         has_hung,
         unsettled,
         unshown,
+        contested,
     }
 }
 
