@@ -96,19 +96,18 @@ impl<'a> Service<'a> {
         })
     }
 
-    /// The service has accepted a write.
+    /// The service has accepted a write, or failed at one that it may have done all the same.
     pub(crate) fn wrote(&self) {
         self.has_written.set(true);
     }
 
-    /// What came of a change. Most problems say that nothing was changed; behind a write that was accepted they
-    /// only say that nobody could see what it did.
+    /// What came of a change. Most problems say that nothing was changed; behind a write they only say that nobody could see what it did.
     pub(crate) fn told(&self, outcome: Result<Outcome>) -> Result<Outcome> {
         outcome.map_err(|problem| match problem {
             Problem::Transient(_) | Problem::RateLimited(_) | Problem::Stale(_)
                 if self.has_written.get() =>
             {
-                Problem::OutcomeUnknown(format!("accepted, and not seen since: {problem}"))
+                Problem::OutcomeUnknown(format!("sent, and not seen since: {problem}"))
             }
             problem => problem,
         })
@@ -204,11 +203,18 @@ impl<'a> Service<'a> {
                 self.wrote();
                 Written::of(&reply).map(Sent::Written)
             }
-            _ => match refused(&reply) {
+            status => match refused(&reply) {
                 problem @ (Problem::NoCapacity(_) | Problem::Guarded(_) | Problem::Conflict(_)) => {
                     Err(problem)
                 }
-                problem => Ok(Sent::Refused(problem)),
+                problem => {
+                    // A service that does not know the form answers 500 as well as one that fails after it has
+                    // written: another form may be tried, and nothing is known until something was seen.
+                    if status == 500 {
+                        self.wrote();
+                    }
+                    Ok(Sent::Refused(problem))
+                }
             },
         }
     }

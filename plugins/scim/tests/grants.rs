@@ -610,3 +610,23 @@ fn whom_another_call_removed_before_a_list_was_written_is_not_put_back() {
     let puts = host.requests().into_iter();
     assert_eq!(puts.filter(|sent| sent.method == "PUT").count(), 2);
 }
+
+#[test]
+fn c19_a_refusal_that_may_have_been_a_failure_leaves_open_what_was_done() {
+    // A 500 stands for a form that the service does not know, and for a failure after the write.
+    for (before, revoke) in [(members(&["1", "7"]), true), (members(&["1"]), false)] {
+        let host = host()
+            .on("GET", GROUP, Answer::json(200, before))
+            .on("PATCH", GROUP, Answer::status(500))
+            .on("GET", GROUP, Answer::status(503));
+        let outcome = if revoke {
+            Scim.ensure_revoked(&host, &ctx(), &membership("7"))
+        } else {
+            Scim.ensure_granted(&host, &ctx(), &membership("7"), None)
+        };
+        assert!(
+            matches!(outcome, Err(Problem::OutcomeUnknown(_))),
+            "{revoke}: {outcome:?}"
+        );
+    }
+}
