@@ -122,6 +122,10 @@ access = { crm = ["group:Finance"] }
 /// The groups that [`POLICY`] names.
 pub const GROUPS: [&str; 3] = ["Everybody", "Sales", "Finance"];
 
+/// Plugins as a daemon has compiled them, with the key of its seal.
+#[derive(Debug)]
+pub struct Compiled(Vec<(std::ffi::OsString, Vec<u8>)>);
+
 impl Company {
     /// A company with the feed `hr` and one target `crm`, which is this app.
     pub fn new(app: &App) -> Self {
@@ -183,6 +187,27 @@ impl Company {
     pub fn allow(&self, below: &str, mode: u32) {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
         std::fs::set_permissions(self.path(below), mode).expect("permissions of the company");
+    }
+
+    /// The plugins as the daemon has compiled them.
+    pub fn compiled(&self) -> Compiled {
+        let files = std::fs::read_dir(self.path("data/plugin-cache")).expect("a cache");
+        let read = |file: std::io::Result<std::fs::DirEntry>| {
+            let file = file.expect("a file of the cache");
+            let content = std::fs::read(file.path()).expect("a file to read");
+            (file.file_name(), content)
+        };
+        Compiled(files.map(read).collect())
+    }
+
+    /// Gives the daemon plugins that another one has compiled.
+    pub fn warm(&self, compiled: &Compiled) {
+        let cache = self.path("data/plugin-cache");
+        std::fs::create_dir_all(&cache).expect("a cache");
+        self.allow("data", 0o700);
+        for (name, content) in &compiled.0 {
+            std::fs::write(cache.join(name), content).expect("a file to write");
+        }
     }
 
     /// Puts a plugin into the plugins folder as an installer does: aside, then renamed.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use muster_tests::app::App;
-use muster_tests::company::{Company, GROUPS, POLICY, feed, target};
+use muster_tests::company::{Company, Compiled, GROUPS, POLICY, feed, target};
 use muster_tests::daemon::Daemon;
 use muster_tests::random::Random;
 use muster_tests::{hook, look_for};
@@ -102,11 +103,23 @@ fn app() -> App {
     app
 }
 
+/// The plugin as one daemon has compiled it: five hundred companies need not do that again.
+fn compiled() -> &'static Compiled {
+    static COMPILED: OnceLock<Compiled> = OnceLock::new();
+    COMPILED.get_or_init(|| {
+        let app = App::start(&GROUPS);
+        let company = Company::new(&app);
+        assert!(Daemon::start(&company).stop());
+        company.compiled()
+    })
+}
+
 fn company(app: &App) -> Company {
     let tables = [&feed(""), NO_LIMITS, &target("crm", app, LIMITS)].concat();
     let company = Company::configured(&tables, POLICY);
     company.write("secrets/hook", &hook::written(hook::SECRET));
     company.allow("secrets/hook", 0o600);
+    company.warm(compiled());
     company
 }
 
