@@ -24,6 +24,10 @@ use std::time::{Duration, Instant};
 
 /// How long a condition may take to come true. Generous: the machine is shared, and only a failure
 /// ever waits this long. `MUSTER_PATIENCE` says it in seconds, where failures are what is looked for.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a test waits is a parameter"
+)]
 pub fn patience() -> Duration {
     let asked = std::env::var("MUSTER_PATIENCE").ok();
     let asked = asked.map(|text| text.parse().expect("MUSTER_PATIENCE in seconds"));

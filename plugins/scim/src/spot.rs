@@ -456,7 +456,7 @@ impl Spot<'_> {
 
     fn put_edited(&self, before: &Resource, edit: impl Fn(&mut Vec<Value>)) -> Result<Written> {
         let mut list = before.list(self.list).unwrap_or_default().to_vec();
-        if list.len() >= CUT_AT && list.len() % CUT_AT == 0 {
+        if list.len() >= CUT_AT && list.len().is_multiple_of(CUT_AT) {
             return Err(Problem::unsupported(format!(
                 "`{}` shows exactly {} values and may be cut, so it is not replaced",
                 self.list,

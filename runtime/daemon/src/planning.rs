@@ -254,11 +254,10 @@ pub fn make(
 /// What a plan is about, for findings.
 fn subject(cause: &Cause) -> String {
     match cause {
-        Cause::File { feed, .. } => format!("feed {feed}"),
+        Cause::File { feed, .. } | Cause::FeedRetired(feed) => format!("feed {feed}"),
         Cause::Policy => "policy".to_owned(),
         Cause::Date => "dates".to_owned(),
         Cause::Reference => "references".to_owned(),
-        Cause::FeedRetired(feed) => format!("feed {feed}"),
         Cause::Operator(_) => "operator".to_owned(),
     }
 }

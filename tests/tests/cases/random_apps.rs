@@ -46,12 +46,11 @@ fn random_apps_hold_what_was_wished_once_they_behave_again() {
                     let at = Instant::now();
                     let ran = catch_unwind(AssertUnwindSafe(|| Run::of(seed)));
                     let took = at.elapsed().as_secs_f32();
-                    match ran {
-                        Ok(told) => println!("seed {seed} holds after {took:.1} s: {told}"),
-                        Err(_) => {
-                            println!("seed {seed} FAILED after {took:.1} s");
-                            failed.lock().expect("the seeds that failed").push(seed);
-                        }
+                    if let Ok(told) = ran {
+                        println!("seed {seed} holds after {took:.1} s: {told}");
+                    } else {
+                        println!("seed {seed} FAILED after {took:.1} s");
+                        failed.lock().expect("the seeds that failed").push(seed);
                     }
                 }
             });

@@ -75,13 +75,13 @@ impl People {
     fn of<T>(app: &App, make: impl FnOnce(Watch<'_>) -> T) -> (T, Self) {
         let mut people = Self::default();
         let known = app.known.load_full();
-        let made = make(&mut |planned: &PersonPlanned, before: Option<&Person>| {
+        let result = make(&mut |planned: &PersonPlanned, before: Option<&Person>| {
             people.add(
                 present::person_preview(planned, before, &known.titles),
                 planned.kind,
             );
         });
-        (made, people)
+        (result, people)
     }
 
     fn add(&mut self, person: v1::PersonPreview, kind: PersonKind) {

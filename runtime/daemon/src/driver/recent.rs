@@ -108,20 +108,20 @@ impl Recent {
         let Some(subject) = Subject::of(action) else {
             return Duration::ZERO;
         };
-        self.by_another((Some(person.clone()), subject), by, now)
+        self.by_another(&(Some(person.clone()), subject), by, now)
     }
 
     /// How long it may be that who has a right is shown without somebody who has it: at services that replace
     /// members, a call about somebody else throws everybody out and puts them back a moment later.
     pub(super) fn contested(&self, by: OperationId, action: &Action, now: Instant) -> Duration {
         match Subject::of(action) {
-            Some(right @ Subject::Right(_)) => self.by_another((None, right), by, now),
+            Some(right @ Subject::Right(_)) => self.by_another(&(None, right), by, now),
             _ => Duration::ZERO,
         }
     }
 
-    fn by_another(&self, thing: Thing, by: OperationId, now: Instant) -> Duration {
-        let last = self.writes().last.get(&thing).copied();
+    fn by_another(&self, thing: &Thing, by: OperationId, now: Instant) -> Duration {
+        let last = self.writes().last.get(thing).copied();
         let other = match last {
             Some(last) if last.by == by => last.other,
             last => last.map(|last| last.at),

@@ -68,10 +68,8 @@ pub(super) async fn attributes(connected: &Connected) -> Vec<Finding> {
         return Vec::new();
     };
     let target = connected.config();
-    let mut findings = unknown(
-        target,
-        specs.iter().map(|spec| spec.name.as_str()).collect(),
-    );
+    let known: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+    let mut findings = unknown(target, &known);
     findings.extend(texts_for_accounts(target, &specs));
     findings
 }
@@ -100,7 +98,7 @@ fn texts_for_accounts(target: &Target, specs: &[AttributeSpec]) -> Vec<Finding> 
 }
 
 /// Attributes that the app's accounts do not have.
-fn unknown(target: &Target, known: Vec<&str>) -> Vec<Finding> {
+fn unknown(target: &Target, known: &[&str]) -> Vec<Finding> {
     let lower = |name: &str| name.to_ascii_lowercase();
     let names: BTreeSet<String> = known.iter().map(|name| lower(name)).collect();
     let bases: BTreeSet<&str> = known.iter().map(|name| base(name)).collect();

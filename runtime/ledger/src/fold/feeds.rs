@@ -254,11 +254,14 @@ impl Fold<'_> {
     }
 }
 
+/// A row as it was read: its key and what stands there.
+type Row = (Vec<u8>, Vec<u8>);
+
 /// The rows of a table under a feed's name.
 fn rows_under(
     table: &impl ReadableTable<&'static [u8], &'static [u8]>,
     feed: &FeedName,
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+) -> Result<Vec<Row>, Error> {
     const STEP: &str = "read what is kept of a feed";
     let (first, beyond) = keys::under(feed.as_str());
     let rows = table

@@ -75,7 +75,7 @@ fn c02_the_end_state_is_that_of_the_order_of_arrival() {
         |random: &mut Random| ["Sales", "Finance"][usize::try_from(random.below(2)).unwrap_or(0)];
     let mut done = 0;
     while done < count {
-        let name = random.next();
+        let name = random.draw();
         if random.below(10) < 8 {
             let at = usize::try_from(random.below(25)).unwrap_or(0);
             let to = department(&mut random);
@@ -91,7 +91,7 @@ fn c02_the_end_state_is_that_of_the_order_of_arrival() {
                     let at = usize::try_from(random.below(25)).unwrap_or(0);
                     department(&mut random).clone_into(&mut rows[at].department);
                 }
-                let name = format!("{:x}.csv", random.next());
+                let name = format!("{:x}.csv", random.draw());
                 // The row that makes each file another one: a name that nobody has twice.
                 rows[0].first = format!("F{done}");
                 drop_later(&company, &name, &export(&rows), &mut newest);

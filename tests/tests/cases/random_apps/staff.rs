@@ -43,7 +43,8 @@ impl Staff {
     fn join(&mut self, random: &mut Random) -> String {
         self.newest += 1;
         let key = self.newest.to_string();
-        self.add(Row::new(&key, *random.of(&DEPARTMENTS)));
+        let department = random.of(&DEPARTMENTS);
+        self.add(Row::new(&key, department));
         key
     }
 

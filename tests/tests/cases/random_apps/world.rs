@@ -390,16 +390,14 @@ impl Run<'_> {
             };
             if wrong.iter().any(is_meant) {
                 let person = format!("hr:{key}");
-                story += &format!(
-                    "--- {person}\n{}",
-                    self.daemon().cli(&["history", &person]).out
-                );
+                let history = self.daemon().cli(&["history", &person]).out;
+                write!(story, "--- {person}\n{history}").expect("a string takes everything");
             }
         }
         let log = self.app.admin("GET", "/_log", &Value::Null);
         for request in log["last"].as_array().into_iter().flatten() {
             if request["method"] != json!("GET") {
-                story += &format!("{request}\n");
+                writeln!(story, "{request}").expect("a string takes everything");
             }
         }
         story
