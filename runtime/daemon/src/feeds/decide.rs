@@ -114,8 +114,9 @@ impl Desk<'_> {
             return Err(FeedError::EvidenceGone { name, source });
         }
         let (mut problems, snapshot) = self.read(opened);
-        if problems.is_remarkable() {
-            // What had to be said of its rows has to be said again when it comes again.
+        if problems.sets_aside() {
+            // A row that did not count may count when it comes again: the words or the dates may be mended. A
+            // warning costs nobody the short way, since hardly a company is without one.
             file.content.read_as = 0;
         }
         for problem in old_statement(self.app, &file, item)? {

@@ -211,9 +211,9 @@ impl Problems {
         }
     }
 
-    /// Whether something is to be said that somebody should look at.
-    pub fn is_remarkable(&self) -> bool {
-        self.strongest > Some(Effect::Notes)
+    /// Whether a row does not count, or more.
+    pub fn sets_aside(&self) -> bool {
+        self.strongest >= Some(Effect::SetsAside)
     }
 
     /// Those that are kept, in the order in which they were found.
