@@ -43,6 +43,9 @@ const LIMIT: Duration = Duration::from_mins(10);
 /// other in the processor's caches.
 const AT_ONCE: usize = 16;
 
+/// As many joiners as come in a round go without asking.
+const GUARD: &str = "\n[feed.hr.guard]\njoiners_floor = 1000000\n";
+
 /// About what `steady` sends for an account.
 const BODY: &[u8] = br#"{"attributes":{"department":"Finance","display-name":"Given1 Family-1, of Finance","email":"p1@corp.example","user-name":"p1@corp.example"},"state":"active"}"#;
 
@@ -50,7 +53,7 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
     let people = scale.of(PEOPLE);
     let app = App::start()?;
     let company = Company::configured(
-        &format!("{FEED}{}", target(app.address)),
+        &format!("{FEED}{GUARD}{}", target(app.address)),
         company::EVERYBODY,
     );
     company.install("steady", &muster_tests::plugin("test/steady-v1"));
@@ -121,7 +124,7 @@ department = "department"
     company::steady("app", address, &lines)
 }
 
-/// The app: it answers every change at once and counts.
+/// The app: it answers every change at once and counts. Each account is made by one change, and read back.
 pub(crate) struct App {
     pub(crate) address: SocketAddr,
     seen: Arc<Seen>,
@@ -220,16 +223,19 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let is_change = request.method() == Method::PUT;
-    let is_listing = request.uri().path() == "/accounts";
+    let path = request.uri().path().to_owned();
     // A body that breaks off comes from a client that is gone.
     drop(request.into_body().collect().await);
     if is_change {
         seen.note();
     }
-    let body = if is_listing {
-        Bytes::from_static(br#"{"accounts":[],"total":0}"#)
-    } else {
-        Bytes::new()
+    let body = match path.strip_prefix("/accounts/") {
+        Some(key) if !is_change => {
+            let account = serde_json::json!({"key": key, "state": "active"});
+            Bytes::from(account.to_string())
+        }
+        None if path == "/accounts" => Bytes::from_static(br#"{"accounts":[],"total":0}"#),
+        _ => Bytes::new(),
     };
     Ok(Response::new(Full::new(body)))
 }
