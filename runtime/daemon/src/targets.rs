@@ -2,6 +2,8 @@
 //! used just now. A target whose plugin does not load, or whose settings do not fit, is not an error
 //! of the daemon: its operations wait, and the others go on.
 
+mod absences;
+
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -22,8 +24,11 @@ use muster_host::{
 };
 use tokio::sync::Notify;
 
+use self::absences::Absences;
 use crate::config;
 use crate::driver::Gate;
+
+pub use self::absences::APART;
 
 /// A connected app.
 pub struct Connected {
@@ -46,6 +51,7 @@ pub struct Connected {
     /// What is to be looked at by itself, and from when on.
     doubts: Mutex<BTreeMap<Doubt, Instant>>,
     doubted: Notify,
+    absences: Mutex<Absences>,
     /// Whether somebody said that the next listing is to be believed, however much it lacks.
     believes: AtomicBool,
 }
@@ -101,6 +107,7 @@ impl Connected {
             strangers: Strangers::default(),
             doubts: Mutex::default(),
             doubted: Notify::new(),
+            absences: Mutex::default(),
             believes: AtomicBool::new(false),
         }
     }
@@ -144,6 +151,12 @@ impl Connected {
     pub fn doubt_right(&self, right: &EntitlementKey, after: Duration) {
         lock(&self.doubts).insert(Doubt::About(right.clone()), Instant::now() + after);
         self.doubted.notify_one();
+    }
+
+    /// Records that an account was found nowhere at the app. Returns whether it counts as gone: it does once a look
+    /// [`APART`] before this one found it nowhere, too.
+    pub fn is_gone(&self, object: &ObjectRef) -> bool {
+        lock(&self.absences).missed(object, Instant::now())
     }
 
     /// Waits until there may be somebody to look at.
@@ -364,6 +377,9 @@ impl Connected {
     /// One account.
     pub async fn read_account(&self, object: &ObjectRef) -> Result<Option<RemoteAccount>, Problem> {
         let reply = self.admitted()?.read_account(object).await;
+        if let Ok(Some(_)) = &reply {
+            lock(&self.absences).found(object);
+        }
         self.learned(reply)
     }
 

@@ -7,12 +7,12 @@
 
 use muster_core::connector::{Problem, Read};
 use muster_core::observe::{self, Sight, Whereabouts};
-use muster_core::operation::{Action, Observation};
+use muster_core::operation::{Action, How, Observation, State};
 use muster_core::person::Account;
 
 use super::Driver;
 use super::work::{Claim, DOUBT_AFTER};
-use crate::targets::Connected;
+use crate::targets::{APART, Connected};
 
 /// Looks, and judges what was seen.
 pub(super) async fn observe(driver: &Driver, taken: &Claim) -> Observation {
@@ -122,19 +122,32 @@ async fn missing(driver: &Driver, taken: &Claim, question: &Read) -> Observation
             Observation::Failed(Problem::Transient { text, after_ms })
         }
         Ok(Whereabouts::Nowhere) if !is_confirmed => Observation::Absent,
-        Ok(Whereabouts::Nowhere) if action.is_removal() => {
-            if matches!(question, Read::Account(_)) {
-                observe::proven_absent(question, account)
-            } else {
-                driver.target.doubt(&taken.person, DOUBT_AFTER);
-                Observation::Gone(object)
-            }
+        // Of its own removal the app has just said that it did it.
+        Ok(Whereabouts::Nowhere) if !was_removed(taken) && !driver.target.is_gone(&object) => {
+            let text = format!(
+                "the app does not find the account {} {}; it counts as gone once it is not found again",
+                object.kind, object.id
+            );
+            let after_ms = u32::try_from(APART.as_millis()).ok();
+            Observation::Failed(Problem::Transient { text, after_ms })
+        }
+        Ok(Whereabouts::Nowhere) if action.is_removal() && matches!(question, Read::Account(_)) => {
+            observe::proven_absent(question, account)
         }
         Ok(Whereabouts::Nowhere) => {
             driver.target.doubt(&taken.person, DOUBT_AFTER);
             Observation::Gone(object)
         }
     }
+}
+
+/// Whether the app has answered that it removed the account.
+fn was_removed(taken: &Claim) -> bool {
+    let how = match taken.operation.state {
+        State::Verifying { how, .. } => Some(how),
+        _ => None,
+    };
+    taken.operation.action == Action::EnsureAbsent && how == Some(How::Done)
 }
 
 /// Where an account is that the app does not show under its key.

@@ -18,7 +18,7 @@ use muster_ledger::Error;
 
 use crate::app::App;
 use crate::driver;
-use crate::targets::Connected;
+use crate::targets::{APART, Connected};
 
 /// An account is not there under the app's key of it, and nobody can say which one is the person's.
 pub(super) const UNCLEAR: Code = Code::new("TGT-023");
@@ -58,6 +58,10 @@ pub(super) async fn person(
             unclear(app, target.name(), person, &other).await;
             return Ok(());
         }
+        Ok(Looked::NotYetGone) => {
+            target.doubt(person, APART);
+            return Ok(());
+        }
         // It is looked at again with the next listing.
         Err(problem) => {
             let case = problem.name();
@@ -72,6 +76,8 @@ enum Looked {
     AsKnown,
     Otherwise(Sighting),
     Unclear(ObjectRef),
+    /// It was found nowhere, for the first time.
+    NotYetGone,
 }
 
 async fn look(target: &Connected, account: &Account) -> Result<Looked, Problem> {
@@ -90,7 +96,8 @@ async fn look(target: &Connected, account: &Account) -> Result<Looked, Problem> 
             match driver::locate(target, account, &account.keys).await? {
                 Whereabouts::Moved(seen) => Looked::Otherwise(Sighting::Moved(seen.object)),
                 Whereabouts::Unclear(other) => Looked::Unclear(other),
-                Whereabouts::Nowhere => Looked::Otherwise(Sighting::Gone),
+                Whereabouts::Nowhere if target.is_gone(object) => Looked::Otherwise(Sighting::Gone),
+                Whereabouts::Nowhere => Looked::NotYetGone,
             },
         ),
         Err(problem) => Err(problem),
