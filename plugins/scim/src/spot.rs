@@ -158,11 +158,7 @@ impl Spot<'_> {
         if lost.is_empty() || !is_certain {
             return Ok((outcome, after));
         }
-        let entries = before.list(self.list).unwrap_or_default().iter();
-        let back: Vec<_> = entries
-            .filter(|entry| entry_value(entry).is_some_and(|value| lost.contains(&value)))
-            .cloned()
-            .collect();
+        let back = self.entries_of(before, &lost);
         let is_so = |now: &Resource| {
             self.lost(before, now, member.value).is_empty() && self.shows(now, member.value)
         };
@@ -500,11 +496,7 @@ impl Spot<'_> {
         if lost.is_empty() || !(is_certain || is_alone) {
             return Ok((outcome, after));
         }
-        let entries = before.list(self.list).unwrap_or_default().iter();
-        let back: Vec<_> = entries
-            .filter(|entry| entry_value(entry).is_some_and(|value| lost.contains(&value)))
-            .cloned()
-            .collect();
+        let back = self.entries_of(before, &lost);
         if self.by_put() {
             self.put_from(
                 &after,
@@ -565,6 +557,15 @@ impl Spot<'_> {
             .into_iter()
             .filter(|value| value != shown && !kept.contains(value));
         lost.collect()
+    }
+
+    /// The entries of the list that have one of these values.
+    fn entries_of(&self, resource: &Resource, values: &BTreeSet<String>) -> Vec<Value> {
+        let entries = resource.list(self.list).unwrap_or_default().iter();
+        entries
+            .filter(|entry| entry_value(entry).is_some_and(|value| values.contains(&value)))
+            .cloned()
+            .collect()
     }
 
     fn read(&self) -> Result<Option<Resource>> {

@@ -121,17 +121,21 @@ impl Recent {
     }
 
     fn by_another(&self, thing: &Thing, by: OperationId, now: Instant) -> Duration {
-        let last = self.writes().last.get(thing).copied();
-        let other = match last {
-            Some(last) if last.by == by => last.other,
-            last => last.map(|last| last.at),
-        };
-        let age = now.saturating_duration_since(other.unwrap_or(self.since));
+        let last = self.last(thing);
+        let other = last.and_then(|last| last.before(by));
+        self.until_settled(other, now)
+    }
+
+    fn last(&self, thing: &Thing) -> Option<Last> {
+        self.writes().last.get(thing).copied()
+    }
+
+    /// How long a write may not be shown yet. One that is not known may have been done until the start.
+    fn until_settled(&self, at: Option<Instant>, now: Instant) -> Duration {
+        let age = now.saturating_duration_since(at.unwrap_or(self.since));
         SETTLED_AFTER.saturating_sub(age)
     }
-}
 
-impl Recent {
     /// How long what the app shows of this may still be from before this operation wrote it.
     pub(super) fn unshown(
         &self,
@@ -143,23 +147,27 @@ impl Recent {
         let Some(subject) = Subject::of(action) else {
             return Duration::ZERO;
         };
-        let thing = (Some(person.clone()), subject);
-        let last = self.writes().last.get(&thing).copied();
-        let own = match last {
-            Some(last) if last.by == by => last.at,
-            // An attempt of before the start may be the last thing that was done there.
-            _ => self.since,
-        };
-        SETTLED_AFTER.saturating_sub(now.saturating_duration_since(own))
+        // An attempt of before the start may be the last thing that was done there.
+        let last = self.last(&(Some(person.clone()), subject));
+        let own = last.filter(|last| last.by == by).map(|last| last.at);
+        self.until_settled(own, now)
+    }
+}
+
+impl Last {
+    /// When another operation than this one wrote last.
+    fn before(self, by: OperationId) -> Option<Instant> {
+        if self.by == by {
+            self.other
+        } else {
+            Some(self.at)
+        }
     }
 }
 
 impl Writes {
     fn add(&mut self, thing: Thing, by: OperationId, now: Instant) {
-        let other = match self.last.get(&thing) {
-            Some(last) if last.by == by => last.other,
-            last => last.map(|last| last.at),
-        };
+        let other = self.last.get(&thing).and_then(|last| last.before(by));
         let last = Last { by, at: now, other };
         self.last.insert(thing.clone(), last);
         self.order.push_back((now, thing));
