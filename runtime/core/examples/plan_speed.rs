@@ -16,13 +16,12 @@ use jiff::Timestamp;
 use muster_core::budget::Effect;
 use muster_core::connector::{Entitlement, ObjectRef};
 use muster_core::delta::Described;
-use muster_core::finding::Finding;
 use muster_core::id::{FeedName, PersonId, PersonKey, PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::{Employment, Identity, Status, Value, ValueType};
 use muster_core::person::Person;
 use muster_core::plan::{Catalogue, FindAccount, Planner, Targets, Verdict};
 use muster_core::policy::{
-    Adopt, Evaluator, LeaverRules, Policy, PolicySource, Prehire, RoleSource, TargetRules,
+    Adopt, Evaluator, LeaverRules, Mistake, Policy, PolicySource, Prehire, RoleSource, TargetRules,
 };
 
 const PEOPLE: u32 = 100_000;
@@ -158,7 +157,7 @@ fn policy() -> anyhow::Result<Policy> {
         roles,
         targets: [(target, account)].into(),
     };
-    let text = |finding: Finding| format!("{}: {}", finding.subject, finding.text);
+    let text = |mistake: Mistake| format!("{}: {}", mistake.subject, mistake.text);
     Policy::compile(source).map_err(|findings| {
         let findings: Vec<String> = findings.into_iter().map(text).collect();
         anyhow::anyhow!(findings.join("\n"))

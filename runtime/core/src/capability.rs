@@ -12,6 +12,7 @@ use crate::id::TargetName;
 use crate::observe;
 use crate::operation::Action;
 use crate::policy::{Adopt, EntitlementName, LeaverRules, Policy, Prehire, Target};
+use crate::subject::Subject;
 
 /// A connector lacks what every account needs: to be made, read and found.
 pub const NO_ACCOUNTS: Code = Code::new("TGT-001");
@@ -57,7 +58,7 @@ pub fn check(policy: &Policy, descriptors: &BTreeMap<TargetName, Descriptor>) ->
     let mut findings = Vec::new();
     for (name, rules) in policy.targets() {
         let mut check = Check {
-            subject: format!("target {name}"),
+            subject: Subject::from(name),
             findings: &mut findings,
         };
         check.adoption(rules);
@@ -85,7 +86,7 @@ fn entitlement_names<'p>(
 }
 
 struct Check<'f> {
-    subject: String,
+    subject: Subject,
     findings: &'f mut Vec<Finding>,
 }
 

@@ -14,6 +14,7 @@ use crate::identity::{Identity, Phase};
 use crate::operation::{Change, Operation, later};
 use crate::person::{Decision, Justification, Sighting};
 use crate::question::Question;
+use crate::subject::Subject;
 
 /// One fact.
 #[derive(Clone, PartialEq, Debug)]
@@ -192,7 +193,7 @@ pub enum Fact {
         /// Its code.
         code: Code,
         /// Its subject.
-        subject: String,
+        subject: Subject,
     },
 }
 

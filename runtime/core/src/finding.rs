@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::subject::Subject;
+
 /// The code of a finding or error: letters, a dash, three digits. `docs/errors/<CODE>.md` explains it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Code(std::borrow::Cow<'static, str>);
@@ -59,8 +61,8 @@ pub struct Finding {
     pub code: Code,
     /// How much it matters.
     pub severity: Severity,
-    /// What it is about: `feed hr`, `row 17`, `hr:1042 at crm`. Ids only, no personal values.
-    pub subject: String,
+    /// What it is about.
+    pub subject: Subject,
     /// What happened, as a sentence without a full stop.
     pub text: String,
     /// What to do next; empty where nothing has to be done.
@@ -72,7 +74,7 @@ impl Finding {
     pub fn new(
         code: Code,
         severity: Severity,
-        subject: impl Into<String>,
+        subject: impl Into<Subject>,
         text: impl Into<String>,
     ) -> Self {
         Self {

@@ -16,6 +16,7 @@ use crate::fact::{Kind, PersonPlanned};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{FeedName, TargetName};
 use crate::person::Person;
+use crate::subject::Subject;
 
 /// Too many people would leave.
 pub const LEAVERS: Code = Code::new("PLN-010");
@@ -223,7 +224,7 @@ impl Tally {
     /// Why the plan has to wait; empty where it may go on.
     pub fn exceeded(
         &self,
-        subject: &str,
+        subject: &Subject,
         population: &Population,
         limits: &Limits,
     ) -> Vec<Finding> {
@@ -255,7 +256,7 @@ impl Tally {
 }
 
 struct Check<'a> {
-    subject: &'a str,
+    subject: &'a Subject,
     window: Duration,
     findings: Vec<Finding>,
 }
@@ -268,9 +269,9 @@ impl Check<'_> {
         people: FeedPopulation,
         limits: &PeopleLimits,
     ) {
-        let subject = self.subject;
-        let of = move |what: &str| {
-            if subject == format!("feed {feed}") {
+        let is_of_feed = *self.subject == Subject::Feed(feed.clone());
+        let of = |what: &str| {
+            if is_of_feed {
                 what.to_owned()
             } else {
                 format!("people of feed {feed}{}", what.trim_start_matches("people"))
@@ -328,7 +329,7 @@ impl Check<'_> {
                 "{of_total}, after {spent} within {days} days; at most {allowed} go without asking"
             )
         };
-        let finding = Finding::new(code, Severity::Error, self.subject, text).hint(
+        let finding = Finding::new(code, Severity::Error, self.subject.clone(), text).hint(
             "look at the preview; if it is right, apply it with `muster apply`; if not, put the file or the policy right",
         );
         self.findings.push(finding);
@@ -347,6 +348,7 @@ mod tests {
     #[track_caller]
     fn check_after(leavers: u32, left: u32, here: u32, passes: bool) {
         let hr = FeedName::new("hr").unwrap();
+        let subject = Subject::from(&hr);
         let of_feed = FeedTally {
             leavers,
             ..FeedTally::default()
@@ -364,7 +366,7 @@ mod tests {
             feeds: [(hr, people)].into(),
             targets: BTreeMap::new(),
         };
-        let findings = tally.exceeded("feed hr", &population, &Limits::default());
+        let findings = tally.exceeded(&subject, &population, &Limits::default());
         assert_eq!(
             findings.is_empty(),
             passes,

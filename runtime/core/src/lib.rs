@@ -31,4 +31,5 @@ pub mod policy;
 pub mod question;
 pub mod redact;
 pub mod rule;
+pub mod subject;
 pub mod text;

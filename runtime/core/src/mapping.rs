@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use crate::finding::{Code, Finding, Severity};
+use crate::finding::Code;
 use crate::identity::{Status, ValueType};
 
 pub use bound::Bound;
@@ -351,21 +351,6 @@ pub struct Problem {
     pub text: String,
     /// What to do.
     pub hint: String,
-}
-
-impl Problem {
-    /// The same as a finding.
-    pub fn finding(&self) -> Finding {
-        let subject = match (&self.row, &self.column) {
-            (Some(row), Some(column)) => format!("row {row}, column `{column}`"),
-            (Some(row), None) => format!("row {row}"),
-            (None, Some(column)) => format!("column `{column}`"),
-            (None, None) => "file".to_owned(),
-        };
-        let severity = Severity::Error;
-        Finding::new(self.code.clone(), severity, subject, self.text.clone())
-            .hint(self.hint.clone())
-    }
 }
 
 /// Columns that were checked: every table is sound, every zone is known, no two formats disagree.

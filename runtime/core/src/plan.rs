@@ -23,6 +23,7 @@ use crate::operation::{Action, Urgency};
 use crate::person::{Person, wakes_at};
 use crate::policy::{Desired, Evaluator};
 use crate::rule::Failed;
+use crate::subject::Subject;
 
 pub use catalogue::Catalogue;
 
@@ -124,7 +125,7 @@ pub struct Planner<'a> {
     now: Timestamp,
     because: String,
     number: u32,
-    findings: BTreeMap<(Code, String), Finding>,
+    findings: BTreeMap<(Code, Subject), Finding>,
 }
 
 impl<'a> Planner<'a> {
@@ -191,7 +192,7 @@ impl<'a> Planner<'a> {
         delta: Delta,
         failed: &Failed,
     ) -> Verdict {
-        let subject = id.to_string();
+        let subject = Subject::from(id);
         let finding = Finding::new(
             RULE_FAILED,
             Severity::Error,

@@ -13,15 +13,32 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::finding::Code;
 use crate::id::{PersonId, PolicyVersion, RoleName, TargetName};
 use crate::identity::{Identity, Phase, ValueType};
 use crate::rule::{BUILT_IN, Expression, Failed, Language, Scope};
+use crate::subject::Subject;
 
 pub use compile::{
     DOUBLE_ROLE, ENTITLEMENT_FORM, EXPRESSION, NEVER_HOLDS, NO_KEYS, UNKNOWN_TARGET,
     mistakes_besides_names,
 };
 pub use evaluate::{Desired, DesiredAccount, Evaluator};
+
+/// Something that is wrong with a policy as it is written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mistake {
+    /// Which kind of mistake.
+    pub code: Code,
+    /// The role or target that it is in.
+    pub subject: Subject,
+    /// The expression or name in it that is wrong, as it is written. None where it is the role or target itself.
+    pub part: Option<String>,
+    /// What is wrong, as a sentence without a full stop.
+    pub text: String,
+    /// What to do.
+    pub hint: String,
+}
 
 /// An entitlement as a policy names it: by its kind, and by its title or id at the app.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

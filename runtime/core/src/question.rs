@@ -85,8 +85,7 @@ impl Question {
             "ask HR; if {}, say so with `muster apply {digest}` and have the file dropped again; if not, have HR put the row right",
             self.answer()
         );
-        let subject = self.person.to_string();
-        Finding::new(self.code(), Severity::Error, subject, self.text()).hint(hint)
+        Finding::new(self.code(), Severity::Error, &self.person, self.text()).hint(hint)
     }
 }
 

@@ -13,6 +13,7 @@ use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{FeedName, PersonKey};
 use muster_core::identity::Status;
 use muster_core::mapping::{Columns, InvalidMapping, Mapping, StatusRule};
+use muster_core::subject::Subject;
 use muster_ledger::Reader;
 
 use crate::app::App;
@@ -191,7 +192,7 @@ impl Feed {
 }
 
 async fn say_waits(app: &App, feed: &Feed, name: &str, held: &FeedFile) {
-    let subject = format!("feed {}", feed.name());
+    let subject = Subject::from(feed.name());
     let text = format!(
         "`{name}` and what comes after it waits until `{}`, which is held, was decided about",
         held.name

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use muster_core::capability;
 use muster_core::finding::{Code, Finding, Severity};
+use muster_core::id::TargetName;
 use muster_core::policy::Policy;
 use muster_host::{Compiler, Host, HostOptions, Plugin, Slot};
 
@@ -139,10 +140,9 @@ async fn check_plugins(
     let mut findings = Vec::new();
     let mut descriptors = BTreeMap::new();
     let mut said = Vec::new();
-    let mut found = |target: &str, code: &str, text: &str, hint: &str| {
+    let mut found = |target: &TargetName, code: &str, text: &str, hint: &str| {
         let code = Code::from_record(code.to_owned());
-        let finding =
-            Finding::new(code, Severity::Error, format!("target {target}"), text).hint(hint);
+        let finding = Finding::new(code, Severity::Error, target, text).hint(hint);
         findings.push(present::finding(&finding, None));
     };
     for (name, target) in &config.targets {
@@ -158,7 +158,7 @@ async fn check_plugins(
                 let connected = Connected::new(target.clone());
                 let slot = Arc::new(Slot::new(plugin));
                 if let Err(trouble) = connected.connect(&host, &slot, &environment) {
-                    found(name.as_str(), &trouble.code, &trouble.text, &trouble.hint);
+                    found(name, &trouble.code, &trouble.text, &trouble.hint);
                     continue;
                 }
                 let hosts = reach::hosts(target);
@@ -168,7 +168,7 @@ async fn check_plugins(
                 }
                 said.extend(hosts);
             }
-            Err(error) => found(name.as_str(), error.code(), &chain(&error), error.hint()),
+            Err(error) => found(name, error.code(), &chain(&error), error.hint()),
         }
     }
     findings.extend(said.iter().map(|finding| present::finding(finding, None)));

@@ -22,6 +22,7 @@ use muster_core::person::{Account, Person};
 use muster_core::plan::{Planner, Targets, Verdict};
 use muster_core::policy::{Evaluator, Policy};
 use muster_core::question::{self, Doubt, Question, Traits};
+use muster_core::subject::Subject;
 use muster_ledger::{Ledger, Reader, Writer};
 use sha2::{Digest as _, Sha256};
 
@@ -252,13 +253,13 @@ pub fn make(
 }
 
 /// What a plan is about, for findings.
-fn subject(cause: &Cause) -> String {
+fn subject(cause: &Cause) -> Subject {
     match cause {
-        Cause::File { feed, .. } | Cause::FeedRetired(feed) => format!("feed {feed}"),
-        Cause::Policy => "policy".to_owned(),
-        Cause::Date => "dates".to_owned(),
-        Cause::Reference => "references".to_owned(),
-        Cause::Operator(_) => "operator".to_owned(),
+        Cause::File { feed, .. } | Cause::FeedRetired(feed) => feed.into(),
+        Cause::Policy => Subject::Policy,
+        Cause::Date => Subject::Dates,
+        Cause::Reference => Subject::References,
+        Cause::Operator(_) => Subject::Operator,
     }
 }
 
@@ -282,26 +283,21 @@ enum Seen {
 }
 
 impl Seen {
-    fn has(&self, subject: &str) -> bool {
-        if let (Seen::Feed(feed), Some(name)) = (self, subject.strip_prefix("feed ")) {
-            return feed.as_str() == name;
-        }
-        // `hr:1042`, or `hr:1042 at crm`; a key may have spaces in it.
-        let id = subject.rsplit_once(" at ").map_or(subject, |(id, _)| id);
-        let person = PersonId::parse(id).ok();
-        match (self, person) {
-            (Seen::Everybody, _) => true,
-            (Seen::Feed(feed), Some(person)) => person.feed == *feed,
-            (Seen::People(people), Some(person)) => people.contains(&person),
+    fn has(&self, subject: &Subject) -> bool {
+        match self {
+            Seen::Everybody => true,
+            Seen::Feed(feed) => subject.feed() == Some(feed),
             // What is said of a target is only known to be over when everybody was looked at.
-            (Seen::Feed(_) | Seen::People(_), None) => false,
+            Seen::People(people) => subject
+                .person()
+                .is_some_and(|person| people.contains(person)),
         }
     }
 }
 
 /// What is too much for a plan, and what is done then.
 struct Rules<'a> {
-    subject: String,
+    subject: Subject,
     is_of_dates: bool,
     consent: Consent,
     limits: &'a Limits,
@@ -518,7 +514,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 "ids that nobody known has, in rows that were set aside: {unknown}; they may be somebody's who seems to be missing, so nobody who is missing counts as having left"
             );
             self.absence_doubt = Some(
-                Finding::new(ABSENCE_DOUBTED, Severity::Error, format!("feed {feed}"), text)
+                Finding::new(ABSENCE_DOUBTED, Severity::Error, feed, text)
                     .hint("the report beside the file names the rows; have HR mend them and drop the file again"),
             );
         }

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::Digest;
 use muster_core::redact;
+use muster_core::subject::Subject;
 use muster_host::{Host, LoadError, Plugin, Slot};
 use notify::Watcher as _;
 use tokio::sync::{Notify, watch};
@@ -450,15 +451,26 @@ pub fn short(digest: Digest) -> String {
 
 fn refused(name: &str, trouble: Trouble) -> Finding {
     let text = format!("{} ({})", trouble.text, trouble.code);
-    Finding::new(REFUSED, Severity::Error, format!("plugin {name}"), text).hint(trouble.hint)
+    Finding::new(
+        REFUSED,
+        Severity::Error,
+        Subject::Plugin(name.to_owned()),
+        text,
+    )
+    .hint(trouble.hint)
 }
 
 fn away(name: &str) -> Finding {
     let text = format!(
         "the file {name}.wasm was taken out of the plugins folder; the version that is loaded serves until the daemon stops, and after that nothing does"
     );
-    Finding::new(AWAY, Severity::Error, format!("plugin {name}"), text)
-        .hint("put it back, or take its targets out of muster.toml and restart the daemon")
+    Finding::new(
+        AWAY,
+        Severity::Error,
+        Subject::Plugin(name.to_owned()),
+        text,
+    )
+    .hint("put it back, or take its targets out of muster.toml and restart the daemon")
 }
 
 fn of_load(error: &LoadError) -> Trouble {

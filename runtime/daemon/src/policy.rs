@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::policy::Policy;
+use muster_core::subject::Subject;
 use tokio::sync::watch;
 
 use crate::app::App;
@@ -35,9 +36,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// How often planning for an edited policy is tried again at least.
 const AGAIN_MAX: Duration = Duration::from_mins(5);
-
-/// What the policy's findings are about.
-pub const SUBJECT: &str = "policy";
 
 /// What the files look like from outside; where it is the same, they are.
 pub type Stamps = Vec<(PathBuf, Option<SystemTime>, u64)>;
@@ -134,7 +132,7 @@ async fn take_up(app: &Arc<App>) -> Result<(), Failed> {
     let mut facts = vec![closed(UNUSABLE)];
     if !has_same_parts(&app.config, &config) {
         let text = "muster.toml has other feeds, targets or connections than the daemon runs with";
-        let finding = Finding::new(NEEDS_RESTART, Severity::Warning, SUBJECT, text)
+        let finding = Finding::new(NEEDS_RESTART, Severity::Warning, Subject::Policy, text)
             .hint("restart the daemon; it takes up exactly where it was");
         app.say(vec![closed(UNUSABLE)]).await;
         app.open_finding(finding).await;
@@ -192,12 +190,12 @@ fn has_same_parts(running: &Config, read: &Config) -> bool {
 fn closed(code: Code) -> Fact {
     Fact::FindingClosed {
         code,
-        subject: SUBJECT.to_owned(),
+        subject: Subject::Policy,
     }
 }
 
 async fn refuse(app: &App, text: String) {
-    let finding = Finding::new(UNUSABLE, Severity::Error, SUBJECT, text)
+    let finding = Finding::new(UNUSABLE, Severity::Error, Subject::Policy, text)
         .hint("`muster check` says everything that is wrong; until it is mended, the policy before decides");
     app.open_finding(finding).await;
 }

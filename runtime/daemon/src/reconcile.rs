@@ -21,6 +21,7 @@ use muster_core::id::{PersonId, TargetName};
 use muster_core::operation::{Action, later};
 use muster_core::person::Account;
 use muster_core::redact;
+use muster_core::subject::Subject;
 use tokio::sync::watch;
 
 use crate::app::App;
@@ -130,6 +131,7 @@ async fn look_at(app: &Arc<App>, target: &Connected, doubt: Doubt) {
     let looked = match &doubt {
         Doubt::Of(person) => inspect::person(app, target, person).await,
         Doubt::About(right) => right::holders(app, target, right).await,
+        Doubt::RightsOf(person) => right::of(app, target, person),
     };
     if let Err(error) = looked {
         tracing::error!(%error, "could not record what was seen at a target");
@@ -389,13 +391,13 @@ async fn doubted(target: &Connected, missing: &[(PersonId, ObjectRef)], known: u
     } else {
         "see at the app whether they are really gone, and whether it is the right app; where they are, `muster accounts believe --target TARGET` has the next listing believed"
     };
-    let subject = format!("target {}", target.name());
+    let subject = Subject::from(target.name());
     Finding::new(DOUBTED, Severity::Error, subject, text).hint(hint)
 }
 
 /// What is said of accounts that are nobody's; that there are none closes it.
 fn orphans(app: &App, target: &TargetName, strangers: &[&RemoteAccount]) -> Fact {
-    let subject = format!("target {target}");
+    let subject = Subject::from(target);
     if strangers.is_empty() {
         let code = ORPHANS;
         return Fact::FindingClosed { code, subject };
@@ -449,7 +451,7 @@ fn called(account: &RemoteAccount, keys: &[&str]) -> String {
 /// That changes took rights from others is remembered over a restart: the connector goes the other way from
 /// the start.
 fn remember_side_losses(app: &App, target: &Connected) {
-    let subject = format!("target {}", target.name());
+    let subject = Subject::from(target.name());
     let known = app
         .ledger
         .read()
@@ -461,7 +463,7 @@ fn remember_side_losses(app: &App, target: &Connected) {
 
 /// Closes what was said of a change that took rights from others, once that is long ago.
 fn forget_side_losses(app: &App, target: &TargetName) -> Option<Fact> {
-    let subject = format!("target {target}");
+    let subject = Subject::from(target);
     let reader = app.ledger.read().ok()?;
     let kept = reader.finding(&TOOK_ALONG, &subject).ok()??;
     let is_over = later(kept.last_at, SIDE_LOSS_KEPT) <= app.clock.now();
@@ -473,7 +475,7 @@ fn forget_side_losses(app: &App, target: &TargetName) -> Option<Fact> {
 
 /// What closes those findings of a target that are open.
 fn closed(app: &App, target: &TargetName, codes: &[Code]) -> Vec<Fact> {
-    let subject = format!("target {target}");
+    let subject = Subject::from(target);
     let Ok(reader) = app.ledger.read() else {
         return Vec::new();
     };
@@ -497,12 +499,7 @@ async fn unreadable(app: &App, target: &TargetName, what: &str, problem: &Proble
         "could not read {what}: {}",
         redact::without_people(&problem.text())
     );
-    let finding = Finding::new(
-        UNREADABLE,
-        Severity::Warning,
-        format!("target {target}"),
-        text,
-    );
+    let finding = Finding::new(UNREADABLE, Severity::Warning, target, text);
     app.open_finding(
         finding
             .hint("see whether the app can be reached with these credentials; it is tried again"),
@@ -515,12 +512,7 @@ async fn not_whole(app: &App, target: &TargetName, what: &str, why: Option<&str>
         "the listing of {what} is not whole: {}",
         redact::without_people(why.unwrap_or("the connector does not say why"))
     );
-    let finding = Finding::new(
-        NOT_WHOLE,
-        Severity::Warning,
-        format!("target {target}"),
-        text,
-    );
+    let finding = Finding::new(NOT_WHOLE, Severity::Warning, target, text);
     app.open_finding(
         finding.hint("nothing is concluded from what is missing in it; it is read again"),
     )

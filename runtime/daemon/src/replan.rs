@@ -12,11 +12,12 @@ use muster_core::fact::{Cause, Fact};
 use muster_core::finding::{Finding, Severity};
 use muster_core::id::{Digest, PolicyVersion};
 use muster_core::policy::Policy;
+use muster_core::subject::Subject;
 
 use crate::app::{App, PolicyHold};
 use crate::config::PolicyApply;
 use crate::planning::{self, Consent, Failed, Order, Scope, Summary};
-use crate::policy::{EDITED, SUBJECT, kept};
+use crate::policy::{EDITED, kept};
 
 /// Begins where the daemon stopped: with the policy that decided then, which takes up what its files say now
 /// like any other edit.
@@ -240,7 +241,7 @@ fn edited(before: &PolicyVersion, policy: &Policy, summary: &Summary, digest: Di
         "`muster apply {0} --preview` shows whom it hits, `muster apply {0}` lets it decide; or put the files back",
         crate::plugins::short(digest)
     );
-    Finding::new(EDITED, Severity::Warning, SUBJECT, text).hint(hint)
+    Finding::new(EDITED, Severity::Warning, Subject::Policy, text).hint(hint)
 }
 
 /// Closes what was said while a change of the policy waited.
@@ -250,10 +251,10 @@ async fn close_holds(app: &App) {
     };
     let mut facts = Vec::new();
     for code in muster_core::guard::CODES.into_iter().chain([EDITED]) {
-        if let Ok(Some(_)) = reader.finding(&code, "policy") {
+        if let Ok(Some(_)) = reader.finding(&code, &Subject::Policy) {
             facts.push(Fact::FindingClosed {
                 code,
-                subject: "policy".to_owned(),
+                subject: Subject::Policy,
             });
         }
     }

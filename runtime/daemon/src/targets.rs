@@ -63,6 +63,9 @@ pub enum Doubt {
     Of(PersonId),
     /// Who has a right: a call about one account may have taken it from others.
     About(EntitlementKey),
+    /// Which rights somebody has: their account has another id at the app by now, and whoever lost a right under
+    /// that id was nobody's.
+    RightsOf(PersonId),
 }
 
 /// The accounts at an app that were there before and belong to nobody: what a call says it made cannot be
@@ -144,6 +147,12 @@ impl Connected {
         lock(&self.doubts)
             .entry(Doubt::Of(person.clone()))
             .or_insert_with(|| Instant::now() + after);
+        self.doubted.notify_one();
+    }
+
+    /// Has somebody's rights looked at: their account has another id at the app.
+    pub fn doubt_rights_of(&self, person: &PersonId) {
+        lock(&self.doubts).insert(Doubt::RightsOf(person.clone()), Instant::now());
         self.doubted.notify_one();
     }
 

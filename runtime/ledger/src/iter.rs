@@ -214,15 +214,9 @@ fn is_about(fact: &Fact, person: &PersonId) -> bool {
             person: before,
             feed,
         } => before == person || (before.key == person.key && *feed == person.feed),
-        Fact::FindingOpened(finding) => is_subject(&finding.subject, person),
-        Fact::FindingClosed { subject, .. } => is_subject(subject, person),
+        Fact::FindingOpened(finding) => finding.subject.person() == Some(person),
+        Fact::FindingClosed { subject, .. } => subject.person() == Some(person),
     }
-}
-
-/// Whether a finding is about a person, at whichever target.
-fn is_subject(subject: &str, person: &PersonId) -> bool {
-    let rest = subject.strip_prefix(&person.to_string());
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" at "))
 }
 
 fn entry_of(seq: u64, row: &[u8]) -> Result<kept::Entry, Error> {

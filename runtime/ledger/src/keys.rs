@@ -10,8 +10,9 @@ use muster_core::fact::Content;
 use muster_core::finding::Code;
 use muster_core::id::{FeedName, PersonId, PersonKey, TargetName};
 use muster_core::operation::Urgency;
+use muster_core::subject::Subject;
 
-use crate::codec::{Unreadable, instant, micros};
+use crate::codec::{self, Unreadable, instant, micros, v1};
 use crate::kept::{Due, Lane};
 
 const END: u8 = 0;
@@ -231,10 +232,11 @@ pub(crate) fn loss(budget: Budget<'_>, at: Timestamp) -> Vec<u8> {
     key
 }
 
-/// The key of a finding.
-pub(crate) fn finding(code: &Code, subject: &str) -> Vec<u8> {
+/// The key of a finding. The subject stands in it as it is stored, and not as it is shown: its text may be worded
+/// anew without a finding becoming another one.
+pub(crate) fn finding(code: &Code, subject: &Subject) -> Vec<u8> {
     let (mut key, _) = under(code.as_str());
-    key.extend_from_slice(subject.as_bytes());
+    codec::append(&mut key, &v1::Subject::of(subject));
     key
 }
 

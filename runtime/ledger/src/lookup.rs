@@ -4,6 +4,7 @@ use muster_core::connector::ObjectRef;
 use muster_core::finding::Code;
 use muster_core::id::{FeedName, PersonId, TargetName};
 use muster_core::person::Person;
+use muster_core::subject::Subject;
 use redb::ReadableTable;
 
 use crate::codec::{self, Unreadable, instant, v1};
@@ -51,7 +52,7 @@ pub(crate) fn feed(
 pub(crate) fn finding(
     findings: &impl ReadableTable<Bytes, Bytes>,
     code: &Code,
-    subject: &str,
+    subject: &Subject,
 ) -> Result<Option<kept::Finding>, Error> {
     let row = findings.get(keys::finding(code, subject).as_slice());
     let row = row.step("read a finding")?;

@@ -9,6 +9,7 @@ use muster_core::connector::ObjectRef;
 use muster_core::fact::Content;
 use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId, TargetName};
 use muster_core::person::Person;
+use muster_core::subject::Subject;
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
 
 use crate::codec::Unreadable;
@@ -417,7 +418,7 @@ impl Reader {
     pub fn finding(
         &self,
         code: &muster_core::finding::Code,
-        subject: &str,
+        subject: &Subject,
     ) -> Result<Option<kept::Finding>, Error> {
         lookup::finding(&self.rows(FINDINGS)?, code, subject)
     }

@@ -9,6 +9,7 @@ use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
 use muster_core::finding::Code;
 use muster_core::id::{Digest, FeedName, PersonId, PlanId, PolicyVersion, TargetName};
 use muster_core::person::Person;
+use muster_core::subject::Subject;
 use redb::{ReadableDatabase, WriteTransaction};
 
 use crate::codec::entry::{self, Head};
@@ -182,7 +183,7 @@ impl<'txn> Writer<'txn> {
     }
 
     /// A finding that holds, as this transaction sees it.
-    pub fn finding(&self, code: &Code, subject: &str) -> Result<Option<kept::Finding>, Error> {
+    pub fn finding(&self, code: &Code, subject: &Subject) -> Result<Option<kept::Finding>, Error> {
         lookup::finding(&self.fold.tables.findings, code, subject)
     }
 

@@ -14,6 +14,7 @@ use std::thread::{self, Thread};
 use common::{at, completed, dispatched, join, leaver, operation_id, person, plan, target};
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
+use muster_core::subject::Subject;
 use muster_ledger::check::check;
 use muster_ledger::committer::Options;
 use muster_ledger::{Committer, Error, Ledger};
@@ -41,7 +42,7 @@ fn note(number: u32) -> Fact {
     Fact::FindingOpened(Finding::new(
         Code::new("OPS-001"),
         Severity::Note,
-        format!("number {number:06}"),
+        Subject::File(format!("number {number:06}")),
         "it was counted",
     ))
 }
@@ -69,7 +70,10 @@ fn subjects(ledger: &Ledger) -> Vec<String> {
     let entries = reader.journal(..).unwrap();
     entries
         .filter_map(|entry| match entry.unwrap().fact {
-            Fact::FindingOpened(finding) => Some(finding.subject),
+            Fact::FindingOpened(finding) => match finding.subject {
+                Subject::File(name) => Some(name),
+                _ => None,
+            },
             _ => None,
         })
         .collect()

@@ -18,6 +18,7 @@ use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
 use muster_core::operation::{AccountSeen, Change, Completion, How};
 use muster_core::person::{Person, Turn, Turns};
+use muster_core::subject::Subject;
 use muster_ledger::check::check;
 use muster_ledger::kept::{Due, Lane};
 use muster_ledger::{Error, Ledger, Reader, Writer};
@@ -32,7 +33,7 @@ const OBJECTS: u16 = 12;
 #[derive(Clone, Default)]
 struct Model {
     people: BTreeMap<PersonId, Person>,
-    findings: BTreeMap<(String, String), Finding>,
+    findings: BTreeMap<(String, Subject), Finding>,
     deliveries: BTreeMap<String, Digest>,
     entries: u64,
     plans: u64,
@@ -171,7 +172,7 @@ fn step(writer: &mut Writer<'_>, model: &mut Model, dice: Dice) -> Result<(), Er
             let finding = Finding::new(
                 Code::new("OPS-001"),
                 Severity::Warning,
-                format!("subject {}", one % 4),
+                Subject::File(format!("subject {}", one % 4)),
                 format!("text {two}"),
             );
             let key = (finding.code.to_string(), finding.subject.clone());
@@ -179,7 +180,7 @@ fn step(writer: &mut Writer<'_>, model: &mut Model, dice: Dice) -> Result<(), Er
             model.findings.insert(key, finding);
         }
         6 => {
-            let subject = format!("subject {}", one % 4);
+            let subject = Subject::File(format!("subject {}", one % 4));
             let code = Code::new("OPS-001");
             let key = (code.to_string(), subject.clone());
             let applied = writer.record(Fact::FindingClosed { code, subject })?;

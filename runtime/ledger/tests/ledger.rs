@@ -16,6 +16,7 @@ use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, PlanId};
 use muster_core::identity::Phase;
 use muster_core::operation::{Change, Urgency};
+use muster_core::subject::Subject;
 use muster_ledger::kept::Lane;
 use muster_ledger::{CONTENTS_MAX, DELIVERIES_MAX, Error, Ledger};
 
@@ -551,7 +552,7 @@ fn a_finding_made_again_keeps_its_first_instant() {
     let ledger = Ledger::in_memory().unwrap();
     let code = Code::new("HR-004");
     for (seconds, text) in [(1, "first"), (2, "second")] {
-        let finding = Finding::new(code.clone(), Severity::Warning, "row 1", text);
+        let finding = Finding::new(code.clone(), Severity::Warning, Subject::Ledger, text);
         ledger
             .write(at(seconds), |writer| {
                 writer.record(Fact::FindingOpened(finding))
@@ -559,7 +560,7 @@ fn a_finding_made_again_keeps_its_first_instant() {
             .unwrap();
     }
     let reader = ledger.read().unwrap();
-    let kept = reader.finding(&code, "row 1").unwrap().unwrap();
+    let kept = reader.finding(&code, &Subject::Ledger).unwrap().unwrap();
     assert_eq!((kept.first_at, kept.last_at), (at(1), at(2)));
     assert_eq!(kept.finding.text, "second");
     assert_eq!(reader.findings_of(&code).unwrap().count(), 1);

@@ -272,7 +272,10 @@ fn a_problem_quotes_days_and_status_and_nothing_that_could_be_a_name() {
     assert!(problem.text.contains("`31.12.2026`"), "{}", problem.text);
     let problem = instants(&mapping, "Ada Lovelace", "").unwrap_err();
     assert!(!problem.text.contains("Ada"), "{}", problem.text);
-    assert_eq!(problem.finding().subject, "row 2, column `start`");
+    assert_eq!(
+        (problem.row, problem.column.as_deref()),
+        (Some(2), Some("start"))
+    );
     let long = instants(&mapping, &"9".repeat(100), "").unwrap_err();
     assert!(long.text.len() < 120, "{}", long.text);
 }

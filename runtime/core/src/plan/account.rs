@@ -21,6 +21,7 @@ use crate::id::{OperationId, RoleName, TargetName};
 use crate::operation::{Action, Operation, State, Urgency};
 use crate::person::{Account, Drifted, Justification};
 use crate::policy::{Adopt, DesiredAccount, EntitlementName, LeaverRules};
+use crate::subject::Subject;
 
 /// What an account should have, each with its reasons.
 type Reasons = BTreeMap<EntitlementKey, BTreeSet<Justification>>;
@@ -88,7 +89,7 @@ impl Planner<'_> {
             }
             self.remark(
                 IMMUTABLE_ATTRIBUTE,
-                format!("{} at {target}", person.id),
+                Subject::Account(person.id.clone(), target.clone()),
                 format!("`{name}` would have to change, and this app fixes it at creation"),
                 "change it at the app if it can be, or leave it out of the target's attributes",
             );
@@ -177,7 +178,7 @@ impl Planner<'_> {
         if !base.exists && wish.account.keys.is_empty() {
             self.remark(
                 NO_KEY_VALUE,
-                format!("{} at {target}", person.id),
+                Subject::Account(person.id.clone(), target.clone()),
                 "none of the account's keys has a value, so it could not be found again".to_owned(),
                 "fill in the column that the key is made of, or use another key",
             );
@@ -306,7 +307,7 @@ impl Planner<'_> {
         if !is_known {
             self.remark(
                 NOBODY_TO_TRANSFER_TO,
-                format!("{} at {target}", person.id),
+                Subject::Account(person.id.clone(), target.clone()),
                 "no manager is known, so what this account owns stays where it is, and it is not deleted"
                     .to_owned(),
                 "name the manager in the HR file, or hand it on at the app and delete the account there",
@@ -366,7 +367,7 @@ impl Planner<'_> {
         if is_open {
             self.remark(
                 UNCONFIGURED_TARGET,
-                format!("target {target}"),
+                Subject::from(target),
                 format!(
                     "{} and perhaps others have accounts here, and it is not configured",
                     person.id
@@ -393,7 +394,7 @@ impl Planner<'_> {
         };
         self.remark(
             code,
-            format!("{id} at {target}"),
+            Subject::Account(id.clone(), target.clone()),
             text.to_owned(),
             &format!(
                 "`muster accounts restore {id} --target {target}` {restored}, `muster accounts leave {id} --target {target}` leaves it so"
@@ -417,9 +418,9 @@ impl Planner<'_> {
         };
         // One target that was not read is one finding, whatever the roles name.
         let subject = if *code == UNREAD_CATALOGUE {
-            format!("target {target}")
+            Subject::from(target)
         } else {
-            format!("target {target}, {name}")
+            Subject::Entitlement(target.clone(), name.to_string())
         };
         self.remark(code.clone(), subject, text, hint);
     }
@@ -433,7 +434,7 @@ impl Planner<'_> {
     ) {
         self.remark(
             EXCLUSIVE,
-            format!("target {target}, {group}"),
+            Subject::Entitlement(target.clone(), group.to_owned()),
             format!(
                 "the roles of {} give {} and another entitlement of `{group}`, of which an account can have one",
                 person.id, entry.key.id
@@ -442,7 +443,7 @@ impl Planner<'_> {
         );
     }
 
-    fn remark(&mut self, code: Code, subject: String, text: String, hint: &str) {
+    fn remark(&mut self, code: Code, subject: Subject, text: String, hint: &str) {
         let finding =
             || Finding::new(code.clone(), Severity::Warning, subject.clone(), text).hint(hint);
         if !self.findings.contains_key(&(code.clone(), subject.clone())) {

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    AttributeRule, EntitlementName, Policy, PolicySource, Role, RoleSource, Target, TargetRules,
+    AttributeRule, EntitlementName, Mistake, Policy, PolicySource, Role, RoleSource, Target,
+    TargetRules,
 };
-use crate::finding::{Code, Finding, Severity};
+use crate::finding::Code;
 use crate::id::TargetName;
 use crate::identity::{Phase, ValueType};
 use crate::rule::{
     BUILT_IN, Comparison, Examples, Expression, Gives, InvalidExpression, Language, Literal,
     comparisons,
 };
+use crate::subject::Subject;
 
 /// An expression cannot be used.
 pub const EXPRESSION: Code = Code::new("POL-001");
@@ -28,18 +30,18 @@ pub const NO_KEYS: Code = Code::new("POL-005");
 
 impl Policy {
     /// Compiles a policy, or says everything that is wrong with it.
-    pub fn compile(source: PolicySource) -> Result<Policy, Vec<Finding>> {
+    pub fn compile(source: PolicySource) -> Result<Policy, Vec<Mistake>> {
         Self::compile_with(source, Names::Known)
     }
 
-    fn compile_with(source: PolicySource, names: Names) -> Result<Policy, Vec<Finding>> {
+    fn compile_with(source: PolicySource, names: Names) -> Result<Policy, Vec<Mistake>> {
         let mut compiler = Compiler {
             language: Language::default(),
             known: source.attributes.keys().cloned().collect(),
             types: source.attributes.clone(),
             names,
             examples: Examples::of(&source.attributes),
-            findings: Vec::new(),
+            mistakes: Vec::new(),
         };
         let mut roles = Vec::with_capacity(source.roles.len());
         let mut seen = BTreeSet::new();
@@ -47,7 +49,7 @@ impl Policy {
             if !seen.insert(role.name.clone()) {
                 compiler.report(
                     DOUBLE_ROLE,
-                    format!("role {}", role.name),
+                    (&Subject::Role(role.name.clone()), None),
                     "two roles have this name".to_owned(),
                     "rename one of them",
                 );
@@ -59,8 +61,8 @@ impl Policy {
             let target = compiler.target(name, rules);
             targets.insert(name.clone(), target);
         }
-        if !compiler.findings.is_empty() {
-            return Err(compiler.findings);
+        if !compiler.mistakes.is_empty() {
+            return Err(compiler.mistakes);
         }
         let rule_names: BTreeSet<String> = roles
             .iter()
@@ -88,7 +90,7 @@ impl Policy {
 
 /// Everything that is wrong with a policy but names that no feed has: for a configuration whose feeds could not
 /// be read, where those names follow from that and say nothing new.
-pub fn mistakes_besides_names(source: PolicySource) -> Vec<Finding> {
+pub fn mistakes_besides_names(source: PolicySource) -> Vec<Mistake> {
     Policy::compile_with(source, Names::NotRead)
         .err()
         .unwrap_or_default()
@@ -107,16 +109,33 @@ struct Compiler {
     types: BTreeMap<String, Option<ValueType>>,
     names: Names,
     examples: Examples,
-    findings: Vec<Finding>,
+    mistakes: Vec<Mistake>,
 }
 
 impl Compiler {
-    fn report(&mut self, code: Code, subject: String, text: String, hint: &str) {
-        self.findings
-            .push(Finding::new(code, Severity::Error, subject, text).hint(hint));
+    fn report(
+        &mut self,
+        code: Code,
+        (subject, part): (&Subject, Option<&str>),
+        text: String,
+        hint: &str,
+    ) {
+        self.mistakes.push(Mistake {
+            code,
+            subject: subject.clone(),
+            part: part.map(str::to_owned),
+            text,
+            hint: hint.to_owned(),
+        });
     }
 
-    fn expression(&mut self, subject: &str, source: &str, gives: Gives) -> Option<Expression> {
+    /// Compiles an expression, which is a part of what is written at `at`.
+    fn expression(
+        &mut self,
+        at: (&Subject, &str),
+        source: &str,
+        gives: Gives,
+    ) -> Option<Expression> {
         let compiled = self.language.compile(source, &self.known);
         let tried = compiled.and_then(|expression| {
             self.examples
@@ -125,7 +144,7 @@ impl Compiler {
         });
         match tried {
             Ok(expression) => {
-                self.compare(subject, source);
+                self.compare(at, source);
                 Some(expression)
             }
             Err(InvalidExpression::UnknownName { .. }) if self.names == Names::NotRead => None,
@@ -150,14 +169,14 @@ impl Compiler {
                             .to_owned()
                     }
                 };
-                self.report(EXPRESSION, subject.to_owned(), error.to_string(), &hint);
+                self.report(EXPRESSION, (at.0, Some(at.1)), error.to_string(), &hint);
                 None
             }
         }
     }
 
     /// Reports comparisons that can hold for nobody, which CEL answers with no and without a word.
-    fn compare(&mut self, subject: &str, source: &str) {
+    fn compare(&mut self, at: (&Subject, &str), source: &str) {
         for comparison in comparisons(source) {
             let is_built_in = BUILT_IN.contains(&comparison.name.as_str());
             let value_type = if is_built_in {
@@ -169,7 +188,7 @@ impl Compiler {
             let never = never.or_else(|| no_such_phase(&comparison));
             if let Some(text) = never {
                 let hint = "types are those of the feed's mapping; see `type` under [feed.NAME.mapping.attributes]";
-                self.report(NEVER_HOLDS, subject.to_owned(), text, hint);
+                self.report(NEVER_HOLDS, (at.0, Some(at.1)), text, hint);
             }
         }
     }
@@ -179,8 +198,8 @@ impl Compiler {
         role: RoleSource,
         targets: &BTreeMap<TargetName, TargetRules>,
     ) -> Option<Role> {
-        let subject = format!("role {}", role.name);
-        let when = self.expression(&subject, &role.when, Gives::YesOrNo);
+        let subject = Subject::Role(role.name.clone());
+        let when = self.expression((&subject, &role.when), &role.when, Gives::YesOrNo);
         let mut access = BTreeMap::new();
         for (target, written) in role.access {
             if !targets.contains_key(&target) {
@@ -188,7 +207,7 @@ impl Compiler {
                 let hint = format!("the targets in muster.toml are: {}", known.join(", "));
                 self.report(
                     UNKNOWN_TARGET,
-                    subject.clone(),
+                    (&subject, Some(target.as_str())),
                     format!("`{target}` is no configured target"),
                     &hint,
                 );
@@ -199,7 +218,7 @@ impl Compiler {
                     Some(name) => drop(names.insert(name)),
                     None => self.report(
                         ENTITLEMENT_FORM,
-                        subject.clone(),
+                        (&subject, Some(&text)),
                         format!("`{text}` is not written as kind:name"),
                         "write for example \"group:Sales\"",
                     ),
@@ -216,11 +235,11 @@ impl Compiler {
     }
 
     fn target(&mut self, name: &TargetName, rules: &TargetRules) -> Target {
-        let subject = format!("target {name}");
+        let subject = Subject::from(name);
         if rules.keys.is_empty() {
             self.report(
                 NO_KEYS,
-                subject.clone(),
+                (&subject, None),
                 "no key says which account is whose".to_owned(),
                 "give at least one under [target.NAME.account.keys], for example externalId = \"key\"",
             );
@@ -228,7 +247,7 @@ impl Compiler {
         let mut keys = Vec::new();
         for (key, source) in &rules.keys {
             keys.extend(
-                self.expression(&subject, source, Gives::Values)
+                self.expression((&subject, source), source, Gives::Values)
                     .map(|expression| (key.clone(), expression)),
             );
         }
@@ -236,10 +255,10 @@ impl Compiler {
         for (attribute, source) in &rules.attributes {
             let rule = match AttributeRule::reference(source) {
                 Some(inside) => self
-                    .expression(&subject, inside, Gives::Values)
+                    .expression((&subject, source), inside, Gives::Values)
                     .map(AttributeRule::AccountOf),
                 None => self
-                    .expression(&subject, source, Gives::Values)
+                    .expression((&subject, source), source, Gives::Values)
                     .map(AttributeRule::Value),
             };
             attributes.extend(rule.map(|rule| (attribute.clone(), rule)));

@@ -99,7 +99,7 @@ fn check(change: impl FnOnce(&mut Descriptor, &mut TargetRules), expected: &[&st
     let found: Vec<String> = findings
         .iter()
         .map(|finding| {
-            assert!(!finding.hint.is_empty() && finding.subject == "target crm");
+            assert!(!finding.hint.is_empty() && finding.subject.to_string() == "target crm");
             let severity = &finding.severity.as_str()[..1];
             format!("{} {}", severity.to_uppercase(), finding.code)
         })

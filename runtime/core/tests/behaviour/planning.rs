@@ -231,7 +231,7 @@ fn somebody_without_any_key_gets_no_account_that_could_not_be_found_again() {
     ]);
     assert_eq!(planned(&world), ["ensure-account"]);
     assert_eq!(world.findings[0].code.as_str(), "PLN-006");
-    assert_eq!(world.findings[0].subject, "hr:1 at crm");
+    assert_eq!(world.findings[0].subject.to_string(), "hr:1 at crm");
 }
 
 #[test]

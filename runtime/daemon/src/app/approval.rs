@@ -116,10 +116,9 @@ impl People {
 fn of_decision(app: &App, decision: &Decision, people: People) -> v1::Preview {
     let empty = Summary::default();
     let summary = decision.summary.as_ref().unwrap_or(&empty);
-    let feed = decision.file.feed.as_str();
     let (mut reasons, mut findings) = (Vec::new(), Vec::new());
     let holding = decision.problems.reasons();
-    for finding in decision.problems.findings(feed) {
+    for finding in decision.problems.findings(&decision.file.feed) {
         let list = if holding.contains(&finding.code) {
             &mut reasons
         } else {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::FeedName;
+use muster_core::subject::Subject;
 use tokio::sync::watch;
 
 use super::App;
@@ -111,7 +112,7 @@ pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
 }
 
 async fn say(app: &App, feed: &FeedName, looked: Looked) {
-    let subject = format!("feed {feed}");
+    let subject = Subject::from(feed);
     let Some((_, hint)) = looked.trouble.first() else {
         return app.close_finding(UNREADABLE, subject).await;
     };

@@ -25,6 +25,7 @@ use muster_core::guard::Limits;
 use muster_core::id::{Digest, FeedName, TargetName};
 use muster_core::plan::{Catalogue, Targets};
 use muster_core::policy::Policy;
+use muster_core::subject::Subject;
 use muster_ledger::{Committer, Ledger};
 use tokio::sync::Notify;
 
@@ -71,7 +72,7 @@ pub struct App {
     /// A change of the policy that waits for a person.
     pub policy_hold: Mutex<Option<PolicyHold>>,
     /// What else waits for a person, by what it is about.
-    pub waiting: Mutex<BTreeMap<String, Waiting>>,
+    pub waiting: Mutex<BTreeMap<Subject, Waiting>>,
     /// What stands in the way of a feed.
     pub feed_trouble: Mutex<BTreeMap<FeedName, String>>,
     /// Whether the daemon is ready to take work.
@@ -239,12 +240,12 @@ impl App {
             return;
         }
         // Its words may be those of an app; `muster findings` shows them, and no log has them.
-        tracing::warn!(code = %finding.code, subject = finding.subject, "finding opened");
+        tracing::warn!(code = %finding.code, subject = %finding.subject, "finding opened");
         self.say(vec![Fact::FindingOpened(finding)]).await;
     }
 
     /// Closes a finding, if it is open.
-    pub async fn close_finding(&self, code: Code, subject: String) {
+    pub async fn close_finding(&self, code: Code, subject: Subject) {
         let kept = self
             .ledger
             .read()

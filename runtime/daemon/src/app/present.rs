@@ -36,7 +36,7 @@ pub fn finding(finding: &Finding, since: Option<Timestamp>) -> v1::Finding {
     v1::Finding {
         code: finding.code.to_string(),
         severity: finding.severity.as_str().to_owned(),
-        subject: finding.subject.clone(),
+        subject: finding.subject.to_string(),
         text: finding.text.clone(),
         hint: finding.hint.clone(),
         since: since.map(instant),

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use muster_core::fact::Cause;
-use muster_core::finding::Severity;
+use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{OperationId, PersonId, PlanId, TargetName};
 use muster_core::operation::State;
 use muster_core::person::Person;
+use muster_core::subject::Subject;
 use muster_ledger::{Reader, kept};
 
 use super::{App, present, why};
 use crate::api::v1;
-use crate::driver::{self, NOTHING_SUCCEEDS, REFUSED};
+use crate::driver::{NOTHING_SUCCEEDS, REFUSED};
 use crate::error::{API_NOT_HALTED, Fault, FaultKind};
 use crate::server::engine::{
     AccountFilter, FindingFilter, ListPage, OperationFilter, PersonFilter, ProgressSink,
@@ -124,7 +125,7 @@ impl App {
         let trouble = target.and_then(|target| target.trouble());
         let trouble = trouble.map(|trouble| format!("{} ({})", trouble.text, trouble.code));
         let refused = reader
-            .finding(&REFUSED, &format!("target {name}"))
+            .finding(&REFUSED, &Subject::from(name))
             .map_err(|error| broken(&error))?;
         let refused = refused.map(|kept| format!("{} ({REFUSED})", kept.finding.text));
         let trouble = trouble.or(refused).or_else(|| self.failing(name));
@@ -192,7 +193,7 @@ impl App {
             let reasons = file.reasons.iter().map(|code| v1::Finding {
                 code: code.to_string(),
                 severity: Severity::Error.as_str().to_owned(),
-                subject: format!("feed {name}"),
+                subject: Subject::from(name).to_string(),
                 text: crate::cli::title_of(code.as_str()),
                 hint: String::new(),
                 since: Some(present::instant(file.at)),
@@ -440,13 +441,10 @@ impl App {
                 |kept: &kept::Finding| (std::cmp::Reverse(kept.finding.severity), kept.first_at);
             key(a).cmp(&key(b))
         });
-        let shown = found
-            .iter()
-            .map(|kept| present::finding(&kept.finding, Some(kept.first_at)));
         let found: Vec<v1::Finding> = if filter.is_grouped {
-            grouped(shown.collect())
+            grouped(&found)
         } else {
-            shown.collect()
+            found.iter().map(shown).collect()
         };
         let from: usize = page
             .cursor
@@ -572,38 +570,42 @@ impl App {
 /// Findings of one code about operations at one target that are shown one by one.
 const FINDINGS_ALIKE_MAX: usize = 5;
 
+fn shown(kept: &kept::Finding) -> v1::Finding {
+    present::finding(&kept.finding, Some(kept.first_at))
+}
+
 /// Where many operations at a target meet the same, one line says so, in the place of the first.
-fn grouped(findings: Vec<v1::Finding>) -> Vec<v1::Finding> {
-    let group = |finding: &v1::Finding| {
-        let (_, target, _) = driver::operation_of(&finding.subject)?;
-        Some((finding.code.clone(), target.to_owned()))
+fn grouped(findings: &[kept::Finding]) -> Vec<v1::Finding> {
+    let group = |finding: &Finding| match &finding.subject {
+        Subject::Operation(_, target, _) => Some((finding.code.clone(), target.clone())),
+        _ => None,
     };
-    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for key in findings.iter().filter_map(group) {
+    let mut counts: BTreeMap<(Code, TargetName), usize> = BTreeMap::new();
+    for key in findings.iter().filter_map(|kept| group(&kept.finding)) {
         *counts.entry(key).or_default() += 1;
     }
-    let mut shown = Vec::new();
-    for mut finding in findings {
-        let key = group(&finding);
+    let mut lines = Vec::new();
+    for kept in findings {
+        let key = group(&kept.finding);
         let count = key.as_ref().and_then(|key| counts.get(key).copied());
         if let (Some(key), Some(count)) = (key, count)
             && count > FINDINGS_ALIKE_MAX
         {
-            // The others of the group have been said with the first.
-            counts.insert(key.clone(), 0);
-            let (code, target) = key;
-            finding.subject = format!("{count} operations at {target}");
-            finding.text = format!("one of them: {}", finding.text);
-            finding.hint = format!(
-                "{}; `muster findings --code {code}` lists them",
-                finding.hint
+            let mut line = shown(kept);
+            line.subject = format!("{count} operations at {}", key.1);
+            line.text = format!("one of them: {}", line.text);
+            line.hint = format!(
+                "{}; `muster findings --code {}` lists them",
+                line.hint, key.0
             );
-            shown.push(finding);
+            lines.push(line);
+            // The others of the group have been said with the first.
+            counts.insert(key, 0);
         } else if count != Some(0) {
-            shown.push(finding);
+            lines.push(shown(kept));
         }
     }
-    shown
+    lines
 }
 
 /// A ledger check as it is answered.

@@ -17,6 +17,7 @@ use muster_core::finding::{Finding, Severity};
 use muster_core::id::TargetName;
 use muster_core::operation::RetryPolicy;
 use muster_core::policy::Policy;
+use muster_core::subject::Subject;
 use muster_host::{Compiler, Host, HostOptions};
 use muster_ledger::{Committer, Ledger, committer};
 use tokio::sync::{Notify, watch};
@@ -258,7 +259,7 @@ fn close_to_others(config: &Config) -> Result<Vec<access::Open>, Fault> {
 
 /// Keeps as findings which secrets others can read.
 async fn say_open(app: &App, open: Vec<access::Open>) {
-    let subject = |path: &std::path::Path| format!("file {}", path.display());
+    let subject = |path: &std::path::Path| Subject::File(path.display().to_string());
     let mut facts = Vec::new();
     if let Ok(reader) = app.ledger.read() {
         for kept in reader
@@ -288,9 +289,9 @@ async fn say_open(app: &App, open: Vec<access::Open>) {
 
 /// Closes what was said of the files as they were before: this start has read them.
 async fn close_of_files(app: &App) {
-    use crate::policy::{NEEDS_RESTART, SUBJECT, UNUSABLE};
+    use crate::policy::{NEEDS_RESTART, UNUSABLE};
     for code in [NEEDS_RESTART, UNUSABLE] {
-        app.close_finding(code, SUBJECT.to_owned()).await;
+        app.close_finding(code, Subject::Policy).await;
     }
 }
 
@@ -517,7 +518,7 @@ fn say(app: &Arc<App>, said: Vec<(String, Said)>) {
             }
             Said::Closed(code) => Fact::FindingClosed {
                 code,
-                subject: format!("plugin {name}"),
+                subject: Subject::Plugin(name),
             },
         })
         .collect();

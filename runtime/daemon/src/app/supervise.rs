@@ -14,6 +14,7 @@ use std::time::Duration;
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::policy::Policy;
+use muster_core::subject::Subject;
 use muster_host::Compiler;
 use muster_ledger::Ledger;
 use tokio::sync::watch;
@@ -47,7 +48,7 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 const ROOM_BYTES: usize = 1 << 20;
 
 /// What failures of the ledger are about.
-const SUBJECT: &str = "ledger";
+const SUBJECT: Subject = Subject::Ledger;
 
 /// How one life of the daemon ended.
 pub(super) enum Ended {
@@ -174,7 +175,7 @@ pub(super) fn absent(config: &Config, clock: &Clock, fault: Fault) -> Absent {
     let trouble = v1::Finding {
         code: fault.code.to_string(),
         severity: Severity::Error.as_str().to_owned(),
-        subject: SUBJECT.to_owned(),
+        subject: SUBJECT.to_string(),
         text: fault.message.clone(),
         hint: fault.hint.clone(),
         since: Some(now.clone()),
@@ -243,7 +244,7 @@ pub(super) async fn record_recovery(app: &App) -> Result<(), muster_ledger::Erro
     let finding = Finding::new(RESTING, Severity::Note, SUBJECT, text);
     let closed = Fact::FindingClosed {
         code: RESTING,
-        subject: SUBJECT.to_owned(),
+        subject: SUBJECT,
     };
     let facts = vec![Fact::FindingOpened(finding), closed];
     app.committer.record(app.clock.now(), facts).await.map(drop)

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use muster_core::finding::Finding;
 use muster_core::id::{Digest, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::ValueType;
-use muster_core::policy::{Policy, PolicySource, RoleSource, TargetRules};
+use muster_core::policy::{Mistake, Policy, PolicySource, RoleSource, TargetRules};
+use muster_core::subject::Subject;
 use ring::digest;
 
 use super::document::{Document, Notes, Section};
@@ -31,24 +31,29 @@ pub(super) struct Roles {
     places: Places,
 }
 
-/// Where roles, targets and their expressions are written: (subject, text in it, place).
+/// Where roles and targets are written, and the parts of them: expressions and names.
 #[derive(Default)]
-pub(super) struct Places(Vec<(String, String, PathBuf, Position)>);
+pub(super) struct Places(Vec<(Subject, Option<String>, PathBuf, Position)>);
 
 impl Places {
-    /// Remembers where something of a subject is written. An empty text is the subject itself.
-    pub(super) fn add(&mut self, subject: &str, text: &str, (file, position): (PathBuf, Position)) {
-        self.0
-            .push((subject.to_owned(), text.to_owned(), file, position));
+    /// Remembers where a part of a role or target is written; without a part, the role or target itself.
+    pub(super) fn add(
+        &mut self,
+        subject: &Subject,
+        part: Option<&str>,
+        (file, position): (PathBuf, Position),
+    ) {
+        let part = part.map(str::to_owned);
+        self.0.push((subject.clone(), part, file, position));
     }
 
-    fn find(&self, finding: &Finding) -> Option<(&Path, Position)> {
-        let of_subject = || self.0.iter().filter(|place| place.0 == finding.subject);
-        // The core quotes the expression or name it refuses.
-        let quoted = of_subject()
-            .filter(|place| !place.1.is_empty())
-            .find(|place| finding.text.contains(&format!("`{}`", place.1)));
-        let (_, _, file, position) = quoted.or_else(|| of_subject().next_back())?;
+    fn find(&self, mistake: &Mistake) -> Option<(&Path, Position)> {
+        let mut of_subject = self.0.iter().filter(|place| place.0 == mistake.subject);
+        let part = of_subject
+            .clone()
+            .find(|place| place.1.is_some() && place.1 == mistake.part);
+        // Of two roles with one name, the second is the one too many.
+        let (_, _, file, position) = part.or_else(|| of_subject.next_back())?;
         Some((file, *position))
     }
 }
@@ -151,9 +156,10 @@ fn read_role(section: &Section<'_>, places: &mut Places) -> Option<RoleSource> {
     );
     section.finish();
     let (name, when) = (name?, when?);
-    let subject = format!("role {}", name.value);
-    places.add(&subject, &when.value, section.problem_at(when.offset));
-    places.add(&subject, "", section.problem_at(name.offset));
+    let subject = Subject::Role(name.value.clone());
+    let when_at = section.problem_at(when.offset);
+    places.add(&subject, Some(&when.value), when_at);
+    places.add(&subject, None, section.problem_at(name.offset));
     Some(RoleSource {
         name: name.value,
         description: description.map_or_else(String::new, |text| text.value),
@@ -167,7 +173,12 @@ fn read_access(
     role: Option<&RoleName>,
     places: &mut Places,
 ) -> BTreeMap<TargetName, Vec<String>> {
-    let subject = role.map_or_else(String::new, |role| format!("role {role}"));
+    let subject = role.map(|role| Subject::Role(role.clone()));
+    let mut remember = |part: &str, place| {
+        if let Some(subject) = &subject {
+            places.add(subject, Some(part), place);
+        }
+    };
     let mut access = BTreeMap::new();
     for (name, value) in section.entries() {
         let target = match TargetName::new(&name.value) {
@@ -178,10 +189,10 @@ fn read_access(
                 continue;
             }
         };
-        places.add(&subject, &name.value, section.problem_at(name.offset));
+        remember(&name.value, section.problem_at(name.offset));
         let written = section.texts_of(&opt::ROLE_ACCESS_LIST, value);
         for text in &written {
-            places.add(&subject, &text.value, section.problem_at(text.offset));
+            remember(&text.value, section.problem_at(text.offset));
         }
         access.insert(target, written.into_iter().map(|text| text.value).collect());
     }
@@ -215,19 +226,19 @@ pub(super) fn assemble(
         roles: roles.roles,
         targets: inputs.targets,
     };
-    let findings = if has_names {
+    let mistakes = if has_names {
         Policy::compile(source.clone()).err().unwrap_or_default()
     } else {
         muster_core::policy::mistakes_besides_names(source.clone())
     };
-    for finding in findings {
-        let place = places.find(&finding);
+    for mistake in mistakes {
+        let place = places.find(&mistake);
         notes.add(Problem {
-            code: finding.code.clone(),
+            code: mistake.code.clone(),
             file: place.map_or_else(PathBuf::new, |(file, _)| file.to_owned()),
             position: place.map(|(_, position)| position),
-            message: format!("{}: {}", finding.subject, finding.text),
-            hint: finding.hint,
+            message: format!("{}: {}", mistake.subject, mistake.text),
+            hint: mistake.hint,
         });
     }
     source

@@ -7,6 +7,7 @@ use std::time::Duration;
 use muster_core::guard::Share;
 use muster_core::id::TargetName;
 use muster_core::policy::{Adopt, LeaverRules, Prehire, TargetRules};
+use muster_core::subject::Subject;
 use muster_host::{HostPattern, PrivateAccess, PrivateGrant, Proxy};
 
 use super::document::{Named, Placed, Section, plain_table};
@@ -236,17 +237,17 @@ fn read_rules(section: &Section<'_>, account: &Section<'_>) -> TargetRules {
 
 /// Remembers where the expressions of a target stand, for what the policy says of them later.
 pub(super) fn remember_places(name: &TargetName, table: &Named<'_>, places: &mut Places) {
-    let subject = format!("target {name}");
+    let subject = Subject::from(name);
     places.add(
         &subject,
-        "",
+        None,
         table.section.problem_at(table.section.offset()),
     );
     for (text, offset) in table.section.texts_below(&["account", "keys"]) {
-        places.add(&subject, &text, table.section.problem_at(offset));
+        places.add(&subject, Some(&text), table.section.problem_at(offset));
     }
     for (text, offset) in table.section.texts_below(&["account", "attributes"]) {
-        places.add(&subject, &text, table.section.problem_at(offset));
+        places.add(&subject, Some(&text), table.section.problem_at(offset));
     }
 }
 

@@ -18,6 +18,7 @@ use muster_core::id::{PersonId, TargetName};
 use muster_core::operation::{
     Action, Change, Operation, State, later, retried_by_hand, retried_by_version, waited_too_long,
 };
+use muster_core::subject::Subject;
 use muster_ledger::{Error, Ledger, Writer};
 
 use super::settle::{DELAYED, HALTED, subject_of};
@@ -128,7 +129,7 @@ fn close_what_is_over(
     let person = writer.person(id)?;
     let account = person.and_then(|person| person.accounts.get(target));
     let operations = account.map(|account| account.operations.as_slice());
-    let subjects: Vec<String> = operations
+    let subjects: Vec<Subject> = operations
         .unwrap_or_default()
         .iter()
         .filter(|operation| retried(operation, now).is_some())

@@ -5,6 +5,7 @@ use muster_core::connector::{AccountState, ObjectRef};
 use muster_core::id::TargetName;
 use muster_core::operation::Action;
 use muster_core::person::{Account, Person};
+use muster_core::subject::Subject;
 use muster_ledger::{Error, Ledger};
 
 use super::Driver;
@@ -61,7 +62,7 @@ impl Asked<'_> {
             if let Some(holder) = reader.linked(self.target, object)? {
                 return Ok(Some(format!("it is the account of {holder}")));
             }
-            let subject = format!("target {}", self.target);
+            let subject = Subject::from(self.target);
             let listed = reader.finding(&crate::reconcile::ORPHANS, &subject)?;
             if let Some(kept) = listed.filter(|kept| names(&kept.finding.text, &object.id)) {
                 return Ok(Some(format!(

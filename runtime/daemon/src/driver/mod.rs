@@ -45,9 +45,7 @@ use round::Recorded;
 pub use gate::{Gate, Standing};
 pub(crate) use look::locate;
 pub use recent::Recent;
-pub(crate) use settle::{
-    NOTHING_SUCCEEDS, REFUSED, TOOK_ALONG, WHILE_OPEN, has_settled, is_open, operation_of,
-};
+pub(crate) use settle::{NOTHING_SUCCEEDS, REFUSED, TOOK_ALONG, WHILE_OPEN, has_settled, is_open};
 pub use work::Activity;
 pub(crate) use work::DOUBT_AFTER;
 

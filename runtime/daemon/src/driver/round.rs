@@ -106,6 +106,9 @@ impl Driver {
             if let Some(right) = settle::right_in_doubt(settled) {
                 self.target.doubt_right(right, DOUBT_AFTER);
             }
+            if settle::is_moved(settled) {
+                self.target.doubt_rights_of(&settled.claim.person);
+            }
         }
         for _ in recorded.iter().filter(|recorded| recorded.took_along) {
             self.target.add_side_losses(1);

@@ -13,6 +13,7 @@ use muster_core::operation::{
 };
 use muster_core::person::{Account, Sighting};
 use muster_core::redact;
+use muster_core::subject::Subject;
 use muster_ledger::{Error, Writer};
 
 use super::work::{Acted, Claim};
@@ -261,12 +262,7 @@ fn took_along(
             "{verb} of one account at {} {} took {all} others out of it, {unmanaged} of them accounts that are nobody's here; Muster gives it back to everybody whom it knows",
             right.kind, right.id
         );
-        let finding = Finding::new(
-            TOOK_ALONG,
-            Severity::Error,
-            format!("target {target}"),
-            text,
-        );
+        let finding = Finding::new(TOOK_ALONG, Severity::Error, target, text);
         writer.record(Fact::FindingOpened(finding.hint(
             "see at the app that the others have it again; set members = \"put\" where the connector has this setting",
         )))?;
@@ -314,6 +310,13 @@ pub(super) fn right_in_doubt(settled: &Settled) -> Option<&EntitlementKey> {
     is_open.then_some(right)
 }
 
+/// Whether the app has the account under another id than before.
+pub(super) fn is_moved(settled: &Settled) -> bool {
+    let before = settled.claim.account.object.as_ref();
+    matches!(&settled.change, Change::Found { account }
+        if before.is_some_and(|before| !before.same_object(&account.object)))
+}
+
 /// A step as it may be recorded, where the app said something about the person: without the person in it.
 fn without_people(writer: &mut Writer<'_>, settled: &Settled) -> Result<Option<Settled>, Error> {
     let claim = &settled.claim;
@@ -359,12 +362,16 @@ fn open_operations(
 }
 
 /// Closes what is said of an operation, but for what still holds.
-fn close_all(writer: &mut Writer<'_>, subject: &str, keeps: Option<&Code>) -> Result<(), Error> {
+fn close_all(
+    writer: &mut Writer<'_>,
+    subject: &Subject,
+    keeps: Option<&Code>,
+) -> Result<(), Error> {
     for code in WHILE_OPEN.iter().filter(|code| Some(*code) != keeps) {
         if writer.finding(code, subject)?.is_some() {
             writer.record(Fact::FindingClosed {
                 code: code.clone(),
-                subject: subject.to_owned(),
+                subject: subject.clone(),
             })?;
         }
     }
@@ -413,7 +420,7 @@ pub(super) fn record_refusal<'c>(
     if refused.is_none() && !is_accepted {
         return Ok(());
     }
-    let subject = format!("target {target}");
+    let subject = Subject::from(target);
     match refused {
         Some(problem) => say_it_is_refused(writer, target, problem),
         None if writer.finding(&REFUSED, &subject)?.is_some() => {
@@ -431,7 +438,7 @@ pub(super) fn say_it_is_refused(
     target: &TargetName,
     problem: &Problem,
 ) -> Result<(), Error> {
-    let subject = format!("target {target}");
+    let subject = Subject::from(target);
     let is_refusal = matches!(problem, Problem::Unauthenticated(_));
     if !is_refusal || writer.finding(&REFUSED, &subject)?.is_some() {
         return Ok(());
@@ -445,35 +452,26 @@ pub(super) fn say_it_is_refused(
 }
 
 /// The subject of findings about an operation.
-pub(super) fn subject_of(target: &TargetName, person: &PersonId, operation: OperationId) -> String {
-    format!("{person} at {target}, operation {operation}")
-}
-
-/// The operation that a finding is about, by its subject: whose it is, where, and its number.
-pub(crate) fn operation_of(subject: &str) -> Option<(PersonId, &str, &str)> {
-    let (whose, id) = subject.rsplit_once(", operation ")?;
-    let (person, target) = whose.rsplit_once(" at ")?;
-    Some((PersonId::parse(person).ok()?, target, id))
+pub(super) fn subject_of(
+    target: &TargetName,
+    person: &PersonId,
+    operation: OperationId,
+) -> Subject {
+    Subject::Operation(person.clone(), target.clone(), operation)
 }
 
 /// Whether the operation that a finding is about is still to be done. True where the subject names
 /// none.
-pub(crate) fn is_open(writer: &mut Writer<'_>, subject: &str) -> Result<bool, Error> {
-    let Some((person, target, id)) = operation_of(subject) else {
+pub(crate) fn is_open(writer: &mut Writer<'_>, subject: &Subject) -> Result<bool, Error> {
+    let Subject::Operation(person, target, id) = subject else {
         return Ok(true);
     };
-    Ok(writer.person(&person)?.is_some_and(|person| {
-        person
-            .accounts
-            .iter()
-            .filter(|(name, _)| name.as_str() == target)
-            .flat_map(|(_, account)| &account.operations)
-            .any(|operation| operation.id.to_string() == id)
-    }))
+    let open = open_operations(writer, target, person)?;
+    Ok(open.contains(id))
 }
 
 /// What a removal did not reach; one finding for the operation.
-fn unreached(subject: &str, settled: &Settled) -> Option<Finding> {
+fn unreached(subject: &Subject, settled: &Settled) -> Option<Finding> {
     let (Change::Completed(result) | Change::Answered { result, .. }) = &settled.change else {
         return None;
     };
@@ -488,13 +486,13 @@ fn unreached(subject: &str, settled: &Settled) -> Option<Finding> {
     (!texts.is_empty()).then(|| {
         let verb = settled.claim.operation.action.verb();
         let text = format!("{verb} could not reach {}", texts.join("; "));
-        Finding::new(UNREACHABLE, Severity::Warning, subject, text)
+        Finding::new(UNREACHABLE, Severity::Warning, subject.clone(), text)
             .hint("it ends by itself, and so does this finding; where that is too late, end it at the app")
     })
 }
 
 /// What is said of an operation after a change; none where there is nothing to say.
-fn finding(subject: &str, settled: &Settled) -> Option<Finding> {
+fn finding(subject: &Subject, settled: &Settled) -> Option<Finding> {
     let operation = &settled.claim.operation;
     let (verb, attempt) = (operation.action.verb(), operation.state.attempt());
     let is_removal = operation.action.is_removal();
@@ -552,7 +550,7 @@ fn finding(subject: &str, settled: &Settled) -> Option<Finding> {
     } else {
         Severity::Error
     };
-    Some(Finding::new(code, severity, subject, text).hint(hint))
+    Some(Finding::new(code, severity, subject.clone(), text).hint(hint))
 }
 
 /// How often looking decided nothing.

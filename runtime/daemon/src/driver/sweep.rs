@@ -10,10 +10,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use muster_core::fact::Fact;
 use muster_core::finding::Code;
+use muster_core::subject::Subject;
 use muster_ledger::{Error, Reader};
 use tokio::sync::watch;
 
-use super::settle::{UNREACHABLE, WHILE_OPEN, operation_of};
+use super::settle::{UNREACHABLE, WHILE_OPEN};
 use super::until;
 use crate::app::App;
 
@@ -54,7 +55,7 @@ struct Over {
 }
 
 impl Over {
-    fn close(&mut self, code: &Code, subject: String) {
+    fn close(&mut self, code: &Code, subject: Subject) {
         let code = code.clone();
         self.facts.push(Fact::FindingClosed { code, subject });
     }
@@ -82,33 +83,29 @@ fn over(app: &App) -> Result<Over, Error> {
 }
 
 /// Whether the operation that a finding is about has not ended; none where it is about no operation.
-fn is_to_be_done(reader: &Reader, subject: &str) -> Result<Option<bool>, Error> {
-    let Some((person, target, id)) = operation_of(subject) else {
+fn is_to_be_done(reader: &Reader, subject: &Subject) -> Result<Option<bool>, Error> {
+    let Subject::Operation(person, target, id) = subject else {
         return Ok(None);
     };
-    let person = reader.person(&person)?;
-    let accounts = person.iter().flat_map(|person| &person.accounts);
-    let mut operations = accounts
-        .filter(|(name, _)| name.as_str() == target)
-        .flat_map(|(_, account)| &account.operations);
-    Ok(Some(operations.any(|open| open.id.to_string() == id)))
+    let person = reader.person(person)?;
+    let account = person.and_then(|mut person| person.accounts.remove(target));
+    let mut operations = account.iter().flat_map(|account| &account.operations);
+    Ok(Some(operations.any(|open| open.id == *id)))
 }
 
 /// Until when something goes on that a removal did not reach; none where nothing does any more.
 fn goes_on_until(
     reader: &Reader,
-    subject: &str,
+    subject: &Subject,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, Error> {
-    let Some((person, target, id)) = operation_of(subject) else {
+    let Subject::Operation(person, target, id) = subject else {
         return Ok(None);
     };
-    let person = reader.person(&person)?;
-    let accounts = person.iter().flat_map(|person| &person.accounts);
-    let taken = accounts
-        .filter(|(name, _)| name.as_str() == target)
-        .flat_map(|(_, account)| account.taken.values())
-        .filter(|taken| taken.operation.to_string() == id);
+    let person = reader.person(person)?;
+    let account = person.and_then(|mut person| person.accounts.remove(target));
+    let taken = account.iter().flat_map(|account| account.taken.values());
+    let taken = taken.filter(|taken| taken.operation == *id);
     let ends = taken.flat_map(|taken| taken.open_at(now).map(|unreached| taken.ends(unreached)));
     Ok(ends.max())
 }

@@ -11,6 +11,7 @@ use muster_core::fact::{
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, PersonKey, PlanId};
 use muster_core::person::Person;
+use muster_core::subject::Subject;
 
 use super::shelf::{held_arrival, is_stored};
 use super::{Feed, FeedError, GIVEN_UP, HELD, REJECTED, ROWS_SET_ASIDE, WAITS, event, keys};
@@ -377,7 +378,7 @@ fn of_rows(
     file: &FeedFile,
     snapshot: &Snapshot,
 ) -> Result<Vec<Fact>, FeedError> {
-    let subject = format!("feed {}", file.feed);
+    let subject = Subject::from(&file.feed);
     let (set_aside, anybodys) = (snapshot.set_aside_count(), snapshot.unattributed_count());
     let aside = || {
         let text = format!(
@@ -529,13 +530,13 @@ fn accepted(desk: &Desk<'_>, file: &FeedFile, is_whole: bool) -> Result<Vec<Fact
         // Whoever is not in it by now is nobody to worry about.
         for kept in reader.findings_of(&event::NOBODY)? {
             let subject = kept?.finding.subject;
-            if subject.starts_with(&format!("{}:", file.feed)) {
+            if subject.feed() == Some(&file.feed) {
                 let code = event::NOBODY;
                 facts.push(Fact::FindingClosed { code, subject });
             }
         }
     }
-    let subject = format!("feed {}", file.feed);
+    let subject = Subject::from(&file.feed);
     let of_hold = held.iter().flat_map(|_| [HELD, WAITS]);
     let given_up = reader.finding(&GIVEN_UP, &subject)?;
     let is_up_again = given_up
@@ -651,6 +652,6 @@ fn refusal_finding(
         verdict.as_str(),
         codes.join(", ")
     );
-    let subject = format!("feed {}", file.feed);
+    let subject = Subject::from(&file.feed);
     Finding::new(code, Severity::Error, subject, text).hint(hint)
 }

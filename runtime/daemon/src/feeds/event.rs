@@ -8,8 +8,9 @@ use std::io::Read;
 
 use muster_core::fact::EventKind;
 use muster_core::finding::{Code, Finding, Severity};
-use muster_core::id::PersonKey;
+use muster_core::id::{PersonId, PersonKey};
 use muster_core::mapping::{Mapping, Problem};
+use muster_core::subject::Subject;
 
 use super::Feed;
 use crate::api::v1::{HookEvent, HookEventKind};
@@ -140,7 +141,10 @@ fn parse(
 
 /// That a leave event is about nobody.
 pub fn nobody(feed: &Feed, key: &PersonKey, id: &str) -> Finding {
-    let subject = format!("{}:{}", feed.name(), key.as_str());
+    let subject = Subject::Person(PersonId {
+        feed: feed.name().clone(),
+        key: key.clone(),
+    });
     let text = format!(
         "the event `{id}` says that `{}` left, and nobody is known under that id: if it is misspelt, \
          somebody who left is still in",

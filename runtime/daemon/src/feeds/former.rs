@@ -52,7 +52,7 @@ fn finding(name: &FeedName, people: u64, config: &Config) -> Finding {
     let hint = format!(
         "if it has another name now, write renamed_from = [\"{name}\"] under [feed.{new}]; if it is used no more, write [feed.{name}] with retired = true, and its people leave; then restart the daemon"
     );
-    Finding::new(FORMER, Severity::Error, format!("feed {name}"), text).hint(hint)
+    Finding::new(FORMER, Severity::Error, name, text).hint(hint)
 }
 
 /// Gives the people of renamed feeds their new names, before anything is decided about anybody.
@@ -112,7 +112,7 @@ fn rename_all(writer: &mut Writer<'_>, from: &FeedName, to: &FeedName) -> Result
         if finding.code == FORMER {
             continue;
         }
-        if let Some(subject) = renamed_subject(&finding.subject, from, to) {
+        if let Some(subject) = finding.subject.of_renamed_feed(from, to) {
             writer.record(Fact::FindingClosed {
                 code: finding.code.clone(),
                 subject: finding.subject.clone(),
@@ -127,16 +127,6 @@ fn rename_all(writer: &mut Writer<'_>, from: &FeedName, to: &FeedName) -> Result
         }
     }
     Ok(people)
-}
-
-/// What a finding about the feed or somebody of it is about from now on: `hr:1042 at crm` has the key `1042`.
-fn renamed_subject(subject: &str, from: &FeedName, to: &FeedName) -> Option<String> {
-    if subject.strip_prefix("feed ") == Some(from.as_str()) {
-        return Some(format!("feed {to}"));
-    }
-    let rest = subject.strip_prefix(from.as_str())?;
-    let rest = rest.strip_prefix(':').filter(|rest| !rest.is_empty())?;
-    Some(format!("{to}:{rest}"))
 }
 
 /// Lets the people of retired feeds leave, and says which feeds are missing.
@@ -175,27 +165,4 @@ pub fn people_here(
         }
     }
     Ok(here)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn c22_what_is_said_of_somebody_goes_along_when_the_feed_is_renamed() {
-        let feed = |name: &str| FeedName::new(name).unwrap();
-        let (from, to) = (feed("hr"), feed("staff"));
-        for (subject, renamed) in [
-            ("hr:1042", Some("staff:1042")),
-            ("hr:10 42 at crm", Some("staff:10 42 at crm")),
-            ("hr2:1042", None),
-            ("feed hr", Some("feed staff")),
-            ("feed hr2", None),
-            ("target hr", None),
-            ("hr:", None),
-        ] {
-            let found = renamed_subject(subject, &from, &to);
-            assert_eq!(found.as_deref(), renamed, "{subject}");
-        }
-    }
 }

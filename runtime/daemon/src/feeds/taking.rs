@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use muster_core::fact::{ArrivalChange, Arrived, Fact, Outcome, Source};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::Digest;
+use muster_core::subject::Subject;
 use muster_ledger::kept::Arrival;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -109,9 +110,9 @@ struct Taking {
 #[derive(Default)]
 struct Troubles(BTreeMap<Code, String>);
 
-fn of_problem(severity: Severity, subject: &str, problem: &Problem) -> Finding {
+fn of_problem(severity: Severity, subject: &Subject, problem: &Problem) -> Finding {
     let (code, text) = (problem.code.clone(), problem.text.clone());
-    Finding::new(code, severity, subject, text).hint(problem.hint.clone())
+    Finding::new(code, severity, subject.clone(), text).hint(problem.hint.clone())
 }
 
 impl Taking {
@@ -121,7 +122,7 @@ impl Taking {
         loop {
             let evidence = Evidence::open(&app.config.daemon.data, feed.name());
             let folder = Folder::open(&feed.config.folder, feed.folder_options());
-            let subject = format!("feed {}", feed.name());
+            let subject = Subject::from(feed.name());
             let (text, hint) = match (evidence, folder) {
                 (Ok(evidence), Ok(folder)) => {
                     app.set_feed_trouble(feed.name(), None);
@@ -387,8 +388,8 @@ impl Taking {
         }
     }
 
-    fn subject(&self) -> String {
-        format!("feed {}", self.feed.name())
+    fn subject(&self) -> Subject {
+        self.feed.name().into()
     }
 
     /// Copies files into the data folder and records, in one transaction, that they arrived.

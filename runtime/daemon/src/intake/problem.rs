@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use muster_core::finding::{Code, Finding, Severity};
+use muster_core::id::FeedName;
 use muster_core::mapping;
 
 use super::code;
@@ -246,7 +247,7 @@ impl Problems {
     }
 
     /// One finding per code, for the ledger and for `muster findings`; the rows are in the report.
-    pub fn findings(&self, feed: &str) -> Vec<Finding> {
+    pub fn findings(&self, feed: &FeedName) -> Vec<Finding> {
         let first_of = |code: &Code| self.listed.iter().find(|problem| problem.code == *code);
         self.counts()
             .filter_map(|(code, problems, rows)| Some((first_of(code)?, problems, rows)))
@@ -262,8 +263,7 @@ impl Problems {
                     let title = code::title(&first.code);
                     format!("{title}: {problems} times, {rows} rows; the report names them")
                 };
-                Finding::new(first.code.clone(), severity, format!("feed {feed}"), text)
-                    .hint(first.hint.clone())
+                Finding::new(first.code.clone(), severity, feed, text).hint(first.hint.clone())
             })
             .collect()
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::nearest::nearest;
 use muster_core::policy::AttributeRule;
+use muster_core::subject::Subject;
 use muster_host::{AttributeSpec, HostPattern};
 
 use crate::config::Target;
@@ -46,7 +47,7 @@ pub(super) fn hosts(target: &Target) -> Vec<Finding> {
             "if it is right, write under [target.{}]: hosts = {hosts:?}",
             target.name
         );
-        let subject = format!("target {}", target.name);
+        let subject = Subject::Target(target.name.clone());
         findings.push(Finding::new(HOST, Severity::Error, subject, text).hint(hint));
     }
     findings
@@ -91,7 +92,7 @@ fn texts_for_accounts(target: &Target, specs: &[AttributeSpec]) -> Vec<Finding> 
                 format!("`{name}` is another account at the app, and `{source}` gives a text");
             let hint =
                 format!("write account_of({source}) where `{source}` is HR's key of that person");
-            let subject = format!("target {}", target.name);
+            let subject = Subject::Target(target.name.clone());
             Finding::new(NO_ACCOUNT, Severity::Error, subject, text).hint(hint)
         })
         .collect()
@@ -120,7 +121,7 @@ fn unknown(target: &Target, known: &[&str]) -> Vec<Finding> {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
                 None => format!("they have: {}", known.join(", ")),
             };
-            let subject = format!("target {}", target.name);
+            let subject = Subject::Target(target.name.clone());
             Finding::new(ATTRIBUTE, Severity::Error, subject, text).hint(hint)
         })
         .collect()

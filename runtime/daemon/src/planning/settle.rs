@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding};
+use muster_core::subject::Subject;
 use muster_core::{plan, question};
 use muster_ledger::{Reader, Writer};
 
@@ -30,9 +31,9 @@ pub(super) fn settle_findings(
         is_of_feed,
     } = *settled;
     let before = writer.before()?;
-    let mut open: BTreeMap<(&Code, &str), &Finding> = BTreeMap::new();
+    let mut open: BTreeMap<(&Code, &Subject), &Finding> = BTreeMap::new();
     for finding in findings {
-        open.insert((&finding.code, finding.subject.as_str()), finding);
+        open.insert((&finding.code, &finding.subject), finding);
     }
     let of_feed = question::CODES.into_iter().chain([ABSENCE_DOUBTED]);
     let codes: Vec<Code> = plan::CODES
@@ -42,8 +43,9 @@ pub(super) fn settle_findings(
     for code in &codes {
         for kept in before.findings_of(code)? {
             let kept = kept?.finding;
-            let still_holds = open.contains_key(&(&kept.code, kept.subject.as_str()));
-            let is_of_target = kept.subject.starts_with("target ");
+            let still_holds = open.contains_key(&(&kept.code, &kept.subject));
+            let is_of_target =
+                matches!(kept.subject, Subject::Target(_) | Subject::Entitlement(..));
             let was_looked_at = if is_of_target {
                 is_complete
             } else {
@@ -78,7 +80,7 @@ pub(super) fn settle_questions(
     for (digest, kept) in before.questions()? {
         let is_used = summary.used.contains(&digest);
         let is_asked = summary.questions.contains(&kept.question);
-        let was_looked_at = seen.has(&kept.question.person.to_string());
+        let was_looked_at = seen.has(&Subject::from(&kept.question.person));
         let is_over = was_looked_at && !is_asked && !kept.is_answered;
         if is_used || is_over {
             writer.record(Fact::QuestionEnded { digest })?;

@@ -10,6 +10,7 @@ use muster_core::nearest::nearest;
 use muster_core::plan::Catalogue;
 use muster_core::policy::{Policy, Role};
 use muster_core::rule::{Comparison, Literal, comparisons};
+use muster_core::subject::Subject;
 use muster_ledger::Reader;
 
 /// A rule asks for a value that nobody has.
@@ -34,7 +35,7 @@ pub fn remarks(policy: &Policy, reader: &Reader) -> Result<Vec<Finding>, muster_
             .collect();
         for name in names {
             if let Some((code, text)) = catalogue.why_not(name) {
-                let subject = format!("target {target}, {name}");
+                let subject = Subject::Entitlement(target.clone(), name.to_string());
                 let hint = "write its id or title as it is there, or make it at the app";
                 findings.push(Finding::new(code, Severity::Error, subject, text).hint(hint));
             }
@@ -75,7 +76,7 @@ fn of_values(policy: &Policy, reader: &Reader) -> Result<Vec<Finding>, muster_le
             }
             None => format!("HR has {} others", known.len()),
         };
-        let subject = format!("role {}", role.name);
+        let subject = Subject::Role(role.name.clone());
         findings.push(Finding::new(NOBODY_HAS_IT, Severity::Warning, subject, said).hint(hint));
     }
     Ok(findings)

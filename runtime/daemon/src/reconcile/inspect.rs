@@ -14,6 +14,7 @@ use muster_core::id::{PersonId, TargetName};
 use muster_core::observe::Whereabouts;
 use muster_core::operation::{Action, Operation};
 use muster_core::person::{Account, Sighting};
+use muster_core::subject::Subject;
 use muster_ledger::Error;
 
 use crate::app::App;
@@ -69,7 +70,7 @@ pub(super) async fn person(
             return Ok(());
         }
     };
-    record(app, target.name(), person, account, sighting).await
+    record(app, target, person, account, sighting).await
 }
 
 enum Looked {
@@ -107,12 +108,12 @@ async fn look(target: &Connected, account: &Account) -> Result<Looked, Problem> 
 /// Records what was seen, unless something was done to the account meanwhile.
 async fn record(
     app: &Arc<App>,
-    target: &TargetName,
+    target: &Connected,
     person: &PersonId,
     before: Account,
     sighting: Sighting,
 ) -> Result<(), Error> {
-    let (whose, at) = (person.clone(), target.clone());
+    let (whose, at) = (person.clone(), target.name().clone());
     let moved = match &sighting {
         Sighting::Moved(object) => Some(object.clone()),
         _ => None,
@@ -145,22 +146,25 @@ async fn record(
         })
         .await;
     match (recorded, moved) {
-        (Ok(()), _) => {
-            tracing::info!(target_name = %target, %person, "an account is other than it was left");
+        (Ok(()), moved) => {
+            if moved.is_some() {
+                target.doubt_rights_of(person);
+            }
+            tracing::info!(target_name = %target.name(), %person, "an account is other than it was left");
             app.wake_all();
             Ok(())
         }
         // The account that holds this person's keys belongs to another one by now.
         (Err(Error::LinkedTwice { .. }), Some(object)) => {
-            unclear(app, target, person, &object).await;
+            unclear(app, target.name(), person, &object).await;
             Ok(())
         }
         (Err(error), _) => Err(error),
     }
 }
 
-fn subject(person: &PersonId, target: &TargetName) -> String {
-    format!("{person} at {target}")
+fn subject(person: &PersonId, target: &TargetName) -> Subject {
+    Subject::Account(person.clone(), target.clone())
 }
 
 async fn unclear(app: &Arc<App>, target: &TargetName, person: &PersonId, other: &ObjectRef) {

@@ -8,11 +8,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use muster_core::connector::{EntitlementKey, ObjectRef, Problem};
 use muster_core::fact::Fact;
 use muster_core::finding::{Finding, Severity};
-use muster_core::id::PersonId;
+use muster_core::id::{PersonId, TargetName};
 use muster_core::person::Sighting;
 use muster_ledger::Error;
 
@@ -64,17 +65,23 @@ pub(super) async fn holders(
             })?;
         }
         if lost > 0 {
-            writer.record(Fact::FindingOpened(took_along(
-                &format!("target {name}"),
-                &right,
-                lost,
-            )))?;
+            writer.record(Fact::FindingOpened(took_along(&name, &right, lost)))?;
         }
         Ok(lost)
     });
     if recorded.await? > 0 {
         target.add_side_losses(1);
         app.wake_all();
+    }
+    Ok(())
+}
+
+/// Has everybody looked at who has one of somebody's rights.
+pub(super) fn of(app: &App, target: &Connected, person: &PersonId) -> Result<(), Error> {
+    let person = app.ledger.read()?.person(person)?;
+    let account = person.and_then(|mut person| person.accounts.remove(target.name()));
+    for right in account.iter().flat_map(|account| account.grants.keys()) {
+        target.doubt_right(right, Duration::ZERO);
     }
     Ok(())
 }
@@ -107,12 +114,12 @@ fn missing(
     Ok(missing)
 }
 
-fn took_along(subject: &str, right: &EntitlementKey, lost: usize) -> Finding {
+fn took_along(target: &TargetName, right: &EntitlementKey, lost: usize) -> Finding {
     let text = format!(
         "after a call about {} {} whose answer did not come, or which took others along, {lost} who are to have it are not in it any more; Muster gives it back to everybody whom it knows",
         right.kind, right.id
     );
-    Finding::new(TOOK_ALONG, Severity::Error, subject, text).hint(
+    Finding::new(TOOK_ALONG, Severity::Error, target, text).hint(
         "see at the app that accounts which are nobody's here have it again; set members = \"put\" where the connector has this setting",
     )
 }

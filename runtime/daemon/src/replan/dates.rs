@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use muster_core::fact::{Cause, Fact};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::PersonId;
+use muster_core::subject::Subject;
 use tokio::sync::watch;
 
 use super::waiting::{self, Waits};
@@ -22,11 +23,6 @@ use crate::retry::Retrying;
 
 /// The clock is far ahead of the journal.
 pub const CLOCK: Code = Code::new("PLN-022");
-
-/// What the clock's finding is about, and the dates' holds.
-pub const CLOCK_SUBJECT: &str = "clock";
-/// What holds of dates are about.
-pub const SUBJECT: &str = "dates";
 
 /// Most people of one plan that a date leads to; the rest follow in the next one.
 const PEOPLE_MAX: usize = 10_000;
@@ -168,12 +164,12 @@ pub(super) async fn plan(
 /// Keeps who was left out as a plan of its own that waits for a person.
 async fn hold(app: &Arc<App>, left_out: BTreeSet<PersonId>) -> Result<(), Failed> {
     if left_out.is_empty() {
-        waiting::end(app, SUBJECT).await;
+        waiting::end(app, &Subject::Dates).await;
         return Ok(());
     }
     let people: Vec<PersonId> = left_out.into_iter().collect();
     let summary = plan(app, people.clone(), Cause::Date, Consent::Preview).await?;
-    waiting::begin(app, SUBJECT, Waits::Dates(people), summary).await;
+    waiting::begin(app, &Subject::Dates, Waits::Dates(people), summary).await;
     Ok(())
 }
 
@@ -190,8 +186,8 @@ async fn read_clock(app: &Arc<App>) -> Result<Timestamp, Failed> {
         if now.duration_since(newest) > READ_EVERY {
             app.say(vec![Fact::ClockRead]).await;
         }
-        waiting::end(app, CLOCK_SUBJECT).await;
-        app.close_finding(CLOCK, CLOCK_SUBJECT.to_owned()).await;
+        waiting::end(app, &Subject::Clock).await;
+        app.close_finding(CLOCK, Subject::Clock).await;
         return Ok(day);
     }
     let summary = waiting::of_clock(newest);
@@ -205,11 +201,11 @@ async fn read_clock(app: &Arc<App>) -> Result<Timestamp, Failed> {
     let hint = format!(
         "set the clock right; if it is right, because nothing ran for long, say so with `muster apply {digest}`"
     );
-    let finding = Finding::new(CLOCK, Severity::Error, CLOCK_SUBJECT, text).hint(hint);
-    let kept = reader.finding(&CLOCK, CLOCK_SUBJECT)?;
+    let finding = Finding::new(CLOCK, Severity::Error, Subject::Clock, text).hint(hint);
+    let kept = reader.finding(&CLOCK, &Subject::Clock)?;
     if kept.is_none_or(|kept| kept.finding != finding) {
         app.open_finding(finding).await;
     }
-    waiting::keep(app, CLOCK_SUBJECT, Waits::Clock, summary);
+    waiting::keep(app, &Subject::Clock, Waits::Clock, summary);
     Ok(day)
 }

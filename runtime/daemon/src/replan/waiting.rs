@@ -12,9 +12,9 @@ use muster_core::fact::{Cause, Fact};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::guard;
 use muster_core::id::{Digest, FeedName, PersonId, TargetName};
+use muster_core::subject::Subject;
 use sha2::{Digest as _, Sha256};
 
-use super::dates;
 use crate::app::App;
 use crate::feeds::former;
 use crate::planning::{self, ChangedPerson, Consent, Failed, Order, Scope, Summary, Watch};
@@ -67,7 +67,7 @@ impl Waits {
     }
 }
 
-type Held<'a> = MutexGuard<'a, std::collections::BTreeMap<String, Waiting>>;
+type Held<'a> = MutexGuard<'a, std::collections::BTreeMap<Subject, Waiting>>;
 
 fn held(app: &App) -> Held<'_> {
     app.waiting.lock().unwrap_or_else(PoisonError::into_inner)
@@ -88,7 +88,7 @@ pub fn of(app: &App, digest: Digest) -> Option<Waiting> {
 }
 
 /// Lets something wait, or goes on to.
-pub(super) fn keep(app: &App, subject: &str, what: Waits, summary: Summary) {
+pub(super) fn keep(app: &App, subject: &Subject, what: Waits, summary: Summary) {
     let mut held = held(app);
     let since = held.get(subject).map(|waiting| waiting.since);
     let since = since.unwrap_or_else(|| app.clock.now());
@@ -97,11 +97,11 @@ pub(super) fn keep(app: &App, subject: &str, what: Waits, summary: Summary) {
         summary,
         since,
     };
-    held.insert(subject.to_owned(), waiting);
+    held.insert(subject.clone(), waiting);
 }
 
 /// Lets a plan wait, and says why.
-pub(super) async fn begin(app: &App, subject: &str, what: Waits, summary: Summary) {
+pub(super) async fn begin(app: &App, subject: &Subject, what: Waits, summary: Summary) {
     let digest = summary
         .digest
         .map(crate::plugins::short)
@@ -111,14 +111,19 @@ pub(super) async fn begin(app: &App, subject: &str, what: Waits, summary: Summar
     );
     let mut findings: Vec<Finding> = summary.exceeded.clone();
     for finding in &mut findings {
-        subject.clone_into(&mut finding.subject);
+        finding.subject = subject.clone();
     }
     if let Waits::Catalogue { changed, .. } = &what {
         let people: u32 = summary.counts.people.values().sum();
         let text = format!(
             "what it can give is other than before ({changed}), which would change {people} people; until somebody decides, it is as before"
         );
-        findings.push(Finding::new(CATALOGUE, Severity::Error, subject, text));
+        findings.push(Finding::new(
+            CATALOGUE,
+            Severity::Error,
+            subject.clone(),
+            text,
+        ));
     }
     keep(app, subject, what, summary);
     for finding in findings {
@@ -132,10 +137,10 @@ pub(super) async fn begin(app: &App, subject: &str, what: Waits, summary: Summar
 }
 
 /// Nothing waits any more about this.
-pub(super) async fn end(app: &App, subject: &str) {
+pub(super) async fn end(app: &App, subject: &Subject) {
     held(app).remove(subject);
     for code in guard::CODES.into_iter().chain([CATALOGUE]) {
-        app.close_finding(code, subject.to_owned()).await;
+        app.close_finding(code, subject.clone()).await;
     }
 }
 
@@ -240,13 +245,13 @@ pub async fn approved(
     by: &Operator,
 ) -> Result<Summary, Failed> {
     let subject = match &waiting.what {
-        Waits::Dates(_) => dates::SUBJECT.to_owned(),
-        Waits::Catalogue { target, .. } => format!("target {target}"),
-        Waits::Retired(feed) => format!("feed {feed}"),
+        Waits::Dates(_) => Subject::Dates,
+        Waits::Catalogue { target, .. } => target.into(),
+        Waits::Retired(feed) => feed.into(),
         Waits::Clock => {
             let by = Actor::Operator(by.clone());
             app.say(vec![Fact::ClockConfirmed { by }]).await;
-            end(app, dates::CLOCK_SUBJECT).await;
+            end(app, &Subject::Clock).await;
             app.dates.notify_one();
             return Ok(Summary::default());
         }
@@ -272,7 +277,7 @@ pub async fn catalogue_changed(
     before: &[Entitlement],
     entitlements: Vec<Entitlement>,
 ) -> Result<(), Failed> {
-    let subject = format!("target {target}");
+    let subject = Subject::from(target);
     let _one_at_a_time = app.planning.lock().await;
     let what = Waits::Catalogue {
         target: target.clone(),
@@ -292,7 +297,7 @@ pub async fn catalogue_changed(
 
 /// Lets everybody of a feed leave that is used no more. Where these are too many, it waits for a person.
 pub async fn feed_retired(app: &Arc<App>, feed: &FeedName) -> Result<(), Failed> {
-    let subject = format!("feed {feed}");
+    let subject = Subject::from(feed);
     let _one_at_a_time = app.planning.lock().await;
     let what = Waits::Retired(feed.clone());
     let summary = make_aside(app, &what, Consent::WithinLimits, None).await?;
@@ -307,7 +312,7 @@ pub async fn feed_retired(app: &Arc<App>, feed: &FeedName) -> Result<(), Failed>
 
 /// A target can give again what decides already.
 pub async fn catalogue_is_same(app: &App, target: &TargetName) {
-    let subject = format!("target {target}");
+    let subject = Subject::from(target);
     let waits = held(app).contains_key(&subject);
     if waits {
         end(app, &subject).await;

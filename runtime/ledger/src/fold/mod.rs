@@ -16,6 +16,7 @@ use muster_core::finding::{Code, Finding};
 use muster_core::id::{Digest, TargetName};
 use muster_core::person::Person;
 use muster_core::question::Question;
+use muster_core::subject::Subject;
 use redb::{ReadableTable, WriteTransaction};
 
 use crate::codec::{self, micros, v1};
@@ -300,7 +301,7 @@ impl<'txn> Fold<'txn> {
         Ok(true)
     }
 
-    fn finding_closed(&mut self, code: &Code, subject: &str) -> Result<bool, Error> {
+    fn finding_closed(&mut self, code: &Code, subject: &Subject) -> Result<bool, Error> {
         let key = crate::keys::finding(code, subject);
         let removed = self.tables.findings.remove(key.as_slice());
         Ok(removed.step("close a finding")?.is_some())

@@ -18,11 +18,12 @@ use muster_core::fact::{
     FeedFile, HoldEnd, Kind, Outcome, PersonPlanned, Plan, Source,
 };
 use muster_core::finding::{Code, Finding, Severity};
-use muster_core::id::{Digest, FeedName, PlanId};
+use muster_core::id::{Digest, FeedName, PlanId, RoleName};
 use muster_core::identity::{Employment, Identity, Phase, Status, Value};
 use muster_core::operation::{AccountSeen, Action, Change, Completion, How, State, Urgency};
 use muster_core::person::{Decision, Justification, Sighting};
 use muster_core::question::{Doubt, Question};
+use muster_core::subject::Subject;
 use muster_ledger::PlanDigest;
 
 use super::{at, changed, operation, operation_id, person, policy, target};
@@ -422,6 +423,28 @@ fn people() -> Vec<PersonPlanned> {
     people
 }
 
+/// One of each kind of thing that a finding can be about.
+fn subjects() -> [Subject; 15] {
+    let crm = || target("crm");
+    [
+        Subject::Policy,
+        Subject::Dates,
+        Subject::References,
+        Subject::Operator,
+        Subject::Clock,
+        Subject::Ledger,
+        Subject::Feed(feed()),
+        Subject::Target(crm()),
+        Subject::Entitlement(crm(), "group:Sales".to_owned()),
+        Subject::Plugin("scim".to_owned()),
+        Subject::Role(RoleName::new("seller").unwrap()),
+        Subject::File("secrets/crm".to_owned()),
+        Subject::Person(person("1")),
+        Subject::Account(person("1"), crm()),
+        Subject::Operation(person("1"), crm(), operation_id(PlanId(1), 1)),
+    ]
+}
+
 #[expect(
     clippy::too_many_lines,
     reason = "one of each fact, in the order of the enum"
@@ -438,20 +461,20 @@ fn others() -> Vec<Fact> {
             read_as: u128::MAX - 1,
         },
     };
-    let finding = |severity, subject: &str| {
+    let finding = |severity, subject| {
         let text = "the row was set aside";
         let finding = Finding::new(Code::new("HR-004"), severity, subject, text);
         Fact::FindingOpened(finding.hint("mend it in HR"))
     };
     let mut facts = targets_facts();
     facts.extend(sightings());
+    facts.extend(subjects().map(|subject| finding(Severity::Error, subject)));
     facts.extend([
-        finding(Severity::Note, "row 1"),
-        finding(Severity::Warning, "row 2"),
-        finding(Severity::Error, "row 3"),
+        finding(Severity::Note, Subject::Policy),
+        finding(Severity::Warning, Subject::Dates),
         Fact::FindingClosed {
             code: Code::new("HR-004"),
-            subject: "row 2".to_owned(),
+            subject: Subject::Dates,
         },
         Fact::FileAccepted {
             file: file(1),

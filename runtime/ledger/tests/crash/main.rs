@@ -15,6 +15,7 @@ use muster_core::fact::{Content, Fact, FeedFile, PersonPlanned};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, PlanId};
 use muster_core::operation::Change;
+use muster_core::subject::Subject;
 use muster_ledger::check::check;
 use muster_ledger::kept::Entry;
 use muster_ledger::{Ledger, Options, Writer};
@@ -180,7 +181,7 @@ fn write_more(ledger: &Ledger) -> u64 {
     let finding = Finding::new(
         Code::new("OPS-001"),
         Severity::Note,
-        "after the cut",
+        Subject::Ledger,
         "the power came back",
     );
     ledger
@@ -219,7 +220,7 @@ fn f8_a_change_token_never_moves_without_the_rows_it_covers() {
         Finding::new(
             Code::new("DRI-001"),
             Severity::Warning,
-            format!("hr:{page} at crm"),
+            Subject::Account(common::person(&format!("{page}")), target("crm")),
             "somebody changed the account at the app",
         )
     };

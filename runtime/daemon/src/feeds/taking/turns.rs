@@ -105,7 +105,7 @@ impl Taking {
             return Ok(true);
         }
         let finding = event::nobody(&self.feed, key, id);
-        tracing::error!(feed = %self.feed.name(), subject = finding.subject, code = %finding.code, "an event is about nobody");
+        tracing::error!(feed = %self.feed.name(), subject = %finding.subject, code = %finding.code, "an event is about nobody");
         let facts = vec![
             Fact::FindingOpened(finding),
             self.changed(seq, ArrivalChange::Ended),

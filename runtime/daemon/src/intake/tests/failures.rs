@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use muster_core::id::PersonKey;
+use muster_core::id::{FeedName, PersonKey};
 use muster_core::identity::{Status, Value};
 use muster_core::mapping::{Form, Mapping, StatusRule};
 use proptest::prelude::*;
@@ -165,7 +165,7 @@ fn f5_a_column_that_is_gone_changes_nobody() {
                 outcome.snapshot.is_none(),
                 "{column}: there is nothing to plan from"
             );
-            let finding = &outcome.problems.findings("hr")[0];
+            let finding = &outcome.problems.findings(&FeedName::new("hr").unwrap())[0];
             assert!(finding.text.contains(column), "{}", finding.text);
         } else {
             assert_eq!(outcome.snapshot().people_count(), 359, "{column}");

@@ -15,6 +15,7 @@ use super::operation::{Change, Operation};
 use super::parts::{Fixed, Pairs, Who, feed, policy, target};
 use super::person::{Decision, Justifications, Sighting};
 use super::question::Question;
+use super::subject::Subject;
 use crate::codec::{Unreadable, append, instant, micros};
 use crate::kept;
 
@@ -329,7 +330,8 @@ pub(crate) enum Severity {
 pub(crate) struct Finding<'a> {
     code: &'a str,
     severity: Severity,
-    subject: &'a str,
+    #[serde(borrow)]
+    subject: Subject<'a>,
     text: &'a str,
     hint: &'a str,
 }
@@ -343,24 +345,24 @@ impl<'a> Finding<'a> {
                 finding::Severity::Warning => Severity::Warning,
                 finding::Severity::Error => Severity::Error,
             },
-            subject: &finding.subject,
+            subject: Subject::of(&finding.subject),
             text: &finding.text,
             hint: &finding.hint,
         }
     }
 
-    fn into_core(self) -> finding::Finding {
-        finding::Finding {
+    fn into_core(self) -> Result<finding::Finding, Unreadable> {
+        Ok(finding::Finding {
             code: finding::Code::from_record(self.code.to_owned()),
             severity: match self.severity {
                 Severity::Note => finding::Severity::Note,
                 Severity::Warning => finding::Severity::Warning,
                 Severity::Error => finding::Severity::Error,
             },
-            subject: self.subject.to_owned(),
+            subject: self.subject.into_core()?,
             text: self.text.to_owned(),
             hint: self.hint.to_owned(),
-        }
+        })
     }
 }
 
@@ -384,7 +386,7 @@ impl<'a> FindingKept<'a> {
 
     pub(crate) fn into_core(self) -> Result<kept::Finding, Unreadable> {
         Ok(kept::Finding {
-            finding: self.finding.into_core(),
+            finding: self.finding.into_core()?,
             first_at: instant(self.first_at)?,
             last_at: instant(self.last_at)?,
         })
@@ -492,7 +494,7 @@ pub(crate) enum Fact<'a> {
     #[serde(rename = "f", borrow)]
     FindingOpened(Finding<'a>),
     #[serde(rename = "g")]
-    FindingClosed(&'a str, &'a str),
+    FindingClosed(&'a str, #[serde(borrow)] Subject<'a>),
 }
 
 /// Writes a fact's body at the end of `buffer`; a person's part of a plan without the plan's number.
@@ -595,7 +597,9 @@ pub(crate) fn fact_body(buffer: &mut Vec<u8>, fact: &core::Fact) {
         } => Fact::CatalogueRead(target.as_str(), Catalogue::of(entitlements, 0)),
         core::Fact::ChangesRead { target, token } => Fact::ChangesRead(target.as_str(), token),
         core::Fact::FindingOpened(finding) => Fact::FindingOpened(Finding::of(finding)),
-        core::Fact::FindingClosed { code, subject } => Fact::FindingClosed(code.as_str(), subject),
+        core::Fact::FindingClosed { code, subject } => {
+            Fact::FindingClosed(code.as_str(), Subject::of(subject))
+        }
     };
     append(buffer, &record);
 }
@@ -699,10 +703,10 @@ impl Fact<'_> {
                 target: target(name)?,
                 token: token.to_owned(),
             },
-            Fact::FindingOpened(finding) => core::Fact::FindingOpened(finding.into_core()),
+            Fact::FindingOpened(finding) => core::Fact::FindingOpened(finding.into_core()?),
             Fact::FindingClosed(code, subject) => core::Fact::FindingClosed {
                 code: finding::Code::from_record(code.to_owned()),
-                subject: subject.to_owned(),
+                subject: subject.into_core()?,
             },
         })
     }

@@ -12,10 +12,12 @@ mod operation;
 mod parts;
 mod person;
 mod question;
+mod subject;
 
 pub(crate) use fact::{Fact, FindingKept, PersonPlanned, PlanKept, fact_body};
 pub(crate) use feed::{ArrivalKept, ContentKept, Delivery, FeedKept};
 pub(crate) use person::Person;
 pub(crate) use question::QuestionKept;
+pub(crate) use subject::Subject;
 
 pub(crate) use connector::{Catalogue, Token};
