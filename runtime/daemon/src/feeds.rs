@@ -204,7 +204,7 @@ async fn say_waits(app: &App, feed: &Feed, name: &str, held: &FeedFile) {
     let kept = kept.and_then(|reader| reader.finding(&WAITS, &finding.subject));
     // Said once for all that wait.
     if kept.is_ok_and(|kept| kept.is_none()) {
-        app.open_finding(finding).await;
+        app.findings.open(finding).await;
     }
 }
 

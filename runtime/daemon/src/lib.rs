@@ -17,6 +17,7 @@ pub mod driver;
 mod durable;
 pub mod error;
 pub mod feeds;
+pub mod findings;
 pub mod intake;
 pub mod local;
 mod memory;

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::policy::Policy;
 use muster_core::subject::Subject;
@@ -19,6 +18,7 @@ use tokio::sync::watch;
 
 use crate::app::App;
 use crate::config::{Config, access};
+use crate::findings::LookedAt;
 use crate::planning::Failed;
 use crate::replan;
 use crate::retry::Retrying;
@@ -129,17 +129,14 @@ async fn take_up(app: &Arc<App>) -> Result<(), Failed> {
         refuse(app, text).await;
         return Ok(());
     }
-    let mut facts = vec![closed(UNUSABLE)];
     if !has_same_parts(&app.config, &config) {
         let text = "muster.toml has other feeds, targets or connections than the daemon runs with";
         let finding = Finding::new(NEEDS_RESTART, Severity::Warning, Subject::Policy, text)
             .hint("restart the daemon; it takes up exactly where it was");
-        app.say(vec![closed(UNUSABLE)]).await;
-        app.open_finding(finding).await;
+        app.findings.settle(of_files(), vec![finding]).await;
         return Ok(());
     }
-    facts.push(closed(NEEDS_RESTART));
-    app.say(facts).await;
+    app.findings.settle(of_files(), Vec::new()).await;
     let policy = match Policy::compile(config.policy) {
         Ok(policy) => policy,
         Err(findings) => {
@@ -187,15 +184,13 @@ fn has_same_parts(running: &Config, read: &Config) -> bool {
         && running.daemon == read.daemon
 }
 
-fn closed(code: Code) -> Fact {
-    Fact::FindingClosed {
-        code,
-        subject: Subject::Policy,
-    }
+/// What is said of the files.
+fn of_files() -> LookedAt<'static> {
+    LookedAt::of(Subject::Policy, [UNUSABLE, NEEDS_RESTART])
 }
 
 async fn refuse(app: &App, text: String) {
     let finding = Finding::new(UNUSABLE, Severity::Error, Subject::Policy, text)
         .hint("`muster check` says everything that is wrong; until it is mended, the policy before decides");
-    app.open_finding(finding).await;
+    app.findings.open(finding).await;
 }

@@ -26,6 +26,7 @@ use tokio::sync::watch;
 
 use crate::app::App;
 use crate::driver::{DOUBT_AFTER, REFUSED, TOOK_ALONG};
+use crate::findings::LookedAt;
 use crate::replan::{self, waiting};
 use crate::targets::{Connected, Doubt};
 
@@ -198,18 +199,18 @@ async fn catalogue(app: &Arc<App>, target: &Connected) -> Option<bool> {
         .is_some_and(|before| waiting::is_same_catalogue(before, &listing.items));
     // A connector that has nothing to list has asked the app nothing.
     let accepted = (!listing.items.is_empty()).then_some(REFUSED);
-    let codes: Vec<Code> = [UNREADABLE, NOT_WHOLE]
-        .into_iter()
-        .chain(accepted)
-        .collect();
-    let mut facts = closed(app, name, &codes);
+    let codes = [UNREADABLE, NOT_WHOLE].into_iter().chain(accepted);
+    app.findings.close(name, codes).await;
     if before.is_none() {
-        facts.push(Fact::CatalogueRead {
+        let read = Fact::CatalogueRead {
             target: name.clone(),
             entitlements: listing.items.clone(),
-        });
+        };
+        if let Err(error) = app.committer.record(app.clock.now(), vec![read]).await {
+            tracing::error!(%error, "could not record what a target can give");
+            return None;
+        }
     }
-    app.say(facts).await;
     if let Some(before) = &before {
         if is_same {
             waiting::catalogue_is_same(app, name).await;
@@ -255,20 +256,24 @@ async fn accounts(app: &Arc<App>, target: &Connected) -> bool {
     target.know_strangers(Some(
         compared.strangers.iter().map(|account| &account.object),
     ));
-    let mut facts = vec![orphans(app, name, &compared.strangers)];
+    let mut looked_for = vec![ORPHANS];
+    let mut found: Vec<Finding> = orphans(app, name, &compared.strangers)
+        .into_iter()
+        .collect();
     let mut odd = compared.otherwise;
     if listing.is_whole {
-        facts.extend(closed(app, name, &[NOT_WHOLE, UNREADABLE, REFUSED]));
+        looked_for.extend([NOT_WHOLE, UNREADABLE, REFUSED, DOUBTED]);
         if is_doubtful(compared.missing.len(), compared.known) && !target.takes_belief() {
-            let doubt = doubted(target, &compared.missing, compared.known).await;
-            facts.push(Fact::FindingOpened(doubt));
+            found.push(doubted(target, &compared.missing, compared.known).await);
         } else {
-            facts.extend(closed(app, name, &[DOUBTED]));
             odd.extend(compared.missing.into_iter().map(|(person, _)| person));
         }
     }
-    facts.extend(forget_side_losses(app, name));
-    app.say(facts).await;
+    if is_side_loss_over(app, name) {
+        looked_for.push(TOOK_ALONG);
+    }
+    let scope = LookedAt::of(name, looked_for);
+    app.findings.settle(scope, found).await;
     for person in odd.into_iter().take(LOOKS_MAX) {
         target.doubt(&person, DOUBT_AFTER);
     }
@@ -395,12 +400,10 @@ async fn doubted(target: &Connected, missing: &[(PersonId, ObjectRef)], known: u
     Finding::new(DOUBTED, Severity::Error, subject, text).hint(hint)
 }
 
-/// What is said of accounts that are nobody's; that there are none closes it.
-fn orphans(app: &App, target: &TargetName, strangers: &[&RemoteAccount]) -> Fact {
-    let subject = Subject::from(target);
+/// What is said of accounts that are nobody's.
+fn orphans(app: &App, target: &TargetName, strangers: &[&RemoteAccount]) -> Option<Finding> {
     if strangers.is_empty() {
-        let code = ORPHANS;
-        return Fact::FindingClosed { code, subject };
+        return None;
     }
     let policy = app.policy.load();
     let keys: Vec<&str> = policy
@@ -420,8 +423,8 @@ fn orphans(app: &App, target: &TargetName, strangers: &[&RemoteAccount]) -> Fact
         strangers.len(),
         named.join(", ")
     );
-    let finding = Finding::new(ORPHANS, Severity::Warning, subject, text);
-    Fact::FindingOpened(finding.hint("see at the app whose they are; Muster does not touch them"))
+    let finding = Finding::new(ORPHANS, Severity::Warning, target, text);
+    Some(finding.hint("see at the app whose they are; Muster does not touch them"))
 }
 
 /// An account as people find it at the app: by its keys, with its id behind them.
@@ -461,37 +464,13 @@ fn remember_side_losses(app: &App, target: &Connected) {
     }
 }
 
-/// Closes what was said of a change that took rights from others, once that is long ago.
-fn forget_side_losses(app: &App, target: &TargetName) -> Option<Fact> {
-    let subject = Subject::from(target);
-    let reader = app.ledger.read().ok()?;
-    let kept = reader.finding(&TOOK_ALONG, &subject).ok()??;
-    let is_over = later(kept.last_at, SIDE_LOSS_KEPT) <= app.clock.now();
-    is_over.then_some(Fact::FindingClosed {
-        code: TOOK_ALONG,
-        subject,
+/// Whether what was said of a change that took rights from others is long ago.
+fn is_side_loss_over(app: &App, target: &TargetName) -> bool {
+    let kept = app.ledger.read();
+    let kept = kept.and_then(|reader| reader.finding(&TOOK_ALONG, &target.into()));
+    kept.is_ok_and(|kept| {
+        kept.is_some_and(|kept| later(kept.last_at, SIDE_LOSS_KEPT) <= app.clock.now())
     })
-}
-
-/// What closes those findings of a target that are open.
-fn closed(app: &App, target: &TargetName, codes: &[Code]) -> Vec<Fact> {
-    let subject = Subject::from(target);
-    let Ok(reader) = app.ledger.read() else {
-        return Vec::new();
-    };
-    let is_open = |code: &&Code| {
-        reader
-            .finding(code, &subject)
-            .is_ok_and(|kept| kept.is_some())
-    };
-    codes
-        .iter()
-        .filter(is_open)
-        .map(|code| Fact::FindingClosed {
-            code: code.clone(),
-            subject: subject.clone(),
-        })
-        .collect()
 }
 
 async fn unreadable(app: &App, target: &TargetName, what: &str, problem: &Problem) {
@@ -500,11 +479,13 @@ async fn unreadable(app: &App, target: &TargetName, what: &str, problem: &Proble
         redact::without_people(&problem.text())
     );
     let finding = Finding::new(UNREADABLE, Severity::Warning, target, text);
-    app.open_finding(
-        finding
-            .hint("see whether the app can be reached with these credentials; it is tried again"),
-    )
-    .await;
+    app.findings
+        .open(
+            finding.hint(
+                "see whether the app can be reached with these credentials; it is tried again",
+            ),
+        )
+        .await;
 }
 
 async fn not_whole(app: &App, target: &TargetName, what: &str, why: Option<&str>) {
@@ -513,8 +494,7 @@ async fn not_whole(app: &App, target: &TargetName, what: &str, why: Option<&str>
         redact::without_people(why.unwrap_or("the connector does not say why"))
     );
     let finding = Finding::new(NOT_WHOLE, Severity::Warning, target, text);
-    app.open_finding(
-        finding.hint("nothing is concluded from what is missing in it; it is read again"),
-    )
-    .await;
+    app.findings
+        .open(finding.hint("nothing is concluded from what is missing in it; it is read again"))
+        .await;
 }

@@ -16,6 +16,7 @@ use muster_core::subject::Subject;
 
 use crate::app::{App, PolicyHold};
 use crate::config::PolicyApply;
+use crate::findings::LookedAt;
 use crate::planning::{self, Consent, Failed, Order, Scope, Summary};
 use crate::policy::{EDITED, kept};
 
@@ -61,9 +62,9 @@ async fn keep(app: &Arc<App>, policy: Arc<Policy>, summary: &Summary, by: Actor)
             digest = crate::plugins::short(digest),
             "a change of the policy waits for a person"
         );
-        for finding in held(app, &policy, summary, digest) {
-            app.open_finding(finding).await;
-        }
+        let scope = of_hold();
+        let found = held(app, &policy, summary, digest);
+        app.findings.settle(scope, found).await;
         *hold(app) = Some(PolicyHold {
             policy,
             summary: summary.clone(),
@@ -244,19 +245,13 @@ fn edited(before: &PolicyVersion, policy: &Policy, summary: &Summary, digest: Di
     Finding::new(EDITED, Severity::Warning, Subject::Policy, text).hint(hint)
 }
 
+/// What is said while a change of the policy waits.
+fn of_hold() -> LookedAt<'static> {
+    let codes = muster_core::guard::CODES.into_iter().chain([EDITED]);
+    LookedAt::of(Subject::Policy, codes)
+}
+
 /// Closes what was said while a change of the policy waited.
 async fn close_holds(app: &App) {
-    let Ok(reader) = app.ledger.read() else {
-        return;
-    };
-    let mut facts = Vec::new();
-    for code in muster_core::guard::CODES.into_iter().chain([EDITED]) {
-        if let Ok(Some(_)) = reader.finding(&code, &Subject::Policy) {
-            facts.push(Fact::FindingClosed {
-                code,
-                subject: Subject::Policy,
-            });
-        }
-    }
-    app.say(facts).await;
+    app.findings.settle(of_hold(), Vec::new()).await;
 }

@@ -10,7 +10,7 @@ use muster_core::finding::Code;
 use muster_core::id::{Digest, FeedName, PersonId, PlanId, PolicyVersion, TargetName};
 use muster_core::person::Person;
 use muster_core::subject::Subject;
-use redb::{ReadableDatabase, WriteTransaction};
+use redb::{ReadableDatabase, ReadableTable, WriteTransaction};
 
 use crate::codec::entry::{self, Head};
 use crate::codec::{instant, micros};
@@ -185,6 +185,22 @@ impl<'txn> Writer<'txn> {
     /// A finding that holds, as this transaction sees it.
     pub fn finding(&self, code: &Code, subject: &Subject) -> Result<Option<kept::Finding>, Error> {
         lookup::finding(&self.fold.tables.findings, code, subject)
+    }
+
+    /// The findings of one code that hold, as this transaction sees them.
+    pub fn findings_of(&self, code: &Code) -> Result<Vec<kept::Finding>, Error> {
+        let (from, beyond) = keys::under(code.as_str());
+        let rows = self
+            .fold
+            .tables
+            .findings
+            .range(from.as_slice()..beyond.as_slice())
+            .step("read findings")?;
+        rows.map(|row| {
+            let (_, row) = row.step("read a finding")?;
+            lookup::finding_of(row.value()).of("findings")
+        })
+        .collect()
     }
 
     /// A hook delivery that was taken before.

@@ -114,7 +114,7 @@ pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
 async fn say(app: &App, feed: &FeedName, looked: Looked) {
     let subject = Subject::from(feed);
     let Some((_, hint)) = looked.trouble.first() else {
-        return app.close_finding(UNREADABLE, subject).await;
+        return app.findings.close(subject, [UNREADABLE]).await;
     };
     let texts: Vec<&str> = looked
         .trouble
@@ -128,5 +128,5 @@ async fn say(app: &App, feed: &FeedName, looked: Looked) {
     };
     let text = format!("{}; {until}", texts.join("; "));
     let finding = Finding::new(UNREADABLE, Severity::Error, subject, text).hint(hint.clone());
-    app.open_finding(finding).await;
+    app.findings.open(finding).await;
 }

@@ -19,8 +19,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use muster_core::connector::{Entitlement, EntitlementKey};
-use muster_core::fact::Fact;
-use muster_core::finding::{Code, Finding};
 use muster_core::guard::Limits;
 use muster_core::id::{Digest, FeedName, TargetName};
 use muster_core::plan::{Catalogue, Targets};
@@ -32,6 +30,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::config::{Config, Environment};
 use crate::driver::Activity;
+use crate::findings::{Findings, LookedAt};
 use crate::planning::{Summary, World};
 use crate::plugins::Library;
 use crate::policy::kept::Taken;
@@ -53,6 +52,8 @@ pub struct App {
     pub ledger: Ledger,
     /// The ledger, for everything small.
     pub committer: Committer,
+    /// What is said to people.
+    pub findings: Findings,
     /// The policy that decides; swapped when its files change.
     pub policy: ArcSwap<Policy>,
     /// Since when it decides, and who let it.
@@ -185,29 +186,8 @@ impl App {
         let known = self.known.load_full();
         let lacking =
             muster_core::capability::check(&self.policy.load(), &known.targets.descriptors);
-        let Ok(reader) = self.ledger.read() else {
-            return;
-        };
-        let mut facts = Vec::new();
-        for code in &muster_core::capability::CODES {
-            for kept in reader.findings_of(code).into_iter().flatten().flatten() {
-                let kept = kept.finding;
-                let still_lacks =
-                    |found: &Finding| found.code == kept.code && found.subject == kept.subject;
-                if !lacking.iter().any(still_lacks) {
-                    let (code, subject) = (kept.code, kept.subject);
-                    facts.push(Fact::FindingClosed { code, subject });
-                }
-            }
-        }
-        for finding in lacking {
-            let kept = reader.finding(&finding.code, &finding.subject);
-            let is_known = kept.is_ok_and(|kept| kept.is_some_and(|kept| kept.finding == finding));
-            if !is_known {
-                facts.push(Fact::FindingOpened(finding));
-            }
-        }
-        self.say(facts).await;
+        let scope = LookedAt::all(muster_core::capability::CODES);
+        self.findings.settle(scope, lacking).await;
     }
 
     /// Wakes every driver.
@@ -220,39 +200,6 @@ impl App {
         self.wake_all_drivers();
         self.dates.notify_one();
         self.references.notify_one();
-    }
-
-    /// Records findings; failing to is only logged, because what they are about goes on.
-    pub async fn say(&self, facts: Vec<Fact>) {
-        if facts.is_empty() {
-            return;
-        }
-        if let Err(error) = self.committer.record(self.clock.now(), facts).await {
-            tracing::error!(%error, "could not record a finding");
-        }
-    }
-
-    /// Opens a finding. One that is open already with the same words is neither recorded nor logged again.
-    pub async fn open_finding(&self, finding: Finding) {
-        let kept = self.ledger.read();
-        let kept = kept.and_then(|reader| reader.finding(&finding.code, &finding.subject));
-        if kept.is_ok_and(|kept| kept.is_some_and(|kept| kept.finding == finding)) {
-            return;
-        }
-        // Its words may be those of an app; `muster findings` shows them, and no log has them.
-        tracing::warn!(code = %finding.code, subject = %finding.subject, "finding opened");
-        self.say(vec![Fact::FindingOpened(finding)]).await;
-    }
-
-    /// Closes a finding, if it is open.
-    pub async fn close_finding(&self, code: Code, subject: Subject) {
-        let kept = self
-            .ledger
-            .read()
-            .and_then(|reader| reader.finding(&code, &subject));
-        if kept.is_ok_and(|kept| kept.is_some()) {
-            self.say(vec![Fact::FindingClosed { code, subject }]).await;
-        }
     }
 
     /// Says what stands in the way of a feed; none where nothing does.

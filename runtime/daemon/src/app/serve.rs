@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use muster_core::fact::Fact;
 use muster_core::finding::{Finding, Severity};
 use muster_core::id::TargetName;
 use muster_core::operation::RetryPolicy;
@@ -33,6 +32,7 @@ use crate::config::{Config, Environment, access};
 use crate::driver::{Activity, Driver, Recent};
 use crate::error::{API_BROKEN, Fault, FaultKind, chain};
 use crate::feeds::{self, Feed, former};
+use crate::findings::{Findings, LookedAt};
 use crate::plugins::{Library, Said};
 use crate::policy::kept;
 use crate::server::gate::Gate;
@@ -259,40 +259,22 @@ fn close_to_others(config: &Config) -> Result<Vec<access::Open>, Fault> {
 
 /// Keeps as findings which secrets others can read.
 async fn say_open(app: &App, open: Vec<access::Open>) {
-    let subject = |path: &std::path::Path| Subject::File(path.display().to_string());
-    let mut facts = Vec::new();
-    if let Ok(reader) = app.ledger.read() {
-        for kept in reader
-            .findings_of(&access::OTHERS_READ)
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            let (code, said) = (kept.finding.code, kept.finding.subject);
-            if !open.iter().any(|open| subject(&open.path) == said) {
-                facts.push(Fact::FindingClosed {
-                    code,
-                    subject: said,
-                });
-            }
-        }
-    }
-    app.say(facts).await;
-    for open in open {
+    let found = open.into_iter().map(|open| {
         let text = format!("others can read {}", open.shown());
-        let subject = subject(&open.path);
-        let finding = Finding::new(access::OTHERS_READ, Severity::Warning, subject, text);
+        let subject = Subject::File(open.path.display().to_string());
         let hint = "chmod 600 it, and make another secret where somebody may have read this one";
-        app.open_finding(finding.hint(hint)).await;
-    }
+        Finding::new(access::OTHERS_READ, Severity::Warning, subject, text).hint(hint)
+    });
+    let scope = LookedAt::all([access::OTHERS_READ]);
+    app.findings.settle(scope, found.collect()).await;
 }
 
 /// Closes what was said of the files as they were before: this start has read them.
 async fn close_of_files(app: &App) {
     use crate::policy::{NEEDS_RESTART, UNUSABLE};
-    for code in [NEEDS_RESTART, UNUSABLE] {
-        app.close_finding(code, Subject::Policy).await;
-    }
+    app.findings
+        .close(Subject::Policy, [NEEDS_RESTART, UNUSABLE])
+        .await;
 }
 
 pub(super) fn compile(config: &Config) -> Result<Policy, Fault> {
@@ -378,6 +360,7 @@ impl Life {
         );
         Ok(App {
             started_at: clock.now(),
+            findings: Findings::new(ledger.clone(), committer.clone(), clock.clone()),
             activity: targets
                 .keys()
                 .map(|name| (name.clone(), Arc::default()))
@@ -509,26 +492,21 @@ fn start(app: &Arc<App>, stop: &watch::Receiver<bool>, tasks: &mut Tasks) -> Res
 
 /// Keeps what the library said as findings, and lets the planner know of new descriptors.
 fn say(app: &Arc<App>, said: Vec<(String, Said)>) {
-    let facts: Vec<Fact> = said
-        .into_iter()
-        .map(|(name, finding)| match finding {
-            Said::Opened(finding) => {
-                tracing::error!(plugin = name, code = %finding.code, "something is wrong with a plugin; `muster findings` says what");
-                Fact::FindingOpened(finding)
-            }
-            Said::Closed(code) => Fact::FindingClosed {
-                code,
-                subject: Subject::Plugin(name),
-            },
-        })
-        .collect();
     // A version that was taken back can do other things as well.
     if let Err(error) = app.refresh_known() {
         tracing::error!(%error, "could not read what the targets can give");
     }
     let app = Arc::clone(app);
     tokio::spawn(async move {
-        app.say(facts).await;
+        for (name, said) in said {
+            match said {
+                Said::Opened(finding) => {
+                    tracing::error!(plugin = name, code = %finding.code, "something is wrong with a plugin; `muster findings` says what");
+                    app.findings.open(finding).await;
+                }
+                Said::Closed(code) => app.findings.close(Subject::Plugin(name), [code]).await,
+            }
+        }
         app.check_capabilities().await;
         app.wake_all();
     });

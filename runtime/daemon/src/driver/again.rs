@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use muster_core::connector::Problem;
-use muster_core::fact::Fact;
 use muster_core::id::{PersonId, TargetName};
 use muster_core::operation::{
     Action, Change, Operation, State, later, retried_by_hand, retried_by_version, waited_too_long,
@@ -23,6 +22,7 @@ use muster_ledger::{Error, Ledger, Writer};
 
 use super::settle::{DELAYED, HALTED, subject_of};
 use super::{Driver, change_each};
+use crate::findings::{self, LookedAt};
 
 /// People whose operations are changed in one transaction.
 const PEOPLE_AT_ONCE: usize = 500;
@@ -136,12 +136,11 @@ fn close_what_is_over(
         .map(|operation| subject_of(target, id, operation.id))
         .collect();
     for subject in subjects {
-        for code in [HALTED, DELAYED] {
-            if writer.finding(&code, &subject)?.is_some() {
-                let subject = subject.clone();
-                writer.record(Fact::FindingClosed { code, subject })?;
-            }
-        }
+        findings::settle(
+            writer,
+            &LookedAt::of(subject, [HALTED, DELAYED]),
+            Vec::new(),
+        )?;
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use muster_ledger::{Error, Writer};
 
 use super::work::{Acted, Claim};
 use super::{Driver, holder};
+use crate::findings::{self, LookedAt};
 
 /// An operation waits for a person.
 pub(crate) const HALTED: Code = Code::new("OP-001");
@@ -198,17 +199,15 @@ pub(super) fn record(
     let said = finding(&subject, settled);
     if said.is_some() || !is_clean(settled) {
         // One thing is said of an operation at a time, and nothing of one that has ended.
-        let keeps = said.as_ref().map(|said| said.code.clone());
-        close_all(writer, &subject, keeps.as_ref())?;
-    }
-    if let Some(said) = said {
-        writer.record(Fact::FindingOpened(said))?;
+        let scope = LookedAt::of(subject, WHILE_OPEN);
+        findings::settle(writer, &scope, said.into_iter().collect())?;
     }
     // Where the account is gone, or a newer plan counts, others went with it; so does what was said of them.
     let after = open_operations(writer, target, &claim.person)?;
     for gone in before.iter().filter(|id| !after.contains(id)) {
         if *gone != operation.id {
-            close_all(writer, &subject_of(target, &claim.person, *gone), None)?;
+            let subject = subject_of(target, &claim.person, *gone);
+            findings::settle(writer, &LookedAt::of(subject, WHILE_OPEN), Vec::new())?;
         }
     }
     took_along(writer, target, settled)
@@ -359,23 +358,6 @@ fn open_operations(
     let account = person.and_then(|person| person.accounts.get(target));
     let operations = account.map_or(&[][..], |account| &account.operations);
     Ok(operations.iter().map(|operation| operation.id).collect())
-}
-
-/// Closes what is said of an operation, but for what still holds.
-fn close_all(
-    writer: &mut Writer<'_>,
-    subject: &Subject,
-    keeps: Option<&Code>,
-) -> Result<(), Error> {
-    for code in WHILE_OPEN.iter().filter(|code| Some(*code) != keeps) {
-        if writer.finding(code, subject)?.is_some() {
-            writer.record(Fact::FindingClosed {
-                code: code.clone(),
-                subject: subject.clone(),
-            })?;
-        }
-    }
-    Ok(())
 }
 
 /// Says of a removal that there is no answer, while there is none.

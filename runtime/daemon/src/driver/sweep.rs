@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_core::fact::Fact;
 use muster_core::finding::Code;
 use muster_core::subject::Subject;
 use muster_ledger::{Error, Reader};
@@ -35,7 +34,9 @@ pub(crate) async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
                 if let Some(at) = over.next_at {
                     wait = until(at, app.clock.now()).clamp(SLEEP_MIN, SLEEP_MAX);
                 }
-                app.say(over.facts).await;
+                for (subject, code) in over.closed {
+                    app.findings.close(subject, [code]).await;
+                }
             }
             Ok(Err(error)) => tracing::error!(%error, "could not see which findings are over"),
             Err(error) => tracing::error!(%error, "seeing which findings are over broke off"),
@@ -50,14 +51,13 @@ pub(crate) async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
 /// What is over, and when the next will be.
 #[derive(Default)]
 struct Over {
-    facts: Vec<Fact>,
+    closed: Vec<(Subject, Code)>,
     next_at: Option<Timestamp>,
 }
 
 impl Over {
     fn close(&mut self, code: &Code, subject: Subject) {
-        let code = code.clone();
-        self.facts.push(Fact::FindingClosed { code, subject });
+        self.closed.push((subject, code.clone()));
     }
 }
 

@@ -16,6 +16,7 @@ use muster_core::subject::Subject;
 use super::shelf::{held_arrival, is_stored};
 use super::{Feed, FeedError, GIVEN_UP, HELD, REJECTED, ROWS_SET_ASIDE, WAITS, event, keys};
 use crate::app::App;
+use crate::findings::{LookedAt, changes};
 use crate::intake::folder::place::Place;
 use crate::intake::report::{Changed, People};
 use crate::intake::{Effect, Opened, Problem, Problems, Snapshot, Verdict, code};
@@ -403,27 +404,12 @@ fn of_rows(
         .hint("have HR mend the rows that the report beside the file names, and drop it again; until then take the access of whoever left away at the app")
     };
     let is_whole = !feed.is_partial();
-    let open = [
-        (ROWS_SET_ASIDE, (set_aside > 0).then(aside)),
-        (
-            code::ABSENCE_UNPROVEN,
-            (is_whole && anybodys > 0).then(unproven),
-        ),
-    ];
-    let reader = app.ledger.read()?;
-    let mut facts = Vec::new();
-    for (code, finding) in open {
-        let known = reader.finding(&code, &subject)?;
-        match finding {
-            Some(finding) => facts.push(Fact::FindingOpened(finding)),
-            None if known.is_some() => facts.push(Fact::FindingClosed {
-                code,
-                subject: subject.clone(),
-            }),
-            None => {}
-        }
-    }
-    Ok(facts)
+    let found = (set_aside > 0)
+        .then(aside)
+        .into_iter()
+        .chain((is_whole && anybodys > 0).then(unproven));
+    let scope = LookedAt::of(&file.feed, [ROWS_SET_ASIDE, code::ABSENCE_UNPROVEN]);
+    Ok(changes(&app.ledger.read()?, &scope, found.collect())?)
 }
 
 /// Why a file may be an old statement: it says what an older file said that was replaced since, or it
@@ -528,29 +514,19 @@ fn accepted(desk: &Desk<'_>, file: &FeedFile, is_whole: bool) -> Result<Vec<Fact
         });
     if is_whole {
         // Whoever is not in it by now is nobody to worry about.
-        for kept in reader.findings_of(&event::NOBODY)? {
-            let subject = kept?.finding.subject;
-            if subject.feed() == Some(&file.feed) {
-                let code = event::NOBODY;
-                facts.push(Fact::FindingClosed { code, subject });
-            }
-        }
+        let of_feed = |subject: &Subject| subject.feed() == Some(&file.feed);
+        let scope = LookedAt::those([event::NOBODY], of_feed);
+        facts.extend(changes(&reader, &scope, Vec::new())?);
     }
     let subject = Subject::from(&file.feed);
     let of_hold = held.iter().flat_map(|_| [HELD, WAITS]);
     let given_up = reader.finding(&GIVEN_UP, &subject)?;
     let is_up_again = given_up
         .is_some_and(|kept| is_whole || kept.finding.text.contains(&format!("`{}`", file.name)));
-    let made_good = is_made_good.then_some(REJECTED);
-    for code in of_hold
-        .chain(made_good)
-        .chain(is_up_again.then_some(GIVEN_UP))
-    {
-        if reader.finding(&code, &subject)?.is_some() {
-            let subject = subject.clone();
-            facts.push(Fact::FindingClosed { code, subject });
-        }
-    }
+    let over = of_hold
+        .chain(is_made_good.then_some(REJECTED))
+        .chain(is_up_again.then_some(GIVEN_UP));
+    facts.extend(changes(&reader, &LookedAt::of(subject, over), Vec::new())?);
     if let Some(held) = held {
         if let Some(arrival) = held_arrival(&reader, &held.file)? {
             facts.push(Fact::ArrivalChanged {

@@ -15,6 +15,7 @@ use muster_ledger::{Error, Writer};
 use super::evidence::Evidence;
 use crate::app::App;
 use crate::config::Config;
+use crate::findings::LookedAt;
 use crate::planning::Failed;
 use crate::replan::waiting;
 
@@ -136,19 +137,8 @@ pub async fn settle(app: &Arc<App>) -> Result<(), Failed> {
     }
     let reader = app.ledger.read()?;
     let open = remarks(&reader.counts()?.here, &app.config);
-    let mut over = Vec::new();
-    for kept in reader.findings_of(&FORMER)? {
-        let subject = kept?.finding.subject;
-        if !open.iter().any(|finding| finding.subject == subject) {
-            let code = FORMER;
-            over.push(Fact::FindingClosed { code, subject });
-        }
-    }
     drop(reader);
-    app.say(over).await;
-    for finding in open {
-        app.open_finding(finding).await;
-    }
+    app.findings.settle(LookedAt::all([FORMER]), open).await;
     Ok(())
 }
 

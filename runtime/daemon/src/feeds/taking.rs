@@ -136,9 +136,7 @@ impl Taking {
                         code::OTHER_NAME,
                         code::UNSETTLED,
                     ];
-                    for code in said {
-                        app.close_finding(code, subject.clone()).await;
-                    }
+                    app.findings.close(subject, said).await;
                     return Self::new(app, feed, folder, evidence);
                 }
                 (Err(error), _) => (
@@ -157,7 +155,7 @@ impl Taking {
             if said != text {
                 said.clone_from(&text);
                 let finding = Finding::new(FOLDER, Severity::Error, subject, text).hint(hint);
-                app.open_finding(finding).await;
+                app.findings.open(finding).await;
             }
             tokio::time::sleep(feed.config.poll).await;
         }
@@ -324,7 +322,7 @@ impl Taking {
         }
         let subject = self.subject();
         // Whatever hung has come to rest.
-        self.app.close_finding(code::UNSETTLED, subject).await;
+        self.app.findings.close(subject, [code::UNSETTLED]).await;
         files.retain(|file| {
             let is_known = self.queue.knows(file);
             if is_known {
@@ -369,21 +367,21 @@ impl Taking {
             FolderEvent::Arrived(_) => {}
             FolderEvent::Remarked(problem) => {
                 let finding = of_problem(Severity::Warning, &subject, &problem);
-                self.app.open_finding(finding).await;
+                self.app.findings.open(finding).await;
             }
             FolderEvent::Over(code) => {
-                self.app.close_finding(code, subject).await;
+                self.app.findings.close(subject, [code]).await;
             }
             FolderEvent::Closed(problem) => {
                 self.app
                     .set_feed_trouble(self.feed.name(), Some(problem.text.clone()));
                 let finding = of_problem(Severity::Error, &subject, &problem);
-                self.app.open_finding(finding).await;
+                self.app.findings.open(finding).await;
             }
             FolderEvent::Reopened => {
                 self.app.set_feed_trouble(self.feed.name(), None);
                 self.troubles.0.remove(&code::FOLDER_IO);
-                self.app.close_finding(code::FOLDER_IO, subject).await;
+                self.app.findings.close(subject, [code::FOLDER_IO]).await;
             }
         }
     }
@@ -519,12 +517,12 @@ impl Taking {
         }
         self.troubles.0.insert(code.clone(), text.clone());
         let finding = Finding::new(code, Severity::Error, self.subject(), text).hint(hint);
-        self.app.open_finding(finding).await;
+        self.app.findings.open(finding).await;
     }
 
     async fn close_trouble(&mut self, code: Code) {
         if self.troubles.0.remove(&code).is_some() {
-            self.app.close_finding(code, self.subject()).await;
+            self.app.findings.close(self.subject(), [code]).await;
         }
     }
 

@@ -1,16 +1,15 @@
 //! What a plan leaves open: remarks are opened and closed, and questions asked and withdrawn, in the
 //! transaction of the plan.
 
-use std::collections::BTreeMap;
-
 use muster_core::fact::Fact;
-use muster_core::finding::{Code, Finding};
+use muster_core::finding::Finding;
 use muster_core::subject::Subject;
 use muster_core::{plan, question};
 use muster_ledger::{Reader, Writer};
 
 use super::{ABSENCE_DOUBTED, Failed, Seen, Summary};
 use crate::driver;
+use crate::findings::{self, LookedAt};
 
 /// Whom a plan looked at, and for what.
 pub(super) struct Settled<'a> {
@@ -22,7 +21,7 @@ pub(super) struct Settled<'a> {
 /// Opens what was found, and closes what was found before and no longer holds.
 pub(super) fn settle_findings(
     writer: &mut Writer<'_>,
-    findings: &[Finding],
+    found: &[Finding],
     settled: &Settled<'_>,
 ) -> Result<(), Failed> {
     let Settled {
@@ -31,42 +30,18 @@ pub(super) fn settle_findings(
         is_of_feed,
     } = *settled;
     let before = writer.before()?;
-    let mut open: BTreeMap<(&Code, &Subject), &Finding> = BTreeMap::new();
-    for finding in findings {
-        open.insert((&finding.code, &finding.subject), finding);
-    }
     let of_feed = question::CODES.into_iter().chain([ABSENCE_DOUBTED]);
-    let codes: Vec<Code> = plan::CODES
+    let codes = plan::CODES
         .into_iter()
-        .chain(of_feed.filter(|_| is_of_feed))
-        .collect();
-    for code in &codes {
-        for kept in before.findings_of(code)? {
-            let kept = kept?.finding;
-            let still_holds = open.contains_key(&(&kept.code, &kept.subject));
-            let is_of_target =
-                matches!(kept.subject, Subject::Target(_) | Subject::Entitlement(..));
-            let was_looked_at = if is_of_target {
-                is_complete
-            } else {
-                seen.has(&kept.subject)
-            };
-            if !still_holds && was_looked_at {
-                writer.record(Fact::FindingClosed {
-                    code: kept.code,
-                    subject: kept.subject,
-                })?;
-            }
+        .chain(of_feed.filter(|_| is_of_feed));
+    let scope = LookedAt::those(codes, move |subject| {
+        if matches!(subject, Subject::Target(_) | Subject::Entitlement(..)) {
+            is_complete
+        } else {
+            seen.has(subject)
         }
-    }
-    for finding in open.into_values() {
-        let is_known = before
-            .finding(&finding.code, &finding.subject)?
-            .is_some_and(|kept| kept.finding == *finding);
-        if !is_known {
-            writer.record(Fact::FindingOpened(finding.clone()))?;
-        }
-    }
+    });
+    findings::settle(writer, &scope, found.to_vec())?;
     close_replaced(writer, &before, seen)
 }
 

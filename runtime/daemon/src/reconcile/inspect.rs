@@ -19,6 +19,7 @@ use muster_ledger::Error;
 
 use crate::app::App;
 use crate::driver;
+use crate::findings::{self, LookedAt};
 use crate::targets::{APART, Connected};
 
 /// An account is not there under the app's key of it, and nobody can say which one is the person's.
@@ -51,7 +52,7 @@ pub(super) async fn person(
     let sighting = match look(target, &account).await {
         Ok(Looked::AsKnown) => {
             let subject = subject(person, target.name());
-            app.close_finding(UNCLEAR, subject).await;
+            app.findings.close(subject, [UNCLEAR]).await;
             return Ok(());
         }
         Ok(Looked::Otherwise(sighting)) => sighting,
@@ -138,11 +139,7 @@ async fn record(
             };
             writer.record(seen)?;
             let subject = subject(&whose, &at);
-            if writer.finding(&UNCLEAR, &subject)?.is_some() {
-                let code = UNCLEAR;
-                writer.record(Fact::FindingClosed { code, subject })?;
-            }
-            Ok(())
+            findings::settle(writer, &LookedAt::of(subject, [UNCLEAR]), Vec::new())
         })
         .await;
     match (recorded, moved) {
@@ -173,7 +170,7 @@ async fn unclear(app: &Arc<App>, target: &TargetName, person: &PersonId, other: 
         other.kind, other.id
     );
     let finding = Finding::new(UNCLEAR, Severity::Error, subject(person, target), text);
-    app.open_finding(finding.hint(
+    app.findings.open(finding.hint(
         "see at the app whose account that is; give it all of the person's keys, or none of them",
     ))
     .await;

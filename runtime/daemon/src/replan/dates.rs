@@ -184,10 +184,11 @@ async fn read_clock(app: &Arc<App>) -> Result<Timestamp, Failed> {
     };
     if day == now {
         if now.duration_since(newest) > READ_EVERY {
-            app.say(vec![Fact::ClockRead]).await;
+            let read = vec![Fact::ClockRead];
+            app.committer.record(now, read).await?;
         }
         waiting::end(app, &Subject::Clock).await;
-        app.close_finding(CLOCK, Subject::Clock).await;
+        app.findings.close(Subject::Clock, [CLOCK]).await;
         return Ok(day);
     }
     let summary = waiting::of_clock(newest);
@@ -202,10 +203,7 @@ async fn read_clock(app: &Arc<App>) -> Result<Timestamp, Failed> {
         "set the clock right; if it is right, because nothing ran for long, say so with `muster apply {digest}`"
     );
     let finding = Finding::new(CLOCK, Severity::Error, Subject::Clock, text).hint(hint);
-    let kept = reader.finding(&CLOCK, &Subject::Clock)?;
-    if kept.is_none_or(|kept| kept.finding != finding) {
-        app.open_finding(finding).await;
-    }
+    app.findings.open(finding).await;
     waiting::keep(app, &Subject::Clock, Waits::Clock, summary);
     Ok(day)
 }

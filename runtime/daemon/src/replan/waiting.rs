@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::app::App;
 use crate::feeds::former;
+use crate::findings::LookedAt;
 use crate::planning::{self, ChangedPerson, Consent, Failed, Order, Scope, Summary, Watch};
 
 /// What a target can give changed too much to be taken up without asking.
@@ -126,22 +127,21 @@ pub(super) async fn begin(app: &App, subject: &Subject, what: Waits, summary: Su
         ));
     }
     keep(app, subject, what, summary);
-    for finding in findings {
-        let finding = finding.hint(hint.clone());
-        let kept = app.ledger.read();
-        let kept = kept.and_then(|reader| reader.finding(&finding.code, subject));
-        if kept.is_ok_and(|kept| kept.is_none_or(|kept| kept.finding != finding)) {
-            app.open_finding(finding).await;
-        }
-    }
+    let findings = findings.into_iter();
+    let findings = findings.map(|finding| finding.hint(hint.clone())).collect();
+    app.findings.settle(of_hold(subject), findings).await;
+}
+
+/// What is said while something about this waits.
+fn of_hold(subject: &Subject) -> LookedAt<'static> {
+    let codes = guard::CODES.into_iter().chain([CATALOGUE]);
+    LookedAt::of(subject.clone(), codes)
 }
 
 /// Nothing waits any more about this.
 pub(super) async fn end(app: &App, subject: &Subject) {
     held(app).remove(subject);
-    for code in guard::CODES.into_iter().chain([CATALOGUE]) {
-        app.close_finding(code, subject.clone()).await;
-    }
+    app.findings.settle(of_hold(subject), Vec::new()).await;
 }
 
 /// What waits while the clock is far ahead of this entry; the same until a newer one is believed.
@@ -250,7 +250,8 @@ pub async fn approved(
         Waits::Retired(feed) => feed.into(),
         Waits::Clock => {
             let by = Actor::Operator(by.clone());
-            app.say(vec![Fact::ClockConfirmed { by }]).await;
+            let confirmed = vec![Fact::ClockConfirmed { by }];
+            app.committer.record(app.clock.now(), confirmed).await?;
             end(app, &Subject::Clock).await;
             app.dates.notify_one();
             return Ok(Summary::default());

@@ -177,7 +177,7 @@ impl Taking {
         let hint = "if it was given up by mistake, drop it again; this closes when a file of that name, or one \
                     with everybody, is accepted";
         let finding = Finding::new(GIVEN_UP, Severity::Error, self.subject(), text).hint(hint);
-        self.app.open_finding(finding).await;
+        self.app.findings.open(finding).await;
     }
 
     async fn say_waits(&mut self, name: &str) -> Result<(), FeedError> {
