@@ -1,4 +1,4 @@
-//! Who or what decided: the name that stands in the journal beside an approval, a retry, the end of a hold.
+//! Who or what did something: the actor that stands in the header of every journal entry.
 //!
 //! A person at the command line is known by what the kernel says of the socket's other end; the name that
 //! they give themselves is kept beside it and never in its place. Texts are bounded and free of control
@@ -14,11 +14,13 @@ pub const NAME_CHARS_MAX: usize = 64;
 /// Longest reason that somebody may give, in characters.
 pub const REASON_CHARS_MAX: usize = 500;
 
-/// Who or what decided.
+/// Who or what did something.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Actor {
-    /// Somebody at the command line.
+    /// Somebody at the command line, over the socket.
     Operator(Operator),
+    /// Whoever edited a file of the configuration or put it in place: a policy, a plugin, a secret.
+    Editor(Editor),
     /// A file or delivery of a feed.
     File {
         /// The feed.
@@ -32,8 +34,49 @@ pub enum Actor {
     Policy(PolicyVersion),
     /// A date that was reached.
     Date,
+    /// A connector: what it did, or saw, at its app.
+    Connector(ConnectorVersion),
     /// Muster itself, by its own rules.
     Daemon,
+}
+
+/// The owner of a file, as the system says. Several people may share one user, and copying a file makes it the
+/// copier's: it is what can be known of an edit.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Editor {
+    /// The file, as it was written or found.
+    pub file: String,
+    /// Its owner; none where the file was gone, or nobody edited one.
+    pub uid: Option<u32>,
+    /// What the system calls this user; empty where it has no name for it.
+    pub user: String,
+}
+
+/// Which connector.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConnectorVersion {
+    /// The name of the plugin's file, without its ending.
+    pub plugin: String,
+    /// The version that it gives itself.
+    pub version: String,
+    /// SHA-256 of its file.
+    pub digest: Digest,
+}
+
+impl Actor {
+    /// The person at the command line, where it is one.
+    pub fn operator(&self) -> Option<&Operator> {
+        match self {
+            Actor::Operator(operator) => Some(operator),
+            _ => None,
+        }
+    }
+}
+
+impl From<Operator> for Actor {
+    fn from(operator: Operator) -> Self {
+        Actor::Operator(operator)
+    }
 }
 
 /// Somebody who gives the daemon an order over its socket.
@@ -114,12 +157,7 @@ fn said(
 
 impl fmt::Display for Operator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.user.as_str(), self.uid) {
-            ("", Some(uid)) => write!(f, "uid {uid}")?,
-            ("", None) => f.write_str("an unknown user")?,
-            (user, Some(uid)) => write!(f, "{user} (uid {uid})")?,
-            (user, None) => f.write_str(user)?,
-        }
+        user(f, &self.user, self.uid)?;
         match &self.called {
             Some(called) => write!(f, " as {called}"),
             None => Ok(()),
@@ -127,13 +165,39 @@ impl fmt::Display for Operator {
     }
 }
 
+fn user(f: &mut fmt::Formatter<'_>, name: &str, uid: Option<u32>) -> fmt::Result {
+    match (name, uid) {
+        ("", Some(uid)) => write!(f, "uid {uid}"),
+        ("", None) => f.write_str("an unknown user"),
+        (name, Some(uid)) => write!(f, "{name} (uid {uid})"),
+        (name, None) => f.write_str(name),
+    }
+}
+
+impl fmt::Display for Editor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        user(f, &self.user, self.uid)?;
+        write!(f, ", who owns {}", self.file)
+    }
+}
+
+impl fmt::Display for ConnectorVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digest = self.digest.to_string();
+        let short = digest.get(..12).unwrap_or(&digest);
+        write!(f, "connector {} {} ({short})", self.plugin, self.version)
+    }
+}
+
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Actor::Operator(operator) => operator.fmt(f),
+            Actor::Editor(editor) => editor.fmt(f),
             Actor::File { feed, name, .. } => write!(f, "file {name} of feed {feed}"),
             Actor::Policy(version) => write!(f, "policy {version}"),
             Actor::Date => f.write_str("a date that was reached"),
+            Actor::Connector(connector) => connector.fmt(f),
             Actor::Daemon => f.write_str("Muster"),
         }
     }

@@ -2,17 +2,19 @@
 //! never edited; the tables of the ledger are what they add up to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::actor::{Actor, Operator};
+use crate::actor::{ConnectorVersion, Operator};
 use crate::connector::{Entitlement, EntitlementKey};
 use crate::finding::{Code, Finding};
 use crate::id::{Digest, FeedName, OperationId, PersonId, PlanId, PolicyVersion, TargetName};
 use crate::identity::{Identity, Phase};
 use crate::operation::{Change, Operation, later};
 use crate::person::{Decision, Justification, Sighting};
+use crate::policy::PolicySource;
 use crate::question::Question;
 use crate::subject::Subject;
 
@@ -36,8 +38,6 @@ pub enum Fact {
     QuestionAnswered {
         /// Names the question.
         digest: Digest,
-        /// Who answered.
-        by: Actor,
     },
     /// A question is asked no more: a newer file does not raise it, or its answer was used.
     QuestionEnded {
@@ -47,10 +47,7 @@ pub enum Fact {
     /// The clock was read while nothing else happened, so that the journal shows how time went on.
     ClockRead,
     /// The clock is far ahead of the newest entry, and somebody says that it is right.
-    ClockConfirmed {
-        /// Who.
-        by: Actor,
-    },
+    ClockConfirmed,
     /// Something happened to an operation.
     OperationChanged {
         /// Whose account it is.
@@ -79,8 +76,6 @@ pub enum Fact {
         target: TargetName,
         /// What was decided.
         decision: Decision,
-        /// By whom.
-        by: Operator,
     },
     /// The configuration names a person's feed otherwise from now on. Everything that is the person's goes
     /// along, and so do the managers that it names.
@@ -129,17 +124,28 @@ pub enum Fact {
         digest: Digest,
         /// What became of it.
         end: HoldEnd,
-        /// Who or what ended it.
-        by: Actor,
     },
-    /// Another policy decides from now on.
+    /// Another policy decides from now on. Who approved it is the entry's actor, where it had been held; whoever
+    /// edited it, where that was within the limits.
     PolicyTaken {
-        /// Its version.
-        version: PolicyVersion,
+        /// What it says.
+        source: Arc<PolicySource>,
         /// The plan that it led to; none where it changes nothing for anybody.
         plan: Option<PlanId>,
-        /// Who approved it, where it had been held; the daemon where it was within the limits.
-        by: Actor,
+    },
+    /// A plugin file came into service.
+    PluginTaken {
+        /// Which, and which version.
+        plugin: ConnectorVersion,
+        /// The version that served before, where one did.
+        before: Option<ConnectorVersion>,
+    },
+    /// A target is called with another secret from now on. Never the secret itself.
+    SecretChanged {
+        /// The target.
+        target: TargetName,
+        /// The slot that it is for.
+        slot: String,
     },
     /// A held file would lead to another plan by now: what went on meanwhile changed it. Approving names
     /// the new one.
@@ -360,8 +366,6 @@ pub struct Plan {
     pub digest: Digest,
     /// How many people and operations.
     pub counts: Counts,
-    /// Who approved it, where it had been held.
-    pub approved_by: Option<Operator>,
 }
 
 /// How many people a plan touches, and in which way.

@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::actor::Actor;
 use crate::connector::{
     AccountSpec, AccountState, EntitlementKey, ObjectRef, Outcome, Problem, SideEffect, Unreached,
 };
@@ -190,10 +189,7 @@ pub enum Change {
         problem: Problem,
     },
     /// Somebody asked for another attempt, at once.
-    Retried {
-        /// Who.
-        by: Actor,
-    },
+    Retried,
     /// The app goes on with it.
     LeftPending {
         /// What to ask with.
@@ -564,9 +560,9 @@ pub fn retried_by_version(operation: &Operation, now: Timestamp) -> Option<Chang
     }
 }
 
-/// The same, with the name of whoever asks in the journal.
-pub fn retried_by(operation: &Operation, now: Timestamp, by: Actor) -> Option<Change> {
-    retried_by_hand(operation, now).map(|_| Change::Retried { by })
+/// The same, as an entry of its own: its actor is whoever asks.
+pub fn retried(operation: &Operation, now: Timestamp) -> Option<Change> {
+    retried_by_hand(operation, now).map(|_| Change::Retried)
 }
 
 /// What becomes of an operation whose intent is durable and whose call has not left: it may be tried at
@@ -634,7 +630,7 @@ impl Operation {
                 until: *until,
                 problem: problem.clone(),
             }),
-            Change::Retried { .. } => Some(match &self.state {
+            Change::Retried => Some(match &self.state {
                 State::Waiting { problem, .. } | State::Halted { problem, .. } => State::Waiting {
                     attempt,
                     until: at,

@@ -124,7 +124,7 @@ impl Values {
                 self.redact_completion(result);
             }
             Change::Dispatched { .. }
-            | Change::Retried { .. }
+            | Change::Retried
             | Change::LeftPending { .. }
             | Change::Found { .. } => {}
         }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use muster_core::actor::Actor;
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding};
 use muster_core::subject::Subject;
@@ -159,9 +160,11 @@ impl Findings {
             // Writing says better what is wrong.
             Err(_) => {}
         }
-        let settled = self.committer.submit(self.clock.now(), move |writer| {
-            settle(writer, &scope, found.clone())
-        });
+        let settled = self
+            .committer
+            .submit(self.clock.now(), Actor::Daemon, move |writer| {
+                settle(writer, &scope, found.clone())
+            });
         if let Err(error) = settled.await {
             tracing::error!(%error, "could not record a finding");
         }
@@ -212,7 +215,7 @@ mod tests {
         let ledger = Ledger::in_memory().unwrap();
         for (scope, found) in steps {
             let now = Timestamp::UNIX_EPOCH;
-            let settled = ledger.write(now, |writer| settle(writer, &scope, found));
+            let settled = ledger.write(now, Actor::Daemon, |writer| settle(writer, &scope, found));
             settled.unwrap();
         }
         let reader = ledger.read().unwrap();

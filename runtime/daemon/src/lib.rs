@@ -15,6 +15,7 @@ pub mod clock;
 pub mod config;
 pub mod driver;
 mod durable;
+pub mod editor;
 pub mod error;
 pub mod feeds;
 pub mod findings;

@@ -10,7 +10,7 @@ mod settle;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use muster_core::actor::Operator;
+use muster_core::actor::Actor;
 use muster_core::budget::Toll;
 use muster_core::delta::{self, Described};
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
@@ -151,8 +151,8 @@ pub struct Order<'a> {
     pub consent: Consent,
     /// What is too much at once.
     pub limits: &'a Limits,
-    /// Who approved it, where it had been held; recorded with the plan.
-    pub approved_by: Option<&'a Operator>,
+    /// Who or what makes it take effect: whoever approved it, where it had been held.
+    pub by: Actor,
 }
 
 /// A plan could not be made. Nothing was changed.
@@ -194,14 +194,14 @@ pub fn make(
     watch: Watch<'_>,
     beside: Beside<'_>,
 ) -> Result<Summary, Failed> {
-    let made = ledger.write(world.now, |writer| {
-        let Order {
-            scope,
-            cause,
-            consent,
-            limits,
-            approved_by,
-        } = order;
+    let Order {
+        scope,
+        cause,
+        consent,
+        limits,
+        by,
+    } = order;
+    let made = ledger.write(world.now, by, |writer| {
         let is_complete = matches!(scope, Scope::File { .. } | Scope::Everybody);
         // The policy and dates say nothing of who somebody is.
         let is_of_feed = matches!(scope, Scope::File { .. } | Scope::Changes { .. });
@@ -227,8 +227,7 @@ pub fn make(
         }
         if !summary.is_empty() {
             let policy = world.policy.version().clone();
-            let approved_by = approved_by.cloned();
-            let plan = writer.finish_plan(cause, policy, summary.counts.clone(), approved_by)?;
+            let plan = writer.finish_plan(cause, policy, summary.counts.clone())?;
             summary.plan = Some(plan);
         }
         let settled = Settled {

@@ -15,8 +15,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use muster_core::actor::{Actor, ConnectorVersion};
 use muster_core::finding::{Code, Finding, Severity};
-use muster_core::id::Digest;
+use muster_core::id::{Digest, TargetName};
 use muster_core::redact;
 use muster_core::subject::Subject;
 use muster_host::{Host, LoadError, Plugin, Slot};
@@ -25,6 +26,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
 use crate::config::Environment;
+use crate::editor;
 use crate::targets::{Connected, Trouble};
 
 /// Versions before the one that serves that are kept to go back to.
@@ -130,6 +132,22 @@ pub enum Said {
     Opened(Finding),
     /// What was said under this code is over.
     Closed(Code),
+    /// Another version came into service.
+    Serves {
+        /// Which.
+        plugin: ConnectorVersion,
+        /// Who put it there.
+        by: Actor,
+    },
+    /// A target is called with another secret.
+    SecretChanged {
+        /// The target.
+        target: TargetName,
+        /// The slot.
+        slot: String,
+        /// Who put it there.
+        by: Actor,
+    },
 }
 
 impl Library {
@@ -221,6 +239,7 @@ impl Library {
             if let Some(trouble) = self.take_back(&name) {
                 self.changed.notify_waiters();
                 said.push((name.clone(), Said::Opened(refused(&name, trouble))));
+                said.extend(self.serves(&name, Actor::Daemon));
             }
             said.extend(
                 self.look_whether_away(&name)
@@ -230,6 +249,8 @@ impl Library {
                 Looked::Same => {}
                 Looked::Served => {
                     self.changed.notify_waiters();
+                    let file = self.folder.join(format!("{name}.wasm"));
+                    said.extend(self.serves(&name, Actor::Editor(editor::of(&file))));
                     said.push((name, Said::Closed(REFUSED)));
                 }
                 Looked::Refused(trouble) => {
@@ -239,6 +260,18 @@ impl Library {
             }
         }
         said
+    }
+
+    /// What serves now under a name.
+    fn serves(&self, name: &str, by: Actor) -> Option<(String, Said)> {
+        let entries = self.lock();
+        let plugin = entries.get(name)?.slot.as_ref()?.current();
+        let plugin = ConnectorVersion {
+            plugin: name.to_owned(),
+            version: plugin.descriptor().version.clone(),
+            digest: plugin.digest(),
+        };
+        Some((name.to_owned(), Said::Serves { plugin, by }))
     }
 
     /// Puts the version before back into service where the newest one fails more than that one did.
@@ -389,39 +422,44 @@ impl Library {
                 said = self.look() => said,
                 changed = stop.changed() => if changed.is_err() { break } else { continue },
             };
-            if !said.is_empty() {
-                say(said);
-            }
-            if self.renew() {
+            let renewed = self.renew();
+            if !renewed.is_empty() {
                 self.changed.notify_waiters();
+            }
+            if !said.is_empty() || !renewed.is_empty() {
+                say(said.into_iter().chain(renewed).collect());
             }
         }
     }
 
     /// Takes up secrets that were replaced, without which a target would go on with a token that
-    /// its app has withdrawn, and leavers would keep their access. Whether there was one.
-    fn renew(&self) -> bool {
+    /// its app has withdrawn, and leavers would keep their access. Returns which there were.
+    fn renew(&self) -> Vec<(String, Said)> {
         let served: Vec<_> = self
             .lock()
             .values()
             .filter_map(|entry| Some((entry.slot.clone()?, entry.targets.clone())))
             .collect();
-        let mut is_new = false;
+        let mut said = Vec::new();
         for (slot, targets) in &served {
             for target in targets {
                 match target.renew(&self.host, slot, &self.environment) {
                     None => {}
-                    Some(Ok(())) => {
-                        is_new = true;
+                    Some((slots, Ok(()))) => {
+                        let plugin = target.config().plugin.clone();
+                        said.extend(slots.into_iter().map(|(slot, by)| {
+                            let target = target.name().clone();
+                            (plugin.clone(), Said::SecretChanged { target, slot, by })
+                        }));
                         tracing::info!(target_name = %target.name(), "secrets were replaced");
                     }
-                    Some(Err(trouble)) => {
+                    Some((_, Err(trouble))) => {
                         tracing::error!(target_name = %target.name(), code = trouble.code, "secrets were replaced and cannot be used; `muster status` says why");
                     }
                 }
             }
         }
-        is_new
+        said
     }
 
     /// Events of the file system are hints to look; without them the timer does it.

@@ -4,8 +4,8 @@
 //! The rules for accounts stand in `muster.toml` and belong to the policy. Which feeds and targets
 //! there are does not: that takes a restart, and is said, too.
 
-pub mod kept;
 pub mod known;
+pub mod text;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

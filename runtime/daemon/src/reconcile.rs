@@ -206,7 +206,11 @@ async fn catalogue(app: &Arc<App>, target: &Connected) -> Option<bool> {
             target: name.clone(),
             entitlements: listing.items.clone(),
         };
-        if let Err(error) = app.committer.record(app.clock.now(), vec![read]).await {
+        if let Err(error) = app
+            .committer
+            .record(app.clock.now(), target.actor(), vec![read])
+            .await
+        {
             tracing::error!(%error, "could not record what a target can give");
             return None;
         }

@@ -16,9 +16,10 @@ use muster_core::subject::Subject;
 
 use crate::app::{App, PolicyHold};
 use crate::config::PolicyApply;
+use crate::editor;
 use crate::findings::LookedAt;
 use crate::planning::{self, Consent, Failed, Order, Scope, Summary};
-use crate::policy::{EDITED, kept};
+use crate::policy::EDITED;
 
 /// Begins where the daemon stopped: with the policy that decided then, which takes up what its files say now
 /// like any other edit.
@@ -49,13 +50,13 @@ pub async fn decide_by(app: &Arc<App>, policy: Arc<Policy>) -> Result<Summary, F
         PolicyApply::Ask | PolicyApply::WithinLimits => Consent::WithinLimits,
     };
     let summary = make(app, &policy, consent, None).await?;
-    keep(app, policy, &summary, Actor::Daemon).await;
+    keep(app, policy, &summary).await;
     app.wake_all();
     Ok(summary)
 }
 
 /// Keeps what waits for a person, or that nothing does.
-async fn keep(app: &Arc<App>, policy: Arc<Policy>, summary: &Summary, by: Actor) {
+async fn keep(app: &Arc<App>, policy: Arc<Policy>, summary: &Summary) {
     let waits = summary.plan.is_none() && !summary.is_empty();
     if let Some(digest) = summary.digest.filter(|_| waits) {
         tracing::warn!(
@@ -81,19 +82,7 @@ async fn keep(app: &Arc<App>, policy: Arc<Policy>, summary: &Summary, by: Actor)
     if other_waits {
         return;
     }
-    let before = app.policy.swap(Arc::clone(&policy));
-    let mut taken = app.policy_taken();
-    if taken.is_none() || before.version() != policy.version() {
-        let at = app.clock.now();
-        taken = Some(kept::Taken { at, by });
-        app.set_policy_taken(taken.clone());
-    }
-    if let Err(error) = kept::write(&app.config.daemon.data, &policy, taken.as_ref()) {
-        tracing::error!(
-            error = crate::error::chain(&error),
-            "could not keep the policy that decides; an edit made while nobody runs will not wait"
-        );
-    }
+    app.policy.store(policy);
     *hold(app) = None;
     close_holds(app).await;
 }
@@ -134,7 +123,7 @@ pub async fn approved(
         let operator = Some(by.clone());
         make(app, &held.policy, Consent::IfNothing, operator).await?;
     }
-    keep(app, held.policy, &summary, Actor::Operator(by.clone())).await;
+    keep(app, held.policy, &summary).await;
     app.wake_all();
     Ok(summary)
 }
@@ -147,7 +136,7 @@ pub fn preview(app: &App, policy: &Policy, watch: planning::Watch<'_>) -> Result
         cause: Cause::Policy,
         consent: Consent::Preview,
         limits: &limits,
-        approved_by: None,
+        by: Actor::Daemon,
     };
     let world = app.world(policy, &known);
     planning::make(&app.ledger, world, order, watch, &mut |_| Vec::new())
@@ -178,15 +167,14 @@ async fn make(
             cause: Cause::Policy,
             consent,
             limits: &limits,
-            approved_by: approver.as_ref(),
+            by: approver.map_or_else(|| edited_by(&planner), Actor::Operator),
         };
-        let is_new = policy.version() != planner.policy.load().version();
+        let in_force = planner.ledger.read()?.policy_in_force()?;
+        let is_new = in_force.is_none_or(|kept| kept.source.version != *policy.version());
         let mut taken = |summary: &Summary| {
-            let by = approver.clone().map_or(Actor::Daemon, Actor::Operator);
             let taken = Fact::PolicyTaken {
-                version: policy.version().clone(),
+                source: Arc::new(policy.source().clone()),
                 plan: summary.plan.as_ref().map(|plan| plan.id),
-                by,
             };
             is_new.then_some(taken).into_iter().collect()
         };
@@ -200,6 +188,14 @@ async fn make(
     });
     made.await
         .unwrap_or_else(|error| Err(Failed::Row(format!("planning broke off: {error}"))))
+}
+
+/// Whoever edited the policy: the owner of its newest file.
+fn edited_by(app: &App) -> Actor {
+    let stamps = crate::policy::stamps(&app.config);
+    let newest = stamps.into_iter().max_by_key(|(_, modified, _)| *modified);
+    let file = newest.map_or_else(|| app.config.file.clone(), |(file, _, _)| file);
+    Actor::Editor(editor::of(&file))
 }
 
 fn held(app: &App, policy: &Policy, summary: &Summary, digest: Digest) -> Vec<Finding> {

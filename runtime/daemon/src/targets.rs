@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use muster_core::actor::{Actor, ConnectorVersion};
 use muster_core::connector::{
     CallContext, Change, Descriptor, Entitlement, EntitlementKey, ObjectRef, Outcome, Problem,
     RemoteAccount, RemoteCredential, RemoteGrant,
@@ -27,6 +28,7 @@ use tokio::sync::Notify;
 use self::absences::Absences;
 use crate::config;
 use crate::driver::Gate;
+use crate::editor;
 
 pub use self::absences::APART;
 
@@ -82,6 +84,9 @@ const FIRST_LISTING_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The secrets of a target by their slots; none in a slot whose scheme has no secret.
 type Secrets = BTreeMap<String, Option<config::SecretValue>>;
+
+/// Slots whose secret was replaced, and who did it.
+type Replaced = Vec<(String, Actor)>;
 
 /// Why a target cannot be used, or cannot use the newest plugin.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -251,22 +256,37 @@ impl Connected {
         }
     }
 
-    /// Connects anew where a secret was replaced since. None where none was, and also where one
-    /// cannot be read just now: its file may be on its way, and the old one is still in use.
+    /// Connects anew where a secret was replaced since. Returns which were, and who replaced them. None where none
+    /// was, and also where one cannot be read just now.
     pub fn renew(
         &self,
         host: &Host,
         slot: &Arc<Slot>,
         environment: &config::Environment,
-    ) -> Option<Result<(), Trouble>> {
+    ) -> Option<(Replaced, Result<(), Trouble>)> {
         let found = secrets(&self.config, environment).ok()?;
-        let is_known = self
-            .secrets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            .is_some_and(|used| *used == found);
-        (!is_known).then(|| self.connect(host, slot, environment))
+        let used = self.secrets.lock();
+        let used = used.unwrap_or_else(PoisonError::into_inner).clone();
+        if used.as_ref() == Some(&found) {
+            return None;
+        }
+        let replaced = used.map_or_else(Replaced::new, |used| {
+            let is_other = |slot: &&String| used.get(*slot) != found.get(*slot);
+            let slots = found.keys().filter(is_other).cloned();
+            slots
+                .map(|slot| (slot.clone(), self.replaced_by(&slot)))
+                .collect()
+        });
+        Some((replaced, self.connect(host, slot, environment)))
+    }
+
+    /// Who replaced the secret in a slot: the owner of its file.
+    fn replaced_by(&self, slot: &str) -> Actor {
+        let credential = self.config.secrets.get(slot);
+        match credential.and_then(config::Credential::secret) {
+            Some(config::SecretSource::File(file)) => Actor::Editor(editor::of(file)),
+            Some(config::SecretSource::Env(_)) | None => Actor::Daemon,
+        }
     }
 
     /// How often it was connected. A new number means new secrets or, after a start, perhaps new
@@ -326,6 +346,18 @@ impl Connected {
             target
                 .descriptor()
                 .with_settings(|name| self.config.settings.contains_key(name))
+        })
+    }
+
+    /// The connector that is called, as the actor of what is done and seen there.
+    pub fn actor(&self) -> Actor {
+        let target = self.target.load();
+        target.as_ref().map_or(Actor::Daemon, |target| {
+            Actor::Connector(ConnectorVersion {
+                plugin: self.config.plugin.clone(),
+                version: target.descriptor().version.clone(),
+                digest: target.plugin().digest(),
+            })
         })
     }
 

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use muster::intake::{self, IntakeOptions, Snapshot};
 use muster::planning::{self, ChangedPerson, Consent, Order, Scope, Summary, World};
+use muster_core::actor::Actor;
 use muster_core::connector::{AccountState, ObjectRef};
 use muster_core::fact::{Cause, Fact};
 use muster_core::guard::Limits;
@@ -224,7 +225,7 @@ impl Company {
             cause,
             consent,
             limits: &self.limits,
-            approved_by: None,
+            by: Actor::Daemon,
         };
         let made = planning::make(&self.ledger, world, order, &mut |_, _| {}, &mut |_| {
             Vec::new()
@@ -324,7 +325,7 @@ impl Company {
             }
         }
         drop(reader);
-        let written = self.ledger.write(self.clock(), |writer| {
+        let written = self.ledger.write(self.clock(), Actor::Daemon, |writer| {
             facts
                 .iter()
                 .try_for_each(|fact| writer.record(fact).map(drop))
@@ -429,9 +430,9 @@ impl Company {
         let reader = self.ledger.read().unwrap();
         let day = reader.day(now).unwrap();
         if day == now {
-            let read: Result<bool, muster_ledger::Error> = self
-                .ledger
-                .write(now, |writer| writer.record(Fact::ClockRead));
+            let read: Result<bool, muster_ledger::Error> =
+                self.ledger
+                    .write(now, Actor::Daemon, |writer| writer.record(Fact::ClockRead));
             read.unwrap();
         }
         let due = reader.timers_due(day, None, 10_000).unwrap();

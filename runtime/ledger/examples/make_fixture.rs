@@ -10,6 +10,7 @@ mod common;
 
 use std::path::PathBuf;
 
+use muster_core::actor::Actor;
 use muster_ledger::{Ledger, Options};
 
 fn main() {
@@ -17,7 +18,7 @@ fn main() {
     assert!(!path.exists(), "a released fixture is never written again");
     let ledger = Ledger::open(&path, &Options::default()).unwrap();
     for (seconds, fact) in (0..).zip(common::every::commits()) {
-        let written = ledger.write(common::at(seconds), |writer| {
+        let written = ledger.write(common::at(seconds), Actor::Daemon, |writer| {
             fact.iter()
                 .try_for_each(|fact| writer.record(fact).map(drop))
         });

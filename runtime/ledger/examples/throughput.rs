@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{at, completed, dispatched, joiner, operation_id, policy};
+use muster_core::actor::Actor;
 use muster_core::fact::{Cause, Counts};
 use muster_core::id::PlanId;
 use muster_ledger::{Committer, Ledger, Options, check, committer};
@@ -70,7 +71,7 @@ fn import(ledger: &Ledger, people: u32) -> Duration {
     // What the planner would hand over is made beforehand, in pieces, and not counted.
     let mut taken = Duration::ZERO;
     let started = Instant::now();
-    let made = ledger.write(at(0), |writer| {
+    let made = ledger.write(at(0), Actor::Daemon, |writer| {
         let plan = writer.next_plan();
         let mut counts = Counts::default();
         for number in 0..people {
@@ -80,7 +81,7 @@ fn import(ledger: &Ledger, people: u32) -> Duration {
             taken += making.elapsed();
             writer.record_planned(None, planned)?;
         }
-        writer.finish_plan(Cause::Date, policy(), counts, None)
+        writer.finish_plan(Cause::Date, policy(), counts)
     });
     made.unwrap();
     started.elapsed().saturating_sub(taken)
@@ -179,7 +180,7 @@ fn one(committer: &Committer, number: u32, base: u32) {
         completed(&key, target, id, &format!("u{number}")),
     ] {
         committer
-            .submit_blocking(at(1), move |writer| writer.record(&fact))
+            .submit_blocking(at(1), Actor::Daemon, move |writer| writer.record(&fact))
             .unwrap();
     }
 }

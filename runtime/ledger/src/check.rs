@@ -14,7 +14,7 @@ use crate::codec::Unreadable;
 use crate::codec::entry::{Entry, HEAD_EMPTY, head_after};
 use crate::create;
 use crate::error::{DIFFERS, Error, StoreResult};
-use crate::fold::{Fold, Moment};
+use crate::fold::{Fold, FoldVersion, Moment};
 use crate::keys;
 use crate::ledger::{Ledger, Options};
 use crate::reader::Reader;
@@ -255,10 +255,13 @@ fn step(
         }
         Some(_) | None => {}
     }
-    let fact = entry.fact()?;
+    let (fact, by) = (entry.fact()?, entry.by()?);
+    // There is one fold so far; a second one is chosen here, by the entry's version.
+    let FoldVersion::One = entry.fold;
     let moment = Moment {
         seq,
         at: entry.at,
+        by: &by,
         day: meta.believed(entry.at)?,
         counted_at: meta.counts_at(entry.at)?,
     };
@@ -309,6 +312,8 @@ fn compare_all(
     compare.table("arrivals", tables::ARRIVALS, keys::shown)?;
     compare.table("contents", tables::CONTENTS, keys::shown)?;
     compare.table("content-ages", tables::CONTENT_AGES, shown_number)?;
+    compare.table("policies", tables::POLICIES, keys::shown)?;
+    compare.table("plugins", tables::PLUGINS, keys::shown)?;
     compare.table("questions", tables::QUESTIONS, shown_digest)?;
     compare.table("catalogues", tables::CATALOGUES, keys::shown)?;
     compare.table("tokens", tables::TOKENS, keys::shown)?;

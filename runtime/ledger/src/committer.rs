@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 
 use futures_channel::oneshot;
 use jiff::Timestamp;
+use muster_core::actor::Actor;
 use muster_core::fact::Fact;
 
 use crate::error::{Error, StoreResult};
@@ -85,7 +86,12 @@ impl Committer {
     /// which it is first polled here, and it may be run more than once: when another piece of the
     /// same batch fails, the batch is run again without that one. Work that was handed over is done
     /// even if nobody waits for the answer any more.
-    pub async fn submit<T, E, F>(&self, at: Timestamp, work: F) -> Result<T, E>
+    pub async fn submit<T, E, F>(
+        &self,
+        at: Timestamp,
+        by: impl Into<Actor>,
+        work: F,
+    ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
@@ -93,7 +99,7 @@ impl Committer {
     {
         let (answer, answered) = oneshot::channel();
         let on_end = move |result| drop(answer.send(result));
-        let mut job: Option<Box<dyn Job>> = Some(Work::boxed(at, work, on_end));
+        let mut job: Option<Box<dyn Job>> = Some(Work::boxed((at, by.into()), work, on_end));
         let put = std::future::poll_fn(|ctx| self.shared.queue.poll_put(&mut job, ctx));
         if !put.await {
             return Err(self.shared.stopped().into());
@@ -105,7 +111,12 @@ impl Committer {
     }
 
     /// The same for code that is not async. It holds up the thread.
-    pub fn submit_blocking<T, E, F>(&self, at: Timestamp, work: F) -> Result<T, E>
+    pub fn submit_blocking<T, E, F>(
+        &self,
+        at: Timestamp,
+        by: impl Into<Actor>,
+        work: F,
+    ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
@@ -113,7 +124,10 @@ impl Committer {
     {
         let (answer, answered) = mpsc::sync_channel(1);
         let on_end = move |result| drop(answer.send(result));
-        let put = self.shared.queue.put(Work::boxed(at, work, on_end));
+        let put = self
+            .shared
+            .queue
+            .put(Work::boxed((at, by.into()), work, on_end));
         if put.is_err() {
             return Err(self.shared.stopped().into());
         }
@@ -124,8 +138,13 @@ impl Committer {
     }
 
     /// Records facts in the next commit, all or none. Gives for each whether it changed anything.
-    pub async fn record(&self, at: Timestamp, facts: Vec<Fact>) -> Result<Vec<bool>, Error> {
-        self.submit(at, move |writer| {
+    pub async fn record(
+        &self,
+        at: Timestamp,
+        by: impl Into<Actor>,
+        facts: Vec<Fact>,
+    ) -> Result<Vec<bool>, Error> {
+        self.submit(at, by, move |writer| {
             facts.iter().map(|fact| writer.record(fact)).collect()
         })
         .await
@@ -134,7 +153,7 @@ impl Committer {
     /// Whether the ledger can still be written, without writing anything. A failed write of anybody shows
     /// here, because nothing is written after it until the file was opened anew.
     pub async fn probe(&self) -> Result<(), Error> {
-        self.record(Timestamp::UNIX_EPOCH, Vec::new())
+        self.record(Timestamp::UNIX_EPOCH, Actor::Daemon, Vec::new())
             .await
             .map(drop)
     }
@@ -178,7 +197,7 @@ enum Ran {
 
 /// One piece of work, whatever it gives.
 trait Job: Send {
-    fn at(&self) -> Timestamp;
+    fn stamp(&self) -> (Timestamp, Actor);
     fn run(&mut self, writer: &mut Writer<'_>) -> Ran;
     /// Answers: `lost` says why nothing of the batch was kept.
     fn end(self: Box<Self>, lost: Option<&str>);
@@ -186,6 +205,7 @@ trait Job: Send {
 
 struct Work<T, E, F, A> {
     at: Timestamp,
+    by: Actor,
     call: F,
     result: Option<Result<T, E>>,
     on_end: A,
@@ -198,9 +218,10 @@ where
     F: FnMut(&mut Writer<'_>) -> Result<T, E> + Send + 'static,
     A: FnOnce(Result<T, E>) + Send + 'static,
 {
-    fn boxed(at: Timestamp, work: F, on_end: A) -> Box<dyn Job> {
+    fn boxed((at, by): (Timestamp, Actor), work: F, on_end: A) -> Box<dyn Job> {
         Box::new(Work {
             at,
+            by,
             call: work,
             result: None,
             on_end,
@@ -215,8 +236,8 @@ where
     F: FnMut(&mut Writer<'_>) -> Result<T, E> + Send,
     A: FnOnce(Result<T, E>) + Send,
 {
-    fn at(&self) -> Timestamp {
-        self.at
+    fn stamp(&self) -> (Timestamp, Actor) {
+        (self.at, self.by.clone())
     }
 
     fn run(&mut self, writer: &mut Writer<'_>) -> Ran {
@@ -287,7 +308,12 @@ impl Worker {
             let database = self.ledger.database()?;
             let txn = database.begin_write().step("begin to write")?;
             let left = std::mem::take(&mut self.left);
-            let mut writer = Writer::open(&database, &txn, Timestamp::UNIX_EPOCH, left)?;
+            let mut writer = Writer::open(
+                &database,
+                &txn,
+                (Timestamp::UNIX_EPOCH, Actor::Daemon),
+                left,
+            )?;
             let ran = run_all(&mut jobs, &mut writer)?;
             if let Some(failed) = ran.spoiled_by {
                 jobs.remove(failed);
@@ -318,7 +344,8 @@ struct AllRan {
 
 fn run_all(jobs: &mut [&mut Box<dyn Job>], writer: &mut Writer<'_>) -> Result<AllRan, Error> {
     for (index, job) in jobs.iter_mut().enumerate() {
-        writer.set_at(job.at())?;
+        let (at, by) = job.stamp();
+        writer.set(at, by)?;
         let recorded = writer.recorded();
         match job.run(writer) {
             Ran::Kept => {}

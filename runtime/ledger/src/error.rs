@@ -16,6 +16,8 @@ pub const DAMAGED: Code = Code::new("LED-002");
 pub const DISK: Code = Code::new("LED-003");
 /// A newer Muster wrote the file.
 pub const NEWER: Code = Code::new("LED-004");
+/// A Muster from before the first release wrote the file.
+pub const OLDER: Code = Code::new("LED-012");
 /// The tables are not what the journal adds up to, or the journal was changed.
 pub const DIFFERS: Code = Code::new("LED-005");
 /// One account at an app would belong to two people.
@@ -79,6 +81,14 @@ pub enum Error {
         /// Their version.
         version: u8,
     },
+    /// A build from before the first release wrote it, whose records name nobody.
+    #[error(
+        "the ledger was written by a Muster from before the first release (format {version}), which this one does not read: move the data folder aside, and start anew with the newest HR file"
+    )]
+    Older {
+        /// The format of the file.
+        version: u8,
+    },
     /// A record cannot be read.
     #[error("a record of the ledger's {table} cannot be read: {what}")]
     Record {
@@ -138,6 +148,7 @@ impl Error {
                 _ => DISK,
             },
             Error::Newer { .. } => NEWER,
+            Error::Older { .. } => OLDER,
             Error::LinkedTwice { .. } => LINKED_TWICE,
             Error::Stopped { .. } => STOPPED,
             Error::Outdated { .. } | Error::BadPlan { .. } | Error::Spoiled => CONTRADICTION,
@@ -157,7 +168,8 @@ impl Error {
 
     pub(crate) fn unreadable(table: &'static str, unreadable: &Unreadable) -> Self {
         match unreadable {
-            Unreadable::Version(version) => Error::Newer {
+            Unreadable::Older(version) => Error::Older { version: *version },
+            Unreadable::Version(version) | Unreadable::Fold(version) => Error::Newer {
                 table,
                 version: *version,
             },

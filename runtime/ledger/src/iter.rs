@@ -5,6 +5,7 @@ use std::ops::RangeBounds;
 
 use muster_core::fact::Fact;
 use muster_core::id::PersonId;
+use muster_core::operation::Change;
 use muster_core::person::Person;
 use redb::{OwnedRange, ReadOnlyTable};
 
@@ -168,6 +169,63 @@ impl Journal {
     }
 }
 
+impl Journal {
+    /// The entries that somebody may ask about without asking about a person, the newest first: what was decided
+    /// and by whom, what files led to, and what plugins, secrets and policies were put in place.
+    pub(crate) fn decisions(self) -> impl Iterator<Item = Result<kept::Entry, Error>> {
+        let mut range = self.range;
+        std::iter::from_fn(move || {
+            loop {
+                let (seq, row) = match range.next_back()?.step(STEP) {
+                    Ok(row) => row,
+                    Err(error) => return Some(Err(error)),
+                };
+                if entry::is_of_person(row.value()) {
+                    continue;
+                }
+                match entry_of(seq.value(), row.value()) {
+                    Ok(entry) if is_decision(&entry.fact) => return Some(Ok(entry)),
+                    Ok(_) => {}
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+        })
+    }
+}
+
+fn is_decision(fact: &Fact) -> bool {
+    match fact {
+        Fact::OperationChanged { change, .. } => *change == Change::Retried,
+        Fact::PlanMade(_)
+        | Fact::DriftDecided { .. }
+        | Fact::FileAccepted { .. }
+        | Fact::FeedRenamed { .. }
+        | Fact::FileHeld { .. }
+        | Fact::FileRejected { .. }
+        | Fact::HoldEnded { .. }
+        | Fact::QuestionAnswered { .. }
+        | Fact::ClockConfirmed
+        | Fact::PluginTaken { .. }
+        | Fact::SecretChanged { .. }
+        | Fact::PolicyTaken { .. } => true,
+        Fact::PersonPlanned(_)
+        | Fact::PlanApproved { .. }
+        | Fact::AccountSeen { .. }
+        | Fact::PersonRenamed { .. }
+        | Fact::QuestionAsked(_)
+        | Fact::QuestionEnded { .. }
+        | Fact::ClockRead
+        | Fact::HoldReplanned { .. }
+        | Fact::DeliveryTaken { .. }
+        | Fact::Arrived(_)
+        | Fact::ArrivalChanged { .. }
+        | Fact::CatalogueRead { .. }
+        | Fact::ChangesRead { .. }
+        | Fact::FindingOpened(_)
+        | Fact::FindingClosed { .. } => false,
+    }
+}
+
 /// Whether the bytes of a text stand anywhere in a row.
 fn holds(row: &[u8], text: &str) -> bool {
     let text = text.as_bytes();
@@ -202,7 +260,9 @@ fn is_about(fact: &Fact, person: &PersonId) -> bool {
         | Fact::QuestionAnswered { .. }
         | Fact::QuestionEnded { .. }
         | Fact::ClockRead
-        | Fact::ClockConfirmed { .. }
+        | Fact::ClockConfirmed
+        | Fact::PluginTaken { .. }
+        | Fact::SecretChanged { .. }
         | Fact::HoldReplanned { .. }
         | Fact::PolicyTaken { .. }
         | Fact::DeliveryTaken { .. }
@@ -225,6 +285,7 @@ fn entry_of(seq: u64, row: &[u8]) -> Result<kept::Entry, Error> {
         Ok(kept::Entry {
             seq,
             at: entry.at,
+            by: entry.by()?,
             opens_commit: entry.opens_commit_on.is_some(),
             fact: entry.fact()?,
         })

@@ -3,14 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use muster_core::actor::Actor;
 use muster_core::connector::{AccountState, Entitlement};
 use muster_core::fact::{self, Arrived, Fact, FeedFile, Outcome};
 use muster_core::finding::{self, Code};
 use muster_core::id::{Digest, FeedName, PersonId, PlanId, TargetName};
 use muster_core::identity::Phase;
 use muster_core::operation::Urgency;
+use muster_core::policy::PolicySource;
 use muster_core::question;
 
 /// One entry of the journal.
@@ -20,6 +23,8 @@ pub struct Entry {
     pub seq: u64,
     /// When it was recorded, to the microsecond.
     pub at: Timestamp,
+    /// Who or what did it.
+    pub by: Actor,
     /// Whether it is the first of its commit.
     pub opens_commit: bool,
     /// What it says.
@@ -33,10 +38,23 @@ pub struct Plan {
     pub plan: fact::Plan,
     /// When it was recorded.
     pub at: Timestamp,
+    /// Who or what made it take effect: whoever approved it, where it had been held.
+    pub by: Actor,
     /// The journal entries that are its content.
     pub entries: Range<u64>,
     /// Whether its people stand in the order of their ids.
     pub is_sorted: bool,
+}
+
+/// A policy that decides, or decided.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Policy {
+    /// What it says.
+    pub source: Arc<PolicySource>,
+    /// Since when it decides, or decided last.
+    pub at: Timestamp,
+    /// Who approved it, or edited it where nobody had to approve.
+    pub by: Actor,
 }
 
 /// A finding that holds.

@@ -240,6 +240,9 @@ pub(crate) fn finding(code: &Code, subject: &Subject) -> Vec<u8> {
     key
 }
 
+/// The row of the policies that says which one decides. No version is empty.
+pub(crate) const POLICY_IN_FORCE: &[u8] = b"";
+
 /// A key for people to read. Ids only stand in keys, so it may be shown.
 pub(crate) fn shown(key: &[u8]) -> String {
     key.utf8_chunks()

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use muster_core::actor::Actor;
 use muster_core::finding::Code;
 use redb::{Database, ReadableDatabase, StorageBackend};
 
@@ -145,18 +146,19 @@ impl Ledger {
         Reader::new(self.database()?.begin_read().step("begin to read")?)
     }
 
-    /// Writes in one transaction. It waits for a transaction of another thread to end, and gives an
+    /// Writes in one transaction, on behalf of somebody or something. It waits for a transaction of another thread to end, and gives an
     /// answer only once everything is durable. Where `work` fails, nothing is written; where it
     /// records nothing, the disk is not touched.
     pub fn write<T, E: From<Error>>(
         &self,
         at: Timestamp,
+        by: impl Into<Actor>,
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let database = self.database()?;
         let txn = database.begin_write().step("begin to write");
         let txn = txn.inspect_err(|error| self.fails_with(error))?;
-        let mut writer = Writer::open(&database, &txn, at, Left::default())?;
+        let mut writer = Writer::open(&database, &txn, (at, by.into()), Left::default())?;
         let value = work(&mut writer)?;
         writer.end_work()?;
         if writer.recorded() == 0 {

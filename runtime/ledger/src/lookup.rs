@@ -1,5 +1,6 @@
 //! Reading single rows, the same from a snapshot and from a transaction that writes.
 
+use muster_core::actor::ConnectorVersion;
 use muster_core::connector::ObjectRef;
 use muster_core::finding::Code;
 use muster_core::id::{FeedName, PersonId, TargetName};
@@ -59,6 +60,26 @@ pub(crate) fn finding(
     row.map(|row| finding_of(row.value()))
         .transpose()
         .of("findings")
+}
+
+pub(crate) fn plugin(
+    plugins: &impl ReadableTable<Bytes, Bytes>,
+    name: &str,
+) -> Result<Option<ConnectorVersion>, Error> {
+    let row = plugins.get(name.as_bytes()).step("read a plugin")?;
+    row.map(|row| Ok(codec::decode::<v1::ConnectorVersion<'_>>(row.value())?.into_core()))
+        .transpose()
+        .of("plugins")
+}
+
+pub(crate) fn policy(
+    policies: &impl ReadableTable<Bytes, Bytes>,
+    version: &[u8],
+) -> Result<Option<kept::Policy>, Error> {
+    let row = policies.get(version).step("read a policy")?;
+    row.map(|row| codec::decode::<v1::PolicyKept<'_>>(row.value())?.into_core())
+        .transpose()
+        .of("policies")
 }
 
 pub(crate) fn finding_of(row: &[u8]) -> Result<kept::Finding, Unreadable> {

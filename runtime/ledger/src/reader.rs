@@ -4,10 +4,11 @@
 use std::ops::RangeBounds;
 
 use jiff::Timestamp;
+use muster_core::actor::ConnectorVersion;
 use muster_core::budget::Move;
 use muster_core::connector::ObjectRef;
 use muster_core::fact::Content;
-use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId, TargetName};
+use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId, PolicyVersion, TargetName};
 use muster_core::person::Person;
 use muster_core::subject::Subject;
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
@@ -20,7 +21,7 @@ use crate::keys::Budget;
 use crate::rows::Tally;
 use crate::tables::{
     self, ARRIVALS, CATALOGUES, CONTENTS, DELIVERIES, DUE, FEEDS, FINDINGS, JOURNAL, LINKS, LOSSES,
-    Meta, PEOPLE, PLANS, QUESTIONS, TALLIES, TIMERS, TOKENS,
+    Meta, PEOPLE, PLANS, PLUGINS, POLICIES, QUESTIONS, TALLIES, TIMERS, TOKENS,
 };
 use crate::{keys, lookup};
 
@@ -322,6 +323,14 @@ impl Reader {
         Ok(self.journal(..before)?.about(person.clone()))
     }
 
+    /// What was decided and put in place, and by whom, from before an entry on; the newest first.
+    pub fn decisions_before(
+        &self,
+        before: u64,
+    ) -> Result<impl Iterator<Item = Result<kept::Entry, Error>> + use<>, Error> {
+        Ok(self.journal(..before)?.decisions())
+    }
+
     // Feeds, targets, findings, counts.
 
     /// What a feed brought.
@@ -401,6 +410,26 @@ impl Reader {
     /// Up to where a target's changes were read.
     pub fn change_token(&self, target: &TargetName) -> Result<Option<kept::ChangeToken>, Error> {
         lookup::change_token(&self.rows(TOKENS)?, target)
+    }
+
+    /// The policy that decides; none before the first one did.
+    pub fn policy_in_force(&self) -> Result<Option<kept::Policy>, Error> {
+        let policies = self.rows(POLICIES)?;
+        let version = policies.get(keys::POLICY_IN_FORCE);
+        match version.step("read which policy decides")? {
+            Some(version) => lookup::policy(&policies, version.value()),
+            None => Ok(None),
+        }
+    }
+
+    /// A policy that decides, or decided, by its version.
+    pub fn policy(&self, version: &PolicyVersion) -> Result<Option<kept::Policy>, Error> {
+        lookup::policy(&self.rows(POLICIES)?, version.as_str().as_bytes())
+    }
+
+    /// The version of a plugin that came into service last.
+    pub fn plugin(&self, name: &str) -> Result<Option<ConnectorVersion>, Error> {
+        lookup::plugin(&self.rows(PLUGINS)?, name)
     }
 
     /// The findings that hold, by code and subject.

@@ -48,6 +48,10 @@ pub(crate) const ARRIVALS: Rows = TableDefinition::new("arrivals");
 pub(crate) const CONTENTS: Rows = TableDefinition::new("contents");
 /// The same contents, oldest first.
 pub(crate) const CONTENT_AGES: Numbered = TableDefinition::new("content-ages");
+/// Policies that decide or decided, by version; which one decides is under the empty key.
+pub(crate) const POLICIES: Rows = TableDefinition::new("policies");
+/// The plugin versions in service, by the plugin's name.
+pub(crate) const PLUGINS: Rows = TableDefinition::new("plugins");
 /// Questions about who somebody is, by digest.
 pub(crate) const QUESTIONS: Rows = TableDefinition::new("questions");
 /// What each target can give.
@@ -63,7 +67,8 @@ pub(crate) const META: Rows = TableDefinition::new("meta");
 
 const META_KEY: &[u8] = b"journal";
 /// Version of the whole file: which tables there are and how their keys are laid out.
-pub(crate) const FORMAT: u8 = 1;
+/// Version 1 was written by builds before the first release, whose entries name no actor.
+pub(crate) const FORMAT: u8 = 2;
 
 /// Where the journal ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,7 +107,7 @@ impl Meta {
 
     /// Takes in that an entry was written at `at`.
     pub(crate) fn read_clock(&mut self, at: Timestamp, fact: &Fact) -> Result<(), Unreadable> {
-        let is_confirmed = matches!(fact, Fact::ClockConfirmed { .. });
+        let is_confirmed = matches!(fact, Fact::ClockConfirmed);
         let at_micros = micros(at);
         if is_confirmed {
             self.newest = Some(at_micros);
@@ -124,7 +129,10 @@ impl Meta {
     fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
         const SHORT: Unreadable = Unreadable::Value("half a row");
         let ([version], rest) = bytes.split_first_chunk().ok_or(SHORT)?;
-        if *version != FORMAT {
+        if *version < FORMAT {
+            return Err(Unreadable::Older(*version));
+        }
+        if *version > FORMAT {
             return Err(Unreadable::Version(*version));
         }
         let (next_seq, rest) = rest.split_first_chunk().ok_or(SHORT)?;
@@ -170,6 +178,8 @@ pub(crate) struct Tables<'txn> {
     pub(crate) arrivals: Table<'txn, Bytes, Bytes>,
     pub(crate) contents: Table<'txn, Bytes, Bytes>,
     pub(crate) content_ages: Table<'txn, u64, Bytes>,
+    pub(crate) policies: Table<'txn, Bytes, Bytes>,
+    pub(crate) plugins: Table<'txn, Bytes, Bytes>,
     pub(crate) questions: Table<'txn, Bytes, Bytes>,
     pub(crate) catalogues: Table<'txn, Bytes, Bytes>,
     pub(crate) tokens: Table<'txn, Bytes, Bytes>,
@@ -194,6 +204,8 @@ impl<'txn> Tables<'txn> {
             arrivals: txn.open_table(ARRIVALS).step(STEP)?,
             contents: txn.open_table(CONTENTS).step(STEP)?,
             content_ages: txn.open_table(CONTENT_AGES).step(STEP)?,
+            policies: txn.open_table(POLICIES).step(STEP)?,
+            plugins: txn.open_table(PLUGINS).step(STEP)?,
             questions: txn.open_table(QUESTIONS).step(STEP)?,
             catalogues: txn.open_table(CATALOGUES).step(STEP)?,
             tokens: txn.open_table(TOKENS).step(STEP)?,

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 
 use jiff::Timestamp;
-use muster_core::actor::Operator;
+use muster_core::actor::Actor;
 use muster_core::connector::ObjectRef;
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
 use muster_core::finding::Code;
@@ -31,6 +31,7 @@ pub struct Writer<'txn> {
     opens_commit_on: Option<Head>,
     first_seq: u64,
     at: Timestamp,
+    by: Actor,
     is_spoiled: bool,
     buffer: Vec<u8>,
 }
@@ -47,7 +48,7 @@ impl<'txn> Writer<'txn> {
     pub(crate) fn open(
         database: &'txn redb::Database,
         txn: &'txn WriteTransaction,
-        at: Timestamp,
+        (at, by): (Timestamp, Actor),
         left: Left,
     ) -> Result<Self, Error> {
         let (log, meta) = Log::open(txn)?;
@@ -61,17 +62,29 @@ impl<'txn> Writer<'txn> {
             opens_commit_on: Some(meta.head),
             first_seq: meta.next_seq,
             at,
+            by,
             is_spoiled: false,
             buffer: Vec::new(),
         };
-        writer.set_at(at)?;
+        let by = writer.by.clone();
+        writer.set(at, by)?;
         Ok(writer)
     }
 
-    /// When the facts are recorded from now on, cut to the microsecond that the journal keeps.
-    pub(crate) fn set_at(&mut self, at: Timestamp) -> Result<(), Error> {
+    /// When and by whom the facts are recorded from now on; the instant is cut to the microsecond that the journal
+    /// keeps.
+    pub(crate) fn set(&mut self, at: Timestamp, by: Actor) -> Result<(), Error> {
         self.at = instant(micros(at)).of("journal")?;
+        self.by = by;
         Ok(())
+    }
+
+    /// Has what `work` records stand under another actor.
+    pub fn acting<T>(&mut self, by: Actor, work: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.by, by);
+        let value = work(self);
+        self.by = before;
+        value
     }
 
     /// The instant that goes with the facts.
@@ -127,7 +140,6 @@ impl<'txn> Writer<'txn> {
         cause: Cause,
         policy: PolicyVersion,
         counts: Counts,
-        approved_by: Option<Operator>,
     ) -> Result<Plan, Error> {
         let plan = Plan {
             id: self.next_plan(),
@@ -135,7 +147,6 @@ impl<'txn> Writer<'txn> {
             policy,
             digest: self.plan_digest(),
             counts,
-            approved_by,
         };
         self.record(Fact::PlanMade(plan.clone()))?;
         Ok(plan)
@@ -240,7 +251,7 @@ impl<'txn> Writer<'txn> {
     fn append(
         &mut self,
         fact: &Fact,
-        apply: impl FnOnce(&mut Fold<'txn>, Moment, &[u8]) -> Result<bool, Error>,
+        apply: impl FnOnce(&mut Fold<'txn>, Moment<'_>, &[u8]) -> Result<bool, Error>,
     ) -> Result<bool, Error> {
         if self.is_spoiled {
             return Err(Error::Spoiled);
@@ -255,7 +266,7 @@ impl<'txn> Writer<'txn> {
     fn try_append(
         &mut self,
         fact: &Fact,
-        apply: impl FnOnce(&mut Fold<'txn>, Moment, &[u8]) -> Result<bool, Error>,
+        apply: impl FnOnce(&mut Fold<'txn>, Moment<'_>, &[u8]) -> Result<bool, Error>,
     ) -> Result<bool, Error> {
         let seq = self.meta.next_seq;
         if let Fact::PlanMade(plan) = fact
@@ -267,11 +278,12 @@ impl<'txn> Writer<'txn> {
             });
         }
         let opens_commit_on = self.opens_commit_on.as_ref();
-        let body_at = entry::encode(&mut self.buffer, opens_commit_on, self.at, fact);
+        let body_at = entry::encode(&mut self.buffer, opens_commit_on, (self.at, &self.by), fact);
         let body = self.buffer.get(body_at..).unwrap_or_default();
         let moment = Moment {
             seq,
             at: self.at,
+            by: &self.by,
             day: self.meta.believed(self.at).of("meta")?,
             counted_at: self.meta.counts_at(self.at).of("meta")?,
         };

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use common::{at, completed, dispatched, join, leaver, operation_id, person, plan, target};
+use muster_core::actor::Actor;
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::subject::Subject;
@@ -55,7 +56,7 @@ fn held(committer: &Committer) -> (Arc<Barrier>, thread::JoinHandle<Result<(), E
     let (inside, go) = (Arc::clone(&begun), Arc::clone(&release));
     let committer = committer.clone();
     let handle = thread::spawn(move || {
-        committer.submit_blocking(at(0), move |_| {
+        committer.submit_blocking(at(0), Actor::Daemon, move |_| {
             inside.wait();
             go.wait();
             Ok(())
@@ -88,7 +89,10 @@ fn an_answer_means_that_it_is_durable_and_visible() {
         dispatched("alice", "crm", operation_id(id, 1)),
         dispatched("alice", "crm", operation_id(id, 99)),
     ];
-    assert_eq!(wait(committer.record(at(1), facts)).unwrap(), [true, false]);
+    assert_eq!(
+        wait(committer.record(at(1), Actor::Daemon, facts)).unwrap(),
+        [true, false]
+    );
     let in_flight = ledger.read().unwrap().in_flight(&target("crm")).unwrap();
     assert_eq!(in_flight[0].person, person("alice"));
 }
@@ -99,7 +103,9 @@ fn what_waits_becomes_one_commit_in_the_order_of_its_coming() {
     let committer = Committer::start(ledger.clone(), Options::default()).unwrap();
     let (release, holding) = held(&committer);
     let mut futures: Vec<_> = (0..50)
-        .map(|number| Box::pin(committer.record(at(i64::from(number)), vec![note(number)])))
+        .map(|number| {
+            Box::pin(committer.record(at(i64::from(number)), Actor::Daemon, vec![note(number)]))
+        })
         .collect();
     // Handing over happens at the first poll, in this order.
     let mut ctx = Context::from_waker(Waker::noop());
@@ -131,20 +137,22 @@ fn an_error_in_one_submission_leaves_the_others() {
     let runs = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&runs);
     let mut futures: Vec<_> = vec![
-        Box::pin(committer.record(at(1), vec![note(1)])),
+        Box::pin(committer.record(at(1), Actor::Daemon, vec![note(1)])),
         // The second fact takes alice's account away, so the first one must not stay either.
         Box::pin(committer.record(
             at(2),
+            Actor::Daemon,
             vec![note(2), completed("bob", "crm", operation_id(id, 3), "u1")],
         )),
-        Box::pin(committer.record(at(3), vec![note(3)])),
+        Box::pin(committer.record(at(3), Actor::Daemon, vec![note(3)])),
     ];
     let first = committer.record(
         at(1),
+        Actor::Daemon,
         vec![completed("alice", "crm", operation_id(id, 1), "u1")],
     );
     let mut first = Box::pin(first);
-    let mut panicking = Box::pin(committer.submit(at(4), move |writer| {
+    let mut panicking = Box::pin(committer.submit(at(4), Actor::Daemon, move |writer| {
         writer.record(note(4))?;
         assert_eq!(
             counted.fetch_add(1, Ordering::Relaxed),
@@ -190,12 +198,14 @@ fn who_finds_the_queue_full_waits_and_is_not_lost() {
                 for number in 0..20 {
                     let fact = note(caller * 100 + number);
                     if caller % 2 == 0 {
-                        wait(committer.record(at(0), vec![fact])).unwrap();
+                        wait(committer.record(at(0), Actor::Daemon, vec![fact])).unwrap();
                     } else {
                         let work = move |writer: &mut muster_ledger::Writer<'_>| {
                             writer.record(&fact).map(drop)
                         };
-                        committer.submit_blocking(at(0), work).unwrap();
+                        committer
+                            .submit_blocking(at(0), Actor::Daemon, work)
+                            .unwrap();
                     }
                 }
             });
@@ -213,16 +223,16 @@ fn what_was_handed_over_is_durable_when_the_committer_has_stopped() {
     let committer = Committer::start(ledger.clone(), Options::default()).unwrap();
     let (release, holding) = held(&committer);
     let mut ctx = Context::from_waker(Waker::noop());
-    let mut future = Box::pin(committer.record(at(1), vec![note(1)]));
+    let mut future = Box::pin(committer.record(at(1), Actor::Daemon, vec![note(1)]));
     assert!(future.as_mut().poll(&mut ctx).is_pending());
     drop(future); // Nobody waits for it any more.
     release.wait();
     committer.stop();
     holding.join().unwrap().unwrap();
     assert_eq!(subjects(&ledger), ["number 000001"]);
-    let error = wait(committer.record(at(2), vec![note(2)])).unwrap_err();
+    let error = wait(committer.record(at(2), Actor::Daemon, vec![note(2)])).unwrap_err();
     assert_eq!(error.code().as_str(), "LED-007");
-    let late = committer.submit_blocking(at(2), |_| Ok::<(), Error>(()));
+    let late = committer.submit_blocking(at(2), Actor::Daemon, |_| Ok::<(), Error>(()));
     assert!(matches!(late, Err(Error::Stopped { .. })));
 }
 
@@ -233,13 +243,13 @@ fn people_with_a_call_out_are_as_the_ledger_has_them() {
     let ledger = Ledger::in_memory().unwrap();
     let first = join(&ledger, 0, &["1", "2"], &["crm"]);
     let committer = Committer::start(ledger.clone(), Options::default()).unwrap();
-    let record = |fact: Fact| wait(committer.record(at(1), vec![fact]));
+    let record = |fact: Fact| wait(committer.record(at(1), Actor::Daemon, vec![fact]));
     let made = |key, number, object| completed(key, "crm", operation_id(first, number), object);
     record(dispatched("1", "crm", operation_id(first, 1))).unwrap();
     record(dispatched("2", "crm", operation_id(first, 3))).unwrap();
 
     // A plan past the committer: everybody has left.
-    let leaving = ledger.write(at(2), |writer| {
+    let leaving = ledger.write(at(2), Actor::Daemon, |writer| {
         let id = writer.next_plan();
         let people = [("1", 1), ("2", 11)].map(|(key, number)| leaver(id, key, &["crm"], number));
         plan(writer, people)

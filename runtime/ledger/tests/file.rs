@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Barrier;
 
 use common::{at, dispatched, every, join, operation_id, target};
+use muster_core::actor::Actor;
 use muster_core::fact::Fact;
 use muster_core::id::PlanId;
 use muster_ledger::check::{Report, check, check_file};
@@ -36,7 +37,9 @@ fn written(path: &Path) {
     let ledger = open(path).unwrap();
     let id = join(&ledger, 0, &["alice", "bob"], &["crm"]);
     let fact = dispatched("alice", "crm", operation_id(id, 1));
-    ledger.write(at(1), |writer| writer.record(fact)).unwrap();
+    ledger
+        .write(at(1), Actor::Daemon, |writer| writer.record(fact))
+        .unwrap();
 }
 
 /// Changes the file behind the ledger's back.
@@ -54,9 +57,12 @@ fn checked(path: &Path) -> Report {
 #[test]
 fn every_fact_is_read_back_as_it_was_written() {
     let ledger = Ledger::in_memory().unwrap();
-    for commit in every::commits() {
+    for (commit, by) in every::commits()
+        .into_iter()
+        .zip(every::actors().into_iter().cycle())
+    {
         ledger
-            .write(at(1), |writer| {
+            .write(at(1), by, |writer| {
                 commit
                     .iter()
                     .try_for_each(|fact| writer.record(fact).map(drop))
@@ -105,9 +111,12 @@ fn holds_every_fact(ledger: &Ledger) {
 fn write_fixture(path: &Path) {
     drop(std::fs::remove_file(path));
     let ledger = open(path).unwrap();
-    for commit in every::commits() {
+    for (commit, by) in every::commits()
+        .into_iter()
+        .zip(every::actors().into_iter().cycle())
+    {
         ledger
-            .write(at(1), |writer| {
+            .write(at(1), by, |writer| {
                 commit
                     .iter()
                     .try_for_each(|fact| writer.record(fact).map(drop))
@@ -131,6 +140,19 @@ fn a_file_of_every_released_version_opens() {
     let id = join(&ledger, 99, &["somebody"], &["crm"]);
     assert_eq!(id, PlanId(7));
     assert!(check(&ledger, |_| {}).unwrap().is_clean());
+}
+
+#[test]
+fn a_file_from_before_the_first_release_is_refused_with_what_to_do() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let (_folder, path) = folder();
+    std::fs::copy(fixtures.join("before-release.redb"), &path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let error = Ledger::open_existing(&path, &Options::default()).unwrap_err();
+    assert_eq!(error.code().as_str(), "LED-012");
+    let said = error.to_string();
+    assert!(said.contains("move the data folder aside"), "{said}");
+    assert_eq!(std::fs::read(&path).unwrap(), bytes, "left as it was");
 }
 
 #[test]
@@ -238,7 +260,7 @@ fn a_newer_file_and_newer_records_are_named_as_such() {
             .unwrap()
             .value()
             .to_vec();
-        row[0] = 2;
+        row[0] = 3;
         meta.insert(b"journal".as_slice(), row.as_slice()).unwrap();
     });
     assert_eq!(open(&path).unwrap_err().code().as_str(), "LED-004");

@@ -140,7 +140,7 @@ fn change(kind: u16, object: u16, seconds: i64) -> Change {
             result,
         },
         6 => Change::Found { account: seen },
-        9 => Change::Retried { by: Actor::Daemon },
+        9 => Change::Retried,
         7 => Change::Completed(result),
         _ => Change::Halted {
             problem,
@@ -261,7 +261,7 @@ fn plan(writer: &mut Writer<'_>, model: &mut Model, dice: Dice) -> Result<(), Er
         counts.add(&planned);
         planned_person(writer, model, planned, kind % 2 == 0)?;
     }
-    writer.finish_plan(Cause::Policy, policy(), counts, None)?;
+    writer.finish_plan(Cause::Policy, policy(), counts)?;
     model.plans += 1;
     model.entries += 1;
     Ok(())
@@ -408,7 +408,7 @@ proptest! {
         for (index, (is_given_up, steps)) in commits.into_iter().enumerate() {
             let mut after = model.clone();
             let seconds = i64::try_from(index).unwrap();
-            let written = ledger.write(at(seconds), |writer| {
+            let written = ledger.write(at(seconds), Actor::Daemon, |writer| {
                 for dice in steps {
                     step(writer, &mut after, dice)?;
                 }

@@ -2,6 +2,9 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use common::{
     at, changed, completed, dispatched, join, joiner, leaver, operation_id, person, plan, target,
     user,
@@ -13,9 +16,10 @@ use muster_core::fact::{
     ArrivalChange, Arrived, Cause, Content, Fact, FeedFile, HoldEnd, Outcome, Source,
 };
 use muster_core::finding::{Code, Finding, Severity};
-use muster_core::id::{Digest, FeedName, PlanId};
+use muster_core::id::{Digest, FeedName, PlanId, PolicyVersion, RoleName};
 use muster_core::identity::Phase;
 use muster_core::operation::{Change, Urgency};
+use muster_core::policy::{PolicySource, RoleSource};
 use muster_core::subject::Subject;
 use muster_ledger::kept::Lane;
 use muster_ledger::{CONTENTS_MAX, DELIVERIES_MAX, Error, Ledger};
@@ -54,12 +58,12 @@ fn leavers_go_before_joiners_however_late_they_came() {
         completed("alice", "crm", operation_id(first, 2), "u1"),
     ] {
         ledger
-            .write(at(1), |writer| writer.record(fact).map(drop))
+            .write(at(1), Actor::Daemon, |writer| writer.record(fact).map(drop))
             .unwrap();
     }
     join(&ledger, 2, &["bob", "carol", "dave"], &["crm"]);
     ledger
-        .write(at(3), |writer| {
+        .write(at(3), Actor::Daemon, |writer| {
             let id = writer.next_plan();
             plan(writer, [leaver(id, "alice", &["crm"], 1)])
         })
@@ -93,7 +97,11 @@ fn what_was_in_flight_is_found_after_a_restart() {
     let ledger = Ledger::in_memory().unwrap();
     let id = join(&ledger, 0, &["alice", "bob"], &["crm"]);
     let fact = dispatched("bob", "crm", operation_id(id, 3));
-    assert!(ledger.write(at(1), |writer| writer.record(fact)).unwrap());
+    assert!(
+        ledger
+            .write(at(1), Actor::Daemon, |writer| writer.record(fact))
+            .unwrap()
+    );
     let reader = ledger.read().unwrap();
     let in_flight = reader.in_flight(&target("crm")).unwrap();
     assert_eq!(in_flight.len(), 1);
@@ -115,7 +123,7 @@ fn what_waits_is_due_at_its_instant_and_not_before() {
         by_plugin: false,
     };
     ledger
-        .write(at(1), |writer| {
+        .write(at(1), Actor::Daemon, |writer| {
             writer.record(dispatched("alice", "crm", operation_id(id, 1)))?;
             writer.record(changed("alice", "crm", operation_id(id, 1), lost))
         })
@@ -133,7 +141,7 @@ fn one_account_at_an_app_never_belongs_to_two_people() {
     let ledger = Ledger::in_memory().unwrap();
     let id = join(&ledger, 0, &["alice", "bob", "carol"], &["crm"]);
     let error = ledger
-        .write(at(1), |writer| {
+        .write(at(1), Actor::Daemon, |writer| {
             writer.record(completed("alice", "crm", operation_id(id, 1), "u1"))?;
             let error = writer
                 .record(completed("bob", "crm", operation_id(id, 3), "u1"))
@@ -155,7 +163,7 @@ fn one_account_at_an_app_never_belongs_to_two_people() {
         Some(person("bob"))
     );
     let error = ledger
-        .write(at(2), |writer| {
+        .write(at(2), Actor::Daemon, |writer| {
             writer.record(completed("carol", "crm", operation_id(id, 5), "u1"))
         })
         .unwrap_err();
@@ -169,7 +177,7 @@ fn c49_who_stays_due_hides_nobody_whose_date_came_later() {
     let ledger = Ledger::in_memory().unwrap();
     let keys = ["anna", "bert", "cleo", "dora", "emil"];
     ledger
-        .write(at(0), |writer| {
+        .write(at(0), Actor::Daemon, |writer| {
             let id = writer.next_plan();
             for (number, key) in (1..).zip(keys) {
                 let mut planned = joiner(id, key, &[], number);
@@ -181,7 +189,7 @@ fn c49_who_stays_due_hides_nobody_whose_date_came_later() {
                 writer.record(Fact::PersonPlanned(planned))?;
             }
             let counts = muster_core::fact::Counts::default();
-            writer.finish_plan(Cause::Date, common::policy(), counts, None)
+            writer.finish_plan(Cause::Date, common::policy(), counts)
         })
         .unwrap();
     // Nobody's date is dealt with, as where a rule fails for all of them: each page goes on all the same.
@@ -205,7 +213,7 @@ fn c22_everything_of_a_person_goes_along_when_the_feed_is_renamed() {
     let (crm, staff) = (target("crm"), FeedName::new("staff").unwrap());
     let write = |facts: Vec<Fact>| {
         ledger
-            .write(at(1), |writer| {
+            .write(at(1), Actor::Daemon, |writer| {
                 let recorded = facts.iter().map(|fact| writer.record(fact));
                 recorded.collect::<Result<Vec<bool>, Error>>()
             })
@@ -302,7 +310,7 @@ fn c22_what_waits_and_was_said_goes_along_when_the_feed_is_renamed() {
             to: staff.clone(),
         },
     ];
-    let recorded = ledger.write(at(1), |writer| {
+    let recorded = ledger.write(at(1), Actor::Daemon, |writer| {
         let recorded = facts.iter().map(|fact| writer.record(fact));
         recorded.collect::<Result<Vec<bool>, Error>>()
     });
@@ -328,7 +336,7 @@ fn c22_what_waits_and_was_said_goes_along_when_the_feed_is_renamed() {
         from: hr,
         to: staff,
     };
-    let recorded = ledger.write(at(2), |writer| writer.record(&again));
+    let recorded = ledger.write(at(2), Actor::Daemon, |writer| writer.record(&again));
     assert!(!recorded.unwrap());
 }
 
@@ -338,7 +346,9 @@ fn what_happens_to_a_superseded_operation_is_recorded_and_changes_nothing() {
     let id = join(&ledger, 0, &["alice"], &["crm"]);
     let before = ledger.read().unwrap().person(&person("alice")).unwrap();
     let fact = dispatched("alice", "crm", operation_id(id, 77));
-    let applied = ledger.write(at(1), |writer| writer.record(&fact)).unwrap();
+    let applied = ledger
+        .write(at(1), Actor::Daemon, |writer| writer.record(&fact))
+        .unwrap();
     assert!(!applied);
     let reader = ledger.read().unwrap();
     assert_eq!(reader.person(&person("alice")).unwrap(), before);
@@ -350,7 +360,7 @@ fn what_happens_to_a_superseded_operation_is_recorded_and_changes_nothing() {
 fn work_that_fails_leaves_no_trace() {
     let ledger = Ledger::in_memory().unwrap();
     let id = join(&ledger, 0, &["alice"], &["crm"]);
-    let failed: Result<(), Error> = ledger.write(at(1), |writer| {
+    let failed: Result<(), Error> = ledger.write(at(1), Actor::Daemon, |writer| {
         writer.record(dispatched("alice", "crm", operation_id(id, 1)))?;
         Err(Error::Spoiled)
     });
@@ -375,7 +385,7 @@ fn what_a_leaver_waits_for_goes_as_early_as_the_leaver() {
         by_plugin: false,
     };
     ledger
-        .write(at(1), |writer| {
+        .write(at(1), Actor::Daemon, |writer| {
             writer.record(dispatched("alice", "crm", operation_id(id, 1)))?;
             writer.record(changed("alice", "crm", operation_id(id, 1), lost))?;
             let id = writer.next_plan();
@@ -410,7 +420,7 @@ fn a_delivery_is_taken_once_and_the_oldest_are_forgotten_at_the_bound() {
         digest: Digest([digest; 32]),
     };
     ledger
-        .write(at(0), |writer| {
+        .write(at(0), Actor::Daemon, |writer| {
             assert!(writer.record(take(0, 1))?);
             assert!(writer.delivery(&feed, "msg-0")?.is_some());
             assert!(!writer.record(take(0, 2))?);
@@ -445,10 +455,9 @@ fn a_hold_ends_by_the_digest_of_the_file_that_is_held() {
         feed: FeedName::new("hr").unwrap(),
         digest: Digest([number; 32]),
         end: HoldEnd::GivenUp,
-        by: Actor::Daemon,
     };
     ledger
-        .write(at(0), |writer| {
+        .write(at(0), Actor::Daemon, |writer| {
             writer.record(held(1))?;
             writer.record(held(2))?;
             assert!(!writer.record(ended(1))?, "a newer one took its place");
@@ -483,7 +492,7 @@ fn what_arrived_is_read_in_its_order_until_it_is_ended() {
         change,
     };
     ledger
-        .write(at(9), |writer| {
+        .write(at(9), Actor::Daemon, |writer| {
             for (name, seconds) in [("z.csv", 3), ("a.csv", 1), ("b.csv", 2)] {
                 assert!(writer.record(arrived(name, seconds))?);
             }
@@ -529,7 +538,7 @@ fn what_a_file_said_is_remembered_and_the_oldest_is_forgotten() {
         plan: None,
     };
     ledger
-        .write(at(5), |writer| {
+        .write(at(5), Actor::Daemon, |writer| {
             writer.record(accepted(0))?;
             writer.record(accepted(1))?;
             writer.record(accepted(0))?;
@@ -554,7 +563,7 @@ fn a_finding_made_again_keeps_its_first_instant() {
     for (seconds, text) in [(1, "first"), (2, "second")] {
         let finding = Finding::new(code.clone(), Severity::Warning, Subject::Ledger, text);
         ledger
-            .write(at(seconds), |writer| {
+            .write(at(seconds), Actor::Daemon, |writer| {
                 writer.record(Fact::FindingOpened(finding))
             })
             .unwrap();
@@ -565,4 +574,60 @@ fn a_finding_made_again_keeps_its_first_instant() {
     assert_eq!(kept.finding.text, "second");
     assert_eq!(reader.findings_of(&code).unwrap().count(), 1);
     assert_eq!(reader.findings_of(&Code::new("HR-00")).unwrap().count(), 0);
+}
+
+#[test]
+fn every_entry_names_who_or_what_did_it() {
+    let ledger = Ledger::in_memory().unwrap();
+    for by in common::every::actors() {
+        ledger
+            .write(at(1), by, |writer| writer.record(Fact::ClockRead))
+            .unwrap();
+    }
+    let expected: Vec<Actor> = common::every::actors().into();
+    let by = |entry: Result<muster_ledger::kept::Entry, _>| entry.unwrap().by;
+    let reader = ledger.read().unwrap();
+    let found: Vec<Actor> = reader.journal(..).unwrap().map(by).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_policy_that_decided_is_found_by_its_version() {
+    let ledger = Ledger::in_memory().unwrap();
+    let source = |version: &str, when: &str| {
+        Arc::new(PolicySource {
+            version: PolicyVersion::new(version),
+            attributes: BTreeMap::new(),
+            roles: vec![RoleSource {
+                name: RoleName::new("seller").unwrap(),
+                description: String::new(),
+                when: when.to_owned(),
+                access: BTreeMap::new(),
+            }],
+            targets: BTreeMap::new(),
+        })
+    };
+    assert_eq!(ledger.read().unwrap().policy_in_force().unwrap(), None);
+    for (seconds, version, when) in [(1, "first", "true"), (2, "second", "false")] {
+        let taken = Fact::PolicyTaken {
+            source: source(version, when),
+            plan: None,
+        };
+        let now = at(seconds);
+        ledger
+            .write(now, Actor::Date, |writer| writer.record(taken))
+            .unwrap();
+    }
+    let reader = ledger.read().unwrap();
+    let now = reader.policy_in_force().unwrap().unwrap();
+    assert_eq!(
+        (now.source, now.at, now.by),
+        (source("second", "false"), at(2), Actor::Date)
+    );
+    let before = reader
+        .policy(&PolicyVersion::new("first"))
+        .unwrap()
+        .unwrap();
+    assert_eq!((before.source, before.at), (source("first", "true"), at(1)));
+    assert_eq!(reader.policy(&PolicyVersion::new("third")).unwrap(), None);
 }

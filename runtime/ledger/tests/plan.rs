@@ -6,6 +6,7 @@
 mod common;
 
 use common::{at, dispatched, join, joiner, leaver, operation_id, person, policy, target};
+use muster_core::actor::Actor;
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
 use muster_core::id::{Digest, PlanId};
 use muster_core::operation::Change;
@@ -29,14 +30,14 @@ fn people(plan: PlanId, count: u32) -> Vec<PersonPlanned> {
 /// Records people and their plan by the way that reads nobody again.
 fn plan_quickly(ledger: &Ledger, make: impl Fn(PlanId, Option<&Person>) -> PersonPlanned) -> Plan {
     ledger
-        .write(at(5), |writer| {
+        .write(at(5), Actor::Daemon, |writer| {
             let id = writer.next_plan();
             for known in writer.before()?.everybody()? {
                 let known = known?;
                 let planned = make(id, Some(&known));
                 writer.record_planned(Some(known), planned)?;
             }
-            writer.finish_plan(Cause::Date, policy(), Counts::default(), None)
+            writer.finish_plan(Cause::Date, policy(), Counts::default())
         })
         .unwrap()
 }
@@ -49,12 +50,12 @@ fn the_same_content_has_the_same_digest_whatever_the_number_of_the_plan() {
         preview.add(planned);
     }
     for _ in 0..2 {
-        let made = ledger.write(at(0), |writer| {
+        let made = ledger.write(at(0), Actor::Daemon, |writer| {
             for planned in people(writer.next_plan(), 20) {
                 writer.record(Fact::PersonPlanned(planned))?;
             }
             assert_eq!(writer.plan_digest(), preview.finish());
-            writer.finish_plan(Cause::Policy, policy(), Counts::default(), None)
+            writer.finish_plan(Cause::Policy, policy(), Counts::default())
         });
         assert_eq!(made.unwrap().digest, preview.finish());
     }
@@ -74,7 +75,7 @@ fn a_plan_under_another_number_or_digest_is_refused_whole() {
         (PlanId(1), Digest([1; 32]), 1),
         (PlanId(1), digest, 2),
     ] {
-        let written = ledger.write(at(0), |writer| {
+        let written = ledger.write(at(0), Actor::Daemon, |writer| {
             if number == 2 {
                 writer.record(Fact::PersonPlanned(joiner(PlanId(1), "alice", &["crm"], 1)))?;
             }
@@ -84,7 +85,6 @@ fn a_plan_under_another_number_or_digest_is_refused_whole() {
                 policy: policy(),
                 digest,
                 counts: Counts::default(),
-                approved_by: None,
             }))
         });
         let error = written.unwrap_err();
@@ -96,7 +96,7 @@ fn a_plan_under_another_number_or_digest_is_refused_whole() {
 #[test]
 fn people_without_their_plan_are_refused() {
     let ledger = Ledger::in_memory().unwrap();
-    let written = ledger.write(at(0), |writer| {
+    let written = ledger.write(at(0), Actor::Daemon, |writer| {
         writer.record(Fact::PersonPlanned(joiner(PlanId(1), "alice", &["crm"], 1)))
     });
     assert!(matches!(written, Err(Error::BadPlan { .. })), "{written:?}");
@@ -109,9 +109,11 @@ fn a_plan_made_from_an_older_state_is_refused() {
     let id = join(&ledger, 0, &["alice"], &["crm"]);
     let early = ledger.read().unwrap().person(&person("alice")).unwrap();
     let fact = dispatched("alice", "crm", operation_id(id, 1));
-    ledger.write(at(1), |writer| writer.record(fact)).unwrap();
+    ledger
+        .write(at(1), Actor::Daemon, |writer| writer.record(fact))
+        .unwrap();
     for before in [early, None] {
-        let written = ledger.write(at(2), |writer| {
+        let written = ledger.write(at(2), Actor::Daemon, |writer| {
             let id = writer.next_plan();
             // A caller that goes on after the refusal must not get it committed either.
             let refused = writer.record_planned(before, leaver(id, "alice", &["crm"], 1));
@@ -142,12 +144,12 @@ fn both_ways_to_record_a_plan_lead_to_the_same_ledger() {
     plan_quickly(&quick, |id, known| {
         leaver(id, known.unwrap().id.key.as_str(), &["crm"], 1)
     });
-    slow.write(at(5), |writer| {
+    slow.write(at(5), Actor::Daemon, |writer| {
         let id = writer.next_plan();
         for key in ["alice", "bob", "carol"] {
             writer.record(Fact::PersonPlanned(leaver(id, key, &["crm"], 1)))?;
         }
-        writer.finish_plan(Cause::Date, policy(), Counts::default(), None)
+        writer.finish_plan(Cause::Date, policy(), Counts::default())
     })
     .unwrap();
     let journal = |ledger: &Ledger| {
@@ -207,7 +209,9 @@ fn the_history_of_a_person_is_the_newest_first_and_about_nobody_else() {
         };
         let fact = common::changed(key, "crm", operation_id(id, number), lost);
         ledger
-            .write(at(i64::from(number)), |writer| writer.record(fact))
+            .write(at(i64::from(number)), Actor::Daemon, |writer| {
+                writer.record(fact)
+            })
             .unwrap();
     }
     let reader = ledger.read().unwrap();

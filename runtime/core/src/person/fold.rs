@@ -141,7 +141,7 @@ impl Account {
             Change::Dispatched { .. }
             | Change::Lost { .. }
             | Change::Deferred { .. }
-            | Change::Retried { .. }
+            | Change::Retried
             | Change::LeftPending { account: None, .. }
             | Change::Halted { account: None, .. } => {}
         }

@@ -714,7 +714,7 @@ fn happened(change: &Change) -> Option<String> {
         Change::Dispatched { attempt } => format!("attempt {attempt}"),
         Change::Lost { text, .. } => format!("unknown ({text})"),
         Change::Deferred { problem, .. } => format!("again later: {}", problem.text()),
-        Change::Retried { by } => format!("retried by {by}"),
+        Change::Retried => "retried".to_owned(),
         Change::LeftPending { .. } => "pending".to_owned(),
         Change::Answered { result, .. } => format!("{}, to be verified", result.how.as_str()),
         Change::Found { .. } => "found, not complete".to_owned(),

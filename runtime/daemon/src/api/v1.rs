@@ -45,7 +45,8 @@ pub struct Finding {
 /// Who decided something.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Actor {
-    /// `operator`, `file`, `policy`, `date` or `daemon`.
+    /// `operator` (over the socket), `editor` (the owner of a file of the configuration), `file` (of HR, in the drop
+    /// folder or over the hook), `policy`, `date`, `connector` or `daemon`.
     pub kind: String,
     /// In words: `ops (uid 1000) as Ann Lee`.
     pub name: String,
@@ -552,7 +553,8 @@ pub struct HistoryEntry {
     /// When it was recorded.
     pub at: String,
     /// `plan`: what a plan said of the person; `operation`: what became of a change at an app; `finding`: a
-    /// remark about the person, or its end.
+    /// remark about the person, or its end. Without a person also `file`, `hold`, `policy`, `plugin`, `secret`,
+    /// `feed`, `clock`, `question` and `account`.
     pub kind: String,
     /// What happened, as a sentence.
     pub text: String,
@@ -569,7 +571,7 @@ pub struct HistoryEntry {
     pub details: Vec<String>,
     /// Where a plan came from.
     pub source: Option<Source>,
-    /// Who asked for it.
+    /// Who or what did it.
     pub by: Option<Actor>,
 }
 
@@ -636,10 +638,13 @@ pub struct Because {
     pub role: Option<String>,
     /// The role's own description, or who decided an adoption.
     pub description: String,
-    /// The role's rule.
+    /// The role's rule, as it stood when it first gave it.
     pub rule: Option<String>,
-    /// The version of the policy in which the role first gave it.
+    /// The version of the policy in which it stood so.
     pub policy: Option<String>,
+    /// The role's rule today, where it is another one by now.
+    #[serde(default)]
+    pub rule_now: Option<String>,
     /// The values that the rule looked at.
     pub values: BTreeMap<String, serde_json::Value>,
 }

@@ -21,7 +21,7 @@ use crate::error::{API_BROKEN, API_OTHER_PLAN, Fault, FaultKind};
 use crate::feeds::{Decision, Desk, Feed, FeedError, Held, Item};
 use crate::intake::{self, Verdict};
 use crate::planning::{Consent, Summary, Watch};
-use crate::policy::{kept, known};
+use crate::policy::{known, text};
 use crate::replan::waiting::{self, Waiting, Waits};
 use crate::server::engine::ProgressSink;
 
@@ -232,7 +232,7 @@ pub(super) fn held_preview(app: &Arc<App>, plan: Digest) -> Result<v1::Preview, 
 /// What an edited policy would lead to, before it is in force.
 pub(super) fn policy_preview(app: &App, sent: &[u8]) -> Result<v1::Preview, Fault> {
     let unusable = |text: String| Fault::new(FaultKind::Refused, crate::error::API_UNUSABLE, text);
-    let policy = kept::from_text(sent).map_err(|error| unusable(crate::error::chain(&error)))?;
+    let policy = text::read(sent).map_err(|error| unusable(crate::error::chain(&error)))?;
     let now = app.policy.load();
     let (sent, running) = (policy.source(), now.source());
     if !sent.targets.keys().eq(running.targets.keys()) || sent.attributes != running.attributes {
@@ -259,7 +259,7 @@ pub(super) fn policy_preview(app: &App, sent: &[u8]) -> Result<v1::Preview, Faul
 
 /// What a policy asks for and neither HR's data nor the apps have, as they were read last.
 pub(super) fn policy_remarks(app: &App, sent: &[u8]) -> Result<Vec<v1::Finding>, Fault> {
-    let policy = kept::from_text(sent).map_err(|error| {
+    let policy = text::read(sent).map_err(|error| {
         let text = crate::error::chain(&error);
         Fault::new(FaultKind::Refused, crate::error::API_UNUSABLE, text)
     })?;
@@ -329,11 +329,9 @@ pub(super) fn question_title(question: &Question) -> String {
 
 /// Keeps that somebody answered a question: the file is right. It counts when the file comes again.
 async fn answer(app: &App, digest: Digest, by: &Operator) -> Result<v1::Applied, Fault> {
-    let fact = Fact::QuestionAnswered {
-        digest,
-        by: Actor::Operator(by.clone()),
-    };
-    let recorded = app.committer.record(app.clock.now(), vec![fact]).await;
+    let fact = Fact::QuestionAnswered { digest };
+    let now = app.clock.now();
+    let recorded = app.committer.record(now, by.clone(), vec![fact]).await;
     recorded.map_err(|error| broken(&error))?;
     Ok(v1::Applied {
         plan: 0,
@@ -374,7 +372,7 @@ pub(super) async fn apply(
         } else {
             "operations that ended meanwhile changed it; look at `muster apply` and approve the new one"
         };
-        return applied(summary, plan, hint);
+        return applied(summary, plan, &by, hint);
     }
     if question_of(app, plan)?.is_some() {
         return answer(app, plan, &by).await;
@@ -394,7 +392,7 @@ pub(super) async fn apply(
         }
         let hint =
             "what went on meanwhile changed it; look at `muster apply` and approve the new one";
-        return applied(summary, plan, hint);
+        return applied(summary, plan, &by, hint);
     }
     let _one_at_a_time = app.planning.lock().await;
     let (planner, approver) = (Arc::clone(app), by.clone());
@@ -435,7 +433,7 @@ pub(super) async fn apply(
     } else {
         "what went on meanwhile changed it, and the file is still held; look at `muster apply` and approve the new one"
     };
-    applied(decision.summary.unwrap_or_default(), plan, hint)
+    applied(decision.summary.unwrap_or_default(), plan, &by, hint)
 }
 
 /// Keeps under which digest a held file can be approved from now on, since what was shown is no more.
@@ -449,19 +447,24 @@ fn replanned(app: &App, decision: &Decision) -> Result<(), Fault> {
         digest: decision.file.digest,
         plan_digest,
     };
-    let recorded = app
-        .ledger
-        .write(app.clock.now(), |writer| writer.record(&fact));
+    let recorded = app.ledger.write(app.clock.now(), Actor::Daemon, |writer| {
+        writer.record(&fact)
+    });
     recorded.map(drop).map_err(|error| broken(&error))
 }
 
-fn applied(summary: Summary, wanted: Digest, hint: &str) -> Result<v1::Applied, Fault> {
+fn applied(
+    summary: Summary,
+    wanted: Digest,
+    by: &Operator,
+    hint: &str,
+) -> Result<v1::Applied, Fault> {
     if let Some(plan) = summary.plan {
         return Ok(v1::Applied {
             plan: plan.id.0,
             digest: plan.digest.to_string(),
             counts: present::counts(&plan.counts),
-            approved_by: plan.approved_by.as_ref().map(present::operator),
+            approved_by: Some(present::operator(by)),
         });
     }
     let now = summary.digest.map_or_else(

@@ -1,5 +1,6 @@
 //! Takes what a hook brought: it has its place in the order of arrival, durably, before it is answered.
 
+use muster_core::actor::Actor;
 use muster_core::fact::{Arrived, Fact, Source};
 use muster_ledger::Error;
 
@@ -45,9 +46,10 @@ pub(super) fn take(app: &App, delivery: &Delivery) -> Result<v1::Taken, Fault> {
     }
     let source = source(app, delivery)?;
     let now = app.clock.now();
+    let name = name(&source, delivery);
     let arrived = Fact::Arrived(Arrived {
         feed: delivery.feed.clone(),
-        name: name(&source, delivery),
+        name: name.clone(),
         digest: delivery.digest,
         modified: now,
         source,
@@ -57,8 +59,13 @@ pub(super) fn take(app: &App, delivery: &Delivery) -> Result<v1::Taken, Fault> {
         key: delivery.id.clone(),
         digest: delivery.digest,
     };
+    let by = Actor::File {
+        feed: delivery.feed.clone(),
+        name,
+        digest: delivery.digest,
+    };
     app.committer
-        .submit_blocking(now, move |writer| {
+        .submit_blocking(now, by, move |writer| {
             writer.record(&known)?;
             writer.record(&arrived).map(drop)
         })

@@ -20,11 +20,12 @@ pub(super) fn decide(
         person: account.person.clone(),
         target: account.target.clone(),
         decision: account.decision,
-        by: by.clone(),
     };
     let is_decided = app
         .committer
-        .submit_blocking(app.clock.now(), move |writer| writer.record(&decided))
+        .submit_blocking(app.clock.now(), by.clone(), move |writer| {
+            writer.record(&decided)
+        })
         .map_err(|error| broken(&error))?;
     if !is_decided {
         let text = format!(

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use muster_core::actor::{Actor, Operator};
+use muster_core::actor::Operator;
 use muster_core::fact::Fact;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
-use muster_core::operation::{retried_by, retried_by_hand};
+use muster_core::operation::{retried, retried_by_hand};
 use muster_ledger::Error;
 
 use super::queries::broken;
@@ -143,6 +143,10 @@ impl Engine for Daemon {
         self.ask(move |app| app.history_now(&person, &page))
     }
 
+    fn decisions(&self, page: ListPage) -> Answer<'_, v1::Page<v1::HistoryEntry>> {
+        self.ask(move |app| app.decisions_now(&page))
+    }
+
     fn preview(
         &self,
         feed: FeedName,
@@ -245,12 +249,11 @@ fn retry_all(app: &App, filter: &OperationFilter, by: &Operator) -> Result<v1::R
     }
     let operations = waiting.len() as u64;
     for some in waiting.chunks(RETRIED_AT_ONCE) {
-        let (some, by) = (some.to_vec(), Actor::Operator(by.clone()));
+        let some = some.to_vec();
         app.committer
-            .submit_blocking(now, move |writer| {
-                some.iter().try_for_each(|(person, target, id)| {
-                    retry_one(writer, (person, target), *id, by.clone())
-                })
+            .submit_blocking(now, by.clone(), move |writer| {
+                some.iter()
+                    .try_for_each(|(person, target, id)| retry_one(writer, (person, target), *id))
             })
             .map_err(|error: Error| broken(&error))?;
     }
@@ -264,14 +267,13 @@ fn retry_one(
     writer: &mut muster_ledger::Writer<'_>,
     (person, target): (&PersonId, &TargetName),
     operation: OperationId,
-    by: Actor,
 ) -> Result<(), Error> {
     let now = writer.at();
     let kept = writer.person(person)?;
     let account = kept.and_then(|kept| kept.accounts.get(target));
     let mut open = account.into_iter().flat_map(|account| &account.operations);
     let open = open.find(|open| open.id == operation);
-    let Some(change) = open.and_then(|open| retried_by(open, now, by)) else {
+    let Some(change) = open.and_then(|open| retried(open, now)) else {
         return Ok(());
     };
     let fact = Fact::OperationChanged {
@@ -290,10 +292,9 @@ fn retry(app: &App, id: OperationId, by: &Operator) -> Result<v1::Operation, Fau
         target.try_at_once();
     }
     let (owner, at) = (person.clone(), target.clone());
-    let actor = Actor::Operator(by.clone());
     app.committer
-        .submit_blocking(now, move |writer| {
-            retry_one(writer, (&owner, &at), id, actor.clone())
+        .submit_blocking(now, by.clone(), move |writer| {
+            retry_one(writer, (&owner, &at), id)
         })
         .map_err(|error: Error| broken(&error))?;
     app.wake_all();

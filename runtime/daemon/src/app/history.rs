@@ -1,4 +1,5 @@
-//! The answer to `history`: what the journal has about a person, the newest first.
+//! The answer to `history`: what the journal has about a person, or about what was decided and put in place, the
+//! newest first.
 //!
 //! An entry is read as it was recorded. What it leaves to the reader's memory is put beside it: the values
 //! that HR changed, by comparing with the entry before, and what an operation was to do, from its plan.
@@ -6,15 +7,17 @@
 use std::collections::BTreeMap;
 
 use muster_core::connector::Problem;
-use muster_core::fact::{Fact, PersonPlanned};
+use muster_core::fact::{Fact, FeedFile, PersonPlanned};
+use muster_core::finding::Code;
 use muster_core::id::{OperationId, PersonId, PlanId, TargetName};
 use muster_core::identity::Identity;
 use muster_core::operation::{Action, Change, Completion};
+use muster_core::person::Decision;
 use muster_ledger::{Error, Reader, kept};
 
 use super::App;
 use super::present::{self, Titles};
-use super::queries::{broken, source_of};
+use super::queries::{broken, cause, source_of};
 use crate::api::v1;
 use crate::error::{API_UNUSABLE, Fault, FaultKind};
 use crate::server::engine::ListPage;
@@ -26,14 +29,7 @@ impl App {
         id: &PersonId,
         page: &ListPage,
     ) -> Result<v1::Page<v1::HistoryEntry>, Fault> {
-        let before = match page.cursor.as_deref().map(str::parse) {
-            None => u64::MAX,
-            Some(Ok(seq)) => seq,
-            Some(Err(_)) => {
-                let message = "the cursor is unusable: it is the number of a journal entry";
-                return Err(Fault::new(FaultKind::Refused, API_UNUSABLE, message));
-            }
-        };
+        let before = before(page)?;
         self.find(id)?;
         let reader = self.ledger.read().map_err(|error| broken(&error))?;
         let known = self.known.load_full();
@@ -46,6 +42,145 @@ impl App {
         told.page(before, page.limit)
             .map_err(|error| broken(&error))
     }
+}
+
+impl App {
+    /// What was decided and put in place, by whom.
+    pub(super) fn decisions_now(
+        &self,
+        page: &ListPage,
+    ) -> Result<v1::Page<v1::HistoryEntry>, Fault> {
+        let before = before(page)?;
+        let reader = self.ledger.read().map_err(|error| broken(&error))?;
+        let mut entries = reader
+            .decisions_before(before)
+            .map_err(|error| broken(&error))?;
+        let mut items = Vec::new();
+        let mut next = None;
+        for entry in &mut entries {
+            let entry = entry.map_err(|error| broken(&error))?;
+            if items.len() == page.limit {
+                next = items
+                    .last()
+                    .map(|last: &v1::HistoryEntry| last.seq.to_string());
+                break;
+            }
+            items.push(decision(&entry));
+        }
+        Ok(v1::Page { items, next })
+    }
+}
+
+/// The entry before which a page begins.
+fn before(page: &ListPage) -> Result<u64, Fault> {
+    match page.cursor.as_deref().map(str::parse) {
+        None => Ok(u64::MAX),
+        Some(Ok(seq)) => Ok(seq),
+        Some(Err(_)) => {
+            let message = "the cursor is unusable: it is the number of a journal entry";
+            Err(Fault::new(FaultKind::Refused, API_UNUSABLE, message))
+        }
+    }
+}
+
+/// An entry as it is before anything is said of it.
+fn blank(entry: &kept::Entry) -> v1::HistoryEntry {
+    v1::HistoryEntry {
+        seq: entry.seq,
+        at: present::instant(entry.at),
+        by: Some(present::actor(&entry.by)),
+        ..v1::HistoryEntry::default()
+    }
+}
+
+fn decision(entry: &kept::Entry) -> v1::HistoryEntry {
+    let file = |file: &FeedFile| format!("`{}` of feed {}", file.name, file.feed);
+    let (kind, text) = match &entry.fact {
+        Fact::PlanMade(plan) => {
+            let people: u32 = plan.counts.people.values().sum();
+            let text = format!(
+                "{}: {people} people, {} operations",
+                cause(&plan.cause),
+                plan.counts.operations_total()
+            );
+            return v1::HistoryEntry {
+                kind: "plan".to_owned(),
+                text,
+                plan: Some(plan.id.0),
+                ..blank(entry)
+            };
+        }
+        Fact::FileAccepted { file: of, .. } => ("file", format!("{} was accepted", file(of))),
+        Fact::FileHeld {
+            file: of, reasons, ..
+        } => ("file", format!("{} was held: {}", file(of), codes(reasons))),
+        Fact::FileRejected { file: of, reasons } => (
+            "file",
+            format!("{} was rejected: {}", file(of), codes(reasons)),
+        ),
+        Fact::HoldEnded { feed, digest, end } => (
+            "hold",
+            format!(
+                "the held file {} of feed {feed} waits no longer: {}",
+                crate::plugins::short(*digest),
+                end.as_str()
+            ),
+        ),
+        Fact::QuestionAnswered { digest } => (
+            "question",
+            format!("question {} was answered", crate::plugins::short(*digest)),
+        ),
+        Fact::ClockConfirmed => ("clock", "the clock was said to be right".to_owned()),
+        Fact::PolicyTaken { source, .. } => (
+            "policy",
+            format!("policy {} decides from now on", source.version),
+        ),
+        Fact::PluginTaken { plugin, before } => {
+            let before = before.as_ref();
+            let before = before.map(|before| format!(", in place of {before}"));
+            (
+                "plugin",
+                format!("{plugin} serves{}", before.unwrap_or_default()),
+            )
+        }
+        Fact::SecretChanged { target, slot } => (
+            "secret",
+            format!("the secret `{slot}` of target {target} was replaced"),
+        ),
+        Fact::DriftDecided {
+            person,
+            target,
+            decision,
+        } => {
+            let decided = match decision {
+                Decision::Restore => "it is to be as it was",
+                Decision::Leave => "it stays as it is",
+            };
+            let text = format!("the account of {person} at {target}: {decided}");
+            ("account", text)
+        }
+        Fact::FeedRenamed { from, to } => ("feed", format!("feed {from} is {to} from now on")),
+        Fact::OperationChanged {
+            person,
+            target,
+            operation,
+            ..
+        } => (
+            "operation",
+            format!("operation {operation} of {person} at {target}: another attempt was asked for"),
+        ),
+        _ => ("other", "something else was recorded".to_owned()),
+    };
+    v1::HistoryEntry {
+        kind: kind.to_owned(),
+        text,
+        ..blank(entry)
+    }
+}
+
+fn codes(reasons: &[Code]) -> String {
+    let codes: Vec<&str> = reasons.iter().map(Code::as_str).collect();
+    codes.join(", ")
 }
 
 /// What entries are told with.
@@ -101,11 +236,7 @@ impl Told<'_> {
         entry: &kept::Entry,
         before: Option<&Identity>,
     ) -> Result<v1::HistoryEntry, Error> {
-        let blank = v1::HistoryEntry {
-            seq: entry.seq,
-            at: present::instant(entry.at),
-            ..v1::HistoryEntry::default()
-        };
+        let blank = blank(entry);
         Ok(match &entry.fact {
             Fact::PersonPlanned(planned) => self.planned(planned, before, blank),
             Fact::OperationChanged {
@@ -238,9 +369,9 @@ fn changed(
         Change::Deferred { until, problem } => {
             ("deferred", format!("waits until {until}"), said(problem))
         }
-        Change::Retried { by } => (
+        Change::Retried => (
             "retried",
-            format!("another attempt, asked for by {by}"),
+            "another attempt was asked for".to_owned(),
             vec![],
         ),
         Change::LeftPending { poll_at, .. } => (
@@ -273,10 +404,6 @@ fn changed(
             ("halted", "waits for a person".to_owned(), said(problem))
         }
     };
-    let by = match change {
-        Change::Retried { by } => Some(present::actor(by)),
-        _ => None,
-    };
     let deed = action.unwrap_or_else(|| "operation".to_owned());
     v1::HistoryEntry {
         kind: "operation".to_owned(),
@@ -286,7 +413,6 @@ fn changed(
         operation: Some(operation.to_string()),
         change: Some(word.to_owned()),
         details,
-        by,
         ..blank
     }
 }

@@ -33,7 +33,6 @@ use crate::driver::Activity;
 use crate::findings::{Findings, LookedAt};
 use crate::planning::{Summary, World};
 use crate::plugins::Library;
-use crate::policy::kept::Taken;
 use crate::replan::waiting::Waiting;
 use crate::targets::Connected;
 use present::Titles;
@@ -56,8 +55,6 @@ pub struct App {
     pub findings: Findings,
     /// The policy that decides; swapped when its files change.
     pub policy: ArcSwap<Policy>,
-    /// Since when it decides, and who let it.
-    pub policy_taken: Mutex<Option<Taken>>,
     /// What the files of the policy and the configuration looked like when the daemon began.
     pub files_seen: crate::policy::Stamps,
     /// The plugins.
@@ -212,18 +209,6 @@ impl App {
             Some(text) => drop(troubles.insert(feed.clone(), text)),
             None => drop(troubles.remove(feed)),
         }
-    }
-
-    /// Since when the policy decides, and who let it.
-    pub fn policy_taken(&self) -> Option<Taken> {
-        let taken = self.policy_taken.lock();
-        taken.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Another policy decides from now on.
-    pub fn set_policy_taken(&self, taken: Option<Taken>) {
-        let kept = self.policy_taken.lock();
-        *kept.unwrap_or_else(PoisonError::into_inner) = taken;
     }
 
     /// The change of the policy that waits, if its plan has this digest.

@@ -56,10 +56,26 @@ pub fn operator(operator: &Operator) -> v1::Actor {
     }
 }
 
-/// Who or what decided.
+/// Who approved something, where somebody did.
+pub fn approver(by: &Actor) -> Option<v1::Actor> {
+    by.operator().map(operator)
+}
+
+/// Who or what did something.
 pub fn actor(actor: &Actor) -> v1::Actor {
     let kind = match actor {
         Actor::Operator(somebody) => return operator(somebody),
+        Actor::Editor(editor) => {
+            return v1::Actor {
+                kind: "editor".to_owned(),
+                name: actor.to_string(),
+                uid: editor.uid,
+                user: (!editor.user.is_empty()).then(|| editor.user.clone()),
+                called: None,
+                reason: None,
+            };
+        }
+        Actor::Connector(_) => "connector",
         Actor::File { .. } => "file",
         Actor::Policy(_) => "policy",
         Actor::Date => "date",

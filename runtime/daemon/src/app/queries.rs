@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use muster_core::fact::Cause;
 use muster_core::finding::{Code, Finding, Severity};
-use muster_core::id::{OperationId, PersonId, PlanId, TargetName};
+use muster_core::id::{OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::operation::State;
 use muster_core::person::Person;
 use muster_core::subject::Subject;
@@ -51,7 +51,7 @@ impl App {
                 .entry(kept.finding.severity.as_str().to_owned())
                 .or_default() += 1;
         }
-        let taken = self.policy_taken();
+        let taken = reader.policy_in_force().map_err(|error| broken(&error))?;
         Ok(v1::Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: present::instant(self.started_at),
@@ -474,6 +474,12 @@ impl App {
         let known = self.known.load_full();
         let source = |plan: PlanId| source_of(&reader, plan);
         let policy = self.policy.load();
+        let rule_then = |version: &PolicyVersion, role: &RoleName| {
+            let kept = reader.policy(version).ok().flatten()?;
+            let mut roles = kept.source.roles.iter();
+            let found = roles.find(|found| found.name == *role)?;
+            Some(found.when.clone())
+        };
         let asked = why::Known {
             person: &person,
             policy: &policy,
@@ -481,6 +487,7 @@ impl App {
             catalogues: &known.targets.catalogues,
             now: self.clock.now(),
             source: &source,
+            rule_then: &rule_then,
         };
         Ok(why::why(&asked, target))
     }
@@ -553,7 +560,7 @@ impl App {
             done: total.saturating_sub(open),
             waiting,
             halted,
-            approved_by: kept.plan.approved_by.as_ref().map(present::operator),
+            approved_by: present::approver(&kept.by),
         })
     }
 
@@ -630,7 +637,7 @@ pub(crate) fn ledger_check(report: &muster_ledger::check::Report) -> v1::LedgerC
 }
 
 /// What led to a plan, in words.
-fn cause(cause: &Cause) -> String {
+pub(super) fn cause(cause: &Cause) -> String {
     match cause {
         Cause::File { feed, name, .. } => format!("file {name} of feed {feed}"),
         Cause::Policy => "a change of the policy or of what the targets can give".to_owned(),
@@ -644,7 +651,7 @@ fn cause(cause: &Cause) -> String {
 /// The file that a plan came from; none for plans that no file asked for.
 pub(super) fn source_of(reader: &Reader, plan: PlanId) -> Option<v1::Source> {
     let kept = reader.plan(plan).ok().flatten()?;
-    let approved_by = kept.plan.approved_by.as_ref().map(present::operator);
+    let approved_by = present::approver(&kept.by);
     let Cause::File { feed, name, digest } = &kept.plan.cause else {
         return Some(v1::Source {
             feed: String::new(),
@@ -699,8 +706,7 @@ fn last_file(kept: &kept::Feed, reader: &Reader) -> Result<Option<v1::FileSeen>,
     };
     if let Some(plan) = last.plan {
         let plan = reader.plan(PlanId(plan)).map_err(|error| broken(&error))?;
-        let approver = plan.and_then(|kept| kept.plan.approved_by);
-        last.approved_by = approver.as_ref().map(present::operator);
+        last.approved_by = plan.and_then(|kept| present::approver(&kept.by));
     }
     Ok(Some(last))
 }

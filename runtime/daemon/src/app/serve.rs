@@ -12,10 +12,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use muster_core::actor::{Actor, ConnectorVersion};
+use muster_core::fact::Fact;
 use muster_core::finding::{Finding, Severity};
 use muster_core::id::TargetName;
 use muster_core::operation::RetryPolicy;
-use muster_core::policy::Policy;
+use muster_core::policy::{Policy, PolicySource};
 use muster_core::subject::Subject;
 use muster_host::{Compiler, Host, HostOptions};
 use muster_ledger::{Committer, Ledger, committer};
@@ -34,7 +36,6 @@ use crate::error::{API_BROKEN, Fault, FaultKind, chain};
 use crate::feeds::{self, Feed, former};
 use crate::findings::{Findings, LookedAt};
 use crate::plugins::{Library, Said};
-use crate::policy::kept;
 use crate::server::gate::Gate;
 use crate::targets::Connected;
 use crate::{reconcile, replan};
@@ -289,36 +290,33 @@ pub(super) fn compile(config: &Config) -> Result<Policy, Fault> {
 
 /// The policy to begin with: the one that decided last, so that an edit made while nobody ran waits like any
 /// other. Where it cannot be asked about today's targets and attributes, what the files say decides at once.
-fn deciding(config: &Config, configured: &Arc<Policy>) -> (Arc<Policy>, Option<kept::Taken>) {
-    let kept = kept::read(&config.daemon.data).unwrap_or_else(|error| {
-        tracing::error!(
-            error = chain(&error),
-            "the policy that decided last cannot be used; what the files say decides at once"
-        );
-        None
-    });
-    let Some(kept) = kept else {
-        return (Arc::clone(configured), None);
+fn deciding(ledger: &Ledger, configured: &Arc<Policy>) -> Result<Arc<Policy>, Fault> {
+    let kept = ledger.read().and_then(|reader| reader.policy_in_force());
+    let Some(kept) = kept.map_err(|error| broken(&error))? else {
+        return Ok(Arc::clone(configured));
     };
-    if let Some(policy) = fitted(kept.policy, configured) {
-        return (Arc::new(policy), kept.taken);
+    if kept.source.version == *configured.version() {
+        return Ok(Arc::clone(configured));
+    }
+    let source = PolicySource::clone(&kept.source);
+    if let Some(policy) = fitted(source, configured) {
+        return Ok(Arc::new(policy));
     }
     tracing::warn!(
         "the policy that decided last cannot be asked about today's targets and attributes; what the files say decides at once"
     );
-    (Arc::clone(configured), None)
+    Ok(Arc::clone(configured))
 }
 
 /// The policy that decided last, for the targets and attributes of now: a target that is new is given by no
 /// role yet, and one that is gone is given by none any more.
-fn fitted(kept: Policy, configured: &Policy) -> Option<Policy> {
+fn fitted(mut source: PolicySource, configured: &Policy) -> Option<Policy> {
     let now = configured.source();
-    let is_same = kept.source().targets.keys().eq(now.targets.keys())
-        && kept.source().attributes == now.attributes;
+    let is_same =
+        source.targets.keys().eq(now.targets.keys()) && source.attributes == now.attributes;
     if is_same {
-        return Some(kept);
+        return Policy::compile(source).ok();
     }
-    let mut source = kept.source().clone();
     source.attributes.clone_from(&now.attributes);
     let of_now = now.targets.iter().map(|(name, rules)| {
         let rules = source.targets.get(name).unwrap_or(rules);
@@ -343,7 +341,7 @@ impl Life {
             .map_err(|error| broken(&error))?;
         let committer = Committer::start(ledger.clone(), committer::Options::default())
             .map_err(|error| broken(&error))?;
-        let (policy, taken) = deciding(&config, configured);
+        let policy = deciding(&ledger, configured)?;
         let host = host(&config, &clock, self.compiler.clone())?;
         let targets: BTreeMap<TargetName, Arc<Connected>> = config
             .targets
@@ -381,7 +379,6 @@ impl Life {
             ledger,
             committer,
             policy: ArcSwap::new(policy),
-            policy_taken: Mutex::new(taken),
             library,
             targets,
             known: ArcSwap::from_pointee(Known::default()),
@@ -505,11 +502,38 @@ fn say(app: &Arc<App>, said: Vec<(String, Said)>) {
                     app.findings.open(finding).await;
                 }
                 Said::Closed(code) => app.findings.close(Subject::Plugin(name), [code]).await,
+                Said::Serves { plugin, by } => record_plugin(&app, plugin, by).await,
+                Said::SecretChanged { target, slot, by } => {
+                    let changed = Fact::SecretChanged { target, slot };
+                    record(&app, by, changed).await;
+                }
             }
         }
         app.check_capabilities().await;
         app.wake_all();
     });
+}
+
+/// Records that a version of a plugin came into service, unless it is the one that served last.
+async fn record_plugin(app: &App, plugin: ConnectorVersion, by: Actor) {
+    let before = app.ledger.read();
+    let before = before.and_then(|reader| reader.plugin(&plugin.plugin));
+    let Ok(before) = before.inspect_err(
+        |error| tracing::error!(%error, "could not read which version of a plugin served last"),
+    ) else {
+        return;
+    };
+    if before.as_ref() != Some(&plugin) {
+        record(app, by, Fact::PluginTaken { plugin, before }).await;
+    }
+}
+
+/// Records what was done already, so that a failure can only be logged.
+async fn record(app: &App, by: Actor, fact: Fact) {
+    let recorded = app.committer.record(app.clock.now(), by, vec![fact]);
+    if let Err(error) = recorded.await {
+        tracing::error!(%error, "could not record that a plugin or a secret is another one");
+    }
 }
 
 pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {

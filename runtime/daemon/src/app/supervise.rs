@@ -11,6 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_core::actor::Actor;
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::policy::Policy;
@@ -247,5 +248,8 @@ pub(super) async fn record_recovery(app: &App) -> Result<(), muster_ledger::Erro
         subject: SUBJECT,
     };
     let facts = vec![Fact::FindingOpened(finding), closed];
-    app.committer.record(app.clock.now(), facts).await.map(drop)
+    app.committer
+        .record(app.clock.now(), Actor::Daemon, facts)
+        .await
+        .map(drop)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use muster_core::connector::{AccountState, EntitlementKey};
-use muster_core::id::{PlanId, TargetName};
+use muster_core::id::{PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::{Phase, Value};
 use muster_core::operation::State;
 use muster_core::person::{Account, Grant, Justification, Person};
@@ -31,6 +31,8 @@ pub struct Known<'a> {
     pub now: Timestamp,
     /// Where a plan came from.
     pub source: &'a dyn Fn(PlanId) -> Option<v1::Source>,
+    /// The rule of a role as it stood in a version of the policy.
+    pub rule_then: &'a dyn Fn(&PolicyVersion, &RoleName) -> Option<String>,
 }
 
 impl Known<'_> {
@@ -183,30 +185,13 @@ fn why_grant(
         .justifications
         .iter()
         .map(|justification| match justification {
-            Justification::Role { role, policy } => {
-                let found = known
-                    .policy
-                    .roles()
-                    .iter()
-                    .find(|candidate| candidate.name == *role);
-                let mut reason = found.map_or_else(
-                    || v1::Because {
-                        role: Some(role.to_string()),
-                        description: "the policy no longer has this role".to_owned(),
-                        rule: None,
-                        policy: None,
-                        values: BTreeMap::new(),
-                    },
-                    |role| because(known, role),
-                );
-                reason.policy = Some(policy.to_string());
-                reason
-            }
+            Justification::Role { role, policy } => by_role(known, role, policy),
             Justification::Adoption { by } => v1::Because {
                 role: None,
                 description: format!("kept by {by} when the account was taken over"),
                 rule: None,
                 policy: None,
+                rule_now: None,
                 values: BTreeMap::new(),
             },
         });
@@ -219,12 +204,36 @@ fn why_grant(
     }
 }
 
+/// A role as a reason, with its rule as it stood in the policy by which it first gave something.
+fn by_role(known: &Known<'_>, name: &RoleName, version: &PolicyVersion) -> v1::Because {
+    let mut roles = known.policy.roles().iter();
+    let today = roles.find(|candidate| candidate.name == *name);
+    let then = (known.rule_then)(version, name);
+    let mut reason = today.map_or_else(
+        || v1::Because {
+            role: Some(name.to_string()),
+            description: "the policy no longer has this role".to_owned(),
+            rule: None,
+            policy: None,
+            rule_now: None,
+            values: BTreeMap::new(),
+        },
+        |role| because(known, role),
+    );
+    reason.policy = Some(version.to_string());
+    if then.is_some() && then != reason.rule {
+        reason.rule_now = std::mem::replace(&mut reason.rule, then);
+    }
+    reason
+}
+
 fn because(known: &Known<'_>, role: &Role) -> v1::Because {
     v1::Because {
         role: Some(role.name.to_string()),
         description: role.description.clone(),
         rule: Some(role.when.source().to_owned()),
         policy: Some(known.policy.version().to_string()),
+        rule_now: None,
         values: values(known, role),
     }
 }

@@ -15,7 +15,7 @@ use crate::app::present;
 use crate::config::{Config, ConfigError, SecretError, access};
 use crate::error::Coded;
 use crate::feeds::former;
-use crate::policy::kept;
+use crate::policy::text;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -71,7 +71,7 @@ fn ledger_remarks(
     config: &Config,
     context: &mut Context<'_, '_>,
 ) -> Result<Vec<v1::Finding>, CliError> {
-    let text = kept::text(&config.policy).map_err(std::io::Error::from);
+    let text = text::write(&config.policy).map_err(std::io::Error::from);
     let text = Bytes::from(text.map_err(CliError::Output)?);
     let client = context.client()?;
     let route = Route::new("/v1/remarks/policy");

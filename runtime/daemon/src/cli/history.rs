@@ -1,4 +1,5 @@
-//! `muster history PERSON`: what the journal has about somebody, the newest first.
+//! `muster history [PERSON]`: what the journal has about somebody, or about what was decided and put in place, the
+//! newest first.
 
 use std::io;
 
@@ -10,21 +11,23 @@ use crate::api::v1;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The person: feed:key, or the key alone
-    person: String,
+    /// The person: feed:key, or the key alone. Without one: what was decided, approved and put in place, and by whom
+    person: Option<String>,
     #[command(flatten)]
     listing: listing::Args,
 }
 
 pub(super) async fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
     let client = context.client()?;
-    let person = people::resolve(&args.person, &client).await?;
-    let route = Route::new("/v1/history").part(&person);
+    let mut route = Route::new("/v1/history");
+    if let Some(person) = &args.person {
+        route = route.part(&people::resolve(person, &client).await?);
+    }
     let page: v1::Page<v1::HistoryEntry> = args.listing.fetch(&client, &route).await?;
     args.listing.print(
         &page,
         context.printer,
-        "the journal has nothing about this person",
+        "the journal has nothing of this yet",
         |entries, printer| entries.iter().try_for_each(|entry| print(entry, printer)),
     )?;
     Ok(Answer::Yes)
@@ -46,6 +49,12 @@ fn print(entry: &v1::HistoryEntry, printer: &mut Printer<'_>) -> io::Result<()> 
     ))?;
     if let Some(source) = &entry.source {
         printer.line(&format!("    from {}", show::source(source)))?;
+    }
+    if let Some(by) = entry.by.as_ref().filter(|by| by.kind != "daemon") {
+        printer.line(&format!("    by {}", by.name))?;
+        if let Some(reason) = &by.reason {
+            printer.line(&format!("    because: {reason}"))?;
+        }
     }
     entry
         .details

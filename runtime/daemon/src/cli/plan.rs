@@ -18,7 +18,7 @@ use super::{Answer, Context, Ended};
 use crate::api::v1;
 use crate::config::Config;
 use crate::intake::{Effect, Problem, Problems, report};
-use crate::policy::kept;
+use crate::policy::text;
 
 /// Lines about rows that are shown for each code where `--all` is not given.
 const ROWS_SHOWN: usize = 20;
@@ -74,7 +74,7 @@ async fn of_policy(
     context: &mut Context<'_, '_>,
 ) -> Result<v1::Preview, CliError> {
     let config = Config::load_with(&context.config, folder)?;
-    let text = kept::text(&config.policy).map_err(io::Error::from);
+    let text = text::write(&config.policy).map_err(io::Error::from);
     let text = Bytes::from(text.map_err(CliError::Output)?);
     let client = Client::new(&config.daemon.socket());
     let route = Route::new("/v1/preview/policy");

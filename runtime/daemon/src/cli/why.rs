@@ -123,6 +123,9 @@ fn print_grant(grant: &v1::WhyGrant, printer: &mut Printer<'_>) -> io::Result<()
         printer.line(&format!("      because of {said}{description}"))?;
         if let Some(rule) = &because.rule {
             printer.line(&format!("        rule   {rule}"))?;
+            if let Some(now) = &because.rule_now {
+                printer.line(&format!("        today  {now}"))?;
+            }
             print_values(&because.values, printer)?;
         }
     }

@@ -12,6 +12,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use muster_core::actor::Actor;
 use muster_core::connector::Problem;
 use muster_core::id::{PersonId, TargetName};
 use muster_core::operation::{
@@ -78,7 +79,7 @@ async fn again(driver: &Driver, people_max: usize, retried: impl Retried) -> Res
         let (people, target, retried) = (people.to_vec(), target.clone(), retried.clone());
         driver
             .committer
-            .submit(driver.clock.now(), move |writer| {
+            .submit(driver.clock.now(), Actor::Daemon, move |writer| {
                 people.iter().try_for_each(|person| {
                     close_what_is_over(writer, &target, person, &retried)?;
                     change_each(writer, &target, person, &retried)

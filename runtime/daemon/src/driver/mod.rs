@@ -30,6 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use muster_core::actor::Actor;
 use muster_core::fact::Fact;
 use muster_core::id::{PersonId, TargetName};
 use muster_core::operation::{Change, Event, Operation, RetryPolicy, State, decide};
@@ -203,9 +204,11 @@ impl Driver {
         let case = problem.name();
         tracing::info!(target_name = %self.target.name(), case, "the target was tried and is not yet accepted");
         let target = self.target.name().clone();
-        let said = self.committer.submit(self.clock.now(), move |writer| {
-            settle::say_it_is_refused(writer, &target, &problem)
-        });
+        let said = self
+            .committer
+            .submit(self.clock.now(), self.target.actor(), move |writer| {
+                settle::say_it_is_refused(writer, &target, &problem)
+            });
         if let Err(error) = said.await {
             tracing::error!(target_name = %self.target.name(), %error, "could not say that the credentials are refused");
         }
@@ -224,7 +227,7 @@ impl Driver {
             self.clock.now(),
         );
         self.committer
-            .submit(now, move |writer| {
+            .submit(now, Actor::Daemon, move |writer| {
                 out.iter()
                     .try_for_each(|due| interrupted(writer, &target, &due.person, &retry))
             })

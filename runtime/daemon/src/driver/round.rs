@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use muster_core::actor::Actor;
 use muster_core::fact::Fact;
 use muster_core::id::{PersonId, TargetName};
 use muster_core::operation::{self, Action, Change, State, Step, Urgency};
@@ -49,6 +50,8 @@ pub(super) struct Recorded {
 /// What the transaction has to know beside its pieces.
 struct Scribe {
     target: TargetName,
+    /// Who did what came of the steps.
+    connector: Actor,
     goes_on: bool,
 }
 
@@ -92,11 +95,14 @@ impl Driver {
         let scribe = Scribe {
             target: self.target.name().clone(),
             goes_on,
+            connector: self.target.actor(),
         };
         let (all, range) = (Arc::clone(pieces), which.clone());
-        let recording = self.committer.submit(self.clock.now(), move |writer| {
-            scribe.record(writer, all.get(range.clone()).unwrap_or_default())
-        });
+        let recording = self
+            .committer
+            .submit(self.clock.now(), Actor::Daemon, move |writer| {
+                scribe.record(writer, all.get(range.clone()).unwrap_or_default())
+            });
         let recorded = recording.await?;
         for piece in pieces.get(which).unwrap_or_default() {
             let Piece::Settle(settled) = piece else {
@@ -151,7 +157,9 @@ impl Scribe {
 
     fn record_one(&self, writer: &mut Writer<'_>, piece: &Piece) -> Result<Recorded, Error> {
         let took_along = match piece {
-            Piece::Settle(settled) => settle::record(writer, &self.target, settled)?,
+            Piece::Settle(settled) => writer.acting(self.connector.clone(), |writer| {
+                settle::record(writer, &self.target, settled)
+            })?,
             Piece::GiveBack(claim) => {
                 give_back(writer, &self.target, claim)?;
                 false

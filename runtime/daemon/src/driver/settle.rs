@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use muster_core::actor::Actor;
 use muster_core::connector::{EntitlementKey, ObjectRef, OutcomeKind, Problem, SideEffect};
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
@@ -376,7 +377,7 @@ pub(super) async fn say_it_hangs(driver: &Driver, claim: &Claim) {
         .hint("see whether the app can be reached and answers; it goes on by itself");
     let now = driver.clock.now();
     let said = vec![Fact::FindingOpened(finding)];
-    if let Err(error) = driver.committer.record(now, said).await {
+    if let Err(error) = driver.committer.record(now, Actor::Daemon, said).await {
         tracing::error!(target_name = %driver.target.name(), %error, "could not say that a call hangs");
     }
 }

@@ -157,6 +157,12 @@ impl Desk<'_> {
         Ok(decision)
     }
 
+    /// Whoever approved what is decided; what arrived, where nobody had to.
+    fn by(&self, file: &FeedFile) -> Actor {
+        let approver = self.approver.cloned();
+        approver.map_or_else(|| of_file(file), Actor::Operator)
+    }
+
     /// Accepts a file that says what the last one said: nothing is planned.
     fn repeated(
         &self,
@@ -166,7 +172,8 @@ impl Desk<'_> {
     ) -> Result<Decision, FeedError> {
         let mut facts = accepted(self, &file, !self.feed.is_partial())?;
         facts.extend((item.beside)(Outcome::Accepted));
-        self.app.ledger.write(self.app.clock.now(), |writer| {
+        let by = self.by(&file);
+        self.app.ledger.write(self.app.clock.now(), by, |writer| {
             facts
                 .iter()
                 .try_for_each(|fact| writer.record(fact).map(drop))
@@ -331,11 +338,7 @@ impl Desk<'_> {
         consent: Consent,
         watch: planning::Watch<'_>,
     ) -> Result<Summary, FeedError> {
-        let Self {
-            app,
-            feed,
-            approver,
-        } = *self;
+        let Self { app, feed, .. } = *self;
         let (known, policy) = (app.known.load_full(), app.policy.load_full());
         let limits = app.limits();
         let cause = Cause::File {
@@ -348,7 +351,7 @@ impl Desk<'_> {
             cause,
             consent,
             limits: &limits,
-            approved_by: approver,
+            by: self.by(file),
         };
         let mut beside = |summary: &Summary| {
             let plan = summary.plan.as_ref().map(|plan| plan.id);
@@ -536,15 +539,15 @@ fn accepted(desk: &Desk<'_>, file: &FeedFile, is_whole: bool) -> Result<Vec<Fact
             });
         }
         // The same file may have come again, and within the limits this time: nobody approved that.
-        let (end, by) = match approver {
-            Some(operator) => (HoldEnd::Approved, Actor::Operator(operator.clone())),
-            None => (HoldEnd::Replaced, of_file(file)),
+        let end = if approver.is_some() {
+            HoldEnd::Approved
+        } else {
+            HoldEnd::Replaced
         };
         facts.push(Fact::HoldEnded {
             feed: file.feed.clone(),
             digest: held.file.digest,
             end,
-            by,
         });
     }
     Ok(facts)
@@ -594,13 +597,14 @@ fn record_refusal(
         Verdict::Rejected => (Fact::FileRejected { file, reasons }, Outcome::Rejected),
     };
     let facts = beside(outcome);
-    app.ledger.write(app.clock.now(), |writer| {
-        writer.record(&fact)?;
-        for fact in &facts {
-            writer.record(fact)?;
-        }
-        writer.record(Fact::FindingOpened(said))
-    })?;
+    app.ledger
+        .write(app.clock.now(), of_file(&decision.file), |writer| {
+            writer.record(&fact)?;
+            for fact in &facts {
+                writer.record(fact)?;
+            }
+            writer.record(Fact::FindingOpened(said))
+        })?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use muster_core::actor::Actor;
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{FeedName, PersonId};
@@ -15,6 +16,7 @@ use muster_ledger::{Error, Writer};
 use super::evidence::Evidence;
 use crate::app::App;
 use crate::config::Config;
+use crate::editor;
 use crate::findings::LookedAt;
 use crate::planning::Failed;
 use crate::replan::waiting;
@@ -74,9 +76,12 @@ pub async fn rename(app: &Arc<App>) -> Result<(), Error> {
             tracing::error!(%error, %former, %name, "the kept files of a renamed feed could not be moved");
         }
         let (from, to) = (former.clone(), name.clone());
-        let recording = app.committer.submit(app.clock.now(), move |writer| {
-            rename_all(writer, &from, &to)
-        });
+        let by = editor::of(&app.config.file);
+        let recording = app
+            .committer
+            .submit(app.clock.now(), Actor::Editor(by), move |writer| {
+                rename_all(writer, &from, &to)
+            });
         let people = recording.await?;
         if people > 0 {
             tracing::info!(people, %former, %name, "a feed was renamed");

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use muster_core::actor::Actor;
 use muster_core::fact::{ArrivalChange, Arrived, Fact, Outcome, Source};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::Digest;
@@ -464,7 +465,12 @@ impl Taking {
             let mut rows = Vec::with_capacity(arrived.len());
             for arrived in arrived {
                 let seq = writer.next_seq();
-                writer.record(Fact::Arrived(arrived.clone()))?;
+                let by = Actor::File {
+                    feed: arrived.feed.clone(),
+                    name: arrived.name.clone(),
+                    digest: arrived.digest,
+                };
+                writer.acting(by, |writer| writer.record(Fact::Arrived(arrived.clone())))?;
                 rows.push(Arrival {
                     seq,
                     at: writer.at(),
@@ -476,7 +482,8 @@ impl Taking {
             Ok::<_, muster_ledger::Error>(rows)
         };
         let app = Arc::clone(&self.app);
-        let written = tokio::task::spawn_blocking(move || app.ledger.write(now, work)).await;
+        let written =
+            tokio::task::spawn_blocking(move || app.ledger.write(now, Actor::Daemon, work)).await;
         let Ok(rows) = written else {
             return Ok(());
         };
@@ -620,7 +627,7 @@ impl Taking {
         let facts = facts.collect();
         self.app
             .committer
-            .record(self.app.clock.now(), facts)
+            .record(self.app.clock.now(), Actor::Daemon, facts)
             .await?;
         for seq in ended {
             self.queue.end(seq);

@@ -121,7 +121,7 @@ async fn record(
     };
     let recorded = app
         .committer
-        .submit(app.clock.now(), move |writer| {
+        .submit(app.clock.now(), target.actor(), move |writer| {
             let known = writer.person(&whose)?;
             let account = known.and_then(|known| known.accounts.get(&at));
             let is_as_before = account.is_some_and(|account| {

@@ -45,30 +45,32 @@ pub(super) async fn holders(
         return Ok(());
     }
     let (name, right) = (target.name().clone(), right.clone());
-    let recorded = app.committer.submit(app.clock.now(), move |writer| {
-        let mut lost = 0;
-        for (person, object) in &missing {
-            // What was done to it since it was listed counts more than the listing.
-            let known = writer.person(person)?;
-            let account = known.and_then(|known| known.accounts.get(&name));
-            let is_as_before = account.is_some_and(|account| {
-                account.object.as_ref() == Some(object) && driver::has_settled(account, &right)
-            });
-            if !is_as_before {
-                continue;
+    let recorded = app
+        .committer
+        .submit(app.clock.now(), target.actor(), move |writer| {
+            let mut lost = 0;
+            for (person, object) in &missing {
+                // What was done to it since it was listed counts more than the listing.
+                let known = writer.person(person)?;
+                let account = known.and_then(|known| known.accounts.get(&name));
+                let is_as_before = account.is_some_and(|account| {
+                    account.object.as_ref() == Some(object) && driver::has_settled(account, &right)
+                });
+                if !is_as_before {
+                    continue;
+                }
+                lost += 1;
+                writer.record(Fact::AccountSeen {
+                    person: person.clone(),
+                    target: name.clone(),
+                    sighting: Sighting::Lost(right.clone()),
+                })?;
             }
-            lost += 1;
-            writer.record(Fact::AccountSeen {
-                person: person.clone(),
-                target: name.clone(),
-                sighting: Sighting::Lost(right.clone()),
-            })?;
-        }
-        if lost > 0 {
-            writer.record(Fact::FindingOpened(took_along(&name, &right, lost)))?;
-        }
-        Ok(lost)
-    });
+            if lost > 0 {
+                writer.record(Fact::FindingOpened(took_along(&name, &right, lost)))?;
+            }
+            Ok(lost)
+        });
     if recorded.await? > 0 {
         target.add_side_losses(1);
         app.wake_all();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use muster_core::actor::Actor;
 use muster_core::fact::{Cause, Fact};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::PersonId;
@@ -142,12 +143,16 @@ pub(super) async fn plan(
     let made = tokio::task::spawn_blocking(move || {
         let (known, policy) = (planner.known.load_full(), planner.policy.load_full());
         let limits = planner.limits();
+        let by = match cause {
+            Cause::Date => Actor::Date,
+            _ => Actor::Daemon,
+        };
         let order = Order {
             scope: Scope::People(people),
             cause,
             consent,
             limits: &limits,
-            approved_by: None,
+            by,
         };
         planning::make(
             &planner.ledger,
@@ -185,7 +190,7 @@ async fn read_clock(app: &Arc<App>) -> Result<Timestamp, Failed> {
     if day == now {
         if now.duration_since(newest) > READ_EVERY {
             let read = vec![Fact::ClockRead];
-            app.committer.record(now, read).await?;
+            app.committer.record(now, Actor::Daemon, read).await?;
         }
         waiting::end(app, &Subject::Clock).await;
         app.findings.close(Subject::Clock, [CLOCK]).await;

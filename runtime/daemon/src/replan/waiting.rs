@@ -16,6 +16,7 @@ use muster_core::subject::Subject;
 use sha2::{Digest as _, Sha256};
 
 use crate::app::App;
+use crate::editor;
 use crate::feeds::former;
 use crate::findings::LookedAt;
 use crate::planning::{self, ChangedPerson, Consent, Failed, Order, Scope, Summary, Watch};
@@ -200,7 +201,10 @@ pub fn make(
         cause,
         consent,
         limits: &limits,
-        approved_by: approver,
+        by: approver.map_or_else(
+            || by_itself(app, what),
+            |approver| Actor::Operator(approver.clone()),
+        ),
     };
     let mut beside = |_: &Summary| match what {
         Waits::Catalogue {
@@ -220,6 +224,19 @@ pub fn make(
         watch,
         &mut beside,
     )
+}
+
+/// Who or what brings it about where nobody has to approve it.
+fn by_itself(app: &App, what: &Waits) -> Actor {
+    match what {
+        Waits::Dates(_) => Actor::Date,
+        Waits::Catalogue { target, .. } => {
+            let target = app.targets.get(target);
+            target.map_or(Actor::Daemon, |target| target.actor())
+        }
+        Waits::Retired(_) => Actor::Editor(editor::of(&app.config.file)),
+        Waits::Clock => Actor::Daemon,
+    }
 }
 
 async fn make_aside(
@@ -249,9 +266,10 @@ pub async fn approved(
         Waits::Catalogue { target, .. } => target.into(),
         Waits::Retired(feed) => feed.into(),
         Waits::Clock => {
-            let by = Actor::Operator(by.clone());
-            let confirmed = vec![Fact::ClockConfirmed { by }];
-            app.committer.record(app.clock.now(), confirmed).await?;
+            let confirmed = vec![Fact::ClockConfirmed];
+            app.committer
+                .record(app.clock.now(), by.clone(), confirmed)
+                .await?;
             end(app, &Subject::Clock).await;
             app.dates.notify_one();
             return Ok(Summary::default());

@@ -63,6 +63,7 @@ pub fn router(engine: Arc<dyn Engine>, file_bytes_max: usize) -> Router {
         .route("/v1/operations/{operation}/retry", post(retry))
         .route("/v1/findings", get(findings))
         .route("/v1/why/{person}", get(why))
+        .route("/v1/history", get(decisions))
         .route("/v1/history/{person}", get(history))
         .route("/v1/preview", post(preview))
         .route("/v1/preview/policy", post(policy_preview))
@@ -330,6 +331,13 @@ async fn why(
 ) -> Answered<v1::Why> {
     let target = target_name(parameters(target)?.target.as_deref())?;
     Ok(Json(engine.why(person_id(&part(person)?)?, target).await?))
+}
+
+async fn decisions(
+    State(engine): Asked,
+    page: Parameters<PageParameters>,
+) -> Answered<v1::Page<v1::HistoryEntry>> {
+    Ok(Json(engine.decisions(parameters(page)?.page()).await?))
 }
 
 async fn history(

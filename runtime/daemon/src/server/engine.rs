@@ -98,6 +98,9 @@ pub trait Engine: Send + Sync + 'static {
     /// What the journal has about a person, the newest first.
     fn history(&self, person: PersonId, page: ListPage) -> Answer<'_, v1::Page<v1::HistoryEntry>>;
 
+    /// What was decided and put in place, by whom; the newest first.
+    fn decisions(&self, page: ListPage) -> Answer<'_, v1::Page<v1::HistoryEntry>>;
+
     /// What a file would lead to. Changes nothing.
     fn preview(
         &self,

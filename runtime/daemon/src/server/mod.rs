@@ -18,6 +18,7 @@ mod peer;
 pub mod public;
 mod room;
 pub mod signature;
+pub(crate) mod users;
 
 pub use engine::{
     AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, ListPage,

@@ -239,6 +239,12 @@ impl Engine for Fake {
         answer(Ok(v1::Page { items, next: None }))
     }
 
+    fn decisions(&self, page: ListPage) -> Answer<'_, v1::Page<v1::HistoryEntry>> {
+        self.note(format!("decisions {page:?}"));
+        let items = answers::history();
+        answer(Ok(v1::Page { items, next: None }))
+    }
+
     fn preview(
         &self,
         feed: FeedName,
@@ -256,7 +262,7 @@ impl Engine for Fake {
     }
 
     fn policy_preview(&self, policy: Bytes) -> Answer<'_, v1::Preview> {
-        let sent = muster::policy::kept::from_text(&policy).unwrap();
+        let sent = muster::policy::text::read(&policy).unwrap();
         self.note(format!(
             "preview policy of {} roles",
             sent.source().roles.len()

@@ -1,19 +1,22 @@
 //! One entry of the journal: a short head, then the fact.
 //!
-//! The head says when the fact was recorded, and whether the entry is the first of its commit. The
-//! first one also carries the journal's hash as it was before, so that damage is found between two
-//! commits and not just somewhere in the file.
+//! The head says when the fact was recorded and by whom, by which fold it was taken in, and whether the entry is
+//! the first of its commit. The first one also carries the journal's hash as it was before, so that damage is
+//! found between two commits and not just somewhere in the file.
 //!
 //! ```text
-//! version u8 | kind u8 (bit 7: first of a commit) | [hash 32] | at i64 | [plan u64] | fact
+//! version u8 | fold u8 | kind u8 (bit 7: first of a commit) | [hash 32] | at i64 | actor length u16, actor
+//!            | [plan u64] | fact
 //! ```
 
 use jiff::Timestamp;
+use muster_core::actor::Actor;
 use muster_core::fact;
 use muster_core::id::PlanId;
 use sha2::{Digest as _, Sha256};
 
-use super::{Unreadable, VERSION, decode_body, instant, micros, v1};
+use super::{Unreadable, VERSION, append, decode_body, instant, micros, v1};
+use crate::fold::FoldVersion;
 
 /// The journal's hash up to an entry.
 pub(crate) type Head = [u8; 32];
@@ -29,7 +32,7 @@ const FIRST_OF_COMMIT: u8 = 0x80;
 pub(crate) fn encode(
     buffer: &mut Vec<u8>,
     opens_commit_on: Option<&Head>,
-    at: Timestamp,
+    (at, by): (Timestamp, &Actor),
     fact: &fact::Fact,
 ) -> usize {
     buffer.clear();
@@ -43,6 +46,7 @@ pub(crate) fn encode(
         KIND_FACT
     };
     buffer.push(VERSION);
+    buffer.push(FoldVersion::CURRENT.number());
     match opens_commit_on {
         Some(head) => {
             buffer.push(kind | FIRST_OF_COMMIT);
@@ -51,6 +55,15 @@ pub(crate) fn encode(
         None => buffer.push(kind),
     }
     buffer.extend_from_slice(&micros(at).to_be_bytes());
+    let length_at = buffer.len();
+    buffer.extend_from_slice(&[0; 2]);
+    append(buffer, &v1::Actor::of(by));
+    let length = buffer.len() - length_at - 2;
+    // An actor's texts are bounded where they come from, far below this.
+    let length = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+    if let Some(place) = buffer.get_mut(length_at..length_at + 2) {
+        place.copy_from_slice(&length);
+    }
     if let Some(plan) = plan {
         buffer.extend_from_slice(&plan.0.to_be_bytes());
     }
@@ -68,12 +81,21 @@ pub(crate) fn head_after(head: &Head, seq: u64, entry: &[u8]) -> Head {
     hasher.finalize().into()
 }
 
+/// Whether a stored entry is what a plan says of one person, which is nearly every entry of a large plan.
+pub(crate) fn is_of_person(bytes: &[u8]) -> bool {
+    let kind = bytes.get(2).map(|kind| kind & !FIRST_OF_COMMIT);
+    kind == Some(KIND_PERSON_PLANNED)
+}
+
 /// An entry whose fact is not read yet.
 pub(crate) struct Entry<'a> {
     /// The hash before it, where it is the first of a commit.
     pub(crate) opens_commit_on: Option<Head>,
     /// When it was recorded.
     pub(crate) at: Timestamp,
+    /// The fold that took it in.
+    pub(crate) fold: FoldVersion,
+    by: &'a [u8],
     plan: Option<PlanId>,
     body: &'a [u8],
 }
@@ -86,13 +108,16 @@ impl<'a> Entry<'a> {
         if *version != VERSION {
             return Err(Unreadable::Version(*version));
         }
-        let ([kind], mut rest) = rest.split_first_chunk().ok_or(SHORT)?;
+        let ([fold, kind], mut rest) = rest.split_first_chunk().ok_or(SHORT)?;
         let mut opens_commit_on = None;
         if kind & FIRST_OF_COMMIT != 0 {
             let (head, after) = rest.split_first_chunk::<32>().ok_or(SHORT)?;
             (opens_commit_on, rest) = (Some(*head), after);
         }
-        let (at, mut rest) = rest.split_first_chunk::<8>().ok_or(SHORT)?;
+        let (at, rest) = rest.split_first_chunk::<8>().ok_or(SHORT)?;
+        let (length, rest) = rest.split_first_chunk::<2>().ok_or(SHORT)?;
+        let length = usize::from(u16::from_be_bytes(*length));
+        let (by, mut rest) = rest.split_at_checked(length).ok_or(SHORT)?;
         let plan = match kind & !FIRST_OF_COMMIT {
             KIND_FACT => None,
             KIND_PERSON_PLANNED => {
@@ -105,9 +130,16 @@ impl<'a> Entry<'a> {
         Ok(Entry {
             opens_commit_on,
             at: instant(i64::from_be_bytes(*at))?,
+            fold: FoldVersion::of(*fold)?,
+            by,
             plan,
             body: rest,
         })
+    }
+
+    /// Reads who or what did it.
+    pub(crate) fn by(&self) -> Result<Actor, Unreadable> {
+        decode_body::<v1::Actor<'_>>(self.by)?.into_core()
     }
 
     /// The fact as it is stored.

@@ -20,6 +20,14 @@ pub(crate) enum Unreadable {
     /// Another program wrote it.
     #[error("the record is of version {0}, and this program reads version 1")]
     Version(u8),
+    /// A build from before the first release wrote the file.
+    #[error("the file is of format {0}, from before the first release")]
+    Older(u8),
+    /// Another program took it in, by other rules.
+    #[error(
+        "the record was taken in by the rules of version {0}, and this program knows version 1"
+    )]
+    Fold(u8),
     /// The bytes do not fit the layout.
     #[error("the record's bytes do not fit its layout")]
     Layout(#[source] rmp_serde::decode::Error),

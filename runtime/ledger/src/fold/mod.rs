@@ -9,7 +9,10 @@ mod content;
 mod feeds;
 mod people;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
+use muster_core::actor::{Actor, ConnectorVersion};
 use muster_core::connector::Entitlement;
 use muster_core::fact::{Fact, PersonPlanned, Plan};
 use muster_core::finding::{Code, Finding};
@@ -19,23 +22,54 @@ use muster_core::question::Question;
 use muster_core::subject::Subject;
 use redb::{ReadableTable, WriteTransaction};
 
-use crate::codec::{self, micros, v1};
+use crate::codec::{self, Unreadable, micros, v1};
 use crate::error::{Error, RecordResult, StoreResult};
 use crate::tables::Tables;
-use crate::{kept, lookup};
+use crate::{kept, keys, lookup};
 
 use content::Content;
 pub use feeds::{CONTENTS_MAX, DELIVERIES_MAX};
 pub(crate) use people::Out;
 use people::{People, Place};
 
+/// Which rules turned facts into tables. Where one of them is mended so that it makes other tables of the same
+/// facts, the version rises, and what was taken in before is checked by the rules of its own time: an honest old
+/// journal is never called tampered with. Each version that was ever released has a file under `tests/fixtures`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum FoldVersion {
+    /// The rules of the first release.
+    One,
+}
+
+impl FoldVersion {
+    /// The rules by which facts are taken in today.
+    pub(crate) const CURRENT: FoldVersion = FoldVersion::One;
+
+    /// The version as it is stored.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            FoldVersion::One => 1,
+        }
+    }
+
+    /// The version with this number.
+    pub(crate) fn of(number: u8) -> Result<Self, Unreadable> {
+        match number {
+            1 => Ok(FoldVersion::One),
+            newer => Err(Unreadable::Fold(newer)),
+        }
+    }
+}
+
 /// Where and when a fact stands in the journal.
 #[derive(Clone, Copy)]
-pub(crate) struct Moment {
+pub(crate) struct Moment<'a> {
     /// Its number.
     pub(crate) seq: u64,
     /// When it was recorded.
     pub(crate) at: Timestamp,
+    /// Who or what did it.
+    pub(crate) by: &'a Actor,
     /// The instant by which its days are judged.
     pub(crate) day: Timestamp,
     /// The instant under which it is counted.
@@ -73,20 +107,20 @@ impl<'txn> Fold<'txn> {
     )]
     pub(crate) fn apply(
         &mut self,
-        moment: Moment,
+        moment: Moment<'_>,
         fact: &Fact,
         body: &[u8],
     ) -> Result<bool, Error> {
         let Moment { seq, at, .. } = moment;
         match fact {
-            Fact::PlanMade(plan) => self.plan_made(seq, at, plan).map(|()| true),
+            Fact::PlanMade(plan) => self.plan_made(moment, plan).map(|()| true),
             Fact::PersonPlanned(planned) => {
                 self.content.add(seq, planned, body)?;
                 let effect = self.content.effect(planned.plan, moment);
                 self.person_planned(planned, effect)
             }
             Fact::QuestionAsked(question) => self.question_asked(question, at),
-            Fact::QuestionAnswered { digest, .. } => self.question_answered(*digest),
+            Fact::QuestionAnswered { digest } => self.question_answered(*digest),
             Fact::QuestionEnded { digest } => {
                 let removed = self.tables.questions.remove(digest.0.as_slice());
                 Ok(removed.step("end a question")?.is_some())
@@ -96,7 +130,8 @@ impl<'txn> Fold<'txn> {
                 Ok(true)
             }
             // What they say of the time stands beside the end of the journal.
-            Fact::ClockRead | Fact::ClockConfirmed { .. } => Ok(true),
+            Fact::ClockRead | Fact::ClockConfirmed | Fact::SecretChanged { .. } => Ok(true),
+            Fact::PluginTaken { plugin, .. } => self.plugin_taken(plugin),
             Fact::OperationChanged {
                 person,
                 target,
@@ -151,7 +186,11 @@ impl<'txn> Fold<'txn> {
                 digest,
                 plan_digest,
             } => self.hold_replanned(feed, digest, *plan_digest),
-            Fact::PolicyTaken { .. } => Ok(false),
+            Fact::PolicyTaken { source, .. } => self.policy_taken(kept::Policy {
+                source: Arc::clone(source),
+                at,
+                by: moment.by.clone(),
+            }),
             Fact::DeliveryTaken { feed, key, digest } => {
                 let delivery = kept::Delivery {
                     digest: *digest,
@@ -184,7 +223,7 @@ impl<'txn> Fold<'txn> {
     /// Takes in what a plan says of a person whom the caller has read already.
     pub(crate) fn replanned(
         &mut self,
-        moment: Moment,
+        moment: Moment<'_>,
         before: Option<Person>,
         planned: &PersonPlanned,
         body: &[u8],
@@ -202,11 +241,12 @@ impl<'txn> Fold<'txn> {
         Ok(self.people.take_out())
     }
 
-    fn plan_made(&mut self, seq: u64, at: Timestamp, plan: &Plan) -> Result<(), Error> {
-        let content = self.content.finish(seq, plan)?;
+    fn plan_made(&mut self, moment: Moment<'_>, plan: &Plan) -> Result<(), Error> {
+        let content = self.content.finish(moment.seq, plan)?;
         let kept = kept::Plan {
             plan: plan.clone(),
-            at,
+            at: moment.at,
+            by: moment.by.clone(),
             entries: content.entries,
             is_sorted: content.is_sorted,
         };
@@ -276,6 +316,25 @@ impl<'txn> Fold<'txn> {
         let row = self.buffer.as_slice();
         let inserted = self.tables.questions.insert(key.as_slice(), row);
         inserted.step("write a question")?;
+        Ok(true)
+    }
+
+    fn plugin_taken(&mut self, plugin: &ConnectorVersion) -> Result<bool, Error> {
+        codec::encode(&mut self.buffer, &v1::ConnectorVersion::of(plugin));
+        let plugins = &mut self.tables.plugins;
+        let inserted = plugins.insert(plugin.plugin.as_bytes(), self.buffer.as_slice());
+        inserted.step("write a plugin")?;
+        Ok(true)
+    }
+
+    fn policy_taken(&mut self, kept: kept::Policy) -> Result<bool, Error> {
+        let version = kept.source.version.as_str().as_bytes();
+        codec::encode(&mut self.buffer, &v1::PolicyKept::of(&kept));
+        let policies = &mut self.tables.policies;
+        let inserted = policies.insert(version, self.buffer.as_slice());
+        inserted.step("write a policy")?;
+        let inserted = policies.insert(keys::POLICY_IN_FORCE, version);
+        inserted.step("write which policy decides")?;
         Ok(true)
     }
 

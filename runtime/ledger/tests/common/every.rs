@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::date;
-use muster_core::actor::{Actor, Operator};
+use muster_core::actor::{Actor, ConnectorVersion, Editor, Operator};
 use muster_core::connector::{
     AccountSpec, AccountState, AttributeChange, Entitlement, EntitlementKey, ObjectRef, Problem,
     RemoteAccount, Scalar, Seats, SideEffect, Unreached,
@@ -18,10 +18,11 @@ use muster_core::fact::{
     FeedFile, HoldEnd, Kind, Outcome, PersonPlanned, Plan, Source,
 };
 use muster_core::finding::{Code, Finding, Severity};
-use muster_core::id::{Digest, FeedName, PlanId, RoleName};
-use muster_core::identity::{Employment, Identity, Phase, Status, Value};
+use muster_core::id::{Digest, FeedName, PlanId, PolicyVersion, RoleName};
+use muster_core::identity::{Employment, Identity, Phase, Status, Value, ValueType};
 use muster_core::operation::{AccountSeen, Action, Change, Completion, How, State, Urgency};
 use muster_core::person::{Decision, Justification, Sighting};
+use muster_core::policy::{Adopt, LeaverRules, PolicySource, Prehire, RoleSource, TargetRules};
 use muster_core::question::{Doubt, Question};
 use muster_core::subject::Subject;
 use muster_ledger::PlanDigest;
@@ -49,7 +50,6 @@ pub(crate) fn facts() -> Vec<Fact> {
         policy: policy(),
         digest: digest.finish(),
         counts,
-        approved_by: Some(operator()),
     }));
     for (id, cause) in (2..).zip([
         Cause::Policy,
@@ -64,7 +64,6 @@ pub(crate) fn facts() -> Vec<Fact> {
             policy: policy(),
             digest: PlanDigest::new().finish(),
             counts: Counts::default(),
-            approved_by: None,
         }));
     }
     facts.extend(changes().into_iter().map(|change| {
@@ -307,13 +306,7 @@ fn changes() -> Vec<Change> {
             result: completion(How::Done, AccountState::Suspended),
         },
         Change::Found { account: seen() },
-        Change::Retried {
-            by: Actor::Operator(operator()),
-        },
-        Change::Retried {
-            by: Actor::Policy(policy()),
-        },
-        Change::Retried { by: Actor::Date },
+        Change::Retried,
     ];
     for (how, state) in HOWS.into_iter().zip(ACCOUNT_STATES) {
         changes.push(Change::Completed(completion(how, state)));
@@ -423,6 +416,80 @@ fn people() -> Vec<PersonPlanned> {
     people
 }
 
+fn connector(version: &str) -> ConnectorVersion {
+    ConnectorVersion {
+        plugin: "scim".to_owned(),
+        version: version.to_owned(),
+        digest: Digest([12; 32]),
+    }
+}
+
+/// A policy in which every case of every type stands at least once.
+fn policy_source() -> PolicySource {
+    let types = [
+        Some(ValueType::Text),
+        Some(ValueType::Boolean),
+        Some(ValueType::Integer),
+        Some(ValueType::Day),
+        Some(ValueType::List),
+        None,
+    ];
+    let rules = |adopt, prehire, delete_after| TargetRules {
+        keys: vec![("externalId".to_owned(), "key".to_owned())],
+        attributes: [("mail".to_owned(), "email".to_owned())].into(),
+        adopt,
+        leaver: LeaverRules {
+            transfer_to_manager: true,
+            delete_after,
+            ..LeaverRules::default()
+        },
+        prehire,
+    };
+    let days = Some(Duration::from_hours(24 * 30));
+    PolicySource {
+        version: PolicyVersion::new("0123456789ab"),
+        attributes: (0..)
+            .zip(types)
+            .map(|(number, value_type)| (format!("attribute {number}"), value_type))
+            .collect(),
+        roles: vec![RoleSource {
+            name: RoleName::new("seller").unwrap(),
+            description: "sells".to_owned(),
+            when: "department == \"Sales\"".to_owned(),
+            access: [(target("crm"), vec!["group:Sales".to_owned()])].into(),
+        }],
+        targets: [
+            (target("crm"), rules(Adopt::Never, Prehire::Nothing, None)),
+            (
+                target("wiki"),
+                rules(Adopt::WhenKeysAgree, Prehire::Suspended, days),
+            ),
+        ]
+        .into(),
+    }
+}
+
+/// One of each who or what can do something.
+pub(crate) fn actors() -> [Actor; 7] {
+    [
+        Actor::Operator(operator()),
+        Actor::Editor(Editor {
+            file: "policy/sales.toml".to_owned(),
+            uid: Some(1000),
+            user: "ops".to_owned(),
+        }),
+        Actor::File {
+            feed: feed(),
+            name: "people.csv".to_owned(),
+            digest: Digest([7; 32]),
+        },
+        Actor::Policy(policy()),
+        Actor::Date,
+        Actor::Connector(connector("0.1.0")),
+        Actor::Daemon,
+    ]
+}
+
 /// One of each kind of thing that a finding can be about.
 fn subjects() -> [Subject; 15] {
     let crm = || target("crm");
@@ -502,7 +569,6 @@ fn others() -> Vec<Fact> {
                 person: person("p1"),
                 doubt: Doubt::NotYet(at(7)),
             }),
-            by: Actor::Daemon,
         },
         Fact::QuestionEnded {
             digest: Digest([5; 32]),
@@ -516,7 +582,7 @@ fn others() -> Vec<Fact> {
             feed: FeedName::new("other").unwrap(),
         },
         Fact::ClockRead,
-        Fact::ClockConfirmed { by: Actor::Daemon },
+        Fact::ClockConfirmed,
         Fact::HoldReplanned {
             feed: feed(),
             digest: Digest([3; 32]),
@@ -526,7 +592,6 @@ fn others() -> Vec<Fact> {
             feed: feed(),
             digest: Digest([2; 32]),
             end: HoldEnd::Approved,
-            by: Actor::Operator(operator()),
         },
         Fact::FileHeld {
             file: file(3),
@@ -541,27 +606,34 @@ fn others() -> Vec<Fact> {
             feed: feed(),
             digest: Digest([1; 32]),
             end: HoldEnd::GivenUp,
-            by: Actor::Daemon,
         },
         Fact::HoldEnded {
             feed: feed(),
             digest: Digest([1; 32]),
             end: HoldEnd::Replaced,
-            by: Actor::File {
-                feed: feed(),
-                name: "people 2.csv".to_owned(),
-                digest: Digest([2; 32]),
-            },
         },
         Fact::PolicyTaken {
-            version: policy(),
+            source: Arc::new(policy_source()),
             plan: Some(PlanId(2)),
-            by: Actor::Operator(operator()),
         },
         Fact::PolicyTaken {
-            version: policy(),
+            source: Arc::new(PolicySource {
+                version: policy(),
+                ..policy_source()
+            }),
             plan: None,
-            by: Actor::Daemon,
+        },
+        Fact::PluginTaken {
+            plugin: connector("0.2.0"),
+            before: Some(connector("0.1.0")),
+        },
+        Fact::PluginTaken {
+            plugin: connector("0.1.0"),
+            before: None,
+        },
+        Fact::SecretChanged {
+            target: target("crm"),
+            slot: "api".to_owned(),
         },
         Fact::DeliveryTaken {
             feed: feed(),
@@ -660,7 +732,6 @@ fn sightings() -> Vec<Fact> {
         person: person("somebody"),
         target: target("crm"),
         decision,
-        by: operator(),
     });
     seen.into_iter().chain(decided).collect()
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use muster_core::actor::Actor;
 use muster_core::connector::{
     AccountSpec, AccountState, AttributeChange, EntitlementKey, ObjectRef, Scalar,
 };
@@ -199,14 +200,14 @@ pub(crate) fn plan(
         counts.add(&planned);
         writer.record(Fact::PersonPlanned(planned))?;
     }
-    let plan = writer.finish_plan(Cause::Date, policy(), counts, None)?;
+    let plan = writer.finish_plan(Cause::Date, policy(), counts)?;
     Ok(plan.id)
 }
 
 /// A plan of joiners, in a transaction of its own.
 pub(crate) fn join(ledger: &Ledger, seconds: i64, keys: &[&str], targets: &[&str]) -> PlanId {
     ledger
-        .write(at(seconds), |writer| {
+        .write(at(seconds), Actor::Daemon, |writer| {
             let id = writer.next_plan();
             let mut number = 1;
             let people: Vec<PersonPlanned> = keys

@@ -11,6 +11,7 @@ mod power;
 use common::{
     at, changed, completed, dispatched, joiner, leaver, operation_id, person, plan, target,
 };
+use muster_core::actor::Actor;
 use muster_core::fact::{Content, Fact, FeedFile, PersonPlanned};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, PlanId};
@@ -28,7 +29,7 @@ const VARIANTS: u32 = 8;
 
 fn write(disk: &Disk, ledger: &Ledger, seconds: i64, work: impl FnOnce(&mut Writer<'_>)) {
     ledger
-        .write(at(seconds), |writer| {
+        .write(at(seconds), Actor::Daemon, |writer| {
             work(writer);
             Ok::<(), muster_ledger::Error>(())
         })
@@ -185,7 +186,7 @@ fn write_more(ledger: &Ledger) -> u64 {
         "the power came back",
     );
     ledger
-        .write(at(9_999), |writer| {
+        .write(at(9_999), Actor::Daemon, |writer| {
             let seq = writer.next_seq();
             writer.record(Fact::FindingOpened(finding))?;
             Ok::<u64, muster_ledger::Error>(seq)

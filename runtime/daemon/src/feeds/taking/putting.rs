@@ -1,6 +1,7 @@
 //! Puts away what was decided, with the reports for HR. What cannot be moved is shown as a copy, said, and
 //! left where it is.
 
+use muster_core::actor::Actor;
 use muster_core::fact::{ArrivalChange, Outcome, Source};
 use muster_ledger::kept::Arrival;
 
@@ -82,7 +83,7 @@ impl Taking {
         }
         if !facts.is_empty() {
             let now = self.app.clock.now();
-            self.app.committer.record(now, facts).await?;
+            self.app.committer.record(now, Actor::Daemon, facts).await?;
         }
         self.end(ended).await?;
         if self.left_behind.values().any(String::is_empty) {

@@ -111,7 +111,7 @@ impl Taking {
             self.changed(seq, ArrivalChange::Ended),
         ];
         let now = self.app.clock.now();
-        self.app.committer.record(now, facts).await?;
+        self.app.committer.record(now, Actor::Daemon, facts).await?;
         self.queue.take(seq);
         Ok(true)
     }
@@ -138,12 +138,11 @@ impl Taking {
             feed: self.feed.name().clone(),
             digest: held.arrived.digest,
             end,
-            by: Actor::Daemon,
         };
         let arrival = self.changed(held.seq, ArrivalChange::Ended);
         let facts = closed.into_iter().chain([ended, arrival]).collect();
         let now = self.app.clock.now();
-        self.app.committer.record(now, facts).await?;
+        self.app.committer.record(now, Actor::Daemon, facts).await?;
         self.queue.end(held.seq);
         Ok(())
     }
@@ -380,7 +379,7 @@ impl Taking {
             return Ok(());
         }
         let now = self.app.clock.now();
-        self.app.committer.record(now, facts).await?;
+        self.app.committer.record(now, Actor::Daemon, facts).await?;
         for other in others {
             self.queue.end(other.seq);
         }

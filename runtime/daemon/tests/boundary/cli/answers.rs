@@ -326,6 +326,7 @@ pub(crate) fn why() -> v1::Why {
                         description: "Everybody who sells".to_owned(),
                         rule: some("department == \"Sales\""),
                         policy: some("1a2b3c4d5e6f"),
+                        rule_now: None,
                         values: values.clone(),
                     }],
                     source: Some(source()),

@@ -37,7 +37,41 @@ impl<'a> Operator<'a> {
     }
 }
 
-/// Who or what decided.
+/// The owner of a file.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Editor<'a> {
+    file: &'a str,
+    uid: Option<u32>,
+    user: &'a str,
+}
+
+/// Which connector.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ConnectorVersion<'a> {
+    plugin: &'a str,
+    version: &'a str,
+    digest: Fixed<32>,
+}
+
+impl<'a> ConnectorVersion<'a> {
+    pub(crate) fn of(connector: &'a core::ConnectorVersion) -> Self {
+        ConnectorVersion {
+            plugin: &connector.plugin,
+            version: &connector.version,
+            digest: connector.digest.into(),
+        }
+    }
+
+    pub(crate) fn into_core(self) -> core::ConnectorVersion {
+        core::ConnectorVersion {
+            plugin: self.plugin.to_owned(),
+            version: self.version.to_owned(),
+            digest: self.digest.into(),
+        }
+    }
+}
+
+/// Who or what did something.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Actor<'a> {
     #[serde(rename = "o", borrow)]
@@ -46,6 +80,10 @@ pub(crate) enum Actor<'a> {
     File(&'a str, &'a str, Fixed<32>),
     #[serde(rename = "p")]
     Policy(&'a str),
+    #[serde(rename = "e", borrow)]
+    Editor(Editor<'a>),
+    #[serde(rename = "c", borrow)]
+    Connector(ConnectorVersion<'a>),
     #[serde(rename = "d")]
     Date,
     #[serde(rename = "m")]
@@ -60,6 +98,12 @@ impl<'a> Actor<'a> {
                 Actor::File(feed.as_str(), name, (*digest).into())
             }
             core::Actor::Policy(version) => Actor::Policy(version.as_str()),
+            core::Actor::Editor(editor) => Actor::Editor(Editor {
+                file: &editor.file,
+                uid: editor.uid,
+                user: &editor.user,
+            }),
+            core::Actor::Connector(connector) => Actor::Connector(ConnectorVersion::of(connector)),
             core::Actor::Date => Actor::Date,
             core::Actor::Daemon => Actor::Daemon,
         }
@@ -74,6 +118,12 @@ impl<'a> Actor<'a> {
                 digest: digest.into(),
             },
             Actor::Policy(version) => core::Actor::Policy(policy(version)),
+            Actor::Editor(editor) => core::Actor::Editor(core::Editor {
+                file: editor.file.to_owned(),
+                uid: editor.uid,
+                user: editor.user.to_owned(),
+            }),
+            Actor::Connector(connector) => core::Actor::Connector(connector.into_core()),
             Actor::Date => core::Actor::Date,
             Actor::Daemon => core::Actor::Daemon,
         })

@@ -7,13 +7,14 @@ use muster_core::finding;
 use muster_core::id::{OperationId, PlanId};
 use serde::{Deserialize, Serialize};
 
-use super::actor::{Actor, Operator};
+use super::actor::{Actor, ConnectorVersion, Operator};
 use super::connector::{Catalogue, EntitlementKey};
 use super::feed::{ArrivalChange, Arrived, FeedFile, codes, codes_into_core};
 use super::identity::{Identity, Phase};
 use super::operation::{Change, Operation};
 use super::parts::{Fixed, Pairs, Who, feed, policy, target};
 use super::person::{Decision, Justifications, Sighting};
+use super::policy::PolicySource;
 use super::question::Question;
 use super::subject::Subject;
 use crate::codec::{Unreadable, append, instant, micros};
@@ -82,8 +83,6 @@ pub(crate) struct Plan<'a> {
     people: Vec<(Kind, u32)>,
     #[serde(borrow)]
     operations: Pairs<&'a str, Pairs<&'a str, u32>>,
-    #[serde(borrow)]
-    approved_by: Option<Operator<'a>>,
 }
 
 impl<'a> Plan<'a> {
@@ -116,7 +115,6 @@ impl<'a> Plan<'a> {
                     })
                     .collect(),
             ),
-            approved_by: plan.approved_by.as_ref().map(Operator::of),
         }
     }
 
@@ -151,7 +149,6 @@ impl<'a> Plan<'a> {
                     })
                     .collect::<Result<_, Unreadable>>()?,
             },
-            approved_by: self.approved_by.map(Operator::into_core),
         })
     }
 }
@@ -162,6 +159,8 @@ pub(crate) struct PlanKept<'a> {
     #[serde(borrow)]
     plan: Plan<'a>,
     at: i64,
+    #[serde(borrow)]
+    by: Actor<'a>,
     first: u64,
     end: u64,
     is_sorted: bool,
@@ -172,6 +171,7 @@ impl<'a> PlanKept<'a> {
         PlanKept {
             plan: Plan::of(&plan.plan),
             at: micros(plan.at),
+            by: Actor::of(&plan.by),
             first: plan.entries.start,
             end: plan.entries.end,
             is_sorted: plan.is_sorted,
@@ -182,6 +182,7 @@ impl<'a> PlanKept<'a> {
         Ok(kept::Plan {
             plan: self.plan.into_core()?,
             at: instant(self.at)?,
+            by: self.by.into_core()?,
             entries: self.first..self.end,
             is_sorted: self.is_sorted,
         })
@@ -442,12 +443,7 @@ pub(crate) enum Fact<'a> {
         #[serde(borrow)] Sighting<'a>,
     ),
     #[serde(rename = "b")]
-    DriftDecided(
-        #[serde(borrow)] Who<'a>,
-        &'a str,
-        Decision,
-        #[serde(borrow)] Operator<'a>,
-    ),
+    DriftDecided(#[serde(borrow)] Who<'a>, &'a str, Decision),
     #[serde(rename = "rn")]
     PersonRenamed(#[serde(borrow)] Who<'a>, &'a str),
     #[serde(rename = "fr")]
@@ -463,16 +459,23 @@ pub(crate) enum Fact<'a> {
     #[serde(rename = "r")]
     FileRejected(#[serde(borrow)] FeedFile<'a>, #[serde(borrow)] Vec<&'a str>),
     #[serde(rename = "e")]
-    HoldEnded(&'a str, Fixed<32>, HoldEnd, #[serde(borrow)] Actor<'a>),
+    HoldEnded(&'a str, Fixed<32>, HoldEnd),
     #[serde(rename = "q")]
-    PolicyTaken(&'a str, Option<u64>, #[serde(borrow)] Actor<'a>),
+    PolicyTaken(#[serde(borrow)] PolicySource<'a>, Option<u64>),
+    #[serde(rename = "pt")]
+    PluginTaken(
+        #[serde(borrow)] ConnectorVersion<'a>,
+        #[serde(borrow)] Option<ConnectorVersion<'a>>,
+    ),
+    #[serde(rename = "sc")]
+    SecretChanged(&'a str, &'a str),
     /// Feed, held file, plan.
     #[serde(rename = "w")]
     HoldReplanned(&'a str, Fixed<32>, Fixed<32>),
     #[serde(rename = "qa")]
     QuestionAsked(#[serde(borrow)] Question<'a>),
     #[serde(rename = "qy")]
-    QuestionAnswered(Fixed<32>, #[serde(borrow)] Actor<'a>),
+    QuestionAnswered(Fixed<32>),
     #[serde(rename = "qe")]
     QuestionEnded(Fixed<32>),
     #[serde(rename = "pa")]
@@ -480,7 +483,7 @@ pub(crate) enum Fact<'a> {
     #[serde(rename = "cr")]
     ClockRead,
     #[serde(rename = "cc")]
-    ClockConfirmed(#[serde(borrow)] Actor<'a>),
+    ClockConfirmed,
     #[serde(rename = "d")]
     DeliveryTaken(&'a str, &'a str, Fixed<32>),
     #[serde(rename = "n", borrow)]
@@ -529,13 +532,7 @@ pub(crate) fn fact_body(buffer: &mut Vec<u8>, fact: &core::Fact) {
             person,
             target,
             decision,
-            by,
-        } => Fact::DriftDecided(
-            Who::of(person),
-            target.as_str(),
-            Decision::of(*decision),
-            Operator::of(by),
-        ),
+        } => Fact::DriftDecided(Who::of(person), target.as_str(), Decision::of(*decision)),
         core::Fact::PersonRenamed { person, feed } => {
             Fact::PersonRenamed(Who::of(person), feed.as_str())
         }
@@ -555,33 +552,28 @@ pub(crate) fn fact_body(buffer: &mut Vec<u8>, fact: &core::Fact) {
         core::Fact::FileRejected { file, reasons } => {
             Fact::FileRejected(FeedFile::of(file), codes(reasons))
         }
-        core::Fact::HoldEnded {
-            feed,
-            digest,
-            end,
-            by,
-        } => Fact::HoldEnded(
-            feed.as_str(),
-            (*digest).into(),
-            HoldEnd::of(*end),
-            Actor::of(by),
-        ),
-        core::Fact::PolicyTaken { version, plan, by } => {
-            Fact::PolicyTaken(version.as_str(), plan.map(|plan| plan.0), Actor::of(by))
+        core::Fact::HoldEnded { feed, digest, end } => {
+            Fact::HoldEnded(feed.as_str(), (*digest).into(), HoldEnd::of(*end))
         }
+        core::Fact::PolicyTaken { source, plan } => {
+            Fact::PolicyTaken(PolicySource::of(source), plan.map(|plan| plan.0))
+        }
+        core::Fact::PluginTaken { plugin, before } => Fact::PluginTaken(
+            ConnectorVersion::of(plugin),
+            before.as_ref().map(ConnectorVersion::of),
+        ),
+        core::Fact::SecretChanged { target, slot } => Fact::SecretChanged(target.as_str(), slot),
         core::Fact::HoldReplanned {
             feed,
             digest,
             plan_digest,
         } => Fact::HoldReplanned(feed.as_str(), (*digest).into(), (*plan_digest).into()),
         core::Fact::QuestionAsked(question) => Fact::QuestionAsked(Question::of(question)),
-        core::Fact::QuestionAnswered { digest, by } => {
-            Fact::QuestionAnswered((*digest).into(), Actor::of(by))
-        }
+        core::Fact::QuestionAnswered { digest } => Fact::QuestionAnswered((*digest).into()),
         core::Fact::QuestionEnded { digest } => Fact::QuestionEnded((*digest).into()),
         core::Fact::PlanApproved { plan } => Fact::PlanApproved(plan.0),
         core::Fact::ClockRead => Fact::ClockRead,
-        core::Fact::ClockConfirmed { by } => Fact::ClockConfirmed(Actor::of(by)),
+        core::Fact::ClockConfirmed => Fact::ClockConfirmed,
         core::Fact::DeliveryTaken { feed, key, digest } => {
             Fact::DeliveryTaken(feed.as_str(), key, (*digest).into())
         }
@@ -628,11 +620,10 @@ impl Fact<'_> {
                 target: target(name)?,
                 sighting: sighting.into_core(),
             },
-            Fact::DriftDecided(person, name, decision, by) => core::Fact::DriftDecided {
+            Fact::DriftDecided(person, name, decision) => core::Fact::DriftDecided {
                 person: person.into_core()?,
                 target: target(name)?,
                 decision: decision.into_core(),
-                by: by.into_core(),
             },
             Fact::PersonRenamed(person, name) => core::Fact::PersonRenamed {
                 person: person.into_core()?,
@@ -655,16 +646,22 @@ impl Fact<'_> {
                 file: file.into_core()?,
                 reasons: codes_into_core(reasons),
             },
-            Fact::HoldEnded(name, digest, end, by) => core::Fact::HoldEnded {
+            Fact::HoldEnded(name, digest, end) => core::Fact::HoldEnded {
                 feed: feed(name)?,
                 digest: digest.into(),
                 end: end.into_core(),
-                by: by.into_core()?,
             },
-            Fact::PolicyTaken(version, plan, by) => core::Fact::PolicyTaken {
-                version: policy(version),
+            Fact::PolicyTaken(source, plan) => core::Fact::PolicyTaken {
+                source: source.into_core()?.into(),
                 plan: plan.map(PlanId),
-                by: by.into_core()?,
+            },
+            Fact::PluginTaken(plugin, before) => core::Fact::PluginTaken {
+                plugin: plugin.into_core(),
+                before: before.map(ConnectorVersion::into_core),
+            },
+            Fact::SecretChanged(name, slot) => core::Fact::SecretChanged {
+                target: target(name)?,
+                slot: slot.to_owned(),
             },
             Fact::HoldReplanned(name, digest, plan_digest) => core::Fact::HoldReplanned {
                 feed: feed(name)?,
@@ -672,18 +669,15 @@ impl Fact<'_> {
                 plan_digest: plan_digest.into(),
             },
             Fact::QuestionAsked(question) => core::Fact::QuestionAsked(question.into_core()?),
-            Fact::QuestionAnswered(digest, by) => core::Fact::QuestionAnswered {
+            Fact::QuestionAnswered(digest) => core::Fact::QuestionAnswered {
                 digest: digest.into(),
-                by: by.into_core()?,
             },
             Fact::QuestionEnded(digest) => core::Fact::QuestionEnded {
                 digest: digest.into(),
             },
             Fact::PlanApproved(plan) => core::Fact::PlanApproved { plan: PlanId(plan) },
             Fact::ClockRead => core::Fact::ClockRead,
-            Fact::ClockConfirmed(by) => core::Fact::ClockConfirmed {
-                by: by.into_core()?,
-            },
+            Fact::ClockConfirmed => core::Fact::ClockConfirmed,
             Fact::DeliveryTaken(name, key, digest) => core::Fact::DeliveryTaken {
                 feed: feed(name)?,
                 key: key.to_owned(),

@@ -11,12 +11,15 @@ mod identity;
 mod operation;
 mod parts;
 mod person;
+mod policy;
 mod question;
 mod subject;
 
+pub(crate) use actor::{Actor, ConnectorVersion};
 pub(crate) use fact::{Fact, FindingKept, PersonPlanned, PlanKept, fact_body};
 pub(crate) use feed::{ArrivalKept, ContentKept, Delivery, FeedKept};
 pub(crate) use person::Person;
+pub(crate) use policy::PolicyKept;
 pub(crate) use question::QuestionKept;
 pub(crate) use subject::Subject;
 

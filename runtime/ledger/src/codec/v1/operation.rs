@@ -10,7 +10,6 @@ use muster_core::id::{OperationId, PlanId};
 use muster_core::operation as core;
 use serde::{Deserialize, Serialize};
 
-use super::actor::Actor;
 use super::connector::{
     AccountState, EntitlementKey, ObjectRef, Problem, Scalar, SideEffect, scalars,
     scalars_into_core, text_pairs, text_pairs_into_core,
@@ -391,8 +390,8 @@ pub(crate) enum Change<'a> {
     Lost(i64, &'a str, bool),
     #[serde(rename = "w")]
     Deferred(i64, #[serde(borrow)] Problem<'a>),
-    #[serde(rename = "r", borrow)]
-    Retried(Actor<'a>),
+    #[serde(rename = "r")]
+    Retried,
     #[serde(rename = "p")]
     LeftPending(i64, &'a str, #[serde(borrow)] Option<AccountSeen<'a>>),
     #[serde(rename = "a")]
@@ -420,7 +419,7 @@ impl<'a> Change<'a> {
             core::Change::Deferred { until, problem } => {
                 Change::Deferred(micros(*until), Problem::of(problem))
             }
-            core::Change::Retried { by } => Change::Retried(Actor::of(by)),
+            core::Change::Retried => Change::Retried,
             core::Change::LeftPending {
                 handle,
                 poll_at,
@@ -453,9 +452,7 @@ impl<'a> Change<'a> {
                 until: instant(until)?,
                 problem: problem.into_core(),
             },
-            Change::Retried(by) => core::Change::Retried {
-                by: by.into_core()?,
-            },
+            Change::Retried => core::Change::Retried,
             Change::LeftPending(poll_at, handle, account) => core::Change::LeftPending {
                 handle: handle.to_owned(),
                 poll_at: instant(poll_at)?,
