@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use muster_core::connector::Function;
 use muster_core::id::OperationId;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -24,7 +25,7 @@ use crate::bindings::exports::muster::connector::meta;
 use crate::conduct::Mark;
 use crate::credential::Placeholder;
 use crate::engine::{self, Lane, Running};
-use crate::exports::{Choice, Function};
+use crate::exports::{Callable, Choice};
 use crate::failure::{self, LimitReached};
 use crate::host::Inner;
 use crate::http::client::Departures;
@@ -286,7 +287,7 @@ impl Ended {
 /// Which function of which version was called.
 pub(crate) struct By {
     plugin: Arc<Plugin>,
-    function: &'static str,
+    function: Function,
 }
 
 impl By {
@@ -302,14 +303,14 @@ pub(crate) async fn run<R: ComponentType + Lift + Send + Sync + 'static>(
     place: Place,
     scope: Scope,
     choice: Choice<R>,
-    call: impl for<'a> FnOnce(Function<R>, &'a mut Store<CallState>) -> Calling<'a, R> + Send,
+    call: impl for<'a> FnOnce(Callable<R>, &'a mut Store<CallState>) -> Calling<'a, R> + Send,
 ) -> Called<R> {
     let limits = place.site.limits;
     let plugin = Arc::clone(&place.plugin);
     let export = choice(&plugin.exports);
     let by = By {
         plugin: Arc::clone(&plugin),
-        function: export.name,
+        function: export.function,
     };
     let state = CallState::new(host, Some(place), scope, &limits);
     let (result, requests) = match Fresh::new(host, state, limits).await {

@@ -6,6 +6,7 @@
 
 use std::marker::PhantomData;
 
+use muster_core::connector::Function;
 use wasmtime::Store;
 use wasmtime::component::{
     Component, ComponentExportIndex, ComponentNamedList, ComponentType, Instance, Lift, Lower,
@@ -20,8 +21,8 @@ use crate::call::CallState;
 
 /// Where a function is in a component, and what it answers.
 pub(crate) struct Export<R> {
-    /// Its name in the contract.
-    pub(crate) name: &'static str,
+    /// Which one it is.
+    pub(crate) function: Function,
     index: ComponentExportIndex,
     answers: PhantomData<fn() -> R>,
 }
@@ -30,14 +31,13 @@ pub(crate) struct Export<R> {
 pub(crate) type Choice<R> = fn(&Exports) -> &Export<R>;
 
 impl<R: ComponentType + Lift + Send + Sync + 'static> Export<R> {
-    fn find(component: &Component, interface: &str, name: &'static str) -> wasmtime::Result<Self> {
+    fn find(component: &Component, interface: &str, function: Function) -> wasmtime::Result<Self> {
         let interface = format!("{CONTRACT}{interface}@{CONTRACT_VERSION}");
-        let function = name.replace('_', "-");
         let index = component
             .get_export_index(None, &interface)
-            .and_then(|found| component.get_export_index(Some(&found), &function));
+            .and_then(|found| component.get_export_index(Some(&found), function.as_str()));
         Ok(Self {
-            name,
+            function,
             index: index.ok_or_else(|| {
                 wasmtime::Error::msg(format!("`{interface}` has no `{function}`"))
             })?,
@@ -46,8 +46,8 @@ impl<R: ComponentType + Lift + Send + Sync + 'static> Export<R> {
     }
 
     /// The function in a fresh instance.
-    pub(crate) fn of(&self, instance: Instance) -> Function<R> {
-        Function {
+    pub(crate) fn of(&self, instance: Instance) -> Callable<R> {
+        Callable {
             instance,
             index: self.index,
             answers: PhantomData,
@@ -56,13 +56,13 @@ impl<R: ComponentType + Lift + Send + Sync + 'static> Export<R> {
 }
 
 /// A function in a fresh instance.
-pub(crate) struct Function<R> {
+pub(crate) struct Callable<R> {
     instance: Instance,
     index: ComponentExportIndex,
     answers: PhantomData<fn() -> R>,
 }
 
-impl<R: ComponentType + Lift + Send + Sync + 'static> Function<R> {
+impl<R: ComponentType + Lift + Send + Sync + 'static> Callable<R> {
     /// Calls it. Arguments that are not what the contract says are an error.
     pub(crate) async fn call<P>(
         self,
@@ -81,20 +81,20 @@ impl<R: ComponentType + Lift + Send + Sync + 'static> Function<R> {
 }
 
 macro_rules! exports {
-    ($($interface:ident { $($function:ident: $answer:ty,)+ })+) => {
+    ($($interface:ident { $($name:ident = $function:ident: $answer:ty,)+ })+) => {
         /// The functions of the contract in a component.
         pub(crate) struct Exports {
-            $($(pub(crate) $function: Export<$answer>,)+)+
+            $($(pub(crate) $name: Export<$answer>,)+)+
         }
 
         impl Exports {
             /// Finds them by their names.
             pub(crate) fn new(component: &Component) -> wasmtime::Result<Self> {
                 Ok(Self {
-                    $($($function: Export::find(
+                    $($($name: Export::find(
                         component,
                         stringify!($interface),
-                        stringify!($function),
+                        Function::$function,
                     )?,)+)+
                 })
             }
@@ -107,43 +107,43 @@ type Answer<T> = Result<T, Problem>;
 
 exports! {
     meta {
-        check_settings: Result<(), Vec<FieldFault>>,
-        probe: Answer<meta::ProbeReport>,
-        discover: Answer<Vec<meta::AttributeSpec>>,
+        check_settings = CheckSettings: Result<(), Vec<FieldFault>>,
+        probe = Probe: Answer<meta::ProbeReport>,
+        discover = Discover: Answer<Vec<meta::AttributeSpec>>,
     }
     accounts {
-        list_accounts: Answer<accounts::AccountPage>,
-        get_account: Answer<Option<Account>>,
-        find_accounts: Answer<Vec<Account>>,
-        ensure_account: Answer<Outcome>,
-        ensure_state: Answer<Outcome>,
-        ensure_absent: Answer<Outcome>,
+        list_accounts = ListAccounts: Answer<accounts::AccountPage>,
+        get_account = GetAccount: Answer<Option<Account>>,
+        find_accounts = FindAccounts: Answer<Vec<Account>>,
+        ensure_account = EnsureAccount: Answer<Outcome>,
+        ensure_state = EnsureState: Answer<Outcome>,
+        ensure_absent = EnsureAbsent: Answer<Outcome>,
     }
     entitlements {
-        list_entitlements: Answer<entitlements::EntitlementPage>,
+        list_entitlements = ListEntitlements: Answer<entitlements::EntitlementPage>,
     }
     grants {
-        list_grants: Answer<grants::GrantPage>,
-        ensure_granted: Answer<Outcome>,
-        ensure_revoked: Answer<Outcome>,
+        list_grants = ListGrants: Answer<grants::GrantPage>,
+        ensure_granted = EnsureGranted: Answer<Outcome>,
+        ensure_revoked = EnsureRevoked: Answer<Outcome>,
     }
     credentials {
-        list_credentials: Answer<credentials::CredentialPage>,
-        end_sessions: Answer<Outcome>,
-        revoke_credentials: Answer<Outcome>,
-        rotate_credential: Answer<credentials::Rotated>,
+        list_credentials = ListCredentials: Answer<credentials::CredentialPage>,
+        end_sessions = EndSessions: Answer<Outcome>,
+        revoke_credentials = RevokeCredentials: Answer<Outcome>,
+        rotate_credential = RotateCredential: Answer<credentials::Rotated>,
     }
     ownership {
-        transfer_owned: Answer<Outcome>,
+        transfer_owned = TransferOwned: Answer<Outcome>,
     }
     changes {
-        current_token: Answer<String>,
-        changes_since: Answer<changes::ChangePage>,
+        current_token = CurrentToken: Answer<String>,
+        changes_since = ChangesSince: Answer<changes::ChangePage>,
     }
     pending {
-        poll: Answer<Outcome>,
+        poll = Poll: Answer<Outcome>,
     }
     events {
-        translate: Answer<events::Translation>,
+        translate = Translate: Answer<events::Translation>,
     }
 }

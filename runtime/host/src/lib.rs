@@ -63,8 +63,8 @@ pub use load_error::LoadError;
 pub use options::{CallLimits, TargetOptions};
 pub use plugin::{ChangeFeed, Details, Plugin, Setting};
 pub use read::{
-    AttributeSpec, CHANGES_MAX, ChangePage, Changed, DELIVERY_BYTES_MAX, GrantScope,
-    MissingPermission, ProbeReport, Rotated, Translation,
+    AttributeSpec, CHANGES_MAX, ChangePage, Changed, DELIVERY_BYTES_MAX, MissingPermission,
+    ProbeReport, Rotated, Translation, WhichGrants,
 };
 pub use slot::Slot;
 pub use target::Target;

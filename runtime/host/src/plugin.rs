@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use muster_core::connector::Descriptor;
+use muster_core::connector::{Descriptor, Function};
 use muster_core::id::Digest;
 use wasmtime::component::{Component, Linker};
 
@@ -111,7 +111,7 @@ impl Plugin {
     }
 
     /// Notes how a call of a function ended.
-    pub(crate) fn note(&self, function: &'static str, mark: Mark<'_>) {
+    pub(crate) fn note(&self, function: Function, mark: Mark<'_>) {
         self.lock_conduct().note(function, mark);
     }
 

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use muster_core::connector::{
-    CallContext, Descriptor, Entitlement, ObjectRef, Page, Problem, RemoteAccount,
-    RemoteCredential, RemoteGrant,
+    CallContext, Descriptor, Entitlement, Function, GrantScope, ObjectRef, Page, Problem,
+    RemoteAccount, RemoteCredential, RemoteGrant,
 };
 
 use crate::bindings::exports::muster::connector::{changes, events, grants, meta};
@@ -29,15 +29,35 @@ pub const CHANGES_MAX: u32 = 1000;
 /// Largest body of a webhook, in bytes.
 pub const DELIVERY_BYTES_MAX: usize = 1 << 20;
 
-/// Which grants to list.
+/// Which grants to list: a [`GrantScope`] with the kind or the object that it is about.
 #[derive(Clone, PartialEq, Debug)]
-pub enum GrantScope {
+pub enum WhichGrants {
     /// All grants of all entitlements of this kind.
     OfKind(String),
     /// All who hold this entitlement.
     OfEntitlement(ObjectRef),
     /// All that this principal holds.
     OfPrincipal(ObjectRef),
+}
+
+impl WhichGrants {
+    /// The scope that a connector has to offer.
+    pub fn scope(&self) -> GrantScope {
+        match self {
+            WhichGrants::OfKind(_) => GrantScope::OfKind,
+            WhichGrants::OfEntitlement(_) => GrantScope::OfEntitlement,
+            WhichGrants::OfPrincipal(_) => GrantScope::OfPrincipal,
+        }
+    }
+
+    /// The kind of entitlement that they are of; none: any.
+    pub(crate) fn kind(&self) -> Option<&str> {
+        match self {
+            WhichGrants::OfKind(kind) => Some(kind),
+            WhichGrants::OfEntitlement(entitlement) => Some(&entitlement.kind),
+            WhichGrants::OfPrincipal(_) => None,
+        }
+    }
 }
 
 /// What a try-out of a target showed.
@@ -152,7 +172,7 @@ impl Target {
     /// One account; none if the app has none with this key.
     pub async fn read_account(&self, key: &ObjectRef) -> Result<Option<RemoteAccount>, Problem> {
         let place = self.place();
-        described::check_account(place.plugin.descriptor(), &key.kind, "get-account")?;
+        described::check_account(place.plugin.descriptor(), &key.kind, Function::GetAccount)?;
         let wanted = to_guest::object(key);
         read!(
             self,
@@ -176,7 +196,7 @@ impl Target {
     ) -> Result<Vec<RemoteAccount>, Problem> {
         let place = self.place();
         let kind = account_kind(&place, kind);
-        described::check_account(place.plugin.descriptor(), &kind, "find-accounts")?;
+        described::check_account(place.plugin.descriptor(), &kind, Function::FindAccounts)?;
         let keys = keys.to_vec();
         read!(
             self,
@@ -199,7 +219,7 @@ impl Target {
     ) -> Result<Listing<RemoteAccount>, Problem> {
         let run = self.run();
         let kind = account_kind(&run.place, kind);
-        let described = described::check_account(run.descriptor(), &kind, "list-accounts")?;
+        let described = described::check_account(run.descriptor(), &kind, Function::ListAccounts)?;
         let page_max = described.page_max;
         listing::gather(
             self.bounds(page_max),
@@ -212,7 +232,8 @@ impl Target {
     /// All entitlements of this kind.
     pub async fn list_entitlements(&self, kind: &str) -> Result<Listing<Entitlement>, Problem> {
         let run = self.run();
-        let described = described::check_entitlement(run.descriptor(), kind, "list-entitlements")?;
+        let described =
+            described::check_entitlement(run.descriptor(), kind, Function::ListEntitlements)?;
         let page_max = described.page_max;
         listing::gather(
             self.bounds(page_max),
@@ -223,18 +244,13 @@ impl Target {
     }
 
     /// All grants of this scope.
-    pub async fn list_grants(&self, scope: &GrantScope) -> Result<Listing<RemoteGrant>, Problem> {
+    pub async fn list_grants(&self, which: &WhichGrants) -> Result<Listing<RemoteGrant>, Problem> {
         let run = self.run();
-        described::check_scope(run.descriptor(), scope)?;
-        let kind = match scope {
-            GrantScope::OfKind(kind) => Some(kind.as_str()),
-            GrantScope::OfEntitlement(entitlement) => Some(entitlement.kind.as_str()),
-            GrantScope::OfPrincipal(_) => None,
-        };
-        let page_max = page_max_of_entitlements(&run.place, kind);
+        described::check_grants(run.descriptor(), which)?;
+        let page_max = page_max_of_entitlements(&run.place, which.kind());
         let key = |grant: &RemoteGrant| (key(&grant.principal), key(&grant.entitlement));
         listing::gather(self.bounds(page_max), key, |limit, cursor| {
-            Box::pin(run.grants_page(scope.clone(), limit, cursor))
+            Box::pin(run.grants_page(which.clone(), limit, cursor))
         })
         .await
     }
@@ -248,7 +264,8 @@ impl Target {
         let descriptor = run.descriptor();
         let kind = match owner {
             Some(owner) => {
-                let kind = described::check_account(descriptor, &owner.kind, "list-credentials");
+                let kind =
+                    described::check_account(descriptor, &owner.kind, Function::ListCredentials);
                 Some(kind?)
             }
             None => descriptor.people(),
@@ -456,16 +473,16 @@ impl Run<'_> {
 
     async fn grants_page(
         &self,
-        scope: GrantScope,
+        which: WhichGrants,
         limit: u32,
         cursor: Option<String>,
     ) -> Result<Page<RemoteGrant>, Problem> {
-        let scope = match scope {
-            GrantScope::OfKind(kind) => grants::GrantScope::OfKind(kind),
-            GrantScope::OfEntitlement(object) => {
+        let scope = match which {
+            WhichGrants::OfKind(kind) => grants::GrantScope::OfKind(kind),
+            WhichGrants::OfEntitlement(object) => {
                 grants::GrantScope::OfEntitlement(to_guest::object(&object))
             }
-            GrantScope::OfPrincipal(object) => {
+            WhichGrants::OfPrincipal(object) => {
                 grants::GrantScope::OfPrincipal(to_guest::object(&object))
             }
         };

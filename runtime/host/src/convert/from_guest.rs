@@ -162,9 +162,10 @@ pub(crate) fn grant(grant: wit::Grant) -> Result<core::RemoteGrant, Garbage> {
 
 /// A credential.
 pub(crate) fn credential(credential: wit::Credential) -> Result<core::RemoteCredential, Garbage> {
+    let category = check::named("the category of a credential", credential.category)?;
     Ok(core::RemoteCredential {
         object: object(credential.key)?,
-        class: check::named("the category of a credential", credential.category)?,
+        class: core::CredentialClass::parse(&category),
         owner: object(credential.owner)?,
     })
 }
