@@ -371,6 +371,45 @@ fn the_cores_own_clippy_file_repeats_what_the_root_bans() {
     }
 }
 
+/// The functions of the contract with a name that is no everyday word.
+fn functions() -> BTreeSet<String> {
+    let read = |file: &str| std::fs::read_to_string(root().join("wit").join(file)).unwrap();
+    let text = read("meta.wit") + &read("capabilities.wit");
+    let names = text.lines().filter_map(|line| {
+        let (name, _) = line.trim_start().split_once(": func(")?;
+        name.contains('-').then(|| name.to_owned())
+    });
+    names.collect()
+}
+
+/// The one place where functions of the contract stand as texts: beside their type.
+const NAMES_FUNCTIONS: &str = "runtime/core/src/connector/function.rs";
+
+#[test]
+fn no_function_of_the_contract_is_written_as_a_text() {
+    let functions = functions();
+    assert!(functions.len() > 15, "the contract was not understood");
+    let mut found = Vec::new();
+    for path in sources() {
+        let relative = path.strip_prefix(root()).unwrap().to_str().unwrap();
+        let is_shipped = relative.starts_with("runtime/") && relative.contains("/src/");
+        if !is_shipped || relative == NAMES_FUNCTIONS {
+            continue;
+        }
+        let source = std::fs::read_to_string(&path).unwrap();
+        // What tests make up for themselves is read by nobody else.
+        let shipped = source.split("#[cfg(test)]").next().unwrap_or_default();
+        let named = functions
+            .iter()
+            .filter(|function| shipped.contains(&format!("\"{function}\"")));
+        found.extend(named.map(|function| format!("{relative}: {function}")));
+    }
+    assert!(
+        found.is_empty(),
+        "`connector::Function` has a word for each: {found:#?}"
+    );
+}
+
 /// The numbers of the cases that have a test, from names like `c07_...`.
 fn tested_cases() -> BTreeSet<usize> {
     let number = |line: &str| -> Option<usize> {
