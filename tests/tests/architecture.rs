@@ -464,7 +464,7 @@ fn limits(source: &str) -> BTreeMap<String, String> {
 #[test]
 fn c60_the_sdk_names_the_limits_that_the_host_keeps() {
     let sdk = limits("plugin-sdk/src/limits.rs");
-    let mut host = limits("runtime/host/src/convert/check.rs");
+    let mut host = limits("runtime/host/src/contract/v0_1/convert/check.rs");
     host.extend(limits("runtime/host/src/read.rs"));
     host.extend(limits("runtime/host/src/listing.rs"));
     let scratch = limits("runtime/host/src/scratch.rs").remove("BYTES_MAX");
@@ -473,7 +473,7 @@ fn c60_the_sdk_names_the_limits_that_the_host_keeps() {
     for (name, value) in &sdk {
         assert_eq!(host.get(name), Some(value), "{name}");
     }
-    let checked = limits("runtime/host/src/convert/check.rs");
+    let checked = limits("runtime/host/src/contract/v0_1/convert/check.rs");
     let unnamed: Vec<&String> = checked
         .keys()
         .filter(|name| !sdk.contains_key(*name))

@@ -20,12 +20,12 @@ use wasmtime::component::{ComponentType, Lift};
 use wasmtime::{ResourceLimiter, Store};
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
-use crate::bindings::ConnectorPre;
-use crate::bindings::exports::muster::connector::meta;
 use crate::conduct::Mark;
+use crate::contract::v0_1::bindings::ConnectorPre;
+use crate::contract::v0_1::bindings::exports::muster::connector::meta;
+use crate::contract::v0_1::exports::{Callable, Choice};
 use crate::credential::Placeholder;
 use crate::engine::{self, Lane, Running};
-use crate::exports::{Callable, Choice};
 use crate::failure::{self, LimitReached};
 use crate::host::Inner;
 use crate::http::client::Departures;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use muster_core::connector::{CallContext, Change, ObjectRef, Outcome, Problem};
 
-use crate::bindings::muster::connector::types as wit;
 use crate::call::{self, Called, Place, Scope};
-use crate::convert::{from_guest, to_guest};
+use crate::contract::v0_1::bindings::muster::connector::types as wit;
+use crate::contract::v0_1::convert::{from_guest, to_guest};
 use crate::described;
 use crate::failure::Garbage;
 use crate::target::Target;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use muster_core::connector::Problem;
 use tokio::time::Instant;
 
-use crate::bindings::muster::connector::types as wit;
 use crate::call::{Called, Ended, Requests};
 use crate::conduct::Mark;
-use crate::convert::problem;
+use crate::contract::v0_1::bindings::muster::connector::types as wit;
+use crate::contract::v0_1::convert::problem;
 use crate::failure::{Garbage, plugin_failed};
 use crate::target::Target;
 

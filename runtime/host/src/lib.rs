@@ -14,17 +14,15 @@
 )]
 
 mod admission;
-mod bindings;
 mod cache;
 mod call;
 mod change;
 mod compile;
 mod conduct;
-mod convert;
+mod contract;
 mod credential;
 mod described;
 mod engine;
-mod exports;
 mod failure;
 mod host;
 mod http;

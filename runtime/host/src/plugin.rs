@@ -11,12 +11,12 @@ use muster_core::id::Digest;
 use wasmtime::component::{Component, Linker};
 
 use crate::admission::Interfaces;
-use crate::bindings::ConnectorPre;
-use crate::bindings::exports::muster::connector::meta;
 use crate::call::CallState;
 use crate::conduct::{Conduct, Mark};
-use crate::convert;
-use crate::exports::Exports;
+use crate::contract::v0_1::bindings::ConnectorPre;
+use crate::contract::v0_1::bindings::exports::muster::connector::meta;
+use crate::contract::v0_1::convert;
+use crate::contract::v0_1::exports::Exports;
 use crate::load_error::LoadError;
 
 /// A plugin that is loaded.

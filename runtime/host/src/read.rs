@@ -8,12 +8,12 @@ use muster_core::connector::{
     RemoteAccount, RemoteCredential, RemoteGrant,
 };
 
-use crate::bindings::exports::muster::connector::{changes, events, grants, meta};
-use crate::bindings::muster::connector::types as wit;
 use crate::call::{self, Ended, Place, Scope};
 use crate::change::is_about;
 use crate::conduct::Mark;
-use crate::convert::{check, from_guest, problem, to_guest};
+use crate::contract::v0_1::bindings::exports::muster::connector::{changes, events, grants, meta};
+use crate::contract::v0_1::bindings::muster::connector::types as wit;
+use crate::contract::v0_1::convert::{check, from_guest, problem, to_guest};
 use crate::described;
 use crate::failure::{Garbage, cut, plugin_failed};
 use crate::judge::kept;

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use crate::bindings::muster::connector::context::{Host, LogLevel};
 use crate::call::CallState;
+use crate::contract::v0_1::bindings::muster::connector::context::{Host, LogLevel};
 use crate::failure::cut_to;
 
 /// Remarks that one call can make; the rest is dropped.

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::bindings::muster::connector::http::{Host, HttpFault, Request, Response};
 use crate::call::CallState;
+use crate::contract::v0_1::bindings::muster::connector::http::{
+    Host, HttpFault, Request, Response,
+};
 use crate::credential;
 use crate::http::send::{Incoming, Outgoing, Refusal, Sender};
 

@@ -9,8 +9,8 @@ mod secrets;
 
 use wasmtime::component::{HasSelf, Linker};
 
-use crate::bindings::{Connector, muster};
 use crate::call::CallState;
+use crate::contract::v0_1::bindings::{Connector, muster};
 
 /// Everything that a plugin may import.
 pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<CallState>> {

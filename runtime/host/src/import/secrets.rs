@@ -1,7 +1,7 @@
 //! `muster:connector/secrets`: use of secrets without seeing them.
 
-use crate::bindings::muster::connector::secrets::Host;
 use crate::call::CallState;
+use crate::contract::v0_1::bindings::muster::connector::secrets::Host;
 use crate::credential::{self, PLACEHOLDER_RANDOM, Placeholder, Scheme};
 use crate::failure::cut_to;
 

@@ -13,11 +13,13 @@ use wasmtime::component::{
 };
 
 use crate::admission::{CONTRACT, CONTRACT_VERSION};
-use crate::bindings::exports::muster::connector::{
+use crate::call::CallState;
+use crate::contract::v0_1::bindings::exports::muster::connector::{
     accounts, changes, credentials, entitlements, events, grants, meta,
 };
-use crate::bindings::muster::connector::types::{Account, FieldFault, Outcome, Problem};
-use crate::call::CallState;
+use crate::contract::v0_1::bindings::muster::connector::types::{
+    Account, FieldFault, Outcome, Problem,
+};
 
 /// Where a function is in a component, and what it answers.
 pub(crate) struct Export<R> {

@@ -6,7 +6,7 @@ use muster_core::connector as core;
 
 use super::check::{self, ENTRIES_MAX, ID_BYTES_MAX};
 use super::from_guest::state;
-use crate::bindings::exports::muster::connector::meta as wit;
+use crate::contract::v0_1::bindings::exports::muster::connector::meta as wit;
 use crate::failure::Garbage;
 use crate::plugin::{ChangeFeed, Details, Setting};
 

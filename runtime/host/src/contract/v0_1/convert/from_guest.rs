@@ -3,7 +3,7 @@
 use muster_core::connector as core;
 
 use super::check::{self, ATTRIBUTES_MAX, ENTRIES_MAX, ID_BYTES_MAX, VALUE_BYTES_MAX};
-use crate::bindings::muster::connector::types as wit;
+use crate::contract::v0_1::bindings::muster::connector::types as wit;
 use crate::failure::{Garbage, cut, cut_to};
 
 /// As much of a name as is kept to be read, in bytes.

@@ -3,7 +3,7 @@
 use muster_core::connector as core;
 
 use super::from_guest::object;
-use crate::bindings::muster::connector::types as wit;
+use crate::contract::v0_1::bindings::muster::connector::types as wit;
 use crate::failure::{Garbage, cut};
 
 /// A problem that a plugin reports. `sent`: a request had left.

@@ -1,0 +1,3 @@
+//! The contract with plugins: one folder for each released version of it.
+
+pub(crate) mod v0_1;
