@@ -371,6 +371,35 @@ fn the_cores_own_clippy_file_repeats_what_the_root_bans() {
     }
 }
 
+#[test]
+fn the_types_of_a_version_of_the_contract_stay_in_its_folder() {
+    let host = root().join("runtime/host/src");
+    let fence = host.join("contract");
+    let mut versions = BTreeSet::new();
+    for entry in std::fs::read_dir(&fence).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            versions.insert(path.file_name().unwrap().to_str().unwrap().to_owned());
+        }
+    }
+    assert!(versions.contains("v0_1"), "{versions:?}");
+    let mut found = Vec::new();
+    for path in sources() {
+        if !path.starts_with(&host) || versions.iter().any(|v| path.starts_with(fence.join(v))) {
+            continue;
+        }
+        let source = std::fs::read_to_string(&path).unwrap();
+        let mut names = vec!["bindgen!".to_owned(), "bindings::".to_owned()];
+        // Who is behind the fence is known to the fence alone.
+        if path != fence.join("mod.rs") {
+            names.extend(versions.iter().map(|version| format!("{version}::")));
+        }
+        let there = names.into_iter().filter(|name| source.contains(name));
+        found.extend(there.map(|name| format!("{}: {name}", path.display())));
+    }
+    assert!(found.is_empty(), "outside of the fence: {found:#?}");
+}
+
 /// The functions of the contract with a name that is no everyday word.
 fn functions() -> BTreeSet<String> {
     let read = |file: &str| std::fs::read_to_string(root().join("wit").join(file)).unwrap();
@@ -465,6 +494,7 @@ fn limits(source: &str) -> BTreeMap<String, String> {
 fn c60_the_sdk_names_the_limits_that_the_host_keeps() {
     let sdk = limits("plugin-sdk/src/limits.rs");
     let mut host = limits("runtime/host/src/contract/v0_1/convert/check.rs");
+    host.extend(limits("runtime/host/src/contract/v0_1/calls.rs"));
     host.extend(limits("runtime/host/src/read.rs"));
     host.extend(limits("runtime/host/src/listing.rs"));
     let scratch = limits("runtime/host/src/scratch.rs").remove("BYTES_MAX");

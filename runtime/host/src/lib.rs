@@ -45,9 +45,9 @@ mod target;
 mod target_error;
 mod wasi;
 
-pub use admission::CONTRACT_VERSION;
 pub use compile::{COMPILE_CPU_MAX, COMPILE_MEMORY_MAX, Compiler, compile};
 pub use conduct::{Conduct, Record};
+pub use contract::CONTRACT_VERSION;
 pub use credential::redact::SECRET_BYTES_MIN;
 pub use credential::{
     ClientAuth, ClientCredentials, Credential, JwtBearer, NotAServiceAccount, Scheme, Secret,

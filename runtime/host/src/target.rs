@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use muster_core::connector::Descriptor;
 
-use crate::call::Scope;
+use crate::call::{Call, Place, Scope};
 use crate::credential::redact::Redactor;
 use crate::credential::{Secret, Tokens};
 use crate::host::{Host, Inner};
@@ -114,6 +114,18 @@ impl Target {
     /// A secret that the app issued and the host took out of its reply. It is given once.
     pub fn take_sealed(&self, handle: &str) -> Option<Secret> {
         self.site.sealed.take(handle)
+    }
+
+    /// Begins a call, with the version of the plugin that is current.
+    pub(crate) fn begin(&self, scope: Scope) -> Call<'_> {
+        Call {
+            host: &self.host,
+            place: Place {
+                site: Arc::clone(&self.site),
+                plugin: self.plugin(),
+            },
+            scope,
+        }
     }
 
     /// A number that no other listing of this target has.

@@ -12,29 +12,25 @@ use wasmtime::component::{
     Component, ComponentExportIndex, ComponentNamedList, ComponentType, Instance, Lift, Lower,
 };
 
-use crate::admission::{CONTRACT, CONTRACT_VERSION};
-use crate::call::CallState;
-use crate::contract::v0_1::bindings::exports::muster::connector::{
+use super::VERSION;
+use super::bindings::exports::muster::connector::{
     accounts, changes, credentials, entitlements, events, grants, meta,
 };
-use crate::contract::v0_1::bindings::muster::connector::types::{
-    Account, FieldFault, Outcome, Problem,
-};
+use super::bindings::muster::connector::types::{Account, FieldFault, Outcome, Problem};
+use crate::call::CallState;
+use crate::contract::PACKAGE;
 
 /// Where a function is in a component, and what it answers.
-pub(crate) struct Export<R> {
+pub(super) struct Export<R> {
     /// Which one it is.
-    pub(crate) function: Function,
+    pub(super) function: Function,
     index: ComponentExportIndex,
     answers: PhantomData<fn() -> R>,
 }
 
-/// Chooses a function of a plugin.
-pub(crate) type Choice<R> = fn(&Exports) -> &Export<R>;
-
 impl<R: ComponentType + Lift + Send + Sync + 'static> Export<R> {
     fn find(component: &Component, interface: &str, function: Function) -> wasmtime::Result<Self> {
-        let interface = format!("{CONTRACT}{interface}@{CONTRACT_VERSION}");
+        let interface = format!("{PACKAGE}{interface}@{VERSION}");
         let index = component
             .get_export_index(None, &interface)
             .and_then(|found| component.get_export_index(Some(&found), function.as_str()));
@@ -48,7 +44,7 @@ impl<R: ComponentType + Lift + Send + Sync + 'static> Export<R> {
     }
 
     /// The function in a fresh instance.
-    pub(crate) fn of(&self, instance: Instance) -> Callable<R> {
+    pub(super) fn of(&self, instance: Instance) -> Callable<R> {
         Callable {
             instance,
             index: self.index,
@@ -58,7 +54,7 @@ impl<R: ComponentType + Lift + Send + Sync + 'static> Export<R> {
 }
 
 /// A function in a fresh instance.
-pub(crate) struct Callable<R> {
+pub(super) struct Callable<R> {
     instance: Instance,
     index: ComponentExportIndex,
     answers: PhantomData<fn() -> R>,
@@ -66,7 +62,7 @@ pub(crate) struct Callable<R> {
 
 impl<R: ComponentType + Lift + Send + Sync + 'static> Callable<R> {
     /// Calls it. Arguments that are not what the contract says are an error.
-    pub(crate) async fn call<P>(
+    pub(super) async fn call<P>(
         self,
         store: &mut Store<CallState>,
         arguments: P,
@@ -85,13 +81,13 @@ impl<R: ComponentType + Lift + Send + Sync + 'static> Callable<R> {
 macro_rules! exports {
     ($($interface:ident { $($name:ident = $function:ident: $answer:ty,)+ })+) => {
         /// The functions of the contract in a component.
-        pub(crate) struct Exports {
-            $($(pub(crate) $name: Export<$answer>,)+)+
+        pub(super) struct Exports {
+            $($(pub(super) $name: Export<$answer>,)+)+
         }
 
         impl Exports {
             /// Finds them by their names.
-            pub(crate) fn new(component: &Component) -> wasmtime::Result<Self> {
+            pub(super) fn new(component: &Component) -> wasmtime::Result<Self> {
                 Ok(Self {
                     $($($name: Export::find(
                         component,

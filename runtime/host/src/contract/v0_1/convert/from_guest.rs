@@ -246,16 +246,11 @@ pub(crate) fn page<T: Item>(
 }
 
 /// The answer to a change.
-pub(crate) fn outcome(outcome: wit::Outcome, may_adopt: bool) -> Result<core::Outcome, Garbage> {
+pub(crate) fn outcome(outcome: wit::Outcome) -> Result<core::Outcome, Garbage> {
     let kind = match outcome.kind {
         wit::OutcomeKind::Done => core::OutcomeKind::Done,
         wit::OutcomeKind::Already => core::OutcomeKind::Already,
-        wit::OutcomeKind::Adopted if may_adopt => core::OutcomeKind::Adopted,
-        wit::OutcomeKind::Adopted => {
-            return Err(Garbage::new(
-                "it took an account over, which it was not allowed to",
-            ));
-        }
+        wit::OutcomeKind::Adopted => core::OutcomeKind::Adopted,
         wit::OutcomeKind::Pending => {
             let Some(handle) = outcome.poll else {
                 return Err(Garbage::new(
