@@ -56,6 +56,7 @@ pub use host::{Clock, FILE_BYTES_MAX, Host, HostError, HostOptions};
 pub use http::address::{InvalidPrivateGrant, PrivateAccess, PrivateGrant};
 pub use http::pattern::{HostPattern, InvalidHostPattern};
 pub use http::proxy::{InvalidProxy, Proxy};
+pub use http::wire::{Player, Recorder, TAPE_BYTES_MAX, TapeError};
 pub use listing::{ITEMS_MAX, Listing, PAGE_MAX, PAGES_MAX};
 pub use load_error::LoadError;
 pub use options::{CallLimits, TargetOptions};
