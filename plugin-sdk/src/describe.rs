@@ -1,7 +1,7 @@
 //! What a connector says about itself: [`Descriptor`], with its kinds, settings, secrets and rate limits.
 //!
 //! Two things an author does not write down, so that they cannot be wrong: the capabilities, which are the
-//! traits named in [`export!`](crate::export), and the operations of a kind, which follow from them, less those
+//! traits named in [`export!`](crate::export), and the functions of a kind, which follow from them, less those
 //! it is said to be [`without`](AccountKind::without). What a kind is without, the SDK refuses by itself.
 
 use crate::account::AccountState;
@@ -57,7 +57,7 @@ impl Capability {
     missing_docs,
     reason = "each is the function of the contract with this name"
 )]
-pub enum Operation {
+pub enum Function {
     ListAccounts,
     GetAccount,
     FindAccounts,
@@ -75,7 +75,7 @@ pub enum Operation {
     TransferOwned,
 }
 
-impl Operation {
+impl Function {
     const ON_ACCOUNTS: [Self; 11] = [
         Self::ListAccounts,
         Self::GetAccount,
@@ -189,7 +189,7 @@ pub struct AccountKind {
     pub match_keys: Vec<String>,
     /// Which credentials can be listed or revoked.
     pub credential_categories: Vec<String>,
-    /// Which permission each operation needs: (operation, permission).
+    /// Which permission each function needs: (function, permission).
     pub required_permissions: Vec<(String, String)>,
     /// Attributes that are fixed at creation.
     pub immutable_attributes: Vec<String>,
@@ -213,7 +213,7 @@ pub struct AccountKind {
     pub attributes: Vec<AttributeSpec>,
     /// See [`Extras`].
     pub extra: Extras,
-    pub(crate) without: Vec<Operation>,
+    pub(crate) without: Vec<Function>,
 }
 
 impl AccountKind {
@@ -262,25 +262,25 @@ impl AccountKind {
         self
     }
 
-    /// This operation does not exist for this kind: the host does not call it.
+    /// This function does not exist for this kind: the host does not call it.
     #[must_use]
-    pub fn without(mut self, operation: Operation) -> Self {
-        self.without.push(operation);
+    pub fn without(mut self, function: Function) -> Self {
+        self.without.push(function);
         self
     }
 
-    /// This operation does nothing where this setting is not given. `muster check` says so, instead of a finding on
+    /// This function does nothing where this setting is not given. `muster check` says so, instead of a finding on
     /// the day on which somebody leaves.
     #[must_use]
-    pub fn needs_setting(mut self, operation: Operation, setting: &str) -> Self {
-        let name = format!("needs-setting:{}", operation.as_str());
+    pub fn needs_setting(mut self, function: Function, setting: &str) -> Self {
+        let name = format!("needs-setting:{}", function.as_str());
         self.extra.push((name, setting.to_owned()));
         self
     }
 
     /// What works on it with these capabilities.
-    pub fn operations(&self, capabilities: &[Capability]) -> Vec<Operation> {
-        operations(&Operation::ON_ACCOUNTS, &self.without, capabilities)
+    pub fn operations(&self, capabilities: &[Capability]) -> Vec<Function> {
+        operations(&Function::ON_ACCOUNTS, &self.without, capabilities)
     }
 }
 
@@ -297,7 +297,7 @@ pub struct EntitlementKind {
     pub grant_scopes: Vec<String>,
     /// The rule for containers.
     pub container_rule: ContainerRule,
-    /// Which permission each operation needs: (operation, permission).
+    /// Which permission each function needs: (function, permission).
     pub required_permissions: Vec<(String, String)>,
     /// The app itself takes a grant away at its expiry.
     pub native_expiry: bool,
@@ -307,7 +307,7 @@ pub struct EntitlementKind {
     pub max_page: u32,
     /// See [`Extras`].
     pub extra: Extras,
-    pub(crate) without: Vec<Operation>,
+    pub(crate) without: Vec<Function>,
 }
 
 impl EntitlementKind {
@@ -346,29 +346,25 @@ impl EntitlementKind {
         self
     }
 
-    /// This operation does not exist for this kind: the host does not call it.
+    /// This function does not exist for this kind: the host does not call it.
     #[must_use]
-    pub fn without(mut self, operation: Operation) -> Self {
-        self.without.push(operation);
+    pub fn without(mut self, function: Function) -> Self {
+        self.without.push(function);
         self
     }
 
     /// What works on it with these capabilities.
-    pub fn operations(&self, capabilities: &[Capability]) -> Vec<Operation> {
-        operations(&Operation::ON_ENTITLEMENTS, &self.without, capabilities)
+    pub fn operations(&self, capabilities: &[Capability]) -> Vec<Function> {
+        operations(&Function::ON_ENTITLEMENTS, &self.without, capabilities)
     }
 }
 
-fn operations(
-    of: &[Operation],
-    without: &[Operation],
-    capabilities: &[Capability],
-) -> Vec<Operation> {
+fn operations(of: &[Function], without: &[Function], capabilities: &[Capability]) -> Vec<Function> {
     let possible = of
         .iter()
-        .filter(|operation| capabilities.contains(&operation.capability()));
+        .filter(|function| capabilities.contains(&function.capability()));
     possible
-        .filter(|operation| !without.contains(operation))
+        .filter(|function| !without.contains(function))
         .copied()
         .collect()
 }
@@ -730,7 +726,7 @@ pub struct MissingPermission {
     /// The kind of account or entitlement; `None`: all.
     pub kind: Option<String>,
     /// The function that will not work.
-    pub operation: Operation,
+    pub operation: Function,
     /// What it needs, in the app's words.
     pub permission: String,
     /// See [`Extras`].

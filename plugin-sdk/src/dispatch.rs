@@ -1,14 +1,14 @@
 //! Each function of the contract, for a connector type, as the host calls it: so that a test sees a connector
 //! as it will be used.
 //!
-//! A capability that was not named, a kind that is not described, an operation that a kind is without and a
+//! A capability that was not named, a kind that is not described, a function that a kind is without and a
 //! limit that is out of range never reach a connector. It is the host that sees to that, before it makes an
 //! instance; in a test, these functions do.
 
 use crate::account::{Account, AccountState, DesiredAccount, LeavePlan};
 use crate::capability::{Exported, capabilities};
 use crate::change::{ChangePage, Delivery, Translation};
-use crate::describe::Operation;
+use crate::describe::Function;
 use crate::entitlement::{Credential, Entitlement, Grant, GrantKey, GrantScope, Rotated};
 use crate::host::Host;
 use crate::limits::CHANGES_MAX;
@@ -26,12 +26,12 @@ fn unnamed() -> Problem {
 }
 
 /// Refuses what does not work on accounts of this kind.
-fn account_operation<T: Exported>(kind: &str, operation: Operation) -> Result<u32> {
+fn account_function<T: Exported>(kind: &str, function: Function) -> Result<u32> {
     match T::default().describe().account_kind(kind) {
-        Some(known) if known.operations(&capabilities::<T>()).contains(&operation) => {
+        Some(known) if known.operations(&capabilities::<T>()).contains(&function) => {
             Ok(known.max_page)
         }
-        Some(_) => Err(without(kind, operation)),
+        Some(_) => Err(without(kind, function)),
         None => Err(Problem::unsupported(format!(
             "there is no kind of account `{kind}`"
         ))),
@@ -39,22 +39,22 @@ fn account_operation<T: Exported>(kind: &str, operation: Operation) -> Result<u3
 }
 
 /// Refuses what does not work on entitlements of this kind.
-fn entitlement_operation<T: Exported>(kind: &str, operation: Operation) -> Result<u32> {
+fn entitlement_function<T: Exported>(kind: &str, function: Function) -> Result<u32> {
     match T::default().describe().entitlement_kind(kind) {
-        Some(known) if known.operations(&capabilities::<T>()).contains(&operation) => {
+        Some(known) if known.operations(&capabilities::<T>()).contains(&function) => {
             Ok(known.max_page)
         }
-        Some(_) => Err(without(kind, operation)),
+        Some(_) => Err(without(kind, function)),
         None => Err(Problem::unsupported(format!(
             "there is no kind of entitlement `{kind}`"
         ))),
     }
 }
 
-fn without(kind: &str, operation: Operation) -> Problem {
+fn without(kind: &str, function: Function) -> Problem {
     Problem::unsupported(format!(
         "`{}` does not exist for `{kind}`",
-        operation.as_str()
+        function.as_str()
     ))
 }
 
@@ -74,7 +74,7 @@ pub fn list_accounts<T: Exported>(
 ) -> Result<Page<Account>> {
     let connector = T::default();
     let accounts = connector.accounts().ok_or_else(unnamed)?;
-    let max = account_operation::<T>(kind, Operation::ListAccounts)?;
+    let max = account_function::<T>(kind, Function::ListAccounts)?;
     accounts.list_accounts(host, kind, &within(page, max))
 }
 
@@ -82,7 +82,7 @@ pub fn list_accounts<T: Exported>(
 pub fn get_account<T: Exported>(host: &dyn Host, key: &ObjectRef) -> Result<Option<Account>> {
     let connector = T::default();
     let accounts = connector.accounts().ok_or_else(unnamed)?;
-    account_operation::<T>(&key.kind, Operation::GetAccount)?;
+    account_function::<T>(&key.kind, Function::GetAccount)?;
     accounts.get_account(host, key)
 }
 
@@ -94,7 +94,7 @@ pub fn find_accounts<T: Exported>(
 ) -> Result<Vec<Account>> {
     let connector = T::default();
     let accounts = connector.accounts().ok_or_else(unnamed)?;
-    account_operation::<T>(kind, Operation::FindAccounts)?;
+    account_function::<T>(kind, Function::FindAccounts)?;
     accounts.find_accounts(host, kind, keys)
 }
 
@@ -106,7 +106,7 @@ pub fn ensure_account<T: Exported>(
 ) -> Result<Outcome> {
     let connector = T::default();
     let accounts = connector.accounts().ok_or_else(unnamed)?;
-    account_operation::<T>(&desired.kind, Operation::EnsureAccount)?;
+    account_function::<T>(&desired.kind, Function::EnsureAccount)?;
     accounts.ensure_account(host, ctx, desired)
 }
 
@@ -119,7 +119,7 @@ pub fn ensure_state<T: Exported>(
 ) -> Result<Outcome> {
     let connector = T::default();
     let accounts = connector.accounts().ok_or_else(unnamed)?;
-    account_operation::<T>(&target.kind, Operation::EnsureState)?;
+    account_function::<T>(&target.kind, Function::EnsureState)?;
     let described = connector.describe();
     let kind = described.account_kind(&target.kind);
     if !kind.is_some_and(|kind| kind.states.contains(&state)) {
@@ -140,7 +140,7 @@ pub fn ensure_absent<T: Exported>(
 ) -> Result<Outcome> {
     let connector = T::default();
     let accounts = connector.accounts().ok_or_else(unnamed)?;
-    account_operation::<T>(&target.kind, Operation::EnsureAbsent)?;
+    account_function::<T>(&target.kind, Function::EnsureAbsent)?;
     accounts.ensure_absent(host, ctx, target, plan)
 }
 
@@ -152,7 +152,7 @@ pub fn list_entitlements<T: Exported>(
 ) -> Result<Page<Entitlement>> {
     let connector = T::default();
     let entitlements = connector.entitlements().ok_or_else(unnamed)?;
-    let max = entitlement_operation::<T>(kind, Operation::ListEntitlements)?;
+    let max = entitlement_function::<T>(kind, Function::ListEntitlements)?;
     entitlements.list_entitlements(host, kind, &within(page, max))
 }
 
@@ -176,7 +176,7 @@ pub fn list_grants<T: Exported>(
     let max = kinds.find_map(|known| {
         let meant = kind.is_none_or(|kind| known.name == *kind)
             && known.grant_scopes.iter().any(|scope| scope == word)
-            && known.operations(&named).contains(&Operation::ListGrants);
+            && known.operations(&named).contains(&Function::ListGrants);
         meant.then_some(known.max_page)
     });
     let max = max.ok_or_else(|| {
@@ -197,7 +197,7 @@ pub fn ensure_granted<T: Exported>(
 ) -> Result<Outcome> {
     let connector = T::default();
     let grants = connector.grants().ok_or_else(unnamed)?;
-    entitlement_operation::<T>(&grant.entitlement.kind, Operation::EnsureGranted)?;
+    entitlement_function::<T>(&grant.entitlement.kind, Function::EnsureGranted)?;
     grants.ensure_granted(host, ctx, grant, expires)
 }
 
@@ -209,7 +209,7 @@ pub fn ensure_revoked<T: Exported>(
 ) -> Result<Outcome> {
     let connector = T::default();
     let grants = connector.grants().ok_or_else(unnamed)?;
-    entitlement_operation::<T>(&grant.entitlement.kind, Operation::EnsureRevoked)?;
+    entitlement_function::<T>(&grant.entitlement.kind, Function::EnsureRevoked)?;
     grants.ensure_revoked(host, ctx, grant)
 }
 
@@ -224,7 +224,7 @@ pub fn list_credentials<T: Exported>(
     let page = match owner {
         Some(owner) => within(
             page,
-            account_operation::<T>(&owner.kind, Operation::ListCredentials)?,
+            account_function::<T>(&owner.kind, Function::ListCredentials)?,
         ),
         None => page.clone(),
     };
@@ -239,7 +239,7 @@ pub fn end_sessions<T: Exported>(
 ) -> Result<Outcome> {
     let connector = T::default();
     let credentials = connector.credentials().ok_or_else(unnamed)?;
-    account_operation::<T>(&target.kind, Operation::EndSessions)?;
+    account_function::<T>(&target.kind, Function::EndSessions)?;
     credentials.end_sessions(host, ctx, target)
 }
 
@@ -252,7 +252,7 @@ pub fn revoke_credentials<T: Exported>(
 ) -> Result<Outcome> {
     let connector = T::default();
     let credentials = connector.credentials().ok_or_else(unnamed)?;
-    account_operation::<T>(&target.kind, Operation::RevokeCredentials)?;
+    account_function::<T>(&target.kind, Function::RevokeCredentials)?;
     credentials.revoke_credentials(host, ctx, target, categories)
 }
 
@@ -276,7 +276,7 @@ pub fn transfer_owned<T: Exported>(
 ) -> Result<Outcome> {
     let connector = T::default();
     let ownership = connector.ownership().ok_or_else(unnamed)?;
-    account_operation::<T>(&source.kind, Operation::TransferOwned)?;
+    account_function::<T>(&source.kind, Function::TransferOwned)?;
     ownership.transfer_owned(host, ctx, source, target)
 }
 

@@ -53,7 +53,7 @@ pub use crate::capability::{
 pub use crate::change::{Change, ChangePage, Changed, Delivery, Translation, signatures_match};
 pub use crate::describe::{
     AccountKind, AttributeSpec, CONTRACT, Capability, ChangeFeed, ContainerRule, Descriptor,
-    EntitlementKind, MissingPermission, Operation, ProbeReport, RateBucket, SecretSlot, Setting,
+    EntitlementKind, Function, MissingPermission, ProbeReport, RateBucket, SecretSlot, Setting,
     Support,
 };
 pub use crate::entitlement::{

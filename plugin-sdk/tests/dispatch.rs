@@ -2,8 +2,8 @@
 
 use muster_sdk::{
     Account, AccountKind, AccountState, Accounts, Answer, Api, AttributeSpec, Capability,
-    Connector, Descriptor, DesiredAccount, FakeHost, Host, LeavePlan, ObjectRef, OpContext,
-    Operation, Outcome, Page, PageRequest, ProbeReport, Problem, Result, capabilities, dispatch,
+    Connector, Descriptor, DesiredAccount, FakeHost, Function, Host, LeavePlan, ObjectRef,
+    OpContext, Outcome, Page, PageRequest, ProbeReport, Problem, Result, capabilities, dispatch,
 };
 
 /// Answers everything, and shows the limit it was asked for as an id.
@@ -15,7 +15,7 @@ impl Connector for Eager {
         let user = AccountKind::new("user", "User")
             .states([AccountState::Suspended])
             .attribute(AttributeSpec::text("mail").required())
-            .without(Operation::EnsureAbsent);
+            .without(Function::EnsureAbsent);
         Descriptor::new("eager", "1.0.0", "Eager").accounts(user)
     }
 
@@ -81,13 +81,13 @@ fn capabilities_are_the_traits_that_were_named() {
         .account_kind("user")
         .unwrap()
         .operations(&capabilities::<Eager>());
-    assert!(operations.contains(&Operation::ListAccounts));
+    assert!(operations.contains(&Function::ListAccounts));
     assert!(
-        !operations.contains(&Operation::EnsureAbsent),
+        !operations.contains(&Function::EnsureAbsent),
         "it is without this one"
     );
     assert!(
-        !operations.contains(&Operation::EndSessions),
+        !operations.contains(&Function::EndSessions),
         "credentials were not named"
     );
 }

@@ -371,6 +371,74 @@ fn the_cores_own_clippy_file_repeats_what_the_root_bans() {
     }
 }
 
+#[test]
+fn the_types_of_a_version_of_the_contract_stay_in_its_folder() {
+    let host = root().join("runtime/host/src");
+    let fence = host.join("contract");
+    let mut versions = BTreeSet::new();
+    for entry in std::fs::read_dir(&fence).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            versions.insert(path.file_name().unwrap().to_str().unwrap().to_owned());
+        }
+    }
+    assert!(versions.contains("v0_1"), "{versions:?}");
+    let mut found = Vec::new();
+    for path in sources() {
+        if !path.starts_with(&host) || versions.iter().any(|v| path.starts_with(fence.join(v))) {
+            continue;
+        }
+        let source = std::fs::read_to_string(&path).unwrap();
+        let mut names = vec!["bindgen!".to_owned(), "bindings::".to_owned()];
+        // Who is behind the fence is known to the fence alone.
+        if path != fence.join("mod.rs") {
+            names.extend(versions.iter().map(|version| format!("{version}::")));
+        }
+        let there = names.into_iter().filter(|name| source.contains(name));
+        found.extend(there.map(|name| format!("{}: {name}", path.display())));
+    }
+    assert!(found.is_empty(), "outside of the fence: {found:#?}");
+}
+
+/// The functions of the contract with a name that is no everyday word.
+fn functions() -> BTreeSet<String> {
+    let read = |file: &str| std::fs::read_to_string(root().join("wit").join(file)).unwrap();
+    let text = read("meta.wit") + &read("capabilities.wit");
+    let names = text.lines().filter_map(|line| {
+        let (name, _) = line.trim_start().split_once(": func(")?;
+        name.contains('-').then(|| name.to_owned())
+    });
+    names.collect()
+}
+
+/// The one place where functions of the contract stand as texts: beside their type.
+const NAMES_FUNCTIONS: &str = "runtime/core/src/connector/function.rs";
+
+#[test]
+fn no_function_of_the_contract_is_written_as_a_text() {
+    let functions = functions();
+    assert!(functions.len() > 15, "the contract was not understood");
+    let mut found = Vec::new();
+    for path in sources() {
+        let relative = path.strip_prefix(root()).unwrap().to_str().unwrap();
+        let is_shipped = relative.starts_with("runtime/") && relative.contains("/src/");
+        if !is_shipped || relative == NAMES_FUNCTIONS {
+            continue;
+        }
+        let source = std::fs::read_to_string(&path).unwrap();
+        // What tests make up for themselves is read by nobody else.
+        let shipped = source.split("#[cfg(test)]").next().unwrap_or_default();
+        let named = functions
+            .iter()
+            .filter(|function| shipped.contains(&format!("\"{function}\"")));
+        found.extend(named.map(|function| format!("{relative}: {function}")));
+    }
+    assert!(
+        found.is_empty(),
+        "`connector::Function` has a word for each: {found:#?}"
+    );
+}
+
 /// The numbers of the cases that have a test, from names like `c07_...`.
 fn tested_cases() -> BTreeSet<usize> {
     let number = |line: &str| -> Option<usize> {
@@ -425,7 +493,8 @@ fn limits(source: &str) -> BTreeMap<String, String> {
 #[test]
 fn c60_the_sdk_names_the_limits_that_the_host_keeps() {
     let sdk = limits("plugin-sdk/src/limits.rs");
-    let mut host = limits("runtime/host/src/convert/check.rs");
+    let mut host = limits("runtime/host/src/contract/v0_1/convert/check.rs");
+    host.extend(limits("runtime/host/src/contract/v0_1/calls.rs"));
     host.extend(limits("runtime/host/src/read.rs"));
     host.extend(limits("runtime/host/src/listing.rs"));
     let scratch = limits("runtime/host/src/scratch.rs").remove("BYTES_MAX");
@@ -434,7 +503,7 @@ fn c60_the_sdk_names_the_limits_that_the_host_keeps() {
     for (name, value) in &sdk {
         assert_eq!(host.get(name), Some(value), "{name}");
     }
-    let checked = limits("runtime/host/src/convert/check.rs");
+    let checked = limits("runtime/host/src/contract/v0_1/convert/check.rs");
     let unnamed: Vec<&String> = checked
         .keys()
         .filter(|name| !sdk.contains_key(*name))

@@ -3,8 +3,8 @@
 use crate::account::{Account, AccountState, Attribute, Completeness};
 use crate::change::{Change, ChangePage, Changed, Translation};
 use crate::describe::{
-    AccountKind, AttributeSpec, CONTRACT, Capability, Descriptor, EntitlementKind,
-    MissingPermission, Operation, ProbeReport, Support,
+    AccountKind, AttributeSpec, CONTRACT, Capability, Descriptor, EntitlementKind, Function,
+    MissingPermission, ProbeReport, Support,
 };
 use crate::entitlement::{
     Credential, Entitlement, Grant, Rotated, SeatFacts, UnreachedCredentials,
@@ -460,10 +460,10 @@ fn support(from: Support) -> meta::Support {
     }
 }
 
-fn names(operations: Vec<Operation>) -> Vec<String> {
-    operations
+fn names(functions: Vec<Function>) -> Vec<String> {
+    functions
         .into_iter()
-        .map(|operation| operation.as_str().to_owned())
+        .map(|function| function.as_str().to_owned())
         .collect()
 }
 

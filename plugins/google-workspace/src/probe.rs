@@ -6,7 +6,7 @@ use crate::role::ROLE;
 use crate::seat::SEAT;
 use crate::service::{Google, USER, paged, required, users};
 use muster_sdk::{
-    Call, MissingPermission, Operation, PageRequest, Path, ProbeReport, Problem, Result,
+    Call, Function, MissingPermission, PageRequest, Path, ProbeReport, Problem, Result,
 };
 
 /// A permission, what it is tried out with, and what does not work without it.
@@ -14,7 +14,7 @@ struct Trial {
     scope: &'static str,
     call: Call,
     kind: &'static str,
-    operations: &'static [Operation],
+    functions: &'static [Function],
 }
 
 /// A user of the target, to try out what works on one.
@@ -23,20 +23,20 @@ struct Someone {
     email: String,
 }
 
-const ON_USERS: &[Operation] = &[
-    Operation::ListAccounts,
-    Operation::GetAccount,
-    Operation::FindAccounts,
-    Operation::EnsureAccount,
-    Operation::EnsureState,
-    Operation::EnsureAbsent,
+const ON_USERS: &[Function] = &[
+    Function::ListAccounts,
+    Function::GetAccount,
+    Function::FindAccounts,
+    Function::EnsureAccount,
+    Function::EnsureState,
+    Function::EnsureAbsent,
 ];
 
-const ON_ENTITLEMENTS: &[Operation] = &[
-    Operation::ListEntitlements,
-    Operation::ListGrants,
-    Operation::EnsureGranted,
-    Operation::EnsureRevoked,
+const ON_ENTITLEMENTS: &[Function] = &[
+    Function::ListEntitlements,
+    Function::ListGrants,
+    Function::EnsureGranted,
+    Function::EnsureRevoked,
 ];
 
 impl Google<'_> {
@@ -52,7 +52,7 @@ impl Google<'_> {
         };
         for trial in self.trials(user.as_ref()) {
             if let Err(problem) = self.find(trial.call) {
-                missing.extend(lacking(problem, trial.scope, trial.kind, trial.operations)?);
+                missing.extend(lacking(problem, trial.scope, trial.kind, trial.functions)?);
             }
         }
         Ok(ProbeReport {
@@ -86,13 +86,13 @@ impl Google<'_> {
                 scope: scope::GROUPS,
                 call: self.directory.get(groups.query("fields", "kind")),
                 kind: GROUP,
-                operations: ON_ENTITLEMENTS,
+                functions: ON_ENTITLEMENTS,
             },
             Trial {
                 scope: scope::TRANSFER,
                 call: self.transfer.get(applications.query("fields", "kind")),
                 kind: USER,
-                operations: &[Operation::TransferOwned],
+                functions: &[Function::TransferOwned],
             },
         ];
         if let Some(user) = user {
@@ -104,11 +104,11 @@ impl Google<'_> {
                 scope: scope::SECURITY,
                 call: self.directory.get(tokens),
                 kind: USER,
-                operations: &[
-                    Operation::ListCredentials,
-                    Operation::EndSessions,
-                    Operation::RevokeCredentials,
-                    Operation::RotateCredential,
+                functions: &[
+                    Function::ListCredentials,
+                    Function::EndSessions,
+                    Function::RevokeCredentials,
+                    Function::RotateCredential,
                 ],
             });
             if let Some(sku) = self.settings.skus.first() {
@@ -122,7 +122,7 @@ impl Google<'_> {
                     scope: scope::LICENSING,
                     call: self.licensing.get(path),
                     kind: SEAT,
-                    operations: ON_ENTITLEMENTS,
+                    functions: ON_ENTITLEMENTS,
                 });
             }
         }
@@ -132,7 +132,7 @@ impl Google<'_> {
                 scope: scope::ROLES,
                 call: self.directory.get(roles),
                 kind: ROLE,
-                operations: ON_ENTITLEMENTS,
+                functions: ON_ENTITLEMENTS,
             });
         }
         trials
@@ -144,7 +144,7 @@ fn lacking(
     problem: Problem,
     scope: &str,
     kind: &str,
-    operations: &[Operation],
+    functions: &[Function],
 ) -> Result<Vec<MissingPermission>> {
     let Problem::Forbidden(lacks) = problem else {
         return Err(problem);
@@ -157,11 +157,11 @@ fn lacking(
         // The host does not let the request out: that is for IT to allow, not for Google.
         return Err(Problem::Forbidden(lacks));
     }
-    let missing = |operation: &Operation| MissingPermission {
+    let missing = |function: &Function| MissingPermission {
         kind: Some(kind.to_owned()),
-        operation: *operation,
+        operation: *function,
         permission: scope.to_owned(),
         extra: vec![("x-google-says".to_owned(), lacks.message.clone())],
     };
-    Ok(operations.iter().map(missing).collect())
+    Ok(functions.iter().map(missing).collect())
 }

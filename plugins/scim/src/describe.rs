@@ -2,7 +2,7 @@
 //! it is asked, and answered in words of the contract.
 
 use muster_sdk::{
-    AccountKind, AccountState, Descriptor, EntitlementCategory, EntitlementKind, Operation,
+    AccountKind, AccountState, Descriptor, EntitlementCategory, EntitlementKind, Function,
     SecretSlot, Support,
 };
 
@@ -52,9 +52,9 @@ fn users() -> AccountKind {
     kind.max_page = PAGE_MAX;
     let kind = kind
         .states([AccountState::Active, AccountState::Suspended])
-        .needs_setting(Operation::EndSessions, "sessions_url")
-        .without(Operation::RevokeCredentials)
-        .without(Operation::TransferOwned);
+        .needs_setting(Function::EndSessions, "sessions_url")
+        .without(Function::RevokeCredentials)
+        .without(Function::TransferOwned);
     let kind = MATCH_KEYS.into_iter().fold(kind, AccountKind::match_key);
     usual().into_iter().fold(kind, AccountKind::attribute)
 }

@@ -2,7 +2,7 @@
 //! may read them ([`probe`]).
 
 use muster_sdk::{
-    AttributeSpec, MissingPermission, Operation, PageRequest, ProbeReport, Problem, Result,
+    AttributeSpec, Function, MissingPermission, PageRequest, ProbeReport, Problem, Result,
 };
 use serde_json::Value;
 
@@ -209,13 +209,13 @@ pub(crate) fn probe(service: &Service<'_>) -> Result<ProbeReport> {
         (
             Collection::Users,
             USER_KIND,
-            Operation::ListAccounts,
+            Function::ListAccounts,
             "read users",
         ),
         (
             Collection::Groups,
             GROUP_KIND,
-            Operation::ListEntitlements,
+            Function::ListEntitlements,
             "read groups",
         ),
     ];

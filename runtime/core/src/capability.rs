@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::connector::{AccountKind, AccountState, Descriptor};
+use crate::connector::{AccountKind, AccountState, Descriptor, Function};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::TargetName;
+use crate::needs;
 use crate::observe;
 use crate::operation::Action;
 use crate::policy::{Adopt, EntitlementName, LeaverRules, Policy, Prehire, Target};
@@ -115,10 +116,10 @@ impl Check<'_> {
     }
 
     fn accounts(&mut self, descriptor: &Descriptor, rules: &Target) {
-        let needed = ["ensure-account", "get-account", "find-accounts"];
-        let missing: Vec<&str> = needed
+        let missing: Vec<&str> = needs::OF_EVERY_ACCOUNT
             .into_iter()
-            .filter(|name| !descriptor.can(name))
+            .filter(|function| !descriptor.can(*function))
+            .map(Function::as_str)
             .collect();
         if !missing.is_empty() {
             self.error(
@@ -149,12 +150,12 @@ impl Check<'_> {
     }
 
     fn leaving(&mut self, descriptor: &Descriptor, kind: &AccountKind, rules: LeaverRules) {
-        let can = |operation: &str| kind.operations.contains(operation);
+        let can = |function| kind.can(function);
         let deletes = rules.delete_after.is_some();
-        if rules.suspend && !suspends(kind) {
-            self.open_account(deletes && can("ensure-absent"));
+        if rules.suspend && !kind.can_become(AccountState::Suspended) {
+            self.open_account(deletes && can(Function::EnsureAbsent));
         }
-        if rules.end_sessions && !can("end-sessions") {
+        if rules.end_sessions && !can(Function::EndSessions) {
             self.warn(
                 NO_END_SESSIONS,
                 "sessions that are open go on after somebody left, until they end by themselves",
@@ -162,7 +163,7 @@ impl Check<'_> {
             );
         }
         let needed = kind.needed_settings.iter();
-        let mut needed = needed.filter(|(operation, _)| operation == "end-sessions");
+        let mut needed = needed.filter(|(function, _)| *function == Function::EndSessions);
         if let Some((_, setting)) = needed.next().filter(|_| rules.end_sessions) {
             self.warn(
                 NO_END_SESSIONS,
@@ -174,21 +175,21 @@ impl Check<'_> {
                 ),
             );
         }
-        if rules.revoke_credentials && !can("revoke-credentials") {
+        if rules.revoke_credentials && !can(Function::RevokeCredentials) {
             self.warn(
                 NO_REVOKE_CREDENTIALS,
                 "tokens, keys and app passwords outlive the person who made them",
                 "see whether suspending ends them there, or set leaver.revoke_credentials = false to accept it",
             );
         }
-        if deletes && !can("ensure-absent") {
+        if deletes && !can(Function::EnsureAbsent) {
             self.error(
                 NO_DELETE,
                 "accounts are to be deleted, and the connector cannot".to_owned(),
                 "take leaver.delete_after out, or delete them at the app",
             );
         }
-        if rules.transfer_to_manager && !can("transfer-owned") {
+        if rules.transfer_to_manager && !can(Function::TransferOwned) {
             self.error(
                 NO_TRANSFER,
                 "what a leaver owns is to go to the manager, and the connector cannot hand it on"
@@ -196,18 +197,15 @@ impl Check<'_> {
                 "set leaver.transfer_to = \"nobody\", and hand it on at the app before the account is deleted",
             );
         }
-        let shows = |action: &Action| observe::can_be_seen(action, descriptor);
+        let is_unseen =
+            |action: &Action| can(action.function()) && !observe::can_be_seen(action, descriptor);
         let unseen: Vec<&str> = [
-            (can("end-sessions"), &Action::EndSessions, "ended sessions"),
-            (
-                can("revoke-credentials"),
-                &Action::RevokeCredentials,
-                "revoked tokens",
-            ),
+            (Action::EndSessions, "ended sessions"),
+            (Action::RevokeCredentials, "revoked tokens"),
         ]
         .into_iter()
-        .filter(|(can, action, _)| *can && !shows(action))
-        .map(|(_, _, what)| what)
+        .filter(|(action, _)| is_unseen(action))
+        .map(|(_, what)| what)
         .collect();
         if !unseen.is_empty() {
             self.warn(
@@ -240,7 +238,7 @@ impl Check<'_> {
     }
 
     fn prehire(&mut self, kind: &AccountKind, prehire: Prehire) {
-        if prehire == Prehire::Suspended && !suspends(kind) {
+        if prehire == Prehire::Suspended && !kind.can_become(AccountState::Suspended) {
             self.error(
                 NO_PREHIRE,
                 "accounts are to be made before the first day, and would be usable at once"
@@ -266,12 +264,12 @@ impl Check<'_> {
                 );
                 continue;
             };
-            for (operation, lacks) in [
-                ("ensure-granted", "cannot be given"),
-                ("ensure-revoked", "could not be taken away again"),
-                ("list-entitlements", "cannot be found by its name"),
+            for (function, lacks) in [
+                (Function::EnsureGranted, "cannot be given"),
+                (Function::EnsureRevoked, "could not be taken away again"),
+                (Function::ListEntitlements, "cannot be found by its name"),
             ] {
-                if !found.operations.contains(operation) {
+                if !found.can(function) {
                     self.error(
                         NO_GRANT,
                         format!("`{name}` is given by a role, and {lacks} through this connector"),
@@ -279,7 +277,7 @@ impl Check<'_> {
                     );
                 }
             }
-            if found.grant_scopes.is_empty() || !found.operations.contains("list-grants") {
+            if !found.lists_grants() {
                 self.warn(
                     NO_PROOF,
                     &format!("whether a `{kind}` was taken away cannot be read back: the app's answer is all there is"),
@@ -288,8 +286,4 @@ impl Check<'_> {
             }
         }
     }
-}
-
-fn suspends(kind: &AccountKind) -> bool {
-    kind.operations.contains("ensure-state") && kind.states.contains(&AccountState::Suspended)
 }

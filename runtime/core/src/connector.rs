@@ -2,12 +2,18 @@
 //! back, and what a connector says it can do. The host crate translates to and from the contract
 //! in `wit/`; nothing here knows how a plugin is run.
 
+mod credential;
+mod function;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::id::OperationId;
+
+pub use credential::{CredentialClass, RemoteCredential};
+pub use function::{Function, GrantScope};
 
 /// A value on the wire to an app. Text stays text and yes stays yes: never `"True"`.
 #[derive(Clone, PartialEq, Debug)]
@@ -200,17 +206,6 @@ pub struct RemoteGrant {
     pub via: Vec<ObjectRef>,
     /// Why it cannot be changed.
     pub immutable_reason: Option<String>,
-}
-
-/// A session, token, key or password as an app shows it.
-#[derive(Clone, PartialEq, Debug)]
-pub struct RemoteCredential {
-    /// Its key.
-    pub object: ObjectRef,
-    /// `session`, `refresh-token`, `api-key`, ...
-    pub class: String,
-    /// Whose it is.
-    pub owner: ObjectRef,
 }
 
 /// One page of a listing, with the connector's word on how whole it is.
@@ -509,20 +504,20 @@ impl Problem {
 pub struct AccountKind {
     /// The kind: `user`.
     pub name: String,
-    /// What works on it, by the contract's function names: `ensure-account`, `end-sessions`, ...
-    pub operations: BTreeSet<String>,
+    /// The functions that work on it.
+    pub operations: BTreeSet<Function>,
     /// The states that exist.
     pub states: BTreeSet<AccountState>,
     /// Keys that accounts can be found by.
     pub match_keys: Vec<String>,
     /// Attributes that cannot be changed once set.
     pub immutable_attributes: Vec<String>,
-    /// Which credentials can be listed and revoked: `session`, `oauth-consent`, ... What is not here was
-    /// never seen, however empty a listing is.
-    pub credential_categories: BTreeSet<String>,
-    /// Settings without which an operation does nothing, and that are not known to be given: (operation,
+    /// Which credentials can be listed and revoked. What is not here was never seen, however empty a listing
+    /// is.
+    pub credential_categories: BTreeSet<CredentialClass>,
+    /// Settings without which a function does nothing, and that are not known to be given: (function,
     /// setting).
-    pub needed_settings: Vec<(String, String)>,
+    pub needed_settings: Vec<(Function, String)>,
     /// How long a change may take to be seen, in milliseconds.
     pub read_after_write_lag_ms: u32,
     /// Whether an id can come back for another object after a deletion.
@@ -531,6 +526,23 @@ pub struct AccountKind {
     pub reactivation_keeps_grants: bool,
     /// Most items on a page.
     pub page_max: u32,
+}
+
+impl AccountKind {
+    /// Whether a function works on accounts of this kind.
+    pub fn can(&self, function: Function) -> bool {
+        self.operations.contains(&function)
+    }
+
+    /// Whether accounts of this kind can be brought into a state.
+    pub fn can_become(&self, state: AccountState) -> bool {
+        self.can(Function::EnsureState) && self.states.contains(&state)
+    }
+
+    /// Whether a listing shows credentials of one of these classes.
+    pub fn lists_credentials(&self, is_meant: fn(&CredentialClass) -> bool) -> bool {
+        self.can(Function::ListCredentials) && self.credential_categories.iter().any(is_meant)
+    }
 }
 
 /// Which containers an account and an entitlement may have for a grant between them.
@@ -549,16 +561,28 @@ pub enum ContainerRule {
 pub struct EntitlementKind {
     /// The kind: `group`.
     pub name: String,
-    /// What works on it, by the contract's function names: `list-entitlements`, `ensure-granted`, ...
-    pub operations: BTreeSet<String>,
-    /// Listings of grants that it offers: `of-kind`, `of-entitlement`, `of-principal`.
-    pub grant_scopes: BTreeSet<String>,
+    /// The functions that work on it.
+    pub operations: BTreeSet<Function>,
+    /// By what its grants can be listed.
+    pub grant_scopes: BTreeSet<GrantScope>,
     /// Which containers go together.
     pub container_rule: ContainerRule,
     /// How long a change may take to be seen, in milliseconds.
     pub read_after_write_lag_ms: u32,
     /// Most items on a page.
     pub page_max: u32,
+}
+
+impl EntitlementKind {
+    /// Whether a function works on entitlements of this kind.
+    pub fn can(&self, function: Function) -> bool {
+        self.operations.contains(&function)
+    }
+
+    /// Whether it can be read who has which entitlement of this kind, in whichever way.
+    pub fn lists_grants(&self) -> bool {
+        self.can(Function::ListGrants) && !self.grant_scopes.is_empty()
+    }
 }
 
 /// A setting that a connector knows.
@@ -636,9 +660,8 @@ impl Descriptor {
     }
 
     /// Whether the connector says it can do this with people's accounts.
-    pub fn can(&self, operation: &str) -> bool {
-        self.people()
-            .is_some_and(|kind| kind.operations.contains(operation))
+    pub fn can(&self, function: Function) -> bool {
+        self.people().is_some_and(|kind| kind.can(function))
     }
 
     /// A kind of account by its name.

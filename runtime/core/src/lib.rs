@@ -23,6 +23,7 @@ pub mod id;
 pub mod identity;
 pub mod mapping;
 pub mod nearest;
+pub mod needs;
 pub mod observe;
 pub mod operation;
 pub mod person;

@@ -7,9 +7,11 @@
 use std::sync::Arc;
 
 use crate::connector::{
-    AccountSpec, AccountState, AttributeChange, Change, Descriptor, DesiredAccount, EntitlementKey,
-    ObjectRef, Problem, Read, RemoteAccount, RemoteCredential, RemoteGrant, Scalar,
+    AccountSpec, AccountState, AttributeChange, Change, CredentialClass, Descriptor,
+    DesiredAccount, EntitlementKey, EntitlementKind, ObjectRef, Problem, Read, RemoteAccount,
+    RemoteCredential, RemoteGrant, Scalar,
 };
+use crate::needs::Proof;
 use crate::operation::{AccountSeen, Action, Observation};
 use crate::person::Account;
 
@@ -80,33 +82,20 @@ pub fn question(action: &Action, account: &Account) -> Option<Read> {
 /// Whether a connector that says this of itself can show that an action was done. One that never lists
 /// sessions answers with no session before they were ended and afterwards: that proves nothing.
 pub fn can_be_seen(action: &Action, descriptor: &Descriptor) -> bool {
-    let lists = |is_meant: fn(&str) -> bool| {
-        descriptor.can("list-credentials")
-            && descriptor.people().is_some_and(|kind| {
-                let mut categories = kind.credential_categories.iter();
-                categories.any(|category| is_meant(category))
-            })
+    let lists = |is_meant: fn(&CredentialClass) -> bool| {
+        let people = descriptor.people();
+        people.is_some_and(|kind| kind.lists_credentials(is_meant))
     };
-    match action {
-        Action::EnsureAccount(_) | Action::EnsureState(_) | Action::EnsureAbsent => true,
-        Action::EndSessions => lists(is_session),
-        Action::RevokeCredentials => lists(is_revocable),
-        Action::EnsureGranted(key) | Action::EnsureRevoked(key) => {
-            descriptor.entitlement_kind(&key.kind).is_some_and(|kind| {
-                kind.operations.contains("list-grants") && !kind.grant_scopes.is_empty()
-            })
-        }
-        Action::TransferOwned(_) => false,
+    match action.function().proof() {
+        Proof::Account => true,
+        Proof::Sessions => lists(CredentialClass::is_session),
+        Proof::Credentials => lists(CredentialClass::is_revocable),
+        Proof::Grants => action
+            .entitlement()
+            .and_then(|key| descriptor.entitlement_kind(&key.kind))
+            .is_some_and(EntitlementKind::lists_grants),
+        Proof::Nothing => false,
     }
-}
-
-fn is_session(category: &str) -> bool {
-    category == "session"
-}
-
-/// A password of a suspended account opens nothing; sessions have their own operation.
-fn is_revocable(category: &str) -> bool {
-    !matches!(category, "session" | "password")
 }
 
 /// What [`Observation::Absent`] means once it is proven that the right app was asked, because its own
@@ -208,11 +197,11 @@ pub fn judge(action: &Action, sight: Result<Sight, Problem>) -> Observation {
             told(holds(&grants, key), false, is_whole)
         }
         (Action::EndSessions, Sight::Credentials(credentials, is_whole)) => {
-            let lives = |credential: &RemoteCredential| is_session(&credential.class);
+            let lives = |credential: &RemoteCredential| credential.class.is_session();
             told(credentials.iter().any(lives), false, is_whole)
         }
         (Action::RevokeCredentials, Sight::Credentials(credentials, is_whole)) => {
-            let lives = |credential: &RemoteCredential| is_revocable(&credential.class);
+            let lives = |credential: &RemoteCredential| credential.class.is_revocable();
             told(credentials.iter().any(lives), false, is_whole)
         }
         // Any other pair was not what was asked for.

@@ -46,16 +46,29 @@ impl Action {
     /// The word for it in tables, reports and answers.
     pub fn verb(&self) -> &'static str {
         match self {
-            Action::EnsureAccount(_) => "ensure-account",
+            Action::EnsureAccount(_) | Action::EndSessions | Action::RevokeCredentials => {
+                self.function().as_str()
+            }
             Action::EnsureState(AccountState::Active) => "activate",
             Action::EnsureState(AccountState::Suspended) => "suspend",
             Action::EnsureState(_) => "set-state",
-            Action::EndSessions => "end-sessions",
-            Action::RevokeCredentials => "revoke-credentials",
             Action::EnsureGranted(_) => "grant",
             Action::EnsureRevoked(_) => "revoke",
             Action::TransferOwned(_) => "transfer",
             Action::EnsureAbsent => "delete",
+        }
+    }
+
+    /// The entitlement that it gives or takes away, where it does.
+    pub fn entitlement(&self) -> Option<&EntitlementKey> {
+        match self {
+            Action::EnsureGranted(key) | Action::EnsureRevoked(key) => Some(key),
+            Action::EnsureAccount(_)
+            | Action::EnsureState(_)
+            | Action::EndSessions
+            | Action::RevokeCredentials
+            | Action::TransferOwned(_)
+            | Action::EnsureAbsent => None,
         }
     }
 

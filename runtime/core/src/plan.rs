@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::connector::{AccountKind, AccountState, Descriptor, ObjectRef, Scalar};
+use crate::connector::{AccountKind, AccountState, Descriptor, Function, ObjectRef, Scalar};
 use crate::delta::{Delta, Described};
 use crate::fact::{AccountPlanned, Kind, PersonPlanned};
 use crate::finding::{Code, Finding, Severity};
@@ -77,17 +77,15 @@ pub struct Targets {
 }
 
 impl Targets {
-    fn can(&self, target: &TargetName, operation: &str) -> bool {
+    fn can(&self, target: &TargetName, function: Function) -> bool {
         self.descriptors
             .get(target)
-            .is_none_or(|descriptor| descriptor.can(operation))
+            .is_none_or(|descriptor| descriptor.can(function))
     }
 
     fn can_suspend(&self, target: &TargetName) -> bool {
-        self.people(target).is_none_or(|kind| {
-            kind.operations.contains("ensure-state")
-                && kind.states.contains(&AccountState::Suspended)
-        })
+        self.people(target)
+            .is_none_or(|kind| kind.can_become(AccountState::Suspended))
     }
 
     fn keeps_grants(&self, target: &TargetName) -> bool {

@@ -185,7 +185,7 @@ fn inspected(plugin: &Plugin, bytes: u64) -> v1::Plugin {
     let accounts = descriptor.account_kinds.iter().map(|kind| v1::PluginKind {
         of: "account".to_owned(),
         name: kind.name.clone(),
-        operations: kind.operations.iter().cloned().collect(),
+        operations: kind.operations.iter().map(ToString::to_string).collect(),
     });
     let entitlements = descriptor
         .entitlement_kinds
@@ -193,7 +193,7 @@ fn inspected(plugin: &Plugin, bytes: u64) -> v1::Plugin {
         .map(|kind| v1::PluginKind {
             of: "entitlement".to_owned(),
             name: kind.name.clone(),
-            operations: kind.operations.iter().cloned().collect(),
+            operations: kind.operations.iter().map(ToString::to_string).collect(),
         });
     let slot = |slot: &muster_core::connector::SecretSlot| v1::PluginSlot {
         name: slot.name.clone(),

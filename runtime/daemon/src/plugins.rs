@@ -291,7 +291,7 @@ impl Library {
                 short(new.digest()),
                 record.refusals(),
                 record.calls(),
-                function.replace('_', "-"),
+                function,
                 redact::without_people(record.last_failure().unwrap_or_default()),
                 before.descriptor().version
             ),

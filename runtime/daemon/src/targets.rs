@@ -13,15 +13,16 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use muster_core::actor::{Actor, ConnectorVersion};
 use muster_core::connector::{
-    CallContext, Change, Descriptor, Entitlement, EntitlementKey, ObjectRef, Outcome, Problem,
-    RemoteAccount, RemoteCredential, RemoteGrant,
+    CallContext, Change, Descriptor, Entitlement, EntitlementKey, GrantScope, ObjectRef, Outcome,
+    Problem, RemoteAccount, RemoteCredential, RemoteGrant,
 };
 use muster_core::id::{PersonId, TargetName};
 use muster_core::operation::Action;
 use muster_core::policy::Adopt;
 use muster_host::{
-    CallLimits, ClientAuth, ClientCredentials, GrantScope, Host, HostPattern, JwtBearer, Listing,
+    CallLimits, ClientAuth, ClientCredentials, Host, HostPattern, JwtBearer, Listing,
     NotAServiceAccount, PrivateAccess, PrivateGrant, Scheme, Secret, Slot, Target, TargetOptions,
+    WhichGrants,
 };
 use tokio::sync::Notify;
 
@@ -444,13 +445,13 @@ impl Connected {
         let by_principal = plugin
             .descriptor()
             .entitlement_kind(&key.kind)
-            .is_some_and(|kind| kind.grant_scopes.contains("of-principal"));
+            .is_some_and(|kind| kind.grant_scopes.contains(&GrantScope::OfPrincipal));
         if by_principal {
-            let scope = GrantScope::OfPrincipal(account.clone());
-            return self.learned(target.list_grants(&scope).await);
+            let which = WhichGrants::OfPrincipal(account.clone());
+            return self.learned(target.list_grants(&which).await);
         }
-        let scope = GrantScope::OfEntitlement(key.object(None));
-        let mut listing = self.learned(target.list_grants(&scope).await)?;
+        let which = WhichGrants::OfEntitlement(key.object(None));
+        let mut listing = self.learned(target.list_grants(&which).await)?;
         listing
             .items
             .retain(|grant| grant.principal.same_object(account));
@@ -464,13 +465,13 @@ impl Connected {
         let is_offered = plugin
             .descriptor()
             .entitlement_kind(&key.kind)
-            .is_some_and(|kind| kind.grant_scopes.contains("of-entitlement"));
+            .is_some_and(|kind| kind.grant_scopes.contains(&GrantScope::OfEntitlement));
         if !is_offered {
             let text = "who has an entitlement cannot be listed";
             return Err(Problem::Unsupported(text.to_owned()));
         }
-        let scope = GrantScope::OfEntitlement(key.object(None));
-        self.learned(target.list_grants(&scope).await)
+        let which = WhichGrants::OfEntitlement(key.object(None));
+        self.learned(target.list_grants(&which).await)
     }
 
     /// An account's sessions, tokens and keys.

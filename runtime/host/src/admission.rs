@@ -7,28 +7,7 @@ use std::collections::BTreeMap;
 
 use wasmparser::{ComponentExternalKind, ComponentTypeRef, Encoding, Parser, Payload};
 
-/// Where the contract's names begin.
-pub(crate) const CONTRACT: &str = "muster:connector/";
-
-/// The version of the contract that this runtime offers. Versions that differ in the third place
-/// only are of one track: what was built for one of them runs with another, if it finds all it needs.
-pub const CONTRACT_VERSION: &str = "0.1.0";
-
-/// Interfaces of the contract that a plugin may import.
-const IMPORTS: [&str; 4] = ["types", "http", "secrets", "context"];
-
-/// Interfaces of the contract that a plugin has to export.
-const EXPORTS: [&str; 9] = [
-    "meta",
-    "accounts",
-    "entitlements",
-    "grants",
-    "credentials",
-    "ownership",
-    "changes",
-    "pending",
-    "events",
-];
+use crate::contract::{CONTRACT_VERSION, PACKAGE, Version, track};
 
 /// Interfaces of WASI 0.2 that are there, with nothing behind them.
 const WASI: [&str; 26] = [
@@ -77,8 +56,16 @@ pub(crate) enum Refusal {
 /// The interfaces of the contract that a component exports, with their versions.
 pub(crate) type Interfaces = BTreeMap<String, String>;
 
+/// A component that can be run here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Admitted {
+    /// The track of the contract that it was built for.
+    pub(crate) version: Version,
+    pub(crate) interfaces: Interfaces,
+}
+
 /// Reads a component's imports and exports and says why it cannot be run here, if so.
-pub(crate) fn check(bytes: &[u8]) -> Result<Interfaces, Refusal> {
+pub(crate) fn check(bytes: &[u8]) -> Result<Admitted, Refusal> {
     let Surface { imports, exports } = surface(bytes)?;
     for import in &imports {
         check_import(import)?;
@@ -143,24 +130,11 @@ fn parts(name: &str) -> (&str, &str) {
     name.rsplit_once('@').unwrap_or((name, ""))
 }
 
-/// The part of a version that decides what goes together: `0.1` of `0.1.7`, `1` of `1.4.2`.
-fn track(version: &str) -> Option<String> {
-    let version = semver::Version::parse(version).ok()?;
-    if !version.pre.is_empty() {
-        return None;
-    }
-    Some(match (version.major, version.minor, version.patch) {
-        (0, 0, patch) => format!("0.0.{patch}"),
-        (0, minor, _) => format!("0.{minor}"),
-        (major, ..) => major.to_string(),
-    })
-}
-
 fn check_import(import: &str) -> Result<(), Refusal> {
     let (name, version) = parts(import);
-    if let Some(interface) = name.strip_prefix(CONTRACT) {
-        check_version(version)?;
-        if IMPORTS.contains(&interface) {
+    if let Some(interface) = name.strip_prefix(PACKAGE) {
+        let imports = offered(version)?.imports();
+        if imports.contains(&interface) {
             return Ok(());
         }
         return Err(Refusal::Contract(format!(
@@ -179,20 +153,20 @@ fn check_import(import: &str) -> Result<(), Refusal> {
     }
     if name.starts_with("wasi:http/") {
         return Err(Refusal::Import(format!(
-            "it imports `{import}`, and plugins make their requests through `{CONTRACT}http`, where \
+            "it imports `{import}`, and plugins make their requests through `{PACKAGE}http`, where \
              the permissions of IT hold: build it without `fetch` and the toolchain's http feature"
         )));
     }
     Err(Refusal::Import(format!(
         "it imports `{import}`, which this runtime does not have; a plugin may import the contract's \
-         {} and an empty WASI 0.2",
-        IMPORTS[1..].join(", ")
+         http, secrets, context and an empty WASI 0.2"
     )))
 }
 
-fn check_version(version: &str) -> Result<(), Refusal> {
-    if track(version) == track(CONTRACT_VERSION) {
-        return Ok(());
+/// The track that a version is of.
+fn offered(version: &str) -> Result<Version, Refusal> {
+    if let Some(offered) = Version::of(version) {
+        return Ok(offered);
     }
     let said = if version.is_empty() {
         "without a version".to_owned()
@@ -205,28 +179,33 @@ fn check_version(version: &str) -> Result<(), Refusal> {
     )))
 }
 
-fn check_exports(exports: &[String]) -> Result<Interfaces, Refusal> {
-    let offered: Interfaces = exports
+fn check_exports(exports: &[String]) -> Result<Admitted, Refusal> {
+    let interfaces: Interfaces = exports
         .iter()
         .filter_map(|export| {
             let (name, version) = parts(export);
-            let interface = name.strip_prefix(CONTRACT)?;
+            let interface = name.strip_prefix(PACKAGE)?;
             Some((interface.to_owned(), version.to_owned()))
         })
         .collect();
-    if offered.is_empty() {
+    let mut built_for = None;
+    for version in interfaces.values() {
+        // Of one that mixes tracks, the linker will miss something.
+        built_for = Some(offered(version)?);
+    }
+    let Some(version) = built_for else {
         let text = "it is a component and not a connector: it exports nothing of muster:connector";
         return Err(Refusal::Contract(text.to_owned()));
-    }
-    for version in offered.values() {
-        check_version(version)?;
-    }
-    let missing: Vec<&str> = EXPORTS
-        .into_iter()
-        .filter(|wanted| !offered.contains_key(*wanted))
+    };
+    let exports = version.exports().iter().copied();
+    let missing: Vec<&str> = exports
+        .filter(|wanted| !interfaces.contains_key(*wanted))
         .collect();
     if missing.is_empty() {
-        return Ok(offered);
+        return Ok(Admitted {
+            version,
+            interfaces,
+        });
     }
     Err(Refusal::Contract(format!(
         "it does not export {}: a connector exports all interfaces of the contract, and answers \
@@ -238,19 +217,6 @@ fn check_exports(exports: &[String]) -> Result<Interfaces, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_go_together_by_track() {
-        for (version, goes) in [
-            ("0.1.0", true),
-            ("0.1.7", true),
-            ("0.2.0", false),
-            ("1.0.0", false),
-            ("0.1.0-rc1", false),
-        ] {
-            assert_eq!(check_version(version).is_ok(), goes, "{version}");
-        }
-    }
 
     #[test]
     fn an_import_is_refused_in_words() {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use muster_core::connector::{Descriptor, Function};
 use muster_core::id::OperationId;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -15,16 +16,13 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio::time::error::Elapsed;
-use wasmtime::component::{ComponentType, Lift};
+use wasmtime::component::Instance;
 use wasmtime::{ResourceLimiter, Store};
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
-use crate::bindings::ConnectorPre;
-use crate::bindings::exports::muster::connector::meta;
 use crate::conduct::Mark;
 use crate::credential::Placeholder;
 use crate::engine::{self, Lane, Running};
-use crate::exports::{Choice, Function};
 use crate::failure::{self, LimitReached};
 use crate::host::Inner;
 use crate::http::client::Departures;
@@ -56,6 +54,14 @@ pub(crate) enum Scope {
 pub(crate) struct Place {
     pub(crate) site: Arc<Site>,
     pub(crate) plugin: Arc<Plugin>,
+}
+
+/// A call that is about to be made.
+#[derive(Clone)]
+pub(crate) struct Call<'h> {
+    pub(crate) host: &'h Inner,
+    pub(crate) place: Place,
+    pub(crate) scope: Scope,
 }
 
 /// What belongs to one call.
@@ -286,7 +292,7 @@ impl Ended {
 /// Which function of which version was called.
 pub(crate) struct By {
     plugin: Arc<Plugin>,
-    function: &'static str,
+    function: Function,
 }
 
 impl By {
@@ -296,61 +302,70 @@ impl By {
     }
 }
 
-/// Calls one function of a plugin for a target.
-pub(crate) async fn run<R: ComponentType + Lift + Send + Sync + 'static>(
-    host: &Inner,
-    place: Place,
-    scope: Scope,
-    choice: Choice<R>,
-    call: impl for<'a> FnOnce(Function<R>, &'a mut Store<CallState>) -> Calling<'a, R> + Send,
-) -> Called<R> {
-    let limits = place.site.limits;
-    let plugin = Arc::clone(&place.plugin);
-    let export = choice(&plugin.exports);
-    let by = By {
-        plugin: Arc::clone(&plugin),
-        function: export.name,
-    };
-    let state = CallState::new(host, Some(place), scope, &limits);
-    let (result, requests) = match Fresh::new(host, state, limits).await {
-        Ok(mut fresh) => {
-            let store = &mut fresh.store;
-            let answer = tokio::time::timeout_at(fresh.deadline, async {
-                let instance = plugin.pre.instance_pre().instantiate_async(&mut *store);
-                let instance = instance.await?;
-                call(export.of(instance), store).await
-            });
-            let answer = answer.await;
-            fresh.end(answer)
+impl<T> Called<T> {
+    /// The same call with what it gave in other words.
+    pub(crate) fn map<U>(self, words: impl FnOnce(T) -> U) -> Called<U> {
+        Called {
+            result: self.result.map(words),
+            requests: self.requests,
+            by: self.by,
         }
-        Err((ended, requests)) => (Err(ended), requests),
-    };
-    Called {
-        result,
-        requests,
-        by,
     }
 }
 
-/// Asks a plugin what it is. There is no target, and so nothing that it can reach. Every function of
-/// the contract is looked up and type-checked on the way.
-pub(crate) async fn describe(
+impl Call<'_> {
+    /// What the plugin that is called says of itself.
+    pub(crate) fn descriptor(&self) -> &Descriptor {
+        self.place.plugin.descriptor()
+    }
+
+    /// Makes the call: `ask` calls the function in a fresh instance.
+    pub(crate) async fn run<R: Send>(
+        self,
+        function: Function,
+        ask: impl for<'a> FnOnce(Instance, &'a mut Store<CallState>) -> Calling<'a, R> + Send,
+    ) -> Called<R> {
+        let Self { host, place, scope } = self;
+        let limits = place.site.limits;
+        let plugin = Arc::clone(&place.plugin);
+        let by = By {
+            plugin: Arc::clone(&plugin),
+            function,
+        };
+        let state = CallState::new(host, Some(place), scope, &limits);
+        let (result, requests) = match Fresh::new(host, state, limits).await {
+            Ok(mut fresh) => {
+                let store = &mut fresh.store;
+                let answer = tokio::time::timeout_at(fresh.deadline, async {
+                    let pre = plugin.linked.instance_pre();
+                    let instance = pre.instantiate_async(&mut *store).await?;
+                    ask(instance, store).await
+                });
+                let answer = answer.await;
+                fresh.end(answer)
+            }
+            Err((ended, requests)) => (Err(ended), requests),
+        };
+        Called {
+            result,
+            requests,
+            by,
+        }
+    }
+}
+
+/// Asks a plugin what it is. There is no target, and so nothing that it can reach.
+pub(crate) async fn without_target<R: Send>(
     host: &Inner,
-    pre: &ConnectorPre<CallState>,
-    scope: Scope,
     limits: &CallLimits,
-) -> Result<meta::Descriptor, String> {
-    let state = CallState::new(host, None, scope, limits);
+    ask: impl for<'a> FnOnce(&'a mut Store<CallState>) -> Calling<'a, R> + Send,
+) -> Result<R, String> {
+    let state = CallState::new(host, None, Scope::None, limits);
     let mut fresh = match Fresh::new(host, state, *limits).await {
         Ok(fresh) => fresh,
         Err((ended, _)) => return Err(ended.into_text()),
     };
-    let store = &mut fresh.store;
-    let answer = tokio::time::timeout_at(fresh.deadline, async {
-        let connector = pre.instantiate_async(&mut *store).await?;
-        connector.muster_connector_meta().call_describe(store).await
-    });
-    let answer = answer.await;
+    let answer = tokio::time::timeout_at(fresh.deadline, ask(&mut fresh.store)).await;
     fresh.end(answer).0.map_err(Ended::into_text)
 }
 

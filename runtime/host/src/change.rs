@@ -1,12 +1,8 @@
 //! Bringing a change about at a target.
 
-use std::sync::Arc;
+use muster_core::connector::{CallContext, Change, ObjectRef, Outcome, OutcomeKind, Problem};
 
-use muster_core::connector::{CallContext, Change, ObjectRef, Outcome, Problem};
-
-use crate::bindings::muster::connector::types as wit;
-use crate::call::{self, Called, Place, Scope};
-use crate::convert::{from_guest, to_guest};
+use crate::call::Scope;
 use crate::described;
 use crate::failure::Garbage;
 use crate::target::Target;
@@ -14,87 +10,30 @@ use crate::target::Target;
 impl Target {
     /// Brings a change about.
     pub async fn change(&self, change: &Change, ctx: &CallContext) -> Result<Outcome, Problem> {
-        let plugin = self.plugin();
-        described::check_change(plugin.descriptor(), change)?;
-        let may_adopt = match change {
-            Change::EnsureAccount(desired) => desired.may_adopt,
-            // Of a change that began earlier, it is not known here what it was allowed to.
-            Change::Poll(_) => true,
-            _ => false,
-        };
-        let place = Place {
-            site: Arc::clone(&self.site),
-            plugin,
-        };
-        let called = self.call_change(place, change, ctx).await;
-        self.judge(called, |outcome| {
-            let outcome = from_guest::outcome(outcome, may_adopt)?;
-            check_same_account(change, &outcome)?;
-            Ok(outcome)
-        })
+        let call = self.begin(Scope::Operation(ctx.operation));
+        described::check_change(call.descriptor(), change)?;
+        let called = call.change(change, ctx).await;
+        self.judge(called.checked(|outcome| {
+            check_adopted(change, outcome)?;
+            check_same_account(change, outcome)
+        }))
     }
+}
 
-    async fn call_change(
-        &self,
-        place: Place,
-        change: &Change,
-        ctx: &CallContext,
-    ) -> Called<Result<wit::Outcome, wit::Problem>> {
-        let people = place.plugin.descriptor().people();
-        let kind = people.map_or_else(String::new, |kind| kind.name.clone());
-        let password_slot = self.site.password_slot.clone();
-        let scope = Scope::Operation(ctx.operation);
-        let ctx = to_guest::context(ctx, self.site.limits.time);
-        let object = to_guest::object;
-        macro_rules! call {
-            ($function:ident($($name:ident = $value:expr),*; $($argument:expr),*)) => {{
-                $(let $name = $value;)*
-                call::run(&self.host, place, scope, |exports| &exports.$function, move |function, store| {
-                    Box::pin(async move { function.call(store, (&ctx $(, $argument)*)).await })
-                })
-                .await
-            }};
-        }
-        match change {
-            Change::EnsureAccount(wanted) => call!(ensure_account(
-                desired = to_guest::desired(wanted, &kind, password_slot); &desired
-            )),
-            Change::EnsureState(account, state) => {
-                call!(ensure_state(
-                    account = object(account), state = to_guest::state(*state); &account, state
-                ))
-            }
-            Change::EnsureAbsent(account) => call!(ensure_absent(
-                account = object(account), plan = to_guest::leave_plan(); &account, &plan
-            )),
-            Change::EnsureGranted(account, right) => {
-                call!(ensure_granted(
-                    account = object(account), right = object(right); &account, &right, None::<wit::Instant>
-                ))
-            }
-            Change::EnsureRevoked(account, right) => {
-                call!(ensure_revoked(
-                    account = object(account), right = object(right); &account, &right
-                ))
-            }
-            Change::EndSessions(account) => call!(end_sessions(
-                account = object(account); &account
-            )),
-            Change::RevokeCredentials(account) => {
-                call!(revoke_credentials(
-                    account = object(account), every = Vec::<String>::new(); &account, &every
-                ))
-            }
-            Change::TransferOwned(from, to) => {
-                call!(transfer_owned(
-                    from = object(from), to = object(to); &from, &to
-                ))
-            }
-            Change::Poll(handle) => call!(poll(
-                handle = handle.clone(); &handle
-            )),
-        }
+/// Refuses an account that was taken over without leave.
+fn check_adopted(change: &Change, outcome: &Outcome) -> Result<(), Garbage> {
+    let may_adopt = match change {
+        Change::EnsureAccount(desired) => desired.may_adopt,
+        // Of a change that began earlier, it is not known here what it was allowed to.
+        Change::Poll(_) => true,
+        _ => false,
+    };
+    if outcome.kind == OutcomeKind::Adopted && !may_adopt {
+        return Err(Garbage::new(
+            "it took an account over, which it was not allowed to",
+        ));
     }
+    Ok(())
 }
 
 /// Refuses an answer about another account than the one that was asked for.

@@ -6,12 +6,14 @@
 
 use std::collections::BTreeMap;
 
+use muster_core::connector::Function;
+
 /// Calls of a function that are remembered: the latest ones.
 const CALLS_MAX: u32 = 24;
 
 /// How the calls of one version went since it was loaded.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Conduct(BTreeMap<&'static str, Record>);
+pub struct Conduct(BTreeMap<Function, Record>);
 
 /// How the latest calls of one function went.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -38,17 +40,17 @@ pub(crate) enum Mark<'t> {
 }
 
 impl Conduct {
-    /// The functions that were called, in the order of their names.
-    pub fn functions(&self) -> impl Iterator<Item = (&'static str, &Record)> {
+    /// The functions that were called, in the contract's order.
+    pub fn functions(&self) -> impl Iterator<Item = (Function, &Record)> {
         self.0.iter().map(|(function, record)| (*function, record))
     }
 
     /// How the calls of a function went; none where it was never called.
-    pub fn of(&self, function: &str) -> Option<&Record> {
-        self.0.get(function)
+    pub fn of(&self, function: Function) -> Option<&Record> {
+        self.0.get(&function)
     }
 
-    pub(crate) fn note(&mut self, function: &'static str, mark: Mark<'_>) {
+    pub(crate) fn note(&mut self, function: Function, mark: Mark<'_>) {
         self.0.entry(function).or_default().note(mark);
     }
 }
@@ -113,20 +115,20 @@ mod tests {
     fn only_the_latest_calls_of_a_function_count_and_no_other_function_s() {
         let mut conduct = Conduct::default();
         for _ in 0..1000 {
-            conduct.note("ensure_account", Mark::Good);
-            conduct.note("ensure_state", Mark::Good);
+            conduct.note(Function::EnsureAccount, Mark::Good);
+            conduct.note(Function::EnsureState, Mark::Good);
         }
         for _ in 0..4 {
-            conduct.note("ensure_state", Mark::Failed("it gave up"));
+            conduct.note(Function::EnsureState, Mark::Failed("it gave up"));
         }
-        let state = conduct.of("ensure_state").unwrap();
+        let state = conduct.of(Function::EnsureState).unwrap();
         assert_eq!((state.calls(), state.failures()), (CALLS_MAX, 4));
         assert_eq!(state.last_failure(), Some("it gave up"));
-        assert_eq!(conduct.of("ensure_account").unwrap().failures(), 0);
+        assert_eq!(conduct.of(Function::EnsureAccount).unwrap().failures(), 0);
         for _ in 0..CALLS_MAX {
-            conduct.note("ensure_state", Mark::Good);
+            conduct.note(Function::EnsureState, Mark::Good);
         }
-        assert_eq!(conduct.of("ensure_state").unwrap().failures(), 0);
+        assert_eq!(conduct.of(Function::EnsureState).unwrap().failures(), 0);
         assert_eq!(Record::of_calls(10, 3, 2).refusals(), 5);
     }
 }

@@ -1,47 +1,37 @@
-//! What a plugin describes is all that it is asked for: a kind, an operation or a state that its
+//! What a plugin describes is all that it is asked for: a kind, a function or a state that its
 //! description does not name, or a grant between places that do not go together, is refused before there is
 //! an instance.
 
 use muster_core::connector::{
-    AccountKind, AccountState, Change, ContainerRule, Descriptor, EntitlementKind, ObjectRef,
-    Problem,
+    AccountKind, AccountState, Change, ContainerRule, Descriptor, EntitlementKind, Function,
+    ObjectRef, Problem,
 };
 
-use crate::read::GrantScope;
+use crate::read::WhichGrants;
 
 /// Refuses a change that the plugin does not describe.
 pub(crate) fn check_change(descriptor: &Descriptor, change: &Change) -> Result<(), Problem> {
+    let function = change.function();
     match change {
         Change::EnsureAccount(desired) => {
             let kind = match &desired.object {
                 Some(account) => Some(account.kind.as_str()),
                 None => descriptor.people().map(|kind| kind.name.as_str()),
             };
-            let kind = kind.unwrap_or_default();
-            check_account(descriptor, kind, "ensure-account").map(drop)
+            check_account(descriptor, kind.unwrap_or_default(), function).map(drop)
         }
         Change::EnsureState(account, state) => {
-            let kind = check_account(descriptor, &account.kind, "ensure-state")?;
+            let kind = check_account(descriptor, &account.kind, function)?;
             check_state(descriptor, kind, *state)
         }
-        Change::EnsureAbsent(account) => {
-            check_account(descriptor, &account.kind, "ensure-absent").map(drop)
+        Change::EnsureAbsent(account)
+        | Change::EndSessions(account)
+        | Change::RevokeCredentials(account)
+        | Change::TransferOwned(account, _) => {
+            check_account(descriptor, &account.kind, function).map(drop)
         }
-        Change::EndSessions(account) => {
-            check_account(descriptor, &account.kind, "end-sessions").map(drop)
-        }
-        Change::RevokeCredentials(account) => {
-            check_account(descriptor, &account.kind, "revoke-credentials").map(drop)
-        }
-        Change::TransferOwned(from, _) => {
-            check_account(descriptor, &from.kind, "transfer-owned").map(drop)
-        }
-        Change::EnsureGranted(account, right) => {
-            let kind = check_entitlement(descriptor, &right.kind, "ensure-granted")?;
-            check_containers(kind, account, right)
-        }
-        Change::EnsureRevoked(account, right) => {
-            let kind = check_entitlement(descriptor, &right.kind, "ensure-revoked")?;
+        Change::EnsureGranted(account, right) | Change::EnsureRevoked(account, right) => {
+            let kind = check_entitlement(descriptor, &right.kind, function)?;
             check_containers(kind, account, right)
         }
         Change::Poll(_) => Ok(()),
@@ -52,11 +42,11 @@ pub(crate) fn check_change(descriptor: &Descriptor, change: &Change) -> Result<(
 pub(crate) fn check_account<'d>(
     descriptor: &'d Descriptor,
     kind: &str,
-    operation: &str,
+    function: Function,
 ) -> Result<&'d AccountKind, Problem> {
     match descriptor.account_kind(kind) {
-        Some(known) if known.operations.contains(operation) => Ok(known),
-        Some(_) => Err(without(descriptor, kind, operation)),
+        Some(known) if known.can(function) => Ok(known),
+        Some(_) => Err(without(descriptor, kind, function)),
         None => Err(undescribed(descriptor, &format!("account `{kind}`"))),
     }
 }
@@ -65,27 +55,23 @@ pub(crate) fn check_account<'d>(
 pub(crate) fn check_entitlement<'d>(
     descriptor: &'d Descriptor,
     kind: &str,
-    operation: &str,
+    function: Function,
 ) -> Result<&'d EntitlementKind, Problem> {
     match descriptor.entitlement_kind(kind) {
-        Some(known) if known.operations.contains(operation) => Ok(known),
-        Some(_) => Err(without(descriptor, kind, operation)),
+        Some(known) if known.can(function) => Ok(known),
+        Some(_) => Err(without(descriptor, kind, function)),
         None => Err(undescribed(descriptor, &format!("entitlement `{kind}`"))),
     }
 }
 
 /// Refuses a listing of grants that no kind of entitlement offers.
-pub(crate) fn check_scope(descriptor: &Descriptor, scope: &GrantScope) -> Result<(), Problem> {
-    let (word, of) = match scope {
-        GrantScope::OfKind(kind) => ("of-kind", Some(kind)),
-        GrantScope::OfEntitlement(right) => ("of-entitlement", Some(&right.kind)),
-        // The grants of one account can be of any kind that can be listed so.
-        GrantScope::OfPrincipal(_) => ("of-principal", None),
-    };
+pub(crate) fn check_grants(descriptor: &Descriptor, which: &WhichGrants) -> Result<(), Problem> {
+    // The grants of one account can be of any kind that can be listed so.
+    let (scope, of) = (which.scope(), which.kind());
     let offers = |known: &EntitlementKind| {
-        of.is_none_or(|of| known.name == *of)
-            && known.grant_scopes.contains(word)
-            && known.operations.contains("list-grants")
+        of.is_none_or(|of| known.name == of)
+            && known.grant_scopes.contains(&scope)
+            && known.can(Function::ListGrants)
     };
     if descriptor.entitlement_kinds.iter().any(offers) {
         return Ok(());
@@ -93,7 +79,7 @@ pub(crate) fn check_scope(descriptor: &Descriptor, scope: &GrantScope) -> Result
     let of = of.map_or_else(String::new, |kind| format!(" for `{kind}`"));
     Err(undescribed(
         descriptor,
-        &format!("listing of grants `{word}`{of}"),
+        &format!("listing of grants `{scope}`{of}"),
     ))
 }
 
@@ -142,9 +128,9 @@ fn check_containers(
     )))
 }
 
-fn without(descriptor: &Descriptor, kind: &str, operation: &str) -> Problem {
+fn without(descriptor: &Descriptor, kind: &str, function: Function) -> Problem {
     Problem::Unsupported(format!(
-        "the connector {} has no `{operation}` for `{kind}` (PLG-038)",
+        "the connector {} has no `{function}` for `{kind}` (PLG-038)",
         descriptor.name
     ))
 }

@@ -15,13 +15,13 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use wasmtime::component::{Component, Linker};
 
-use crate::admission::{self, Interfaces, Refusal};
+use crate::admission::{self, Admitted, Refusal};
 use crate::cache::Cache;
-use crate::call::{CallState, Scope};
+use crate::call::CallState;
 use crate::compile::{self, Compiler};
+use crate::contract::{self, Linked};
 use crate::credential::remembered::Remembered;
 use crate::engine::Engine;
-use crate::import;
 use crate::load_error::LoadError;
 use crate::options::CallLimits;
 use crate::plugin::Plugin;
@@ -125,7 +125,7 @@ impl Host {
     /// Sets a host up.
     pub fn new(options: HostOptions) -> Result<Self, HostError> {
         let engine = Engine::new(options.calls_max).map_err(|error| HostError::Engine(error.0))?;
-        let linker = import::linker(&engine.wasmtime).map_err(HostError::Engine)?;
+        let linker = contract::linker(&engine.wasmtime).map_err(HostError::Engine)?;
         let cache = match options.cache {
             None => None,
             Some(path) => match Cache::open(&path, &engine.wasmtime) {
@@ -166,20 +166,20 @@ impl Host {
         }
         let Prepared {
             digest,
-            interfaces,
+            admitted,
             component,
         } = {
             let _one_at_a_time = self.0.compiling.lock().await;
             self.prepare(bytes.into()).await?
         };
-        let pre = crate::plugin::pre_instantiate(&self.0.linker, &component)?;
+        let linked = Linked::new(admitted.version, &self.0.linker, &component)?;
         let limits = CallLimits {
             time: DESCRIBE_TIME,
             ..CallLimits::default()
         };
-        let described = crate::call::describe(&self.0, &pre, Scope::None, &limits).await;
-        let description = described.map_err(LoadError::Describe)?;
-        Ok(Arc::new(Plugin::new(digest, interfaces, pre, description)?))
+        let description = linked.describe(&self.0, &limits).await?;
+        let plugin = Plugin::new(digest, admitted.interfaces, linked, description)?;
+        Ok(Arc::new(plugin))
     }
 }
 
@@ -187,7 +187,7 @@ impl Host {
     /// The part of loading that takes a processor for a while, away from the threads that serve calls.
     async fn prepare(&self, bytes: Arc<[u8]>) -> Result<Prepared, LoadError> {
         let (inner, checked) = (Arc::clone(&self.0), Arc::clone(&bytes));
-        let (digest, interfaces, kept) = blocking(move || inner.check(&checked)).await?;
+        let (digest, admitted, kept) = blocking(move || inner.check(&checked)).await?;
         let inner = Arc::clone(&self.0);
         let component = match (kept, &self.0.compiler) {
             (Some(component), _) => component,
@@ -199,7 +199,7 @@ impl Host {
         };
         Ok(Prepared {
             digest,
-            interfaces,
+            admitted,
             component,
         })
     }
@@ -216,7 +216,7 @@ async fn blocking<T: Send + 'static>(
 /// A component that was checked and compiled.
 struct Prepared {
     digest: Digest,
-    interfaces: Interfaces,
+    admitted: Admitted,
     component: Component,
 }
 
@@ -237,16 +237,16 @@ impl Inner {
     }
 
     /// Checks a file, and takes its code from the cache where it is there.
-    fn check(&self, bytes: &[u8]) -> Result<(Digest, Interfaces, Option<Component>), LoadError> {
+    fn check(&self, bytes: &[u8]) -> Result<(Digest, Admitted, Option<Component>), LoadError> {
         let digest = Digest(Sha256::digest(bytes).into());
-        let interfaces = admission::check(bytes).map_err(|refusal| match refusal {
+        let admitted = admission::check(bytes).map_err(|refusal| match refusal {
             Refusal::NotAComponent(text) => LoadError::NotAComponent(text),
             Refusal::Import(text) => LoadError::Import(text),
             Refusal::Contract(text) => LoadError::Contract(text),
         })?;
         let cache = self.cache.as_ref();
         let kept = cache.and_then(|cache| cache.get(&self.engine.wasmtime, digest));
-        Ok((digest, interfaces, kept))
+        Ok((digest, admitted, kept))
     }
 
     /// Takes code that was compiled apart.

@@ -5,11 +5,10 @@ use std::time::Duration;
 use muster_core::connector::Problem;
 use tokio::time::Instant;
 
-use crate::bindings::muster::connector::types as wit;
 use crate::call::{Called, Ended, Requests};
 use crate::conduct::Mark;
-use crate::convert::problem;
-use crate::failure::{Garbage, plugin_failed};
+use crate::contract::{Answer, Reported};
+use crate::failure::plugin_failed;
 use crate::target::Target;
 
 /// Longest time for which an app's wish to be left alone is honoured without asking again.
@@ -17,14 +16,10 @@ const PAUSE_MAX: Duration = Duration::from_mins(10);
 
 impl Target {
     /// What a call gave, as an answer or as a problem. What the host itself refused counts for more
-    /// than what the plugin makes of it: only the host knows the line that would grant it. `convert`
-    /// reads the answer; one that cannot be read is the plugin's failure like any other, and here is
-    /// the one place where it is noted how a call went.
-    pub(crate) fn judge<R, T>(
-        &self,
-        called: Called<Result<R, wit::Problem>>,
-        convert: impl FnOnce(R) -> Result<T, Garbage>,
-    ) -> Result<T, Problem> {
+    /// than what the plugin makes of it: only the host knows the line that would grant it. An answer
+    /// that breaks the contract is the plugin's failure like any other, and here is the one place
+    /// where it is noted how a call went.
+    pub(crate) fn judge<T>(&self, called: Called<Answer<T>>) -> Result<T, Problem> {
         let Called {
             result,
             requests,
@@ -32,24 +27,20 @@ impl Target {
         } = called;
         let sent = requests.has_left();
         let problem = match result {
-            Ok(Ok(answer)) => match convert(answer) {
-                Ok(answer) => {
-                    by.note(Mark::Good);
-                    return Ok(answer);
-                }
-                Err(garbage) => {
-                    by.note(Mark::Failed(&garbage.to_string()));
-                    return Err(plugin_failed(garbage, sent));
-                }
-            },
-            Ok(Err(wit::Problem::RateLimited(hint))) => {
-                self.slow_down(&hint);
-                Problem::RateLimited {
-                    after_ms: hint.after_ms,
-                }
+            Ok(Answer::Given(answer)) => {
+                by.note(Mark::Good);
+                return Ok(answer);
             }
-            Ok(Err(reported)) => problem::from_guest(reported, sent)
-                .unwrap_or_else(|garbage: Garbage| plugin_failed(garbage, sent)),
+            Ok(Answer::Garbage(garbage)) => {
+                by.note(Mark::Failed(&garbage.to_string()));
+                return Err(plugin_failed(garbage, sent));
+            }
+            Ok(Answer::Reported(Reported { problem, bucket })) => {
+                if let Problem::RateLimited { after_ms } = problem {
+                    self.slow_down(after_ms, bucket.as_deref());
+                }
+                problem
+            }
             Err(Ended::Failed(text)) => plugin_failed(text, sent),
             // It says nothing about the plugin.
             Err(Ended::Kept(text)) => return Err(root_cause(kept(text, sent), &requests)),
@@ -70,12 +61,12 @@ impl Target {
         self.site.rates.resume();
     }
 
-    fn slow_down(&self, hint: &wit::RetryHint) {
-        let Some(after_ms) = hint.after_ms else {
+    fn slow_down(&self, after_ms: Option<u32>, bucket: Option<&str>) {
+        let Some(after_ms) = after_ms else {
             return;
         };
         let pause = Duration::from_millis(u64::from(after_ms)).min(PAUSE_MAX);
-        let budgets = self.site.budgets(&self.plugin(), hint.bucket.as_deref());
+        let budgets = self.site.budgets(&self.plugin(), bucket);
         if let Some((bucket, _)) = budgets.first() {
             self.site.rates.pause(bucket, pause, Instant::now());
         }

@@ -14,17 +14,15 @@
 )]
 
 mod admission;
-mod bindings;
 mod cache;
 mod call;
 mod change;
 mod compile;
 mod conduct;
-mod convert;
+mod contract;
 mod credential;
 mod described;
 mod engine;
-mod exports;
 mod failure;
 mod host;
 mod http;
@@ -47,9 +45,9 @@ mod target;
 mod target_error;
 mod wasi;
 
-pub use admission::CONTRACT_VERSION;
 pub use compile::{COMPILE_CPU_MAX, COMPILE_MEMORY_MAX, Compiler, compile};
 pub use conduct::{Conduct, Record};
+pub use contract::CONTRACT_VERSION;
 pub use credential::redact::SECRET_BYTES_MIN;
 pub use credential::{
     ClientAuth, ClientCredentials, Credential, JwtBearer, NotAServiceAccount, Scheme, Secret,
@@ -58,13 +56,14 @@ pub use host::{Clock, FILE_BYTES_MAX, Host, HostError, HostOptions};
 pub use http::address::{InvalidPrivateGrant, PrivateAccess, PrivateGrant};
 pub use http::pattern::{HostPattern, InvalidHostPattern};
 pub use http::proxy::{InvalidProxy, Proxy};
+pub use http::wire::{Player, Recorder, TAPE_BYTES_MAX, TapeError};
 pub use listing::{ITEMS_MAX, Listing, PAGE_MAX, PAGES_MAX};
 pub use load_error::LoadError;
 pub use options::{CallLimits, TargetOptions};
 pub use plugin::{ChangeFeed, Details, Plugin, Setting};
 pub use read::{
-    AttributeSpec, CHANGES_MAX, ChangePage, Changed, DELIVERY_BYTES_MAX, GrantScope,
-    MissingPermission, ProbeReport, Rotated, Translation,
+    AttributeSpec, CHANGES_MAX, ChangePage, Changed, DELIVERY_BYTES_MAX, MissingPermission,
+    ProbeReport, Rotated, Translation, WhichGrants,
 };
 pub use slot::Slot;
 pub use target::Target;

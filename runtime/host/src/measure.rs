@@ -29,14 +29,8 @@ pub async fn bare_check_settings(host: &Host, plugin: &Plugin) -> Result<(), Pro
             Box::pin(tokio::task::yield_now()),
         ))
     });
-    let called = async {
-        let instance = plugin.pre.instance_pre().instantiate_async(&mut store);
-        let instance = instance.await?;
-        let function = plugin.exports.check_settings.of(instance);
-        function.call(&mut store, ()).await
-    };
-    match called.await {
-        Ok(_) => Ok(()),
+    match plugin.linked.bare_check_settings(&mut store).await {
+        Ok(()) => Ok(()),
         Err(error) => Err(failure::plugin_failed(failure::sentence(&error, 0), false)),
     }
 }

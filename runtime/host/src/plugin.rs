@@ -6,25 +6,19 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use muster_core::connector::Descriptor;
+use muster_core::connector::{Descriptor, Function};
 use muster_core::id::Digest;
-use wasmtime::component::{Component, Linker};
 
 use crate::admission::Interfaces;
-use crate::bindings::ConnectorPre;
-use crate::bindings::exports::muster::connector::meta;
-use crate::call::CallState;
 use crate::conduct::{Conduct, Mark};
-use crate::convert;
-use crate::exports::Exports;
+use crate::contract::Linked;
 use crate::load_error::LoadError;
 
 /// A plugin that is loaded.
 pub struct Plugin {
     digest: Digest,
     interfaces: Interfaces,
-    pub(crate) pre: ConnectorPre<CallState>,
-    pub(crate) exports: Exports,
+    pub(crate) linked: Linked,
     descriptor: Descriptor,
     details: Details,
     cursors: Vec<semver::VersionReq>,
@@ -76,11 +70,9 @@ impl Plugin {
     pub(crate) fn new(
         digest: Digest,
         interfaces: Interfaces,
-        pre: ConnectorPre<CallState>,
-        description: meta::Descriptor,
+        linked: Linked,
+        (descriptor, details): (Descriptor, Details),
     ) -> Result<Self, LoadError> {
-        let (descriptor, details) = convert::descriptor::from_guest(description)
-            .map_err(|garbage| LoadError::Description(garbage.0))?;
         let cursors = descriptor
             .accepts_cursors_from
             .iter()
@@ -91,13 +83,10 @@ impl Plugin {
                     "`accepts-cursors-from` is no version requirement: {error}"
                 ))
             })?;
-        let exports =
-            Exports::new(pre.instance_pre().component()).map_err(|error| contract(&error))?;
         Ok(Self {
             digest,
             interfaces,
-            pre,
-            exports,
+            linked,
             descriptor,
             details,
             cursors,
@@ -111,7 +100,7 @@ impl Plugin {
     }
 
     /// Notes how a call of a function ended.
-    pub(crate) fn note(&self, function: &'static str, mark: Mark<'_>) {
+    pub(crate) fn note(&self, function: Function, mark: Mark<'_>) {
         self.lock_conduct().note(function, mark);
     }
 
@@ -164,19 +153,4 @@ impl fmt::Debug for Plugin {
             .field("digest", &self.digest)
             .finish_non_exhaustive()
     }
-}
-
-/// Links a component once, so that an instance of it is a matter of microseconds.
-pub(crate) fn pre_instantiate(
-    linker: &Linker<CallState>,
-    component: &Component,
-) -> Result<ConnectorPre<CallState>, LoadError> {
-    linker
-        .instantiate_pre(component)
-        .and_then(ConnectorPre::new)
-        .map_err(|error| contract(&error))
-}
-
-fn contract(error: &wasmtime::Error) -> LoadError {
-    LoadError::Contract(crate::failure::cut(&format!("{error:#}")))
 }

@@ -12,8 +12,8 @@ use crate::credential::remembered::Remembered;
 use crate::credential::{Credential, Tokens};
 use crate::host::Clock;
 use crate::http::address::PrivateAccess;
-use crate::http::client::Client;
 use crate::http::pattern::HostPattern;
+use crate::http::wire::Wire;
 use crate::options::CallLimits;
 use crate::plugin::Plugin;
 use crate::rate::Rates;
@@ -35,7 +35,7 @@ pub(crate) struct Site {
     pub(crate) password_slot: Option<String>,
     pub(crate) per_minute: Option<u32>,
     pub(crate) limits: CallLimits,
-    pub(crate) client: Client,
+    pub(crate) wire: Wire,
     pub(crate) tokens: Tokens,
     pub(crate) rates: Rates,
     pub(crate) redactor: Redactor,

@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use muster_core::connector::Descriptor;
 
-use crate::call::Scope;
+use crate::call::{Call, Place, Scope};
 use crate::credential::redact::Redactor;
 use crate::credential::{Secret, Tokens};
 use crate::host::{Host, Inner};
 use crate::http::client::Client;
+use crate::http::wire::{Player, Recorder, Wire};
 use crate::options::TargetOptions;
 use crate::plugin::Plugin;
 use crate::setup;
@@ -33,6 +34,38 @@ pub struct Target {
 impl Target {
     /// Sets a target up and checks it against the plugin in the slot.
     pub fn new(host: &Host, slot: Arc<Slot>, options: TargetOptions) -> Result<Self, TargetError> {
+        Self::over(host, slot, options, Wire::Live)
+    }
+
+    /// The same, and what the plugin and the app say to each other is put on a tape.
+    pub fn recorded(
+        host: &Host,
+        slot: Arc<Slot>,
+        options: TargetOptions,
+        recorder: Recorder,
+    ) -> Result<Self, TargetError> {
+        Self::over(host, slot, options, |client| {
+            Wire::Recorder(client, recorder)
+        })
+    }
+
+    /// The same with a tape in the place of the app: nothing reaches the network, and what is not on the tape is
+    /// refused.
+    pub fn played(
+        host: &Host,
+        slot: Arc<Slot>,
+        options: TargetOptions,
+        player: Player,
+    ) -> Result<Self, TargetError> {
+        Self::over(host, slot, options, |_| Wire::Player(player))
+    }
+
+    fn over(
+        host: &Host,
+        slot: Arc<Slot>,
+        options: TargetOptions,
+        wire: impl FnOnce(Client) -> Wire,
+    ) -> Result<Self, TargetError> {
         setup::check_limits(&options.limits)?;
         let trust = setup::trust(&host.0, options.ca_file.as_deref())?;
         let private = Arc::new(options.private);
@@ -59,7 +92,7 @@ impl Target {
             password_slot: options.password_slot,
             per_minute: options.requests_per_minute,
             limits: options.limits,
-            client,
+            wire: wire(client),
             rates: crate::rate::Rates::default(),
             redactor,
             remembered,
@@ -114,6 +147,18 @@ impl Target {
     /// A secret that the app issued and the host took out of its reply. It is given once.
     pub fn take_sealed(&self, handle: &str) -> Option<Secret> {
         self.site.sealed.take(handle)
+    }
+
+    /// Begins a call, with the version of the plugin that is current.
+    pub(crate) fn begin(&self, scope: Scope) -> Call<'_> {
+        Call {
+            host: &self.host,
+            place: Place {
+                site: Arc::clone(&self.site),
+                plugin: self.plugin(),
+            },
+            scope,
+        }
     }
 
     /// A number that no other listing of this target has.

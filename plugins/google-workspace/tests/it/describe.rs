@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use muster_plugin_google_workspace::GoogleWorkspace as Google;
 use muster_sdk::{
-    Answer, Capability, Connector, FakeHost, HttpFault, Operation, Problem, capabilities,
+    Answer, Capability, Connector, FakeHost, Function, HttpFault, Problem, capabilities,
 };
 use serde_json::json;
 
@@ -33,7 +33,7 @@ fn every_capability_of_the_contract_is_there() {
     assert!(capabilities::<Google>().contains(&Capability::Rotation));
     let user = Google.describe().account_kind("user").unwrap().clone();
     let operations = user.operations(&capabilities::<Google>());
-    assert!(operations.contains(&Operation::RotateCredential));
+    assert!(operations.contains(&Function::RotateCredential));
     assert_eq!(operations.len(), 11);
 }
 
@@ -78,32 +78,32 @@ fn each_missing_permission_is_named_with_what_does_not_work() {
         (
             "directory.users.list",
             "admin.directory.user",
-            Operation::EnsureAccount,
+            Function::EnsureAccount,
         ),
         (
             "directory.groups.list",
             "admin.directory.group",
-            Operation::EnsureGranted,
+            Function::EnsureGranted,
         ),
         (
             "directory.tokens.list",
             "admin.directory.user.security",
-            Operation::RevokeCredentials,
+            Function::RevokeCredentials,
         ),
         (
             "directory.roles.list",
             "admin.directory.rolemanagement",
-            Operation::EnsureRevoked,
+            Function::EnsureRevoked,
         ),
         (
             "licensing.licenseAssignments.get",
             "apps.licensing",
-            Operation::ListGrants,
+            Function::ListGrants,
         ),
         (
             "datatransfer.applications.list",
             "admin.datatransfer",
-            Operation::TransferOwned,
+            Function::TransferOwned,
         ),
     ] {
         workspace.fail(

@@ -13,7 +13,7 @@ use super::{
     UNREAD_CATALOGUE,
 };
 use crate::connector::{
-    AccountSpec, AccountState, AttributeChange, EntitlementKey, RemoteAttributes,
+    AccountSpec, AccountState, AttributeChange, EntitlementKey, Function, RemoteAttributes,
 };
 use crate::fact::{AccountPlanned, Deletion};
 use crate::finding::{Code, Finding, Severity};
@@ -253,9 +253,10 @@ impl Planner<'_> {
         let deletion = rules.delete_after.map_or(Deletion::Never, Deletion::After);
         let let_go_at = have.let_go_at.unwrap_or(self.now);
         let delete_at = deletion.at(have.delete_at, let_go_at);
-        let hands_on = rules.transfer_to_manager && self.targets.can(target, "transfer-owned");
+        let hands_on =
+            rules.transfer_to_manager && self.targets.can(target, Function::TransferOwned);
         let is_due = delete_at.is_some_and(|at| at <= self.now)
-            && self.targets.can(target, "ensure-absent")
+            && self.targets.can(target, Function::EnsureAbsent)
             && (!hands_on || self.knows_heir(person, target));
         let suspends = rules.suspend && self.targets.can_suspend(target);
         let is_same = !have.is_wanted
@@ -276,10 +277,10 @@ impl Planner<'_> {
         if is_open {
             actions.push(Action::EnsureState(AccountState::Suspended));
         }
-        if rules.end_sessions && self.targets.can(target, "end-sessions") {
+        if rules.end_sessions && self.targets.can(target, Function::EndSessions) {
             once(Action::EndSessions, &mut actions);
         }
-        if rules.revoke_credentials && self.targets.can(target, "revoke-credentials") {
+        if rules.revoke_credentials && self.targets.can(target, Function::RevokeCredentials) {
             once(Action::RevokeCredentials, &mut actions);
         }
         let lost = base.granted.iter().copied().chain(taken_along(have));

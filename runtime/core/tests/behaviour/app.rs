@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use muster_core::connector::{
-    AccountState, AttributeChange, Change, DesiredAccount, Entitlement, ObjectRef, Outcome,
-    OutcomeKind, Problem, Read, RemoteAccount, RemoteAttributes, RemoteCredential, RemoteGrant,
+    AccountState, AttributeChange, Change, CredentialClass, DesiredAccount, Entitlement, ObjectRef,
+    Outcome, OutcomeKind, Problem, Read, RemoteAccount, RemoteAttributes, RemoteCredential,
+    RemoteGrant,
 };
 use muster_core::observe::Sight;
 
@@ -326,13 +327,13 @@ impl App {
             }
             Read::CredentialsOf(object) => {
                 let held = there(object)?;
-                let credential = |class: &str| RemoteCredential {
-                    object: user(class),
-                    class: class.to_owned(),
+                let credential = |class: CredentialClass| RemoteCredential {
+                    object: user(class.as_str()),
+                    class,
                     owner: object.clone(),
                 };
-                let sessions = (0..held.sessions).map(|_| credential("session"));
-                let tokens = (0..held.tokens).map(|_| credential("api-key"));
+                let sessions = (0..held.sessions).map(|_| credential(CredentialClass::Session));
+                let tokens = (0..held.tokens).map(|_| credential(CredentialClass::ApiKey));
                 Ok(Sight::Credentials(sessions.chain(tokens).collect(), true))
             }
         }

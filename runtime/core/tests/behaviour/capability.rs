@@ -1,17 +1,21 @@
 //! What a policy asks for and a connector cannot do is found at load.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use muster_core::capability;
 use muster_core::connector::{
-    AccountKind, AccountState, ContainerRule, Descriptor, EntitlementKey, EntitlementKind,
+    AccountKind, AccountSpec, AccountState, ContainerRule, CredentialClass, Descriptor,
+    EntitlementKey, EntitlementKind, Function, GrantScope, ObjectRef,
 };
-use muster_core::observe::can_be_seen;
+use muster_core::needs::Proof;
+use muster_core::observe::{self, can_be_seen};
 use muster_core::operation::Action;
+use muster_core::person::Account;
 use muster_core::policy::{Adopt, Policy, Prehire, TargetRules};
 
-use crate::world::{World, role, target};
+use crate::world::{World, person, role, target};
 
 fn names(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
@@ -21,22 +25,23 @@ fn names(names: &[&str]) -> BTreeSet<String> {
 pub(crate) fn descriptor() -> Descriptor {
     let account = AccountKind {
         name: "user".to_owned(),
-        operations: names(&[
-            "list-accounts",
-            "get-account",
-            "find-accounts",
-            "ensure-account",
-            "ensure-state",
-            "ensure-absent",
-            "end-sessions",
-            "revoke-credentials",
-            "list-credentials",
-            "transfer-owned",
-        ]),
+        operations: [
+            Function::ListAccounts,
+            Function::GetAccount,
+            Function::FindAccounts,
+            Function::EnsureAccount,
+            Function::EnsureState,
+            Function::EnsureAbsent,
+            Function::EndSessions,
+            Function::RevokeCredentials,
+            Function::ListCredentials,
+            Function::TransferOwned,
+        ]
+        .into(),
         states: [AccountState::Active, AccountState::Suspended].into(),
         match_keys: vec!["externalId".to_owned(), "email".to_owned()],
         immutable_attributes: Vec::new(),
-        credential_categories: names(&["session", "api-key"]),
+        credential_categories: [CredentialClass::Session, CredentialClass::ApiKey].into(),
         needed_settings: Vec::new(),
         read_after_write_lag_ms: 0,
         is_id_reused: false,
@@ -45,13 +50,14 @@ pub(crate) fn descriptor() -> Descriptor {
     };
     let group = EntitlementKind {
         name: "group".to_owned(),
-        operations: names(&[
-            "list-entitlements",
-            "list-grants",
-            "ensure-granted",
-            "ensure-revoked",
-        ]),
-        grant_scopes: names(&["of-principal"]),
+        operations: [
+            Function::ListEntitlements,
+            Function::ListGrants,
+            Function::EnsureGranted,
+            Function::EnsureRevoked,
+        ]
+        .into(),
+        grant_scopes: [GrantScope::OfPrincipal].into(),
         container_rule: ContainerRule::None,
         read_after_write_lag_ms: 0,
         page_max: 100,
@@ -107,10 +113,10 @@ fn check(change: impl FnOnce(&mut Descriptor, &mut TargetRules), expected: &[&st
     assert_eq!(found, expected, "{findings:#?}");
 }
 
-fn without(operation: &'static str) -> impl Fn(&mut Descriptor, &mut TargetRules) {
+fn without(function: Function) -> impl Fn(&mut Descriptor, &mut TargetRules) {
     move |descriptor, _| {
-        descriptor.account_kinds[0].operations.remove(operation);
-        descriptor.entitlement_kinds[0].operations.remove(operation);
+        descriptor.account_kinds[0].operations.remove(&function);
+        descriptor.entitlement_kinds[0].operations.remove(&function);
     }
 }
 
@@ -120,32 +126,79 @@ fn a_connector_that_can_do_everything_leaves_nothing_to_say() {
 }
 
 #[test]
-fn every_operation_that_a_policy_needs_is_missed_by_name() {
-    check(without("ensure-account"), &["E TGT-001"]);
-    check(without("get-account"), &["E TGT-001"]);
-    check(without("find-accounts"), &["E TGT-001"]);
-    check(without("end-sessions"), &["W TGT-004"]);
-    check(without("revoke-credentials"), &["W TGT-005"]);
-    check(without("ensure-absent"), &["E TGT-006"]);
-    check(without("transfer-owned"), &["E TGT-007"]);
-    check(without("ensure-granted"), &["E TGT-008"]);
-    check(without("ensure-revoked"), &["E TGT-008"]);
-    check(without("list-entitlements"), &["E TGT-008"]);
-    check(without("list-grants"), &["W TGT-009"]);
-    check(without("list-credentials"), &["W TGT-009"]);
+fn every_function_that_a_policy_needs_is_missed_by_name() {
+    check(without(Function::EnsureAccount), &["E TGT-001"]);
+    check(without(Function::GetAccount), &["E TGT-001"]);
+    check(without(Function::FindAccounts), &["E TGT-001"]);
+    check(without(Function::EndSessions), &["W TGT-004"]);
+    check(without(Function::RevokeCredentials), &["W TGT-005"]);
+    check(without(Function::EnsureAbsent), &["E TGT-006"]);
+    check(without(Function::TransferOwned), &["E TGT-007"]);
+    check(without(Function::EnsureGranted), &["E TGT-008"]);
+    check(without(Function::EnsureRevoked), &["E TGT-008"]);
+    check(without(Function::ListEntitlements), &["E TGT-008"]);
+    check(without(Function::ListGrants), &["W TGT-009"]);
+    check(without(Function::ListCredentials), &["W TGT-009"]);
+}
+
+#[test]
+fn an_action_is_carried_out_by_the_function_that_it_needs() {
+    let object = |id: &str| ObjectRef {
+        kind: "user".to_owned(),
+        container: None,
+        id: id.to_owned(),
+        revision: None,
+        name_hint: None,
+    };
+    let account = Account {
+        object: Some(object("u1")),
+        state: Some(AccountState::Active),
+        ..Account::default()
+    };
+    let key = EntitlementKey {
+        kind: "group".to_owned(),
+        container: None,
+        id: "g-sales".to_owned(),
+    };
+    let spec = AccountSpec {
+        match_keys: Vec::new(),
+        may_adopt: false,
+        initial_state: AccountState::Active,
+        attributes: BTreeMap::new(),
+    };
+    for action in [
+        Action::EnsureAccount(Arc::new(spec)),
+        Action::EnsureState(AccountState::Suspended),
+        Action::EndSessions,
+        Action::RevokeCredentials,
+        Action::EnsureGranted(key.clone()),
+        Action::EnsureRevoked(key),
+        Action::TransferOwned(person("2")),
+        Action::EnsureAbsent,
+    ] {
+        let call = observe::call(&action, &account, Some(&object("u2"))).unwrap();
+        assert_eq!(call.function(), action.function());
+        // Who can be asked, and who can say that it was done, are one table.
+        let has_proof = action.function().proof() != Proof::Nothing;
+        assert_eq!(observe::question(&action, &account).is_some(), has_proof);
+    }
 }
 
 #[test]
 fn c26_what_a_connector_never_lists_is_never_seen() {
     let mut google = descriptor();
-    google.account_kinds[0].credential_categories = names(&["oauth-consent", "app-password"]);
+    google.account_kinds[0].credential_categories =
+        [CredentialClass::OauthConsent, CredentialClass::AppPassword].into();
     assert!(!can_be_seen(&Action::EndSessions, &google));
     assert!(can_be_seen(&Action::RevokeCredentials, &google));
     let mut scim = descriptor();
-    scim.account_kinds[0].credential_categories = names(&["session", "password"]);
+    scim.account_kinds[0].credential_categories =
+        [CredentialClass::Session, CredentialClass::Password].into();
     assert!(can_be_seen(&Action::EndSessions, &scim));
     assert!(!can_be_seen(&Action::RevokeCredentials, &scim));
-    scim.account_kinds[0].operations.remove("list-credentials");
+    scim.account_kinds[0]
+        .operations
+        .remove(&Function::ListCredentials);
     assert!(!can_be_seen(&Action::EndSessions, &scim));
     let key = EntitlementKey {
         kind: "group".to_owned(),
@@ -158,7 +211,7 @@ fn c26_what_a_connector_never_lists_is_never_seen() {
     assert!(!can_be_seen(&revoked, &scim));
     // It is said before.
     let no_sessions = |descriptor: &mut Descriptor, _: &mut TargetRules| {
-        descriptor.account_kinds[0].credential_categories = names(&["app-password"]);
+        descriptor.account_kinds[0].credential_categories = [CredentialClass::AppPassword].into();
     };
     check(no_sessions, &["W TGT-009"]);
 }
@@ -166,7 +219,7 @@ fn c26_what_a_connector_never_lists_is_never_seen() {
 #[test]
 fn c28_a_setting_that_is_missing_is_said_before_somebody_leaves() {
     let needs = |descriptor: &mut Descriptor| {
-        let needed = ("end-sessions".to_owned(), "sessions_url".to_owned());
+        let needed = (Function::EndSessions, "sessions_url".to_owned());
         descriptor.account_kinds[0].needed_settings.push(needed);
     };
     check(|descriptor, _| needs(descriptor), &["W TGT-004"]);
@@ -190,7 +243,7 @@ fn c28_a_setting_that_is_missing_is_said_before_somebody_leaves() {
 
 #[test]
 fn an_account_that_cannot_be_shut_is_named_by_how_long_it_stays_open() {
-    check(without("ensure-state"), &["W TGT-003", "E TGT-014"]);
+    check(without(Function::EnsureState), &["W TGT-003", "E TGT-014"]);
     check(
         |descriptor, rules| {
             descriptor.account_kinds[0]
@@ -224,13 +277,13 @@ fn a_kind_of_right_that_the_app_does_not_have_is_refused() {
 fn what_a_policy_does_not_ask_for_is_not_missed() {
     check(
         |descriptor, rules| {
-            for operation in [
-                "end-sessions",
-                "revoke-credentials",
-                "ensure-absent",
-                "transfer-owned",
+            for function in [
+                Function::EndSessions,
+                Function::RevokeCredentials,
+                Function::EnsureAbsent,
+                Function::TransferOwned,
             ] {
-                descriptor.account_kinds[0].operations.remove(operation);
+                descriptor.account_kinds[0].operations.remove(&function);
             }
             rules.leaver.end_sessions = false;
             rules.leaver.revoke_credentials = false;

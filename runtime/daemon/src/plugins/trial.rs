@@ -4,6 +4,7 @@
 //! What takes access away weighs most: while that fails, people who have left can come in, so a version
 //! goes back for less there.
 
+use muster_core::connector::Function;
 use muster_host::{Conduct, Record};
 
 /// Failures that are no accident any more.
@@ -26,21 +27,21 @@ const CALLS_MIN: u32 = 12;
 const CALLS_PROVEN: u32 = 20;
 
 /// What takes access away, or can: suspending is a state like any other.
-const REMOVALS: [&str; 5] = [
-    "ensure_state",
-    "ensure_absent",
-    "ensure_revoked",
-    "end_sessions",
-    "revoke_credentials",
+const REMOVALS: [Function; 5] = [
+    Function::EnsureState,
+    Function::EnsureAbsent,
+    Function::EnsureRevoked,
+    Function::EndSessions,
+    Function::RevokeCredentials,
 ];
 
 /// The function for which a version goes back to the one before, with how it went; none where it stays.
-pub(super) fn judge<'c>(new: &'c Conduct, before: &Conduct) -> Option<(&'static str, &'c Record)> {
+pub(super) fn judge<'c>(new: &'c Conduct, before: &Conduct) -> Option<(Function, &'c Record)> {
     let mut functions: Vec<_> = new.functions().collect();
     functions.sort_by_key(|(function, _)| !REMOVALS.contains(function));
     functions
         .into_iter()
-        .find(|(function, record)| fails(function, record, before.of(function)))
+        .find(|(function, record)| fails(*function, record, before.of(*function)))
 }
 
 /// Whether a version has shown by its calls that it is one to go back to.
@@ -49,7 +50,7 @@ pub(super) fn is_proven(conduct: &Conduct) -> bool {
     calls >= CALLS_PROVEN
 }
 
-fn fails(function: &str, new: &Record, before: Option<&Record>) -> bool {
+fn fails(function: Function, new: &Record, before: Option<&Record>) -> bool {
     let (failures_min, part) = if REMOVALS.contains(&function) {
         (FAILURES_MIN_IN_REMOVALS, PART_IN_REMOVALS)
     } else {
@@ -75,7 +76,7 @@ fn fails(function: &str, new: &Record, before: Option<&Record>) -> bool {
 mod tests {
     use super::*;
 
-    fn fails_in(function: &str, new: (u32, u32), before: Option<(u32, u32)>) -> bool {
+    fn fails_in(function: Function, new: (u32, u32), before: Option<(u32, u32)>) -> bool {
         let record = |(calls, failed)| Record::of_calls(calls, failed, 0);
         fails(function, &record(new), before.map(record).as_ref())
     }
@@ -95,7 +96,7 @@ mod tests {
             ((3, 3), Some((20, 1)), false),
         ] {
             assert_eq!(
-                fails_in("ensure_account", new, before),
+                fails_in(Function::EnsureAccount, new, before),
                 goes_back,
                 "{new:?} after {before:?}"
             );
@@ -112,7 +113,7 @@ mod tests {
             ((24, 6), true),
         ] {
             assert_eq!(
-                fails_in("ensure_state", new, Some((20, 0))),
+                fails_in(Function::EnsureState, new, Some((20, 0))),
                 goes_back,
                 "{new:?}"
             );
@@ -123,12 +124,12 @@ mod tests {
     fn c43_a_version_that_blames_the_app_and_never_asks_it_is_worse_than_one_that_asked() {
         let blames = Record::of_calls(4, 0, 4);
         let good = Record::of_calls(20, 0, 0);
-        assert!(fails("ensure_account", &blames, Some(&good)));
+        assert!(fails(Function::EnsureAccount, &blames, Some(&good)));
         assert!(
-            !fails("ensure_account", &blames, None),
+            !fails(Function::EnsureAccount, &blames, None),
             "it may be the data, and nobody knows better"
         );
         let sometimes = Record::of_calls(5, 0, 4);
-        assert!(!fails("ensure_account", &sometimes, Some(&good)));
+        assert!(!fails(Function::EnsureAccount, &sometimes, Some(&good)));
     }
 }

@@ -103,8 +103,11 @@ async fn fetch(site: &Site, scheme: &Scheme) -> Result<Token, NoCredential> {
         reply_bytes: REPLY_BYTES_MAX,
     };
     let host = url.host_str().unwrap_or_default();
-    match site
-        .client
+    let Some(client) = site.wire.client() else {
+        let text = "no token is fetched while a tape is played".to_owned();
+        return Err(NoCredential::Unreachable(text));
+    };
+    match client
         .exchange(request, allowed, &Departures::default())
         .await
     {

@@ -45,6 +45,11 @@ impl Departures {
     pub(crate) fn count(&self) -> u32 {
         self.0.load(Ordering::Acquire)
     }
+
+    /// Notes that one has begun to leave.
+    pub(crate) fn note(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
 }
 
 /// A body that notes when it is first touched: the connection looks at it when it begins to write
@@ -67,7 +72,7 @@ impl Body for Watched {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.departures.0.fetch_add(1, Ordering::AcqRel);
+        self.departures.note();
         self.body.is_end_stream()
     }
 

@@ -3,7 +3,8 @@
 //!
 //! `pattern` says which servers are granted, `address` which addresses are never reached by
 //! accident, `connect` joins the two at the moment of connecting, `client` exchanges one request
-//! for one reply, and `send` is what a plugin's request goes through.
+//! for one reply, `send` is what a plugin's request goes through, and `wire` what it goes over: the
+//! network, or a tape.
 
 pub(crate) mod address;
 pub(crate) mod client;
@@ -14,3 +15,4 @@ pub(crate) mod proxy;
 pub(crate) mod send;
 mod substitute;
 pub(crate) mod trust;
+pub(crate) mod wire;

@@ -12,8 +12,9 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
 
-use super::client::{Allowance, Departures, Fault, Reply};
+use super::client::{Allowance, Client, Departures, Fault, Reply};
 use super::substitute::{self, Writing};
+use super::wire::Wire;
 use crate::credential::{self, Applied, NoCredential, Placeholder, Secret};
 use crate::engine::Lane;
 use crate::plugin::Plugin;
@@ -122,13 +123,13 @@ pub(crate) struct Sender<'a> {
 }
 
 /// A request that is permitted and complete but for its credential.
-struct Ready {
+pub(crate) struct Ready {
     method: Method,
     url: Url,
     headers: HeaderMap,
     body: Bytes,
     /// The call's placeholders that stood in it.
-    used: Vec<usize>,
+    pub(super) used: Vec<usize>,
     /// Passwords in it that the host made up.
     generated: Vec<Secret>,
 }
@@ -140,6 +141,23 @@ impl Sender<'_> {
         let ready = self.prepare(&outgoing);
         self.lane.count_work(since);
         let ready = ready?;
+        match &self.site.wire {
+            Wire::Live(client) => self.live(client, &outgoing, &ready).await,
+            Wire::Recorder(client, recorder) => {
+                let answered = self.live(client, &outgoing, &ready).await;
+                self.tape(recorder, &outgoing, answered)
+            }
+            Wire::Player(player) => self.play(player, &outgoing, &ready).await,
+        }
+    }
+
+    /// Sends a request over the network.
+    async fn live(
+        &self,
+        client: &Client,
+        outgoing: &Outgoing,
+        ready: &Ready,
+    ) -> Result<Incoming, Refusal> {
         let limits = &self.site.limits;
         let time = outgoing
             .timeout
@@ -147,7 +165,7 @@ impl Sender<'_> {
             .min(limits.request_time)
             .min(self.remaining);
         let started = Instant::now();
-        self.remember(&ready).await?;
+        self.remember(ready).await?;
         self.pace(outgoing.bucket.as_deref()).await?;
         let left = || {
             time.max(Duration::from_millis(1))
@@ -156,9 +174,9 @@ impl Sender<'_> {
         let mut headers = ready.headers.clone();
         let applied = match &outgoing.credential {
             None => None,
-            Some(slot) => Some(self.apply(slot, &mut headers, &ready).await?),
+            Some(slot) => Some(self.apply(slot, &mut headers, ready).await?),
         };
-        let mut reply = self.exchange(&ready, headers, left()).await?;
+        let mut reply = self.exchange(client, ready, headers, left()).await?;
         // A 401 says that nothing was done, so the request can go again with a fresh token.
         if let (StatusCode::UNAUTHORIZED, Some(applied), Some(slot)) =
             (reply.status, &applied, &outgoing.credential)
@@ -166,7 +184,7 @@ impl Sender<'_> {
             let mut headers = ready.headers.clone();
             if let Some(renewed) = credential::renew(self.site, slot, &mut headers, applied).await {
                 renewed.map_err(|why| self.no_credential(slot, why))?;
-                reply = self.exchange(&ready, headers, left()).await?;
+                reply = self.exchange(client, ready, headers, left()).await?;
             }
         }
         self.incoming(reply, &outgoing.seal, &ready.used).await
@@ -191,6 +209,7 @@ impl Sender<'_> {
 
     async fn exchange(
         &self,
+        client: &Client,
         ready: &Ready,
         headers: HeaderMap,
         time: Duration,
@@ -211,8 +230,7 @@ impl Sender<'_> {
             .flat_map(|placeholder| placeholder.forms.iter().cloned())
             .collect();
         let redact = |text| self.site.redactor.text(text, &forms);
-        self.site
-            .client
+        client
             .exchange(request, allowed, self.departures)
             .await
             .map_err(|fault| match fault {
@@ -469,7 +487,7 @@ impl Sender<'_> {
     }
 
     /// A reply as the plugin sees it. Of the call's own secrets, those that were used in it can come back.
-    async fn incoming(
+    pub(super) async fn incoming(
         &self,
         reply: Reply,
         seal: &[String],

@@ -1,8 +1,7 @@
-//! `muster:connector/context`: settings, time, randomness, log and scratch space.
+//! What surrounds a call: settings, randomness, the log and scratch space.
 
 use std::time::Instant;
 
-use crate::bindings::muster::connector::context::{Host, LogLevel};
 use crate::call::CallState;
 use crate::failure::cut_to;
 
@@ -18,28 +17,35 @@ const RANDOM_BYTES_MAX: u32 = 4096;
 /// Longest name in scratch space, in bytes.
 const KEY_BYTES_MAX: usize = 256;
 
-impl Host for CallState {
-    fn settings(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
-        Ok(self
-            .place
-            .as_ref()
+/// How loud a remark is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl CallState {
+    /// The target's settings, as this version of the plugin sees them.
+    pub(crate) fn given_settings(&self) -> Vec<(String, String)> {
+        let place = self.place.as_ref();
+        place
             .map(|place| place.site.settings(&place.plugin))
-            .unwrap_or_default())
+            .unwrap_or_default()
     }
 
-    fn now(&mut self) -> wasmtime::Result<String> {
-        Ok(self.now.to_string())
-    }
-
-    fn random(&mut self, count: u32) -> wasmtime::Result<Vec<u8>> {
+    /// Random bytes that the plugin asked for.
+    pub(crate) fn random_for_guest(&mut self, count: u32) -> wasmtime::Result<Vec<u8>> {
         self.work(|state| CallState::random(state, count.min(RANDOM_BYTES_MAX) as usize))
     }
 
-    fn log(
+    /// Puts a remark of the plugin into the log.
+    pub(crate) fn remark(
         &mut self,
-        level: LogLevel,
-        message: String,
-        fields: Vec<(String, String)>,
+        level: Level,
+        message: &str,
+        fields: &[(String, String)],
     ) -> wasmtime::Result<()> {
         self.remarks.count += 1;
         if self.remarks.count > REMARKS_MAX {
@@ -48,8 +54,8 @@ impl Host for CallState {
         let since = Instant::now();
         // Cut long before it is searched for secrets, and again after: a part of a secret that the
         // first cut leaves is beyond the second one.
-        let mut text = cut_to(&message, 4 * REMARK_BYTES_MAX);
-        for (name, value) in &fields {
+        let mut text = cut_to(message, 4 * REMARK_BYTES_MAX);
+        for (name, value) in fields {
             if text.len() > REMARK_BYTES_MAX {
                 break;
             }
@@ -70,10 +76,10 @@ impl Host for CallState {
         }
         let text = cut_to(&text, REMARK_BYTES_MAX);
         match level {
-            LogLevel::Debug => tracing::debug!(target_name = target, plugin, remark = text),
-            LogLevel::Info => tracing::info!(target_name = target, plugin, remark = text),
-            LogLevel::Warn => tracing::warn!(target_name = target, plugin, remark = text),
-            LogLevel::Error => {
+            Level::Debug => tracing::debug!(target_name = target, plugin, remark = text),
+            Level::Info => tracing::info!(target_name = target, plugin, remark = text),
+            Level::Warn => tracing::warn!(target_name = target, plugin, remark = text),
+            Level::Error => {
                 tracing::error!(target_name = target, plugin, remark = text);
                 self.remarks.last_error = Some(cut_to(&text, 512));
             }
@@ -82,14 +88,20 @@ impl Host for CallState {
         self.may_work()
     }
 
-    fn scratch_get(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
+    /// Reads what an earlier call of the same listing or operation has put aside.
+    pub(crate) fn was_put_aside(&mut self, key: &str) -> wasmtime::Result<Option<Vec<u8>>> {
         self.work(|state| {
             let place = state.place.as_ref();
-            Ok(place.and_then(|place| place.site.scratch.get(state.scope, &key)))
+            Ok(place.and_then(|place| place.site.scratch.get(state.scope, key)))
         })
     }
 
-    fn scratch_set(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), String>> {
+    /// Puts something aside for the next call of this listing or operation.
+    pub(crate) fn put_aside(
+        &mut self,
+        key: String,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), String>> {
         if key.len() > KEY_BYTES_MAX {
             return Ok(Err(format!("a name may have {KEY_BYTES_MAX} bytes")));
         }

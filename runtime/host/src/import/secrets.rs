@@ -1,6 +1,5 @@
-//! `muster:connector/secrets`: use of secrets without seeing them.
+//! Use of secrets without seeing them.
 
-use crate::bindings::muster::connector::secrets::Host;
 use crate::call::CallState;
 use crate::credential::{self, PLACEHOLDER_RANDOM, Placeholder, Scheme};
 use crate::failure::cut_to;
@@ -11,13 +10,14 @@ const PLACEHOLDERS_MAX: usize = 8;
 /// Most bytes that can be signed at once.
 const SIGNED_BYTES_MAX: usize = 8 << 20;
 
-impl Host for CallState {
-    fn placeholder(&mut self, slot: String) -> wasmtime::Result<Result<String, String>> {
+impl CallState {
+    /// A word that stands for the secret in a slot, within this call.
+    pub(crate) fn stand_in_for(&mut self, slot: &str) -> wasmtime::Result<Result<String, String>> {
         let Some(place) = self.place.clone() else {
             return Ok(Err(no_target()));
         };
-        let Some(credential) = place.site.credentials.get(&slot) else {
-            return Ok(Err(self.no_slot(&slot)));
+        let Some(credential) = place.site.credentials.get(slot) else {
+            return Ok(Err(self.no_slot(slot)));
         };
         if self.placeholders.len() == PLACEHOLDERS_MAX {
             return Ok(Err(format!(
@@ -26,7 +26,7 @@ impl Host for CallState {
         }
         let made = self.work(|state| {
             let random = state.random(PLACEHOLDER_RANDOM)?;
-            Ok(Placeholder::new(&slot, credential, &random))
+            Ok(Placeholder::new(slot, credential, &random))
         })?;
         Ok(made.map(|placeholder| {
             let word = placeholder.word.clone();
@@ -35,17 +35,18 @@ impl Host for CallState {
         }))
     }
 
-    fn sign(
+    /// Signs with the key in a slot.
+    pub(crate) fn sign_with(
         &mut self,
-        slot: String,
-        algorithm: String,
-        data: Vec<u8>,
+        slot: &str,
+        algorithm: &str,
+        data: &[u8],
     ) -> wasmtime::Result<Result<Vec<u8>, String>> {
         let Some(place) = self.place.clone() else {
             return Ok(Err(no_target()));
         };
-        let Some(credential) = place.site.credentials.get(&slot) else {
-            return Ok(Err(self.no_slot(&slot)));
+        let Some(credential) = place.site.credentials.get(slot) else {
+            return Ok(Err(self.no_slot(slot)));
         };
         let Scheme::SigningKey { key } = &credential.scheme else {
             return Ok(Err(format!(
@@ -59,11 +60,9 @@ impl Host for CallState {
                 SIGNED_BYTES_MAX >> 20
             )));
         }
-        self.work(|_| Ok(credential::sign(key.expose(), &algorithm, &data)))
+        self.work(|_| Ok(credential::sign(key.expose(), algorithm, data)))
     }
-}
 
-impl CallState {
     fn no_slot(&mut self, slot: &str) -> String {
         let Some(place) = &self.place else {
             return no_target();

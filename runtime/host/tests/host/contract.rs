@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use muster_core::connector::{AccountState, Change, ObjectRef, Problem};
-use muster_host::{Credential, GrantScope, JwtBearer, Scheme, Secret, Slot, Target};
+use muster_host::{Credential, JwtBearer, Scheme, Secret, Slot, Target, WhichGrants};
 
 use crate::credentials::throwaway_key;
 use crate::support::{App, context, desired, guest, host, on, plugin};
@@ -68,7 +68,7 @@ async fn every_function_takes_what_it_is_called_with() {
     said.push(target.find_accounts(None, &keys).await.err());
     said.push(target.list_accounts(None).await.err());
     said.push(target.list_entitlements("group").await.err());
-    let of_principal = GrantScope::OfPrincipal(object.clone());
+    let of_principal = WhichGrants::OfPrincipal(object.clone());
     said.push(target.list_grants(&of_principal).await.err());
     said.push(target.list_credentials(Some(&object)).await.err());
     said.push(target.rotate_credential(&object, &context(99)).await.err());
@@ -122,7 +122,7 @@ async fn what_a_plugin_does_not_describe_never_reaches_it() {
         let problem = target.change(&change, &context(number)).await.unwrap_err();
         assert_eq!(problem, Problem::Unsupported(text.to_owned()));
     }
-    let of_principal = GrantScope::OfPrincipal(account("user"));
+    let of_principal = WhichGrants::OfPrincipal(account("user"));
     assert_eq!(
         target.list_grants(&of_principal).await.unwrap_err(),
         Problem::Unsupported(

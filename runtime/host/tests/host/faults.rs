@@ -2,7 +2,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::{App, change, failed, host, lonely, on, target, tell};
-use muster_core::connector::Problem;
+use muster_core::connector::{Function, Problem};
 use muster_host::{CallLimits, Credential, Scheme, Secret, TargetOptions};
 use serde_json::json;
 
@@ -153,7 +153,7 @@ async fn a_guest_that_waits_too_long_is_ended() {
     let conduct = target.plugin().conduct();
     assert_eq!(
         conduct
-            .of("get_account")
+            .of(Function::GetAccount)
             .map_or(0, muster_host::Record::failures),
         0
     );
@@ -184,7 +184,9 @@ async fn c43_a_guest_that_hangs_by_itself_has_failed_and_so_has_one_that_says_so
     {
         failed(tell(&target, what).await.unwrap_err());
         let conduct = target.plugin().conduct();
-        let failures = conduct.of("get_account").map(muster_host::Record::failures);
+        let failures = conduct
+            .of(Function::GetAccount)
+            .map(muster_host::Record::failures);
         assert_eq!(failures, u32::try_from(number + 1).ok());
     }
 }

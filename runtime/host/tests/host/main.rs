@@ -17,6 +17,7 @@ mod loading;
 mod network;
 mod support;
 mod swap;
+mod tape;
 mod tls;
 mod unruly;
 mod wasi;

@@ -6,7 +6,7 @@ use muster_core::connector as core;
 
 use super::check::{self, ENTRIES_MAX, ID_BYTES_MAX};
 use super::from_guest::state;
-use crate::bindings::exports::muster::connector::meta as wit;
+use crate::contract::v0_1::bindings::exports::muster::connector::meta as wit;
 use crate::failure::Garbage;
 use crate::plugin::{ChangeFeed, Details, Setting};
 
@@ -16,7 +16,7 @@ const NAME_BYTES_MAX: usize = 64;
 /// Most kinds, slots, settings, hosts and the like.
 const LIST_MAX: usize = 200;
 
-/// The beginning of the name of an extra of a kind of account; the operation follows, and the value is the setting.
+/// The beginning of the name of an extra of a kind of account; the function follows, and the value is the setting.
 const NEEDED_SETTING: &str = "needs-setting:";
 
 /// Schemes of secret slots that this host knows.
@@ -131,6 +131,16 @@ fn names(what: &str, list: Vec<String>) -> Result<BTreeSet<String>, Garbage> {
     Ok(check::few(what, list, ENTRIES_MAX)?.into_iter().collect())
 }
 
+/// The names that we know. A connector may be newer than we are and name what nobody here would ask it for.
+fn known<T: Ord>(
+    what: &str,
+    names: Vec<String>,
+    parse: fn(&str) -> Option<T>,
+) -> Result<BTreeSet<T>, Garbage> {
+    let names = check::few(what, names, ENTRIES_MAX)?;
+    Ok(names.iter().filter_map(|name| parse(name)).collect())
+}
+
 fn once<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> Result<(), Garbage> {
     let mut seen = BTreeSet::new();
     for name in names {
@@ -146,7 +156,7 @@ fn once<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> Result<(), G
 fn account_kind(kind: wit::AccountKind) -> Result<core::AccountKind, Garbage> {
     Ok(core::AccountKind {
         name: check::named("a kind of account", kind.name)?,
-        operations: names("operations", kind.operations)?,
+        operations: known("operations", kind.operations, core::Function::parse)?,
         states: kind.states.into_iter().map(state).collect(),
         match_keys: check::few("match keys", kind.match_keys, 100)?,
         immutable_attributes: check::few(
@@ -154,7 +164,14 @@ fn account_kind(kind: wit::AccountKind) -> Result<core::AccountKind, Garbage> {
             kind.immutable_attributes,
             ENTRIES_MAX,
         )?,
-        credential_categories: names("categories of credentials", kind.credential_categories)?,
+        credential_categories: check::few(
+            "categories of credentials",
+            kind.credential_categories,
+            ENTRIES_MAX,
+        )?
+        .iter()
+        .map(|category| core::CredentialClass::parse(category))
+        .collect(),
         needed_settings: needed_settings(kind.extra),
         read_after_write_lag_ms: kind.read_after_write_lag_ms,
         is_id_reused: kind.id_reused_after_delete,
@@ -163,12 +180,12 @@ fn account_kind(kind: wit::AccountKind) -> Result<core::AccountKind, Garbage> {
     })
 }
 
-/// Which operations do nothing without a setting. The descriptor has no field of its own for it; a host that
+/// Which functions do nothing without a setting. The descriptor has no field of its own for it; a host that
 /// does not know the word goes on as before.
-fn needed_settings(extra: Vec<(String, String)>) -> Vec<(String, String)> {
+fn needed_settings(extra: Vec<(String, String)>) -> Vec<(core::Function, String)> {
     let needed = |(name, setting): (String, String)| {
-        let operation = name.strip_prefix(NEEDED_SETTING)?;
-        Some((operation.to_owned(), setting))
+        let function = core::Function::parse(name.strip_prefix(NEEDED_SETTING)?)?;
+        Some((function, setting))
     };
     extra
         .into_iter()
@@ -180,8 +197,8 @@ fn needed_settings(extra: Vec<(String, String)>) -> Vec<(String, String)> {
 fn entitlement_kind(kind: wit::EntitlementKind) -> Result<core::EntitlementKind, Garbage> {
     Ok(core::EntitlementKind {
         name: check::named("a kind of entitlement", kind.name)?,
-        operations: names("operations", kind.operations)?,
-        grant_scopes: names("grant scopes", kind.grant_scopes)?,
+        operations: known("operations", kind.operations, core::Function::parse)?,
+        grant_scopes: known("grant scopes", kind.grant_scopes, core::GrantScope::parse)?,
         container_rule: match kind.container_rule.as_str() {
             "none" => core::ContainerRule::None,
             "entitlement-decides" => core::ContainerRule::EntitlementDecides,
@@ -236,4 +253,76 @@ fn setting(setting: wit::Setting) -> Result<Setting, Garbage> {
         default: setting.default_value,
         choices: check::few("choices", setting.choices, ENTRIES_MAX)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    fn user() -> wit::AccountKind {
+        wit::AccountKind {
+            name: "user".to_owned(),
+            title: "User".to_owned(),
+            operations: words(&["get-account", "merge-accounts", "get_account"]),
+            states: Vec::new(),
+            match_keys: Vec::new(),
+            credential_categories: words(&["session", "passkey"]),
+            required_permissions: Vec::new(),
+            immutable_attributes: Vec::new(),
+            create_suspended: wit::Support::None,
+            revision_checked: false,
+            read_after_write_lag_ms: 0,
+            delete_recoverable_ms: None,
+            id_reused_after_delete: false,
+            reactivation_keeps_grants: false,
+            reports_last_seen: false,
+            max_page: 100,
+            extra: vec![
+                (format!("{NEEDED_SETTING}end-sessions"), "url".to_owned()),
+                (format!("{NEEDED_SETTING}merge-accounts"), "url".to_owned()),
+            ],
+        }
+    }
+
+    fn group() -> wit::EntitlementKind {
+        wit::EntitlementKind {
+            name: "group".to_owned(),
+            title: "Group".to_owned(),
+            category: "membership".to_owned(),
+            operations: words(&["list-grants", "lend-grant"]),
+            grant_scopes: words(&["of-principal", "of-everything"]),
+            container_rule: "none".to_owned(),
+            required_permissions: Vec::new(),
+            native_expiry: false,
+            read_after_write_lag_ms: 0,
+            max_page: 100,
+            extra: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_a_newer_connector_can_do_and_nobody_here_knows_is_ignored() {
+        let user = account_kind(user()).unwrap();
+        assert_eq!(user.operations, [core::Function::GetAccount].into());
+        let needed = (core::Function::EndSessions, "url".to_owned());
+        assert_eq!(user.needed_settings, [needed]);
+        let group = entitlement_kind(group()).unwrap();
+        assert_eq!(group.operations, [core::Function::ListGrants].into());
+        assert_eq!(group.grant_scopes, [core::GrantScope::OfPrincipal].into());
+    }
+
+    #[test]
+    fn a_credential_that_nobody_here_knows_lets_somebody_in_all_the_same() {
+        let user = account_kind(user()).unwrap();
+        let passkey = core::CredentialClass::Other("passkey".to_owned());
+        assert!(passkey.is_revocable());
+        assert_eq!(
+            user.credential_categories,
+            [core::CredentialClass::Session, passkey].into()
+        );
+    }
 }

@@ -3,7 +3,7 @@
 use muster_core::connector as core;
 
 use super::check::{self, ATTRIBUTES_MAX, ENTRIES_MAX, ID_BYTES_MAX, VALUE_BYTES_MAX};
-use crate::bindings::muster::connector::types as wit;
+use crate::contract::v0_1::bindings::muster::connector::types as wit;
 use crate::failure::{Garbage, cut, cut_to};
 
 /// As much of a name as is kept to be read, in bytes.
@@ -162,9 +162,10 @@ pub(crate) fn grant(grant: wit::Grant) -> Result<core::RemoteGrant, Garbage> {
 
 /// A credential.
 pub(crate) fn credential(credential: wit::Credential) -> Result<core::RemoteCredential, Garbage> {
+    let category = check::named("the category of a credential", credential.category)?;
     Ok(core::RemoteCredential {
         object: object(credential.key)?,
-        class: check::named("the category of a credential", credential.category)?,
+        class: core::CredentialClass::parse(&category),
         owner: object(credential.owner)?,
     })
 }
@@ -245,16 +246,11 @@ pub(crate) fn page<T: Item>(
 }
 
 /// The answer to a change.
-pub(crate) fn outcome(outcome: wit::Outcome, may_adopt: bool) -> Result<core::Outcome, Garbage> {
+pub(crate) fn outcome(outcome: wit::Outcome) -> Result<core::Outcome, Garbage> {
     let kind = match outcome.kind {
         wit::OutcomeKind::Done => core::OutcomeKind::Done,
         wit::OutcomeKind::Already => core::OutcomeKind::Already,
-        wit::OutcomeKind::Adopted if may_adopt => core::OutcomeKind::Adopted,
-        wit::OutcomeKind::Adopted => {
-            return Err(Garbage::new(
-                "it took an account over, which it was not allowed to",
-            ));
-        }
+        wit::OutcomeKind::Adopted => core::OutcomeKind::Adopted,
         wit::OutcomeKind::Pending => {
             let Some(handle) = outcome.poll else {
                 return Err(Garbage::new(

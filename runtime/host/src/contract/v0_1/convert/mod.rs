@@ -6,6 +6,8 @@
 
 pub(crate) mod check;
 pub(crate) mod descriptor;
+pub(crate) mod feed;
 pub(crate) mod from_guest;
+pub(crate) mod probe;
 pub(crate) mod problem;
 pub(crate) mod to_guest;

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use muster_core::connector as core;
 
-use crate::bindings::exports::muster::connector::accounts::{DesiredAccount, LeavePlan};
-use crate::bindings::muster::connector::types as wit;
+use crate::contract::v0_1::bindings::exports::muster::connector::accounts::{
+    DesiredAccount, LeavePlan,
+};
+use crate::contract::v0_1::bindings::muster::connector::types as wit;
 
 /// A reference to an object.
 pub(crate) fn object(object: &core::ObjectRef) -> wit::ObjectRef {

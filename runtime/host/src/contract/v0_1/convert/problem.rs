@@ -3,11 +3,23 @@
 use muster_core::connector as core;
 
 use super::from_guest::object;
-use crate::bindings::muster::connector::types as wit;
-use crate::failure::{Garbage, cut};
+use crate::contract::Reported;
+use crate::contract::v0_1::bindings::muster::connector::types as wit;
+use crate::failure::{Garbage, cut, plugin_failed};
 
-/// A problem that a plugin reports. `sent`: a request had left.
-pub(crate) fn from_guest(problem: wit::Problem, sent: bool) -> Result<core::Problem, Garbage> {
+/// A problem that a plugin reports, which may itself break the contract. `sent`: a request had left.
+pub(crate) fn reported(problem: wit::Problem, sent: bool) -> Reported {
+    let bucket = match &problem {
+        wit::Problem::RateLimited(hint) => hint.bucket.clone(),
+        _ => None,
+    };
+    Reported {
+        problem: from_guest(problem, sent).unwrap_or_else(|garbage| plugin_failed(garbage, sent)),
+        bucket,
+    }
+}
+
+fn from_guest(problem: wit::Problem, sent: bool) -> Result<core::Problem, Garbage> {
     Ok(match problem {
         wit::Problem::Transient(hint) => core::Problem::Transient {
             text: cut(&hint.message),
