@@ -10,6 +10,7 @@
 //! operations, [`guard`] stops a plan that changes too much, by itself or with what was
 //! counted before it ([`budget`]), [`operation`] takes one operation
 //! through its attempts, [`observe`] judges what an app shows, and [`person`] is the state that all of these facts add up to.
+//! [`permission`] is what a plugin may reach.
 
 pub mod actor;
 pub mod budget;
@@ -25,6 +26,7 @@ pub mod mapping;
 pub mod nearest;
 pub mod observe;
 pub mod operation;
+pub mod permission;
 pub mod person;
 pub mod plan;
 pub mod policy;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use muster_core::guard::Share;
 use muster_core::id::TargetName;
+use muster_core::permission::{HostPattern, PrivateAccess, PrivateGrant, Proxy};
 use muster_core::policy::{Adopt, LeaverRules, Prehire, TargetRules};
 use muster_core::subject::Subject;
-use muster_host::{HostPattern, PrivateAccess, PrivateGrant, Proxy};
 
 use super::document::{Named, Placed, Section, plain_table};
 use super::options as opt;

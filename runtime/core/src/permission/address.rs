@@ -46,12 +46,12 @@ impl PrivateAccess {
     }
 
     /// The grants as they are written.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
+    pub fn lines(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(ToString::to_string)
     }
 
     /// Why this address must not be connected to under this name; none if it may.
-    pub(crate) fn refusal(&self, name: &str, address: IpAddr) -> Option<&'static str> {
+    pub fn refusal(&self, name: &str, address: IpAddr) -> Option<&'static str> {
         let address = plain(address);
         let inside = inside(address)?;
         let is_metadata = is_metadata(address);

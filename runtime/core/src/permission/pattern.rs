@@ -124,7 +124,7 @@ impl HostPattern {
     }
 
     /// The pattern that grants exactly the server of this address.
-    pub(crate) fn of(url: &Url) -> Option<Self> {
+    pub fn of(url: &Url) -> Option<Self> {
         let (host, port) = (url.host()?, url.port_or_known_default()?);
         let is_tls = match url.scheme() {
             "https" => true,
