@@ -15,6 +15,7 @@
 pub mod actor;
 pub mod budget;
 pub mod capability;
+pub mod coded;
 pub mod connector;
 pub mod delta;
 pub mod fact;

@@ -1,21 +1,10 @@
-//! Errors that a person reads: each has a code with a page under `docs/errors/`, a sentence, and a
-//! hint that says what to do next.
-//!
-//! [`Coded`] is what an error type implements so that the command line and the HTTP answers can
-//! show it. [`Fault`] is a coded error that crosses from the engine to whoever asked.
+//! Questions that could not be answered. A [`Fault`] is a coded error that crosses from the engine to
+//! whoever asked.
 
 use std::fmt;
 
+use muster_core::coded::{Coded, chain};
 use muster_core::finding::Code;
-
-/// An error with a code and a way out.
-pub trait Coded: std::error::Error {
-    /// The code; `docs/errors/<CODE>.md` explains it.
-    fn code(&self) -> Code;
-
-    /// What to do next, as a sentence without a full stop.
-    fn hint(&self) -> String;
-}
 
 /// Why a question could not be answered. What the asker does next decides the kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -97,18 +86,6 @@ impl Coded for Fault {
     }
 }
 
-/// An error and all of its causes in one line: `first: because: because`.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
-
 /// The HTTP route does not exist.
 pub const API_NO_ROUTE: Code = Code::new("API-001");
 /// The question cannot be used.
@@ -125,19 +102,3 @@ pub const API_NOT_READY: Code = Code::new("API-006");
 pub const NOTHING_TO_DECIDE: Code = Code::new("TGT-024");
 /// The operation is not in a state that can be retried.
 pub const API_NOT_HALTED: Code = Code::new("API-007");
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("could not read `a`")]
-    struct Outer(#[source] std::num::ParseIntError);
-
-    #[test]
-    fn a_chain_names_every_cause_once() {
-        let cause = "x".parse::<u8>().unwrap_err();
-        let text = chain(&Outer(cause.clone()));
-        assert_eq!(text, format!("could not read `a`: {cause}"));
-    }
-}

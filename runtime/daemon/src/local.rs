@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_core::capability;
+use muster_core::coded::chain;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::TargetName;
 use muster_core::policy::Policy;
@@ -18,7 +19,7 @@ use crate::app::{present, queries, serve};
 use crate::cli::Local;
 use crate::clock::Clock;
 use crate::config::{Config, Environment};
-use crate::error::{API_BROKEN, Fault, FaultKind, chain};
+use crate::error::{API_BROKEN, Fault, FaultKind};
 use crate::feeds::former;
 use crate::policy::known;
 use crate::server::engine::ProgressSink;

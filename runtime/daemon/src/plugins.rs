@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use muster_core::coded::chain;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::Digest;
 use muster_core::redact;
@@ -474,7 +475,7 @@ fn away(name: &str) -> Finding {
 }
 
 fn of_load(error: &LoadError) -> Trouble {
-    Trouble::new(error.code(), &crate::error::chain(error), error.hint())
+    Trouble::new(error.code(), &chain(error), error.hint())
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use muster_core::coded::chain;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::policy::Policy;
 use muster_core::subject::Subject;
@@ -65,7 +66,7 @@ pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
                 }
                 // The files stay news until somebody could plan for them.
                 Err(error) => {
-                    let error = crate::error::chain(&error);
+                    let error = chain(&error);
                     if retrying.failed(&error) {
                         tracing::error!(
                             error,
@@ -111,7 +112,7 @@ async fn take_up(app: &Arc<App>) -> Result<(), Failed> {
     let config = match loaded {
         Ok(Ok(config)) => config,
         Ok(Err(error)) => {
-            refuse(app, crate::error::chain(&error)).await;
+            refuse(app, chain(&error)).await;
             return Ok(());
         }
         Err(error) => {

@@ -8,6 +8,7 @@ pub mod waiting;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use muster_core::actor::{Actor, Operator};
+use muster_core::coded::chain;
 use muster_core::fact::{Cause, Fact};
 use muster_core::finding::{Finding, Severity};
 use muster_core::id::{Digest, PolicyVersion};
@@ -90,7 +91,7 @@ async fn keep(app: &Arc<App>, policy: Arc<Policy>, summary: &Summary, by: Actor)
     }
     if let Err(error) = kept::write(&app.config.daemon.data, &policy, taken.as_ref()) {
         tracing::error!(
-            error = crate::error::chain(&error),
+            error = chain(&error),
             "could not keep the policy that decides; an edit made while nobody runs will not wait"
         );
     }

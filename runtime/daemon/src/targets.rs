@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use muster_core::coded::{Coded, chain};
 use muster_core::connector::{
     CallContext, Change, Descriptor, Entitlement, EntitlementKey, ObjectRef, Outcome, Problem,
     RemoteAccount, RemoteCredential, RemoteGrant,
@@ -230,9 +231,8 @@ impl Connected {
         let made = secrets(&self.config, environment).and_then(|secrets| {
             let options = options(&self.config, &secrets);
             *self.secrets.lock().unwrap_or_else(PoisonError::into_inner) = Some(secrets);
-            Target::new(host, Arc::clone(slot), options?).map_err(|error| {
-                Trouble::new(error.code(), &crate::error::chain(&error), error.hint())
-            })
+            Target::new(host, Arc::clone(slot), options?)
+                .map_err(|error| Trouble::new(error.code(), &chain(&error), error.hint()))
         });
         match made {
             Ok(target) => {
@@ -291,9 +291,9 @@ impl Connected {
     pub fn check_fits(&self, plugin: &muster_host::Plugin) -> Result<(), Trouble> {
         match self.target.load().as_ref() {
             None => Ok(()),
-            Some(target) => target.check_fits(plugin).map_err(|error| {
-                Trouble::new(error.code(), &crate::error::chain(&error), error.hint())
-            }),
+            Some(target) => target
+                .check_fits(plugin)
+                .map_err(|error| Trouble::new(error.code(), &chain(&error), error.hint())),
         }
     }
 
@@ -559,9 +559,9 @@ fn secrets(config: &config::Target, environment: &config::Environment) -> Result
             .transpose()
             .map_err(|error| {
                 Trouble::new(
-                    crate::error::Coded::code(&error).as_str(),
-                    &crate::error::chain(&error),
-                    &crate::error::Coded::hint(&error),
+                    Coded::code(&error).as_str(),
+                    &chain(&error),
+                    &Coded::hint(&error),
                 )
             })?;
         Ok((slot.clone(), secret))

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use muster_core::actor::{Actor, Operator};
+use muster_core::coded::chain;
 use muster_core::fact::{Fact, Kind as PersonKind, PersonPlanned};
 use muster_core::finding::Finding;
 use muster_core::id::{Digest, FeedName};
@@ -26,7 +27,7 @@ use crate::replan::waiting::{self, Waiting, Waits};
 use crate::server::engine::ProgressSink;
 
 fn failed(error: &FeedError) -> Fault {
-    Fault::new(FaultKind::Broken, API_BROKEN, crate::error::chain(error))
+    Fault::new(FaultKind::Broken, API_BROKEN, chain(error))
         .hint("nothing was changed; see the daemon's log")
 }
 
@@ -232,7 +233,7 @@ pub(super) fn held_preview(app: &Arc<App>, plan: Digest) -> Result<v1::Preview, 
 /// What an edited policy would lead to, before it is in force.
 pub(super) fn policy_preview(app: &App, sent: &[u8]) -> Result<v1::Preview, Fault> {
     let unusable = |text: String| Fault::new(FaultKind::Refused, crate::error::API_UNUSABLE, text);
-    let policy = kept::from_text(sent).map_err(|error| unusable(crate::error::chain(&error)))?;
+    let policy = kept::from_text(sent).map_err(|error| unusable(chain(&error)))?;
     let now = app.policy.load();
     let (sent, running) = (policy.source(), now.source());
     if !sent.targets.keys().eq(running.targets.keys()) || sent.attributes != running.attributes {
@@ -260,7 +261,7 @@ pub(super) fn policy_preview(app: &App, sent: &[u8]) -> Result<v1::Preview, Faul
 /// What a policy asks for and neither HR's data nor the apps have, as they were read last.
 pub(super) fn policy_remarks(app: &App, sent: &[u8]) -> Result<Vec<v1::Finding>, Fault> {
     let policy = kept::from_text(sent).map_err(|error| {
-        let text = crate::error::chain(&error);
+        let text = chain(&error);
         Fault::new(FaultKind::Refused, crate::error::API_UNUSABLE, text)
     })?;
     let reader = app.ledger.read().map_err(|error| broken(&error))?;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use muster_core::coded::{Coded as _, chain};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::FeedName;
 use muster_core::subject::Subject;
@@ -13,7 +14,6 @@ use tokio::sync::watch;
 
 use super::App;
 use crate::config::{Environment, Hook, HookSource};
-use crate::error::{Coded as _, chain};
 use crate::server::signature::HookKey;
 
 /// A secret of a hook cannot be read.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use muster_core::coded::chain;
 use muster_core::fact::Cause;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{OperationId, PersonId, PlanId, TargetName};
@@ -27,7 +28,7 @@ pub(crate) fn broken(error: &muster_ledger::Error) -> Fault {
     } else {
         FaultKind::Broken
     };
-    Fault::new(kind, error.code(), crate::error::chain(error))
+    Fault::new(kind, error.code(), chain(error))
         .hint(format!("`muster explain {}` says what to do", error.code()))
 }
 

@@ -11,6 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_core::coded::{Coded as _, chain};
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::policy::Policy;
@@ -27,7 +28,7 @@ use crate::api::v1;
 use crate::clock::Clock;
 use crate::config::{Config, Environment};
 use crate::durable;
-use crate::error::{API_NOT_READY, Coded as _, Fault, FaultKind, chain};
+use crate::error::{API_NOT_READY, Fault, FaultKind};
 use crate::retry::Retrying;
 use crate::server::gate::{Absent, Gate};
 use crate::server::listen::Doors;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::Method;
+use muster_core::coded::{Coded, chain};
 use muster_core::finding::Code;
 use muster_core::id::FeedName;
 use serde::Serialize;
@@ -13,7 +14,6 @@ use super::{Answer, CliError, Context, Ended, error, show, wait};
 use crate::api::v1;
 use crate::app::present;
 use crate::config::{Config, ConfigError, SecretError, access};
-use crate::error::Coded;
 use crate::feeds::former;
 use crate::policy::kept;
 
@@ -150,7 +150,7 @@ fn secrets(config: &Config, context: &Context<'_, '_>) -> Vec<v1::Finding> {
                 code: error.code().to_string(),
                 severity: "error".to_owned(),
                 subject,
-                text: crate::error::chain(&error),
+                text: chain(&error),
                 hint: error.hint(),
                 since: None,
             });

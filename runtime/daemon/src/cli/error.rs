@@ -4,12 +4,13 @@
 use std::io;
 use std::path::PathBuf;
 
+use muster_core::coded::{Coded, chain};
 use muster_core::finding::Code;
 
 use super::printer::{Printer, Style};
 use crate::api::v1;
 use crate::config::{ConfigError, SecretError};
-use crate::error::{API_NOT_FOUND, Coded, Fault, chain};
+use crate::error::{API_NOT_FOUND, Fault};
 
 /// The daemon is not running.
 pub(super) const NOT_RUNNING: Code = Code::new("CLI-001");

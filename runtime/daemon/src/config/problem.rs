@@ -4,9 +4,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use muster_core::coded::Coded;
 use muster_core::finding::Code;
-
-use crate::error::Coded;
 
 /// A file or folder of the configuration cannot be read.
 pub const UNREADABLE: Code = Code::new("CFG-001");

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use muster_core::coded::Coded;
 use muster_core::finding::Code;
 use toml::Spanned;
 use toml::de::DeValue;
@@ -14,7 +15,6 @@ use toml::de::DeValue;
 use super::document::Section;
 use super::options::Opt;
 use super::problem::{INLINE_SECRET, SECRET_UNREADABLE, WRONG_TYPE};
-use crate::error::Coded;
 
 /// Largest secret, in bytes: a private key with its chain fits.
 const SECRET_BYTES_MAX: u64 = 64 << 10;

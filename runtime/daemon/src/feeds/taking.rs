@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use muster_core::coded::chain;
 use muster_core::fact::{ArrivalChange, Arrived, Fact, Outcome, Source};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::Digest;
@@ -23,7 +24,6 @@ use super::evidence::Evidence;
 use super::queue::{Queue, Turn};
 use super::{Decision, FOLDER, Feed, FeedError};
 use crate::app::App;
-use crate::error::chain;
 use crate::intake::folder::{self, Folder, FolderEvent, ReadError};
 use crate::intake::{Problem, code};
 use copying::{Copied, copy_all};

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use muster::config::Config;
-use muster::error::Coded;
+use muster_core::coded::Coded;
 use muster_core::id::{FeedName, TargetName};
 
 fn fixtures() -> PathBuf {

@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 
 use muster::api::v1;
-use muster::error::Coded;
 use muster::server::listen::{DoorError, Doors};
+use muster_core::coded::Coded;
 
 use crate::fake::{BODY_BYTES_MAX, Fake, HELD, Open};
 use crate::hooks::exchange;

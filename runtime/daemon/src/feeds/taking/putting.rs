@@ -1,12 +1,12 @@
 //! Puts away what was decided, with the reports for HR. What cannot be moved is shown as a copy, said, and
 //! left where it is.
 
+use muster_core::coded::chain;
 use muster_core::fact::{ArrivalChange, Outcome, Source};
 use muster_ledger::kept::Arrival;
 
 use super::{Evidence, Feed, PUT_AWAY_MAX, Taking};
 use crate::app::App;
-use crate::error::chain;
 use crate::feeds::FeedError;
 use crate::feeds::decide::Decision;
 use crate::feeds::shelf::{self, Shelf};
