@@ -15,11 +15,10 @@ use muster_ledger::Error;
 use super::queries::broken;
 use super::{App, approval, delivery, drift, metrics, present, supervise};
 use crate::api::v1;
-use crate::config::Hook;
 use crate::error::{API_BROKEN, Fault, FaultKind};
 use crate::feeds::Feed;
 use crate::server::engine::{
-    AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, ListPage,
+    AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, Hook, ListPage,
     OperationFilter, PersonFilter, ProgressSink,
 };
 use crate::server::metrics::Family;

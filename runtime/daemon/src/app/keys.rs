@@ -13,7 +13,8 @@ use muster_core::subject::Subject;
 use tokio::sync::watch;
 
 use super::App;
-use crate::config::{Environment, Hook, HookSource};
+use crate::config::{Environment, HookSource};
+use crate::server::Hook;
 use crate::server::signature::HookKey;
 
 /// A secret of a hook cannot be read.
@@ -58,7 +59,7 @@ impl HookKeys {
     }
 
     fn look(&self, feed: &FeedName, source: &HookSource, environment: &Environment) -> Looked {
-        let read = source.read(environment);
+        let read = HookKey::read(source, environment);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = all.entry(feed.clone()).or_default();
         kept.resize_with(read.len(), || None);

@@ -16,6 +16,7 @@ use crate::app::present;
 use crate::config::{Config, ConfigError, SecretError, access};
 use crate::feeds::former;
 use crate::policy::kept;
+use crate::server::signature::HookKey;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -158,7 +159,7 @@ fn secrets(config: &Config, context: &Context<'_, '_>) -> Vec<v1::Finding> {
     };
     for feed in config.feeds.values() {
         if let Some(hook) = &feed.hook {
-            for read in hook.read(context.environment) {
+            for read in HookKey::read(hook, context.environment) {
                 check(format!("feed {}", feed.name), read.map(drop));
             }
         }

@@ -24,10 +24,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use muster_core::id::{FeedName, InvalidName, TargetName};
-use muster_core::mapping::Mapping;
 use muster_core::policy::PolicySource;
-
-use crate::server::signature::HookKey;
 
 use document::{Document, Named, Notes, Section};
 use options as opt;
@@ -104,36 +101,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
-}
-
-/// A feed's hook with its secrets read.
-#[derive(Clone, Debug)]
-pub struct Hook {
-    /// Any of these may have signed.
-    pub keys: Vec<HookKey>,
-    /// Whether these are the keys of all configured secrets. Where one is missing, who signed with it
-    /// cannot be told from somebody who has none.
-    pub is_whole: bool,
-    /// How far a delivery's time may be from the clock.
-    pub tolerance: std::time::Duration,
-    /// What the columns of an event mean that says what changed.
-    pub mapping: Mapping,
-    /// What the columns of an event mean that says who left.
-    pub leave: Mapping,
-}
-
-impl HookSource {
-    /// Reads the secrets, each for itself, in the order in which they are configured.
-    pub fn read(&self, environment: &Environment) -> Vec<Result<HookKey, SecretError>> {
-        let read = |source: &SecretSource| {
-            let secret = source.read(environment)?;
-            HookKey::new(secret.reveal()).map_err(|invalid| SecretError::Unusable {
-                place: source.to_string(),
-                reason: invalid.0,
-            })
-        };
-        self.secrets.iter().map(read).collect()
-    }
 }
 
 impl Daemon {

@@ -8,13 +8,14 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use muster_core::actor::Operator;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
+use muster_core::mapping::Mapping;
 use muster_core::person::Decision;
 use tokio::sync::watch;
 
 use crate::api::v1;
-use crate::config::Hook;
 use crate::error::Fault;
 use crate::server::metrics::Family;
+use crate::server::signature::HookKey;
 
 /// An answer that comes later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
@@ -130,6 +131,22 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Rebuilds the tables from the journal, aside, and compares.
     fn check_ledger(&self, progress: ProgressSink) -> Answer<'_, v1::LedgerCheck>;
+}
+
+/// A feed's hook with its secrets read.
+#[derive(Clone, Debug)]
+pub struct Hook {
+    /// Any of these may have signed.
+    pub keys: Vec<HookKey>,
+    /// Whether these are the keys of all configured secrets. Where one is missing, who signed with it
+    /// cannot be told from somebody who has none.
+    pub is_whole: bool,
+    /// How far a delivery's time may be from the clock.
+    pub tolerance: std::time::Duration,
+    /// What the columns of an event mean that says what changed.
+    pub mapping: Mapping,
+    /// What the columns of an event mean that says who left.
+    pub leave: Mapping,
 }
 
 /// A hook delivery that has passed the door.

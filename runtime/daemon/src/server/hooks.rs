@@ -22,11 +22,10 @@ use tokio::time::Instant;
 
 use super::answer::Refusal;
 use super::connection::Visitor;
-use super::engine::{Delivery, DeliveryKind, Engine};
+use super::engine::{Delivery, DeliveryKind, Engine, Hook};
 use super::room::{Place, Room};
 use super::signature::{Refused, Signed};
 use crate::api::v1;
-use crate::config::Hook;
 use crate::error::{Fault, FaultKind};
 use crate::feeds::event;
 
@@ -336,5 +335,6 @@ fn check_event(body: &[u8], hook: &Hook) -> Result<(), Refusal> {
         let (line, column) = (error.line(), error.column());
         unreadable(&format!("line {line}, column {column}"))
     })?;
-    event::refusal(&event, hook).map_or(Ok(()), |reason| Err(unreadable(&reason)))
+    event::refusal(&event, &hook.mapping, &hook.leave)
+        .map_or(Ok(()), |reason| Err(unreadable(&reason)))
 }

@@ -20,6 +20,6 @@ mod room;
 pub mod signature;
 
 pub use engine::{
-    AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, ListPage,
+    AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, Hook, ListPage,
     OperationFilter, PersonFilter, ProgressSink,
 };

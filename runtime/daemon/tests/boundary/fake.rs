@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use jiff::Timestamp;
 use muster::api::v1;
-use muster::config::{Hook, SecretValue};
+use muster::config::SecretValue;
 use muster::error::{API_NOT_HALTED, API_OTHER_PLAN, Fault, FaultKind};
 use muster::server::hooks;
 use muster::server::listen::Doors;
 use muster::server::metrics::{Family, Kind};
 use muster::server::signature::HookKey;
 use muster::server::{
-    AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, ListPage,
+    AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, Hook, ListPage,
     OperationFilter, PersonFilter, ProgressSink,
 };
 use muster_core::actor::Operator;
