@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_api::v1;
 use muster_core::capability;
 use muster_core::coded::chain;
 use muster_core::finding::{Code, Finding, Severity};
@@ -14,7 +15,6 @@ use muster_core::id::TargetName;
 use muster_core::policy::Policy;
 use muster_host::{Compiler, Host, HostOptions, Plugin, Slot};
 
-use crate::api::v1;
 use crate::app::{present, queries, serve};
 use crate::cli::Local;
 use crate::clock::Clock;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use muster_api::v1::{self, PREVIEW_PEOPLE_MAX};
 use muster_core::actor::{Actor, Operator};
 use muster_core::coded::chain;
 use muster_core::fact::{Fact, Kind as PersonKind, PersonPlanned};
@@ -16,7 +17,6 @@ use muster_core::question::Question;
 use super::engine::feed;
 use super::queries::broken;
 use super::{App, present};
-use crate::api::v1::{self, PREVIEW_PEOPLE_MAX};
 use crate::config::PolicyApply;
 use crate::error::{API_BROKEN, API_OTHER_PLAN, Fault, FaultKind};
 use crate::feeds::{Decision, Desk, Feed, FeedError, Held, Item};

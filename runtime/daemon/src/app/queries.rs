@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use muster_api::v1;
 use muster_core::coded::chain;
 use muster_core::fact::Cause;
 use muster_core::finding::{Code, Finding, Severity};
@@ -13,7 +14,6 @@ use muster_core::subject::Subject;
 use muster_ledger::{Reader, kept};
 
 use super::{App, present, why};
-use crate::api::v1;
 use crate::driver::{NOTHING_SUCCEEDS, REFUSED};
 use crate::error::{API_NOT_HALTED, Fault, FaultKind};
 use crate::server::engine::{

@@ -11,6 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_api::v1;
 use muster_core::coded::{Coded as _, chain};
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
@@ -24,7 +25,6 @@ use tokio::time::Instant;
 
 use super::serve::{Life, compile, stopped};
 use super::{App, present};
-use crate::api::v1;
 use crate::clock::Clock;
 use crate::config::{Config, Environment};
 use crate::durable;

@@ -2,12 +2,12 @@
 //! at an app.
 
 use clap::Subcommand;
+use muster_api::v1;
 
 use super::client::Route;
 use super::printer::word;
 use super::table::Table;
 use super::{Answer, Context, Ended, listing, operator, people};
-use crate::api::v1;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -2,13 +2,13 @@
 //! digest of what was shown is saying so; without it, `--yes` is. `--preview` only looks.
 
 use http::Method;
+use muster_api::v1;
 
 use super::client::{Client, Route};
 use super::error::CliError;
 use super::printer::{Printer, Style};
 use super::table::Table;
 use super::{Answer, Context, Ended, operator, plan, show};
-use crate::api::v1;
 
 /// Shortest beginning of a digest that names a plan.
 const DIGEST_DIGITS_MIN: usize = 8;

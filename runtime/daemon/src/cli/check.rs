@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::Method;
+use muster_api::v1;
 use muster_core::coded::{Coded, chain};
 use muster_core::finding::Code;
 use muster_core::id::FeedName;
@@ -11,7 +12,6 @@ use super::client::Route;
 use super::printer::Style;
 use super::show::plural;
 use super::{Answer, CliError, Context, Ended, error, show, wait};
-use crate::api::v1;
 use crate::app::present;
 use crate::config::{Config, ConfigError, SecretError, access};
 use crate::feeds::former;

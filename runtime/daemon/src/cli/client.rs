@@ -8,13 +8,13 @@ use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use muster_api::v1;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use super::error::CliError;
 use super::printer::Printer;
-use crate::api::v1;
 
 /// How long the daemon may be silent before it counts as gone.
 const SILENCE_MAX: Duration = Duration::from_mins(1);

@@ -4,11 +4,11 @@
 use std::io;
 use std::path::PathBuf;
 
+use muster_api::v1;
 use muster_core::coded::{Coded, chain};
 use muster_core::finding::Code;
 
 use super::printer::{Printer, Style};
-use crate::api::v1;
 use crate::config::{ConfigError, SecretError};
 use crate::error::{API_NOT_FOUND, Fault};
 

@@ -1,8 +1,9 @@
 //! `muster findings`: what a person should look at.
 
+use muster_api::v1;
+
 use super::client::Route;
 use super::{Answer, Context, Ended, listing, show};
-use crate::api::v1;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

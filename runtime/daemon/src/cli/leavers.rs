@@ -1,11 +1,12 @@
 //! `muster leavers`: what was taken from people who are to have an account no longer, and how that ended. What the
 //! app was seen to have done, what it only said, and what is still open are told apart.
 
+use muster_api::v1;
+
 use super::client::Route;
 use super::show::{self, deed};
 use super::table::Table;
 use super::{Answer, Context, Ended, listing};
-use crate::api::v1;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -8,13 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Subcommand;
 use http::Method;
+use muster_api::v1;
 
 use super::client::{Client, Route};
 use super::error::CliError;
 use super::printer::{Printer, Style};
 use super::show::plural;
 use super::{Answer, Context, Ended, wait};
-use crate::api::v1;
 use crate::config::Config;
 use crate::error::Fault;
 use crate::server::ProgressSink;

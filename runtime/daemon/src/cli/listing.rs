@@ -1,12 +1,12 @@
 //! What all listings share: `--json`, `--limit` and `--all`, and the turning of pages.
 
+use muster_api::v1;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::client::{Client, Route};
 use super::error::CliError;
 use super::printer::{Printer, Style};
-use crate::api::v1;
 use crate::server::engine::LIST_LIMIT_MAX;
 
 /// How much to list, and how.

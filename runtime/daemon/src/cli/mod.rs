@@ -36,8 +36,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use muster_api::v1;
 
-use crate::api::v1;
 use crate::config::{Config, Environment, FILE_NAME};
 use crate::error::Fault;
 use crate::server::ProgressSink;

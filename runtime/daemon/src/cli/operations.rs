@@ -1,12 +1,12 @@
 //! `muster operations`: what is still to be done, and `retry` for what waits for a person.
 
 use clap::Subcommand;
+use muster_api::v1;
 
 use super::client::{Client, Route};
 use super::show::{self, deed};
 use super::table::Table;
 use super::{Answer, Context, Ended, listing, operator, people};
-use crate::api::v1;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

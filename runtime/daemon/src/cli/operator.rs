@@ -1,8 +1,9 @@
 //! What somebody who gives an order says of themselves. Which user it is, the daemon knows from the
 //! socket; several people may share one.
 
+use muster_api::v1;
+
 use super::client::Route;
-use crate::api::v1;
 use crate::config::Environment;
 
 /// The variable in which `sudo` says who became root.

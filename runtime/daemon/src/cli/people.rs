@@ -2,13 +2,14 @@
 
 use std::io;
 
+use muster_api::v1;
+
 use super::client::{Client, Route};
 use super::error::CliError;
 use super::printer::{Printer, Style, word};
 use super::show::{self, instant};
 use super::table::Table;
 use super::{Answer, Context, Ended, listing};
-use crate::api::v1;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

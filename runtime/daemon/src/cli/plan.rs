@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use http::Method;
+use muster_api::v1;
 
 use muster_core::finding::Code;
 use muster_core::id::FeedName;
@@ -15,7 +16,6 @@ use super::error::CliError;
 use super::printer::{Printer, Style, word};
 use super::show::{self, plural};
 use super::{Answer, Context, Ended};
-use crate::api::v1;
 use crate::config::Config;
 use crate::intake::{Effect, Problem, Problems, report};
 use crate::policy::kept;

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use muster_api::v1;
 
 use super::client::Route;
 use super::error::CliError;
@@ -12,7 +13,6 @@ use super::printer::{Printer, Style, word};
 use super::show::instant_or_dash;
 use super::table::Table;
 use super::{Answer, Context, Ended, wait};
-use crate::api::v1;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -7,10 +7,9 @@
 
 use std::io::{self, Write};
 
+use muster_api::v1;
 use muster_core::text::{shown_json, steers};
 use serde::Serialize;
-
-use crate::api::v1;
 
 /// Ends a coloured piece of text.
 const PLAIN: char = '\u{e00f}';

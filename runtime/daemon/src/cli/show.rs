@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use muster_api::v1;
+
 use super::operator;
 use super::printer::{Printer, Style, word};
 use super::table::Table;
-use crate::api::v1;
 
 /// An instant without what nobody reads: `2026-11-22 09:14:03Z`. Anything else as it is.
 pub(super) fn instant(text: &str) -> String {

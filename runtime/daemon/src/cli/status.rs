@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use muster_api::v1;
+
 use super::client::Route;
 use super::printer::{Printer, Style, word};
 use super::show::{self, instant, instant_or_dash, short};
 use super::table::Table;
 use super::{Answer, Context, Ended, operator};
-use crate::api::v1;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

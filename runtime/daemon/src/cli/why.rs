@@ -3,11 +3,12 @@
 
 use std::io;
 
+use muster_api::v1;
+
 use super::client::Route;
 use super::printer::{Printer, Style, word};
 use super::show::{self, instant};
 use super::{Answer, Context, Ended, people};
-use crate::api::v1;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -6,6 +6,7 @@
 
 use std::io::Read;
 
+use muster_api::v1::{HookEvent, HookEventKind};
 use muster_core::fact::EventKind;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{PersonId, PersonKey};
@@ -13,7 +14,6 @@ use muster_core::mapping::{Mapping, Problem};
 use muster_core::subject::Subject;
 
 use super::Feed;
-use crate::api::v1::{HookEvent, HookEventKind};
 use crate::planning::ChangedPerson;
 
 /// An event says that somebody left whom nobody knows.

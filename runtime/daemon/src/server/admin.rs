@@ -18,6 +18,7 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use futures_util::stream;
 use http::header;
+use muster_api::v1;
 use muster_core::actor::Operator;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
 use muster_core::person::Decision;
@@ -31,7 +32,6 @@ use super::engine::{
 };
 use super::listen::Peer;
 use super::peer;
-use crate::api::v1;
 use crate::error::{API_UNUSABLE, Fault, FaultKind};
 
 /// How many items a page has where the question does not say.

@@ -6,13 +6,13 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use muster_api::v1;
 use muster_core::actor::Operator;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
 use muster_core::mapping::Mapping;
 use muster_core::person::Decision;
 use tokio::sync::watch;
 
-use crate::api::v1;
 use crate::error::Fault;
 use crate::server::metrics::Family;
 use crate::server::signature::HookKey;

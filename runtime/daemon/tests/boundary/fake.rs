@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use muster::api::v1;
 use muster::config::SecretValue;
 use muster::error::{API_NOT_HALTED, API_OTHER_PLAN, Fault, FaultKind};
 use muster::server::hooks;
@@ -18,6 +17,7 @@ use muster::server::{
     AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, Hook, ListPage,
     OperationFilter, PersonFilter, ProgressSink,
 };
+use muster_api::v1;
 use muster_core::actor::Operator;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
 use muster_core::identity::Status;

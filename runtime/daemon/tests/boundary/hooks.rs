@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use muster::api::v1;
 use muster::server::signature::HookKey;
+use muster_api::v1;
 
 use crate::fake::{BODY_BYTES_MAX, Fake, Open, SECRET};
 

@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 
-use muster::api::v1;
 use muster::server::listen::{DoorError, Doors};
+use muster_api::v1;
 use muster_core::coded::Coded;
 
 use crate::fake::{BODY_BYTES_MAX, Fake, HELD, Open};

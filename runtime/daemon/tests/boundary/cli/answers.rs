@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use muster::api::v1;
+use muster_api::v1;
 use serde_json::json;
 
 use crate::fake::HELD;

@@ -136,7 +136,7 @@ fn rustix_uid() -> u32 {
 #[test]
 fn apply_and_wait_is_a_no_where_something_waits_for_a_person() {
     let ran = world().muster("apply 3fa2b1c0 --wait --json");
-    let status: muster::api::v1::PlanStatus = serde_json::from_str(&ran.out).unwrap();
+    let status: muster_api::v1::PlanStatus = serde_json::from_str(&ran.out).unwrap();
     assert_eq!((ran.code, status.halted), (cli::NO, 1));
 }
 
@@ -191,7 +191,7 @@ fn c71_a_held_plan_is_looked_at_without_approving_it() {
         format!("{PREVIEW}\nnothing was changed; to approve it: muster apply 3fa2b1c0d9e8\n");
     check(&open.muster("apply 3fa2b1c0 --preview"), cli::NO, &expected);
     let ran = open.muster("apply 3fa2b1c0 --preview --json");
-    let preview: muster::api::v1::Preview = serde_json::from_str(&ran.out).unwrap();
+    let preview: muster_api::v1::Preview = serde_json::from_str(&ran.out).unwrap();
     assert_eq!((ran.code, preview.people.len()), (cli::NO, 2));
     assert_eq!(
         open.muster("apply 3fa2b1c0 --preview --yes").code,

@@ -1,6 +1,6 @@
 //! Listings and pages: as tables that read without colour, and as JSON.
 
-use muster::api::v1;
+use muster_api::v1;
 use serde::de::DeserializeOwned;
 
 use super::{check, world};

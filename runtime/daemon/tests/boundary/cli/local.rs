@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 
-use muster::api::v1;
 use muster::cli::{self, Looks};
+use muster_api::v1;
 
 use super::{FakeLocal, check, check_failed, configure, muster, run};
 

@@ -9,11 +9,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use muster::api::v1;
 use muster::cli::{self, Local, Looks, Printer};
 use muster::config::{Config, Environment};
 use muster::error::{Fault, FaultKind};
 use muster::server::ProgressSink;
+use muster_api::v1;
 use muster_core::finding::Code;
 
 use crate::fake::{Fake, Open};
