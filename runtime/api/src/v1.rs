@@ -349,6 +349,9 @@ pub struct PlanStatus {
     pub approved_by: Option<Actor>,
 }
 
+/// Most items on a page of a listing.
+pub const LIST_LIMIT_MAX: usize = 1_000;
+
 /// One page of a listing.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Page<T> {

@@ -14,7 +14,6 @@ pub mod clock;
 pub mod config;
 pub mod driver;
 mod durable;
-pub mod error;
 pub mod feeds;
 pub mod findings;
 pub mod intake;

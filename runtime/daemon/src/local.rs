@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_api::error::{API_BROKEN, Fault, FaultKind};
 use muster_api::v1;
 use muster_core::capability;
 use muster_core::coded::chain;
@@ -19,7 +20,6 @@ use crate::app::{present, queries, serve};
 use crate::cli::Local;
 use crate::clock::Clock;
 use crate::config::{Config, Environment};
-use crate::error::{API_BROKEN, Fault, FaultKind};
 use crate::feeds::former;
 use crate::policy::known;
 use crate::server::engine::ProgressSink;

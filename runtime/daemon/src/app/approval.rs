@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use muster_api::error::{API_BROKEN, API_OTHER_PLAN, API_UNUSABLE, Fault, FaultKind};
 use muster_api::v1::{self, PREVIEW_PEOPLE_MAX};
 use muster_core::actor::{Actor, Operator};
 use muster_core::coded::chain;
@@ -18,7 +19,6 @@ use super::engine::feed;
 use super::queries::broken;
 use super::{App, present};
 use crate::config::PolicyApply;
-use crate::error::{API_BROKEN, API_OTHER_PLAN, Fault, FaultKind};
 use crate::feeds::{Decision, Desk, Feed, FeedError, Held, Item};
 use crate::intake::{self, Verdict};
 use crate::planning::{Consent, Summary, Watch};
@@ -232,7 +232,7 @@ pub(super) fn held_preview(app: &Arc<App>, plan: Digest) -> Result<v1::Preview, 
 
 /// What an edited policy would lead to, before it is in force.
 pub(super) fn policy_preview(app: &App, sent: &[u8]) -> Result<v1::Preview, Fault> {
-    let unusable = |text: String| Fault::new(FaultKind::Refused, crate::error::API_UNUSABLE, text);
+    let unusable = |text: String| Fault::new(FaultKind::Refused, API_UNUSABLE, text);
     let policy = kept::from_text(sent).map_err(|error| unusable(chain(&error)))?;
     let now = app.policy.load();
     let (sent, running) = (policy.source(), now.source());
@@ -262,7 +262,7 @@ pub(super) fn policy_preview(app: &App, sent: &[u8]) -> Result<v1::Preview, Faul
 pub(super) fn policy_remarks(app: &App, sent: &[u8]) -> Result<Vec<v1::Finding>, Fault> {
     let policy = kept::from_text(sent).map_err(|error| {
         let text = chain(&error);
-        Fault::new(FaultKind::Refused, crate::error::API_UNUSABLE, text)
+        Fault::new(FaultKind::Refused, API_UNUSABLE, text)
     })?;
     let reader = app.ledger.read().map_err(|error| broken(&error))?;
     let remarks = known::remarks(&policy, &reader).map_err(|error| broken(&error))?;

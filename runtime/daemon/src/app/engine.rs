@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use muster_api::error::{API_BROKEN, Fault, FaultKind};
 use muster_api::v1;
 use muster_core::actor::{Actor, Operator};
 use muster_core::fact::Fact;
@@ -15,7 +16,6 @@ use muster_ledger::Error;
 
 use super::queries::broken;
 use super::{App, approval, delivery, drift, metrics, present, supervise};
-use crate::error::{API_BROKEN, Fault, FaultKind};
 use crate::feeds::Feed;
 use crate::server::engine::{
     AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, Hook, ListPage,

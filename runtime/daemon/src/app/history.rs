@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use muster_api::error::{API_UNUSABLE, Fault, FaultKind};
 use muster_api::v1;
 use muster_core::connector::Problem;
 use muster_core::fact::{Fact, PersonPlanned};
@@ -16,7 +17,6 @@ use muster_ledger::{Error, Reader, kept};
 use super::App;
 use super::present::{self, Titles};
 use super::queries::{broken, source_of};
-use crate::error::{API_UNUSABLE, Fault, FaultKind};
 use crate::server::engine::ListPage;
 
 impl App {

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use muster_api::error::{API_NOT_HALTED, API_UNUSABLE, Fault, FaultKind};
+use muster_api::page::title_of;
 use muster_api::v1;
 use muster_core::coded::chain;
 use muster_core::fact::Cause;
@@ -15,7 +17,6 @@ use muster_ledger::{Reader, kept};
 
 use super::{App, present, why};
 use crate::driver::{NOTHING_SUCCEEDS, REFUSED};
-use crate::error::{API_NOT_HALTED, Fault, FaultKind};
 use crate::server::engine::{
     AccountFilter, FindingFilter, ListPage, OperationFilter, PersonFilter, ProgressSink,
 };
@@ -195,7 +196,7 @@ impl App {
                 code: code.to_string(),
                 severity: Severity::Error.as_str().to_owned(),
                 subject: Subject::from(name).to_string(),
-                text: crate::cli::title_of(code.as_str()),
+                text: title_of(code.as_str()),
                 hint: String::new(),
                 since: Some(present::instant(file.at)),
             });
@@ -367,7 +368,7 @@ impl App {
             .map_err(|error| {
                 Fault::new(
                     FaultKind::Refused,
-                    crate::error::API_UNUSABLE,
+                    API_UNUSABLE,
                     format!("the cursor is unusable: {error}"),
                 )
             })?;

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use muster_api::error::{API_BROKEN, Fault, FaultKind};
 use muster_core::coded::chain;
 use muster_core::finding::{Finding, Severity};
 use muster_core::id::TargetName;
@@ -31,7 +32,6 @@ use super::{App, Known};
 use crate::clock::Clock;
 use crate::config::{Config, Environment, access};
 use crate::driver::{Activity, Driver, Recent};
-use crate::error::{API_BROKEN, Fault, FaultKind};
 use crate::feeds::{self, Feed, former};
 use crate::findings::{Findings, LookedAt};
 use crate::plugins::{Library, Said};

@@ -11,6 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_api::error::{API_NOT_READY, Fault, FaultKind};
 use muster_api::v1;
 use muster_core::coded::{Coded as _, chain};
 use muster_core::fact::Fact;
@@ -28,7 +29,6 @@ use super::{App, present};
 use crate::clock::Clock;
 use crate::config::{Config, Environment};
 use crate::durable;
-use crate::error::{API_NOT_READY, Fault, FaultKind};
 use crate::retry::Retrying;
 use crate::server::gate::{Absent, Gate};
 use crate::server::listen::Doors;

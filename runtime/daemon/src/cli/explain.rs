@@ -1,8 +1,9 @@
-//! `muster explain CODE`: the page of an error code. The pages are part of the program, so that they
-//! are there when nothing else works.
+//! `muster explain CODE`: the page of an error code.
+
+use muster_api::PAGES;
+use muster_api::page::title;
 
 use super::error::CliError;
-use super::pages::PAGES;
 use super::printer::Style;
 use super::{Answer, Context, Ended};
 
@@ -35,24 +36,6 @@ pub(super) fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
         }
     }
     Ok(Answer::Yes)
-}
-
-/// The title of a code's page; the code itself where it has none.
-pub(crate) fn title_of(code: &str) -> String {
-    let page = PAGES.iter().find(|(known, _)| *known == code);
-    let line = page.map_or(code, |(_, page)| title(page));
-    line.trim_start_matches(code)
-        .trim_start_matches(':')
-        .trim()
-        .to_owned()
-}
-
-fn title(page: &str) -> &str {
-    page.lines()
-        .next()
-        .unwrap_or("")
-        .trim_start_matches('#')
-        .trim()
 }
 
 fn nearest(wanted: &str) -> Option<&'static str> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Subcommand;
 use http::Method;
+use muster_api::error::Fault;
 use muster_api::v1;
 
 use super::client::{Client, Route};
@@ -16,7 +17,6 @@ use super::printer::{Printer, Style};
 use super::show::plural;
 use super::{Answer, Context, Ended, wait};
 use crate::config::Config;
-use crate::error::Fault;
 use crate::server::ProgressSink;
 
 #[derive(Debug, clap::Args)]

@@ -1,13 +1,12 @@
 //! What all listings share: `--json`, `--limit` and `--all`, and the turning of pages.
 
-use muster_api::v1;
+use muster_api::v1::{self, LIST_LIMIT_MAX};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::client::{Client, Route};
 use super::error::CliError;
 use super::printer::{Printer, Style};
-use crate::server::engine::LIST_LIMIT_MAX;
 
 /// How much to list, and how.
 #[derive(Debug, clap::Args)]

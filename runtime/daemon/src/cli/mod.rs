@@ -21,7 +21,6 @@ mod ledger;
 mod listing;
 mod operations;
 mod operator;
-mod pages;
 mod people;
 mod plan;
 mod plugin;
@@ -36,15 +35,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use muster_api::error::Fault;
 use muster_api::v1;
 
 use crate::config::{Config, Environment, FILE_NAME};
-use crate::error::Fault;
 use crate::server::ProgressSink;
 
 pub use error::CliError;
-pub(crate) use explain::title_of;
-pub use pages::PAGES;
 pub use printer::{Looks, Printer};
 
 /// Muster turns what HR writes into the access that people have.

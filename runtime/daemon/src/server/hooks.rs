@@ -15,6 +15,7 @@ use axum::extract::{Extension, Path, State};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
+use muster_api::error::{Fault, FaultKind};
 use muster_api::v1;
 use muster_core::finding::Code;
 use muster_core::id::{Digest, FeedName};
@@ -26,7 +27,6 @@ use super::connection::Visitor;
 use super::engine::{Delivery, DeliveryKind, Engine, Hook};
 use super::room::{Place, Room};
 use super::signature::{Refused, Signed};
-use crate::error::{Fault, FaultKind};
 use crate::feeds::event;
 
 /// A delivery is not signed, or its headers cannot be read.

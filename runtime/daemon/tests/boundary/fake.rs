@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use jiff::Timestamp;
 use muster::config::SecretValue;
-use muster::error::{API_NOT_HALTED, API_OTHER_PLAN, Fault, FaultKind};
 use muster::server::hooks;
 use muster::server::listen::Doors;
 use muster::server::metrics::{Family, Kind};
@@ -17,6 +16,7 @@ use muster::server::{
     AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, Hook, ListPage,
     OperationFilter, PersonFilter, ProgressSink,
 };
+use muster_api::error::{API_NOT_HALTED, API_OTHER_PLAN, Fault, FaultKind};
 use muster_api::v1;
 use muster_core::actor::Operator;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};

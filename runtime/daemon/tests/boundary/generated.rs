@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use muster::cli::PAGES;
 use muster::config::options::{ALL, Default};
 use muster::config::reference;
+use muster_api::PAGES;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -57,14 +57,14 @@ fn every_page_is_part_of_the_program() {
     let mut made = "//! Every page of `docs/errors/`, made into the program. Made from the folder; a test compares\n\
                     //! the two, and `UPDATE_GENERATED=1 cargo test -p muster --test boundary` writes it anew.\n\n\
                     macro_rules! page {\n    ($code:literal) => {\n        (\n            $code,\n            \
-                    include_str!(concat!(\"../../../../docs/errors/\", $code, \".md\")),\n        )\n    };\n}\n\n\
+                    include_str!(concat!(\"../../../docs/errors/\", $code, \".md\")),\n        )\n    };\n}\n\n\
                     /// Code and page, in the order of the codes.\npub const PAGES: &[(&str, &str)] = &[\n"
         .to_owned();
     for code in pages().keys() {
         writeln!(made, "    page!(\"{code}\"),").unwrap();
     }
     made.push_str("];\n");
-    check_file(&root().join("runtime/daemon/src/cli/pages.rs"), &made);
+    check_file(&root().join("runtime/api/src/pages.rs"), &made);
     if std::env::var_os("UPDATE_GENERATED").is_none() {
         let embedded: BTreeMap<String, String> = PAGES
             .iter()

@@ -11,8 +11,8 @@ use std::sync::Mutex;
 
 use muster::cli::{self, Local, Looks, Printer};
 use muster::config::{Config, Environment};
-use muster::error::{Fault, FaultKind};
 use muster::server::ProgressSink;
+use muster_api::error::{Fault, FaultKind};
 use muster_api::v1;
 use muster_core::finding::Code;
 

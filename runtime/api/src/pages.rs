@@ -5,7 +5,7 @@ macro_rules! page {
     ($code:literal) => {
         (
             $code,
-            include_str!(concat!("../../../../docs/errors/", $code, ".md")),
+            include_str!(concat!("../../../docs/errors/", $code, ".md")),
         )
     };
 }
