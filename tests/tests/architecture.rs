@@ -115,11 +115,18 @@ fn the_core_knows_nobody_and_ledger_and_host_know_only_the_core() {
     for (name, expected) in [
         ("muster-core", vec![]),
         ("muster-ledger", vec!["muster-core"]),
+        ("muster-intake", vec!["muster-core"]),
         ("muster-api", vec!["muster-core"]),
         ("muster-host", vec!["muster-core"]),
         (
             "muster",
-            vec!["muster-api", "muster-core", "muster-host", "muster-ledger"],
+            vec![
+                "muster-api",
+                "muster-core",
+                "muster-host",
+                "muster-intake",
+                "muster-ledger",
+            ],
         ),
         ("muster-sdk", vec![]),
     ] {

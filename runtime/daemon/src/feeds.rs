@@ -14,12 +14,12 @@ use muster_core::id::{FeedName, PersonKey};
 use muster_core::identity::Status;
 use muster_core::mapping::{Columns, InvalidMapping, Mapping, StatusRule};
 use muster_core::subject::Subject;
+use muster_intake::folder::FolderOptions;
+use muster_intake::{IntakeOptions, LastLineBreak, Snapshot, Trailer};
 use muster_ledger::Reader;
 
 use crate::app::App;
 use crate::config::{self, FeedKind};
-use crate::intake::folder::FolderOptions;
-use crate::intake::{IntakeOptions, LastLineBreak, Snapshot, Trailer};
 use crate::planning::{self, ChangedPerson};
 
 mod decide;

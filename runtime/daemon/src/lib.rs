@@ -4,7 +4,7 @@
 //! The core decides, the ledger remembers, the host runs plugins; this crate alone joins them.
 //! [`config`] says what is wanted, [`server`] holds the doors, [`cli`] is what people type, and
 //! [`muster_api`] is what the doors and the command line say to each other. [`app`] puts the daemon
-//! together: [`intake`] reads HR's files, [`feeds`] decides about them, [`planning`] makes plans,
+//! together: [`muster_intake`] reads HR's files, [`feeds`] decides about them, [`planning`] makes plans,
 //! [`driver`] carries them out at the [`targets`] through [`plugins`], [`reconcile`] reads what is
 //! really there, and [`replan`] follows the [`policy`] and the calendar.
 
@@ -16,7 +16,6 @@ pub mod driver;
 mod durable;
 pub mod feeds;
 pub mod findings;
-pub mod intake;
 pub mod local;
 mod memory;
 pub mod planning;

@@ -10,7 +10,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use muster::intake::{self, IntakeOptions, Snapshot};
 use muster::planning::{self, ChangedPerson, Consent, Order, Scope, Summary, World};
 use muster_core::connector::{AccountState, ObjectRef};
 use muster_core::fact::{Cause, Fact};
@@ -25,6 +24,7 @@ use muster_core::plan::Targets;
 use muster_core::policy::{
     Adopt, LeaverRules, Policy, PolicySource, Prehire, RoleSource, TargetRules,
 };
+use muster_intake::{IntakeOptions, Snapshot};
 use muster_ledger::Ledger;
 use muster_ledger::check::check;
 
@@ -345,7 +345,7 @@ impl Company {
             writeln!(text, "{},N{person},{status},{last_day}", key(*person)).unwrap();
         }
         let options = IntakeOptions::default();
-        let opened = intake::open(text.into_bytes(), &options);
+        let opened = muster_intake::open(text.into_bytes(), &options);
         // A file with nobody in it is rejected before anything is planned.
         let Some(sheet) = opened.sheet else {
             return;

@@ -14,13 +14,13 @@ use muster_core::id::{Digest, FeedName};
 use muster_core::person::Person;
 use muster_core::policy::Policy;
 use muster_core::question::Question;
+use muster_intake::Verdict;
 
 use super::engine::feed;
 use super::queries::broken;
 use super::{App, present};
 use crate::config::PolicyApply;
 use crate::feeds::{Decision, Desk, Feed, FeedError, Held, Item};
-use crate::intake::{self, Verdict};
 use crate::planning::{Consent, Summary, Watch};
 use crate::policy::{kept, known};
 use crate::replan::waiting::{self, Waiting, Waits};
@@ -41,7 +41,7 @@ pub(super) fn preview(
 ) -> Result<v1::Preview, Fault> {
     let feed = feed(app, name)?;
     progress.report("reading the file", 0, 0);
-    let opened = intake::open(bytes, feed.options());
+    let opened = muster_intake::open(bytes, feed.options());
     progress.report("planning", 0, 0);
     preview_of(app, |watch| {
         let item = Item::preview(file);

@@ -13,9 +13,8 @@ use muster_core::identity::{Identity, Phase, Value};
 use muster_core::operation::{self, Action, How, Operation, Step, Urgency};
 use muster_core::person::{Account, Grant, Justification, Person};
 use muster_core::policy::Policy;
+use muster_intake::Problem;
 use serde_json::json;
-
-use crate::intake::Problem;
 
 /// Titles of entitlements by target: what policies and people call them.
 pub type Titles = BTreeMap<TargetName, BTreeMap<EntitlementKey, String>>;

@@ -12,6 +12,7 @@ use muster_core::mapping::{
     Attribute, Column, Columns, DayColumn, DayForms, Form, Mapping, StatusRule, ZoneColumn,
     ZoneRule,
 };
+use muster_intake::folder::Pattern;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -19,7 +20,6 @@ use super::document::{Placed, Section, plain_table};
 use super::options as opt;
 use super::problem::UNUSABLE_VALUE;
 use super::secret::{Base, SecretSource};
-use crate::intake::folder::Pattern;
 
 /// Most attributes of a mapping.
 const ATTRIBUTES_MAX: usize = 256;

@@ -3,6 +3,8 @@
 
 use muster_core::coded::chain;
 use muster_core::fact::{ArrivalChange, Outcome, Source};
+use muster_intake::folder;
+use muster_intake::folder::place::{MoveError, Place, Places};
 use muster_ledger::kept::Arrival;
 
 use super::{Evidence, Feed, PUT_AWAY_MAX, Taking};
@@ -10,8 +12,6 @@ use crate::app::App;
 use crate::feeds::FeedError;
 use crate::feeds::decide::Decision;
 use crate::feeds::shelf::{self, Shelf};
-use crate::intake::folder;
-use crate::intake::folder::place::{MoveError, Place, Places};
 
 /// Something to put away.
 struct Job {

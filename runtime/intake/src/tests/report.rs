@@ -7,8 +7,8 @@ use muster_core::id::Digest;
 
 use super::files::THOUSAND;
 use super::{Outcome, entra, read_small};
-use crate::intake::report::{People, Reason, Report};
-use crate::intake::{IntakeOptions, Verdict, code};
+use crate::report::{People, Reason, Report};
+use crate::{IntakeOptions, Verdict, code};
 
 fn report<'a>(
     outcome: &'a Outcome,

@@ -11,11 +11,11 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-use crate::intake::folder::place::{MoveError, Place, Places};
-use crate::intake::folder::{
+use crate::folder::place::{MoveError, Place, Places};
+use crate::folder::{
     Arrival, Folder, FolderEvent, FolderOptions, Pattern, ReadError, open_arrival, open_changed,
 };
-use crate::intake::{IntakeOptions, Verdict, code};
+use crate::{IntakeOptions, Verdict, code};
 
 /// No wait of a test takes longer, or it fails.
 const LIMIT: Duration = Duration::from_secs(20);

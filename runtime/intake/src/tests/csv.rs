@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::rows::{Ending, Quoting, Rows, split};
 use super::super::stream::{CannotSay, ContentStream};
-use crate::intake::{IntakeOptions, Verdict, open};
+use crate::{IntakeOptions, Verdict, open};
 
 /// The records of a text, by us.
 fn ours(text: &str, delimiter: u8) -> Vec<Vec<String>> {

@@ -5,7 +5,7 @@ use muster_core::id::PersonKey;
 use muster_core::identity::Status;
 
 use super::{Outcome, read_small, small};
-use crate::intake::{IntakeOptions, Presence, Verdict, code};
+use crate::{IntakeOptions, Presence, Verdict, code};
 
 const HEADER: &str = "id,name,status,last day\n";
 

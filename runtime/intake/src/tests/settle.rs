@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::time::Duration;
 
-use crate::intake::folder::settle::{Decision, Hint, Look, Settling, Stamp, Waits, is_final_name};
+use crate::folder::settle::{Decision, Hint, Look, Settling, Stamp, Waits, is_final_name};
 
 const WAITS: Waits = Waits {
     quiet: Duration::from_secs(1),

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::files::THOUSAND;
 use super::{Outcome, attribute, entra, read_small, small, small_columns};
-use crate::intake::{IntakeOptions, LastLineBreak, Presence, Verdict, code, open};
+use crate::{IntakeOptions, LastLineBreak, Presence, Verdict, code, open};
 
 const HEADER: &str = "id,name,status,last day\n";
 
@@ -97,7 +97,7 @@ fn f3_no_cut_of_a_file_passes_unless_it_is_between_two_rows() {
 #[test]
 fn f3_a_cut_between_two_rows_is_found_by_a_closing_row() {
     let options = IntakeOptions {
-        trailer: Some(crate::intake::Trailer::new("Rows: {count}").unwrap()),
+        trailer: Some(crate::Trailer::new("Rows: {count}").unwrap()),
         ..IntakeOptions::default()
     };
     let verdict = |text: &str| {

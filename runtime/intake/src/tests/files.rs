@@ -5,11 +5,11 @@ use muster_core::identity::Value;
 use muster_core::mapping::Mapping;
 
 use super::{Outcome, entra, entra_columns};
-use crate::intake::{IntakeOptions, LastLineBreak, Trailer, Verdict, code, open};
+use crate::{IntakeOptions, LastLineBreak, Trailer, Verdict, code, open};
 
 macro_rules! file {
     ($name:literal) => {
-        include_bytes!(concat!("../../../../../tests/fixtures/hr/", $name)).as_slice()
+        include_bytes!(concat!("../../../../tests/fixtures/hr/", $name)).as_slice()
     };
 }
 
@@ -213,7 +213,7 @@ fn damaged_utf8_is_not_taken_for_windows_1252() {
 #[test]
 fn a_configured_encoding_counts_and_a_mark_counts_more() {
     let options = IntakeOptions {
-        encoding: crate::intake::encoding_named("windows-1250"),
+        encoding: crate::encoding_named("windows-1250"),
         last_line_break: LastLineBreak::Optional,
         ..IntakeOptions::default()
     };
