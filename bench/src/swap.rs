@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use muster::clock::Clock;
-use muster::config::{Config, Environment};
 use muster::plugins::Library;
 use muster::targets::Connected;
+use muster_config::{Config, Environment};
 use muster_host::{Host, HostOptions, measure as bare};
 use muster_tests::company::{self, Company};
 use tokio::sync::watch;

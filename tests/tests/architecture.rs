@@ -116,12 +116,14 @@ fn the_core_knows_nobody_and_ledger_and_host_know_only_the_core() {
         ("muster-core", vec![]),
         ("muster-ledger", vec!["muster-core"]),
         ("muster-intake", vec!["muster-core"]),
+        ("muster-config", vec!["muster-core", "muster-intake"]),
         ("muster-api", vec!["muster-core"]),
         ("muster-host", vec!["muster-core"]),
         (
             "muster",
             vec![
                 "muster-api",
+                "muster-config",
                 "muster-core",
                 "muster-host",
                 "muster-intake",

@@ -2,7 +2,7 @@
 //! the command line that talks to it.
 //!
 //! The core decides, the ledger remembers, the host runs plugins; this crate alone joins them.
-//! [`config`] says what is wanted, [`server`] holds the doors, [`cli`] is what people type, and
+//! [`muster_config`] says what is wanted, [`server`] holds the doors, [`cli`] is what people type, and
 //! [`muster_api`] is what the doors and the command line say to each other. [`app`] puts the daemon
 //! together: [`muster_intake`] reads HR's files, [`feeds`] decides about them, [`planning`] makes plans,
 //! [`driver`] carries them out at the [`targets`] through [`plugins`], [`reconcile`] reads what is
@@ -11,7 +11,6 @@
 pub mod app;
 pub mod cli;
 pub mod clock;
-pub mod config;
 pub mod driver;
 mod durable;
 pub mod feeds;

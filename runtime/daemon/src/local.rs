@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use muster_api::error::{API_BROKEN, Fault, FaultKind};
 use muster_api::v1;
+use muster_config::{Config, Environment};
 use muster_core::capability;
 use muster_core::coded::chain;
 use muster_core::finding::{Code, Finding, Severity};
@@ -19,7 +20,6 @@ use muster_host::{Compiler, Host, HostOptions, Plugin, Slot};
 use crate::app::{present, queries, serve};
 use crate::cli::Local;
 use crate::clock::Clock;
-use crate::config::{Config, Environment};
 use crate::feeds::former;
 use crate::policy::known;
 use crate::server::engine::ProgressSink;

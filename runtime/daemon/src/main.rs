@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use muster::cli::{self, Looks, Printer};
-use muster::config::Environment;
 use muster::local::ThisProcess;
+use muster_config::Environment;
 use muster_host::Compiler;
 
 /// This very program, with the command that compiles: on Linux also where its file was replaced meanwhile.

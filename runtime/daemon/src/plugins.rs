@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use muster_config::Environment;
 use muster_core::coded::chain;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::Digest;
@@ -25,7 +26,6 @@ use notify::Watcher as _;
 use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
-use crate::config::Environment;
 use crate::targets::{Connected, Trouble};
 
 /// Versions before the one that serves that are kept to go back to.

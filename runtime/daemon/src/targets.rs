@@ -26,14 +26,13 @@ use muster_host::{
 use tokio::sync::Notify;
 
 use self::absences::Absences;
-use crate::config;
 use crate::driver::Gate;
 
 pub use self::absences::APART;
 
 /// A connected app.
 pub struct Connected {
-    config: config::Target,
+    config: muster_config::Target,
     /// None while there is no plugin that fits.
     target: ArcSwapOption<Target>,
     trouble: Mutex<Option<Trouble>>,
@@ -82,7 +81,7 @@ struct Strangers {
 const FIRST_LISTING_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The secrets of a target by their slots; none in a slot whose scheme has no secret.
-type Secrets = BTreeMap<String, Option<config::SecretValue>>;
+type Secrets = BTreeMap<String, Option<muster_config::SecretValue>>;
 
 /// Why a target cannot be used, or cannot use the newest plugin.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -97,7 +96,7 @@ pub struct Trouble {
 
 impl Connected {
     /// A target that has no plugin yet.
-    pub fn new(config: config::Target) -> Self {
+    pub fn new(config: muster_config::Target) -> Self {
         Self {
             config,
             target: ArcSwapOption::empty(),
@@ -212,7 +211,7 @@ impl Connected {
     }
 
     /// How it is configured.
-    pub fn config(&self) -> &config::Target {
+    pub fn config(&self) -> &muster_config::Target {
         &self.config
     }
 
@@ -226,7 +225,7 @@ impl Connected {
         &self,
         host: &Host,
         slot: &Arc<Slot>,
-        environment: &config::Environment,
+        environment: &muster_config::Environment,
     ) -> Result<(), Trouble> {
         let made = secrets(&self.config, environment).and_then(|secrets| {
             let options = options(&self.config, &secrets);
@@ -257,7 +256,7 @@ impl Connected {
         &self,
         host: &Host,
         slot: &Arc<Slot>,
-        environment: &config::Environment,
+        environment: &muster_config::Environment,
     ) -> Option<Result<(), Trouble>> {
         let found = secrets(&self.config, environment).ok()?;
         let is_known = self
@@ -551,8 +550,11 @@ fn digest(object: &ObjectRef) -> u64 {
 }
 
 /// The secrets as they are now.
-fn secrets(config: &config::Target, environment: &config::Environment) -> Result<Secrets, Trouble> {
-    let read = |(slot, credential): (&String, &config::Credential)| {
+fn secrets(
+    config: &muster_config::Target,
+    environment: &muster_config::Environment,
+) -> Result<Secrets, Trouble> {
+    let read = |(slot, credential): (&String, &muster_config::Credential)| {
         let source = credential.secret();
         let secret = source
             .map(|source| source.read(environment))
@@ -570,7 +572,7 @@ fn secrets(config: &config::Target, environment: &config::Environment) -> Result
 }
 
 /// The target as the host takes it.
-fn options(config: &config::Target, secrets: &Secrets) -> Result<TargetOptions, Trouble> {
+fn options(config: &muster_config::Target, secrets: &Secrets) -> Result<TargetOptions, Trouble> {
     let unusable = |text: String, hint: &str| Trouble::new("CFG-005", &text, hint);
     let mut hosts = Vec::new();
     for text in &config.hosts {
@@ -589,7 +591,7 @@ fn options(config: &config::Target, secrets: &Secrets) -> Result<TargetOptions, 
     let mut credentials = BTreeMap::new();
     for (slot, credential) in &config.secrets {
         let secret = secrets.get(slot).and_then(Option::as_ref);
-        let secret = Secret::new(secret.map_or("", config::SecretValue::reveal));
+        let secret = Secret::new(secret.map_or("", muster_config::SecretValue::reveal));
         let filled = filled(credential, secret).map_err(|error| {
             let hint = "hand over the JSON file that Google made for the service account";
             unusable(format!("secret {slot}: {error}"), hint)
@@ -621,10 +623,10 @@ fn options(config: &config::Target, secrets: &Secrets) -> Result<TargetOptions, 
 
 /// What fills a secret slot: the secret, used as the configuration says.
 fn filled(
-    credential: &config::Credential,
+    credential: &muster_config::Credential,
     secret: Secret,
 ) -> Result<muster_host::Credential, NotAServiceAccount> {
-    use config::Credential;
+    use muster_config::Credential;
     let scheme = match credential {
         Credential::Bearer { .. } => Scheme::Bearer { token: secret },
         Credential::Basic { user, .. } => Scheme::Basic {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use muster::clock::Clock;
-use muster::config::{Config, Environment};
+use muster_config::{Config, Environment};
 use tokio::sync::watch;
 
 const CONFIG: &str = r#"

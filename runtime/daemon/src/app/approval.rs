@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use muster_api::error::{API_BROKEN, API_OTHER_PLAN, API_UNUSABLE, Fault, FaultKind};
 use muster_api::v1::{self, PREVIEW_PEOPLE_MAX};
+use muster_config::PolicyApply;
 use muster_core::actor::{Actor, Operator};
 use muster_core::coded::chain;
 use muster_core::fact::{Fact, Kind as PersonKind, PersonPlanned};
@@ -19,7 +20,6 @@ use muster_intake::Verdict;
 use super::engine::feed;
 use super::queries::broken;
 use super::{App, present};
-use crate::config::PolicyApply;
 use crate::feeds::{Decision, Desk, Feed, FeedError, Held, Item};
 use crate::planning::{Consent, Summary, Watch};
 use crate::policy::{kept, known};

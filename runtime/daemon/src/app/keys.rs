@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use muster_config::{Environment, HookSource};
 use muster_core::coded::{Coded as _, chain};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::FeedName;
@@ -13,7 +14,6 @@ use muster_core::subject::Subject;
 use tokio::sync::watch;
 
 use super::App;
-use crate::config::{Environment, HookSource};
 use crate::server::Hook;
 use crate::server::signature::HookKey;
 

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use muster_api::error::{API_BROKEN, Fault, FaultKind};
+use muster_config::{Config, Environment, access};
 use muster_core::coded::chain;
 use muster_core::finding::{Finding, Severity};
 use muster_core::id::TargetName;
@@ -30,7 +31,6 @@ use super::queries::broken;
 use super::supervise::{self, Ended};
 use super::{App, Known};
 use crate::clock::Clock;
-use crate::config::{Config, Environment, access};
 use crate::driver::{Activity, Driver, Recent};
 use crate::feeds::{self, Feed, former};
 use crate::findings::{Findings, LookedAt};

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use muster_api::error::{API_NOT_READY, Fault, FaultKind};
 use muster_api::v1;
+use muster_config::{Config, Environment};
 use muster_core::coded::{Coded as _, chain};
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
@@ -27,7 +28,6 @@ use tokio::time::Instant;
 use super::serve::{Life, compile, stopped};
 use super::{App, present};
 use crate::clock::Clock;
-use crate::config::{Config, Environment};
 use crate::durable;
 use crate::retry::Retrying;
 use crate::server::gate::{Absent, Gate};

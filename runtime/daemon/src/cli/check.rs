@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::Method;
 use muster_api::v1;
+use muster_config::{Config, ConfigError, SecretError, access};
 use muster_core::coded::{Coded, chain};
 use muster_core::finding::Code;
 use muster_core::id::FeedName;
@@ -13,7 +14,6 @@ use super::printer::Style;
 use super::show::plural;
 use super::{Answer, CliError, Context, Ended, error, show, wait};
 use crate::app::present;
-use crate::config::{Config, ConfigError, SecretError, access};
 use crate::feeds::former;
 use crate::policy::kept;
 use crate::server::signature::HookKey;
@@ -221,7 +221,7 @@ fn open_to_others(config: &Config) -> Vec<v1::Finding> {
 
 fn remark_of(remark: &str) -> v1::Finding {
     v1::Finding {
-        code: crate::config::problem::LOOK.to_string(),
+        code: muster_config::problem::LOOK.to_string(),
         severity: "warning".to_owned(),
         subject: "configuration".to_owned(),
         text: remark.to_owned(),

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use muster_api::error::{API_NOT_FOUND, Fault};
 use muster_api::v1;
+use muster_config::{ConfigError, SecretError};
 use muster_core::coded::{Coded, chain};
 use muster_core::finding::Code;
 
 use super::printer::{Printer, Style};
-use crate::config::{ConfigError, SecretError};
 
 /// The daemon is not running.
 pub(super) const NOT_RUNNING: Code = Code::new("CLI-001");

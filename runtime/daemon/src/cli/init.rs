@@ -6,10 +6,11 @@ use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use muster_config::FILE_NAME;
+
 use super::error::CliError;
 use super::table::Table;
 use super::{Answer, Context, Ended};
-use crate::config::FILE_NAME;
 
 /// The configuration that is written.
 const MUSTER_TOML: &str = include_str!("templates/muster.toml");

@@ -10,13 +10,13 @@ use clap::Subcommand;
 use http::Method;
 use muster_api::error::Fault;
 use muster_api::v1;
+use muster_config::Config;
 
 use super::client::{Client, Route};
 use super::error::CliError;
 use super::printer::{Printer, Style};
 use super::show::plural;
 use super::{Answer, Context, Ended, wait};
-use crate::config::Config;
 use crate::server::ProgressSink;
 
 #[derive(Debug, clap::Args)]

@@ -37,8 +37,8 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand};
 use muster_api::error::Fault;
 use muster_api::v1;
+use muster_config::{Config, Environment, FILE_NAME};
 
-use crate::config::{Config, Environment, FILE_NAME};
 use crate::server::ProgressSink;
 
 pub use error::CliError;
@@ -154,7 +154,7 @@ impl Context<'_, '_> {
     }
 
     fn client(&self) -> Result<client::Client, CliError> {
-        Ok(client::Client::new(&crate::config::socket(&self.config)?))
+        Ok(client::Client::new(&muster_config::socket(&self.config)?))
     }
 }
 

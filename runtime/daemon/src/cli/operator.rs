@@ -2,9 +2,9 @@
 //! socket; several people may share one.
 
 use muster_api::v1;
+use muster_config::Environment;
 
 use super::client::Route;
-use crate::config::Environment;
 
 /// The variable in which `sudo` says who became root.
 const BEFORE_SUDO: &str = "SUDO_USER";

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use http::Method;
 use muster_api::v1;
+use muster_config::Config;
 use muster_intake::{Effect, Problem, Problems, report};
 
 use muster_core::finding::Code;
@@ -17,7 +18,6 @@ use super::error::CliError;
 use super::printer::{Printer, Style, word};
 use super::show::{self, plural};
 use super::{Answer, Context, Ended};
-use crate::config::Config;
 use crate::policy::kept;
 
 /// Lines about rows that are shown for each code where `--all` is not given.

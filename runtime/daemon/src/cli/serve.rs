@@ -2,12 +2,12 @@
 
 use std::io;
 
+use muster_config::{Daemon, LogFormat};
 use muster_core::text::{shown, shown_json};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
 use super::{Answer, Context, Ended};
-use crate::config::{Daemon, LogFormat};
 
 pub(super) fn run(context: &mut Context<'_, '_>) -> Ended {
     let config = context.load()?;

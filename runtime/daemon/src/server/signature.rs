@@ -11,9 +11,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
+use muster_config::{Environment, HookSource, SecretError, SecretSource};
 use ring::hmac;
-
-use crate::config::{Environment, HookSource, SecretError, SecretSource};
 
 /// Longest message id, in bytes.
 pub const ID_BYTES_MAX: usize = 256;

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use muster::config::SecretValue;
 use muster::server::hooks;
 use muster::server::listen::Doors;
 use muster::server::metrics::{Family, Kind};
@@ -18,6 +17,7 @@ use muster::server::{
 };
 use muster_api::error::{API_NOT_HALTED, API_OTHER_PLAN, Fault, FaultKind};
 use muster_api::v1;
+use muster_config::SecretValue;
 use muster_core::actor::Operator;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
 use muster_core::identity::Status;

@@ -3,7 +3,7 @@
 use std::io;
 
 use muster::cli::{self, Looks, Printer};
-use muster::config::Environment;
+use muster_config::Environment;
 
 use super::{FakeLocal, Ran, check, check_failed, muster, world, world_of};
 use crate::fake::{Fake, HELD};

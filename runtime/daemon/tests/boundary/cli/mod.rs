@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use muster::cli::{self, Local, Looks, Printer};
-use muster::config::{Config, Environment};
 use muster::server::ProgressSink;
 use muster_api::error::{Fault, FaultKind};
 use muster_api::v1;
+use muster_config::{Config, Environment};
 use muster_core::finding::Code;
 
 use crate::fake::{Fake, Open};

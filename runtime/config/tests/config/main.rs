@@ -1,15 +1,19 @@
 //! Configurations as files: `fixtures/config/NAME.toml` with the exact text that it leads to in
 //! `NAME.err`. A line `#--- policy/roles.toml` in a file begins another file beside it.
 
+#![expect(clippy::unwrap_used, reason = "test code")]
+
+mod reference;
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use muster::config::Config;
+use muster_config::Config;
 use muster_core::coded::Coded;
 use muster_core::id::{FeedName, TargetName};
 
 fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boundary/fixtures/config")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config/fixtures/config")
 }
 
 /// Loads a configuration that is written as one text, and gives what it leads to.
@@ -96,7 +100,7 @@ fn paths_begin_at_the_folder_of_the_file() {
 
 #[test]
 fn what_is_not_written_has_its_default_and_what_is_written_holds() {
-    use muster::config::{Credential, FeedKind, LogFormat};
+    use muster_config::{Credential, FeedKind, LogFormat};
     use muster_core::guard::Share;
     use muster_core::policy::{Adopt, Prehire};
 
@@ -179,7 +183,7 @@ fn many(roles: usize, attributes: usize) -> String {
 
 #[test]
 fn what_is_read_is_bounded() {
-    use muster::config::{POLICY_FILES_MAX, ROLES_MAX};
+    use muster_config::{POLICY_FILES_MAX, ROLES_MAX};
 
     assert!(load(&many(100, 256)).1.is_ok());
     let said = load(&many(1, 257)).1.unwrap_err();
@@ -207,7 +211,7 @@ fn what_is_read_is_bounded() {
 
 #[test]
 fn a_secret_is_read_when_it_is_used_and_only_what_can_be_one() {
-    use muster::config::{Environment, SecretSource};
+    use muster_config::{Environment, SecretSource};
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secret");

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use muster::config::options::{ALL, Default};
-use muster::config::reference;
+use muster_config::options::{ALL, Default};
+use muster_config::reference;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -20,7 +20,7 @@ fn check_file(path: &Path, made: &str) {
     let found = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         found == made,
-        "{} is out of date; write it anew with: UPDATE_GENERATED=1 cargo test -p muster --test boundary generated",
+        "{} is out of date; write it anew with: UPDATE_GENERATED=1 cargo test -p muster-config --test config",
         path.display()
     );
 }
