@@ -7,19 +7,18 @@ use std::process::ExitCode;
 use muster::cli::{self, Looks, Printer};
 use muster::local::ThisProcess;
 use muster_config::Environment;
-use muster_host::Compiler;
 
-/// This very program, with the command that compiles: on Linux also where its file was replaced meanwhile.
-fn compiler() -> Option<Compiler> {
+/// This process, which has plugins compiled by this very program: on Linux also where its file was replaced
+/// meanwhile.
+fn this_process() -> ThisProcess {
     let itself = PathBuf::from("/proc/self/exe");
     let program = if itself.exists() {
         Some(itself)
     } else {
         std::env::current_exe().ok()
     };
-    program.map(|program| Compiler {
-        program,
-        arguments: vec!["compile-plugin".into()],
+    program.map_or_else(ThisProcess::default, |program| {
+        ThisProcess::compiling_apart(program, vec!["compile-plugin".into()])
     })
 }
 
@@ -41,9 +40,7 @@ fn main() -> ExitCode {
     ExitCode::from(cli::run(
         std::env::args_os(),
         &environment,
-        &ThisProcess {
-            compiler: compiler(),
-        },
+        &this_process(),
         &mut printer,
     ))
 }

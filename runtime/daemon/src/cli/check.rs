@@ -13,10 +13,7 @@ use super::client::Route;
 use super::printer::Style;
 use super::show::plural;
 use super::{Answer, CliError, Context, Ended, error, show, wait};
-use crate::app::present;
-use crate::feeds::former;
-use crate::policy::kept;
-use crate::server::signature::HookKey;
+use crate::local;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -72,8 +69,8 @@ fn ledger_remarks(
     config: &Config,
     context: &mut Context<'_, '_>,
 ) -> Result<Vec<v1::Finding>, CliError> {
-    let text = kept::text(&config.policy).map_err(std::io::Error::from);
-    let text = Bytes::from(text.map_err(CliError::Output)?);
+    let text = local::policy_text(&config.policy).map_err(CliError::Output)?;
+    let text = Bytes::from(text);
     let client = context.client()?;
     let route = Route::new("/v1/remarks/policy");
     let asked = wait(client.work(Method::POST, route, text, context.printer));
@@ -92,8 +89,7 @@ fn ledger_remarks(
         .iter()
         .filter_map(|(feed, people)| Some((FeedName::new(feed).ok()?, *people)))
         .collect();
-    let former = former::remarks(&here, config);
-    remarks.extend(former.iter().map(|finding| present::finding(finding, None)));
+    remarks.extend(local::former_feeds(&here, config));
     Ok(remarks)
 }
 
@@ -159,8 +155,8 @@ fn secrets(config: &Config, context: &Context<'_, '_>) -> Vec<v1::Finding> {
     };
     for feed in config.feeds.values() {
         if let Some(hook) = &feed.hook {
-            for read in HookKey::read(hook, context.environment) {
-                check(format!("feed {}", feed.name), read.map(drop));
+            for read in local::hook_secrets(hook, context.environment) {
+                check(format!("feed {}", feed.name), read);
             }
         }
     }

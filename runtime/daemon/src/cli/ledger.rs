@@ -17,7 +17,7 @@ use super::error::CliError;
 use super::printer::{Printer, Style};
 use super::show::plural;
 use super::{Answer, Context, Ended, wait};
-use crate::server::ProgressSink;
+use crate::local::ProgressSink;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -35,11 +35,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use muster_api::error::Fault;
-use muster_api::v1;
 use muster_config::{Config, Environment, FILE_NAME};
 
-use crate::server::ProgressSink;
+use crate::local::Local;
 
 pub use error::CliError;
 pub use printer::{Looks, Printer};
@@ -96,30 +94,6 @@ enum Command {
     /// Compile a plugin from stdin to stdout; for the daemon's own use
     #[command(hide = true)]
     CompilePlugin,
-}
-
-/// What a command does in this process and not by asking the daemon.
-pub trait Local: Sync {
-    /// Runs the daemon until it is told to stop.
-    fn serve(&self, config: Config, environment: Environment) -> Result<(), Fault>;
-
-    /// Looks at what only the plugin files can tell: whether each target's plugin loads, knows the
-    /// settings, and has the secrets that it asks for.
-    fn check_plugins(&self, config: &Config) -> Result<Vec<v1::Finding>, Fault>;
-
-    /// What the policy asks for and the ledger of a daemon that is not running does not have, and what it has of
-    /// feeds that the configuration does not; nothing where there is no ledger yet.
-    fn ledger_remarks(&self, config: &Config) -> Result<Vec<v1::Finding>, Fault>;
-
-    /// Everything that a plugin file says of itself.
-    fn inspect_plugin(&self, bytes: Vec<u8>) -> Result<v1::Plugin, Fault>;
-
-    /// Checks the ledger of a daemon that is not running, by opening its file.
-    fn check_ledger(
-        &self,
-        config: &Config,
-        progress: ProgressSink,
-    ) -> Result<v1::LedgerCheck, Fault>;
 }
 
 /// How a command ended, where it did not fail.

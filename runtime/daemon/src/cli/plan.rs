@@ -18,7 +18,7 @@ use super::error::CliError;
 use super::printer::{Printer, Style, word};
 use super::show::{self, plural};
 use super::{Answer, Context, Ended};
-use crate::policy::kept;
+use crate::local;
 
 /// Lines about rows that are shown for each code where `--all` is not given.
 const ROWS_SHOWN: usize = 20;
@@ -74,8 +74,8 @@ async fn of_policy(
     context: &mut Context<'_, '_>,
 ) -> Result<v1::Preview, CliError> {
     let config = Config::load_with(&context.config, folder)?;
-    let text = kept::text(&config.policy).map_err(io::Error::from);
-    let text = Bytes::from(text.map_err(CliError::Output)?);
+    let text = local::policy_text(&config.policy).map_err(CliError::Output)?;
+    let text = Bytes::from(text);
     let client = Client::new(&config.daemon.socket());
     let route = Route::new("/v1/preview/policy");
     client

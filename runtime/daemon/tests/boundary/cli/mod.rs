@@ -9,8 +9,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use muster::cli::{self, Local, Looks, Printer};
-use muster::server::ProgressSink;
+use muster::cli::{self, Looks, Printer};
+use muster::local::{Local, ProgressSink};
 use muster_api::error::{Fault, FaultKind};
 use muster_api::v1;
 use muster_config::{Config, Environment};
