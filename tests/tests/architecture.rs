@@ -125,6 +125,16 @@ fn the_core_knows_nobody_and_ledger_and_host_know_only_the_core() {
                 "muster-api",
                 "muster-config",
                 "muster-core",
+                "muster-daemon",
+                "muster-intake",
+            ],
+        ),
+        (
+            "muster-daemon",
+            vec![
+                "muster-api",
+                "muster-config",
+                "muster-core",
                 "muster-host",
                 "muster-intake",
                 "muster-ledger",
@@ -161,12 +171,12 @@ fn plugins_and_guests_know_only_the_sdk() {
 }
 
 #[test]
-fn nobody_but_tests_and_benches_depends_on_the_daemon() {
+fn nobody_but_the_command_line_tests_and_benches_depends_on_the_daemon() {
     let members = members();
     for (name, member) in &members {
-        let depends = member.uses().contains("muster");
+        let depends = member.uses().contains("muster-daemon");
         assert!(
-            !depends || is_yardstick(name),
+            !depends || name == "muster" || is_yardstick(name),
             "{name} depends on the daemon"
         );
     }

@@ -133,7 +133,7 @@ options! {
     /// this door speaks plain HTTP: put a TLS proxy before it to reach it from another machine.
     LISTEN = ["daemon"] "listen", Takes::Address, Default::Is("127.0.0.1:8460"), "\"127.0.0.1:8460\"";
     /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or levels by module such as
-    /// `"info,muster::driver=debug"`.
+    /// `"info,muster_daemon::driver=debug"`.
     LOG = ["daemon"] "log", Takes::Text, Default::Is("info"), "\"info\"";
     /// How log lines are written on stderr.
     LOG_FORMAT = ["daemon"] "log_format", Takes::Choice(&["text", "json"]), Default::Is("text"), "\"json\"";

@@ -10,7 +10,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use muster::planning::{self, ChangedPerson, Consent, Order, Scope, Summary, World};
 use muster_core::connector::{AccountState, ObjectRef};
 use muster_core::fact::{Cause, Fact};
 use muster_core::guard::Limits;
@@ -24,6 +23,7 @@ use muster_core::plan::Targets;
 use muster_core::policy::{
     Adopt, LeaverRules, Policy, PolicySource, Prehire, RoleSource, TargetRules,
 };
+use muster_daemon::planning::{self, ChangedPerson, Consent, Order, Scope, Summary, World};
 use muster_intake::{IntakeOptions, Snapshot};
 use muster_ledger::Ledger;
 use muster_ledger::check::check;

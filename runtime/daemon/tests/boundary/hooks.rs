@@ -4,8 +4,11 @@ use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use muster::server::signature::HookKey;
 use muster_api::v1;
+use muster_config::SecretValue;
+use muster_core::id::FeedName;
+use muster_daemon::server::Engine as _;
+use muster_daemon::server::signature::HookKey;
 
 use crate::fake::{BODY_BYTES_MAX, Fake, Open, SECRET};
 
@@ -382,4 +385,13 @@ fn a_connection_that_says_nothing_does_not_keep_the_doors_from_closing() {
     assert_eq!(get(&open, "/livez").0, 200);
     open.close();
     assert!(!open.socket.exists());
+}
+
+/// A secret's value cannot be seen by printing what holds it.
+#[test]
+fn secrets_do_not_show_when_printed() {
+    let value = SecretValue::new(SECRET);
+    let hook = Fake::default().hook(&FeedName::new("hr").unwrap()).unwrap();
+    let shown = format!("{value:?} {hook:?}");
+    assert!(!shown.contains("C2FVs"), "{shown}");
 }

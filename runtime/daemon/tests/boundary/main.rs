@@ -1,9 +1,11 @@
-//! The daemon at its boundaries: the command line through its real parser and a real unix socket,
-//! and hooks through real HTTP. The engine behind the doors is a fake with answers made up beforehand.
+//! The daemon's doors: hooks through real HTTP, and the admin door through a real unix socket. The engine
+//! behind them is a fake with answers made up beforehand.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
-mod cli;
+#[expect(dead_code, reason = "the tests of the command line have it, too")]
+mod answers;
+#[expect(dead_code, reason = "the tests of the command line have it, too")]
 mod fake;
 mod hooks;
 mod starting;

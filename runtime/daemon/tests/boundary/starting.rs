@@ -5,9 +5,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 
-use muster::server::listen::{DoorError, Doors};
 use muster_api::v1;
 use muster_core::coded::Coded;
+use muster_daemon::server::listen::{DoorError, Doors};
 
 use crate::fake::{BODY_BYTES_MAX, Fake, HELD, Open};
 use crate::hooks::exchange;

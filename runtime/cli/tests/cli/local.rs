@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 
-use muster::cli::{self, Looks};
-use muster_api::v1;
+use muster::Looks;
+use muster_api::{PAGES, v1};
 
 use super::{FakeLocal, check, check_failed, configure, muster, run};
 
@@ -153,7 +153,7 @@ account.keys = { externalId = "key" }
         \x20   put it into plugins\n",
         path = folder.path().join("hook").display()
     );
-    check(&ran, cli::NO, &expected);
+    check(&ran, muster::NO, &expected);
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn check_of_a_bad_configuration_is_a_no_with_every_mistake() {
         .replace("folder =", "foldre =");
     std::fs::write(&config, text).unwrap();
     let ran = muster(folder.path(), &FakeLocal::default(), "check");
-    assert_eq!((ran.code, ran.out.as_str()), (cli::NO, ""));
+    assert_eq!((ran.code, ran.out.as_str()), (muster::NO, ""));
     let file = config.display();
     let expected = format!(
         "error: {file}:2:7: `folder` is missing in [feed.hr]\n\n\
@@ -183,7 +183,7 @@ fn check_of_a_bad_configuration_is_a_no_with_every_mistake() {
     assert_eq!(json["findings"][1]["subject"], format!("{file}:3:1"));
     // A daemon does not start with it.
     let ran = muster(folder.path(), &FakeLocal::default(), "serve");
-    assert_eq!((ran.code, ran.err), (cli::FAILED, expected));
+    assert_eq!((ran.code, ran.err), (muster::FAILED, expected));
     // One that runs already can be asked all the same.
     let ran = muster(folder.path(), &FakeLocal::default(), "status");
     assert!(ran.err.contains("CLI-001"), "{}", ran.err);
@@ -246,7 +246,7 @@ fn explain_prints_the_page_of_a_code() {
         assert!(ran.out.contains(heading), "{heading:?} in {}", ran.out);
     }
     let all = run(line(&["explain"]), &local, Looks::default());
-    assert_eq!(all.out.lines().count(), cli::PAGES.len());
+    assert_eq!(all.out.lines().count(), PAGES.len());
     let expected = "
 error: there is no code `CFG-03`
 
@@ -276,7 +276,7 @@ fn completions_are_written_for_each_shell() {
 fn a_command_line_that_cannot_be_read_is_a_failure_and_help_is_an_answer() {
     let local = FakeLocal::default();
     let ran = run(line(&["statsu"]), &local, Looks::default());
-    assert_eq!((ran.code, ran.out.as_str()), (cli::FAILED, ""));
+    assert_eq!((ran.code, ran.out.as_str()), (muster::FAILED, ""));
     assert!(ran.err.contains("'status'"), "{}", ran.err);
     let ran = run(line(&["--help"]), &local, Looks::default());
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));

@@ -7,13 +7,13 @@ use muster_config::{Config, ConfigError, SecretError, access};
 use muster_core::coded::{Coded, chain};
 use muster_core::finding::Code;
 use muster_core::id::FeedName;
+use muster_daemon::local;
 use serde::Serialize;
 
 use super::client::Route;
 use super::printer::Style;
 use super::show::plural;
 use super::{Answer, CliError, Context, Ended, error, show, wait};
-use crate::local;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -1,8 +1,6 @@
 //! What dates do by themselves, with a clock that the test sets: the whole daemon runs in this process, and
 //! the command line asks it.
 
-#![expect(clippy::unwrap_used, reason = "test code")]
-
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,8 +10,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use muster::clock::Clock;
 use muster_config::{Config, Environment};
+use muster_daemon::clock::Clock;
 use tokio::sync::watch;
 
 const CONFIG: &str = r#"
@@ -69,7 +67,7 @@ impl Company {
                 .build()
                 .unwrap();
             let environment = Environment::default();
-            let run = muster::app::serve::run(config, environment, clock, None, stopped);
+            let run = muster_daemon::app::serve::run(config, environment, clock, None, stopped);
             runtime.block_on(run).unwrap();
         });
         let company = Self {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use muster::cli::{self, Looks, Printer};
+use muster::{Looks, Printer};
 use muster_config::Environment;
 
 use super::{FakeLocal, Ran, check, check_failed, muster, world, world_of};
@@ -48,7 +48,7 @@ fn a_plan_shows_what_a_file_would_change_and_what_of_it_stops() {
 #[test]
 fn a_file_that_would_be_rejected_is_a_no() {
     let ran = plan(&world(), "broken.csv", "");
-    assert_eq!(ran.code, cli::NO);
+    assert_eq!(ran.code, muster::NO);
     assert!(
         ran.out
             .starts_with("broken.csv of feed hr: would be rejected\n"),
@@ -102,7 +102,7 @@ fn apply_without_a_word_shows_what_is_held_and_changes_nothing() {
     let open = world();
     let expected =
         format!("{PREVIEW}\nnothing was changed; to approve it: muster apply 3fa2b1c0d9e8\n");
-    check(&open.muster("apply"), cli::NO, &expected);
+    check(&open.muster("apply"), muster::NO, &expected);
     assert_eq!(open.fake.was_asked(), Vec::<String>::new());
 }
 
@@ -137,7 +137,7 @@ fn rustix_uid() -> u32 {
 fn apply_and_wait_is_a_no_where_something_waits_for_a_person() {
     let ran = world().muster("apply 3fa2b1c0 --wait --json");
     let status: muster_api::v1::PlanStatus = serde_json::from_str(&ran.out).unwrap();
-    assert_eq!((ran.code, status.halted), (cli::NO, 1));
+    assert_eq!((ran.code, status.halted), (muster::NO, 1));
 }
 
 #[test]
@@ -177,8 +177,8 @@ other.csv cannot be approved as it is:
 
 `muster apply PLAN --preview` shows one of them whole, `muster apply PLAN` lets it take effect
 ";
-    check(&open.muster("apply"), cli::NO, expected);
-    assert_eq!(open.muster("apply --yes").code, cli::FAILED);
+    check(&open.muster("apply"), muster::NO, expected);
+    assert_eq!(open.muster("apply --yes").code, muster::FAILED);
     assert_eq!(open.fake.was_asked(), Vec::<String>::new());
     open.fake.held.lock().unwrap().clear();
     check(&open.muster("apply"), 0, "nothing is held\n");
@@ -189,13 +189,17 @@ fn c71_a_held_plan_is_looked_at_without_approving_it() {
     let open = world();
     let expected =
         format!("{PREVIEW}\nnothing was changed; to approve it: muster apply 3fa2b1c0d9e8\n");
-    check(&open.muster("apply 3fa2b1c0 --preview"), cli::NO, &expected);
+    check(
+        &open.muster("apply 3fa2b1c0 --preview"),
+        muster::NO,
+        &expected,
+    );
     let ran = open.muster("apply 3fa2b1c0 --preview --json");
     let preview: muster_api::v1::Preview = serde_json::from_str(&ran.out).unwrap();
-    assert_eq!((ran.code, preview.people.len()), (cli::NO, 2));
+    assert_eq!((ran.code, preview.people.len()), (muster::NO, 2));
     assert_eq!(
         open.muster("apply 3fa2b1c0 --preview --yes").code,
-        cli::FAILED
+        muster::FAILED
     );
     assert_eq!(open.fake.was_asked(), Vec::<String>::new());
 }
@@ -225,10 +229,10 @@ fn c71_an_edited_policy_is_shown_before_it_is_in_force() {
     assert_eq!(
         open.muster(&format!("plan --policy {}", draft.display()))
             .code,
-        cli::FAILED
+        muster::FAILED
     );
-    assert_eq!(open.muster("plan").code, cli::FAILED);
-    assert_eq!(open.muster("plan some.csv --policy").code, cli::FAILED);
+    assert_eq!(open.muster("plan").code, muster::FAILED);
+    assert_eq!(open.muster("plan some.csv --policy").code, muster::FAILED);
 }
 
 #[test]
@@ -332,7 +336,7 @@ fn something_else_at_the_socket_is_no_answer() {
     });
     let ran = open.muster("status");
     other.join().unwrap();
-    assert_eq!(ran.code, cli::FAILED);
+    assert_eq!(ran.code, muster::FAILED);
     assert!(
         ran.err
             .starts_with("error: could not read the daemon's answer to GET /v1/status"),
@@ -364,7 +368,7 @@ not clean: tables and journal differ; 4711 journal entries, 122 people, record f
 ";
     check(
         &muster(open.folder.path(), &local, "ledger check"),
-        cli::NO,
+        muster::NO,
         expected,
     );
 }
@@ -399,13 +403,13 @@ fn a_reader_that_hangs_up_has_read_enough() {
     ];
     let (mut out, mut err) = (Hangs(100), Vec::new());
     let mut printer = Printer::new(&mut out, &mut err, Looks::default());
-    let code = cli::run(
+    let code = muster::run(
         line,
         &Environment::default(),
         &FakeLocal::default(),
         &mut printer,
     );
-    assert_eq!((code, err.as_slice()), (cli::DONE, b"".as_slice()));
+    assert_eq!((code, err.as_slice()), (muster::DONE, b"".as_slice()));
 }
 
 #[test]

@@ -3,9 +3,10 @@
 
 use std::io;
 
+use muster_daemon::local;
+
 use super::error::CliError;
 use super::{Answer, Context, Ended};
-use crate::local;
 
 pub(super) fn run(context: &mut Context<'_, '_>) -> Ended {
     match local::compile_plugin(io::stdin().lock()).map_err(CliError::Output)? {

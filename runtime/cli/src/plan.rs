@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::Method;
 use muster_api::v1;
 use muster_config::Config;
+use muster_daemon::local;
 use muster_intake::{Effect, Problem, Problems, report};
 
 use muster_core::finding::Code;
@@ -18,7 +19,6 @@ use super::error::CliError;
 use super::printer::{Printer, Style, word};
 use super::show::{self, plural};
 use super::{Answer, Context, Ended};
-use crate::local;
 
 /// Lines about rows that are shown for each code where `--all` is not given.
 const ROWS_SHOWN: usize = 20;

@@ -4,9 +4,9 @@ use std::io::{self, BufWriter, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use muster::cli::{self, Looks, Printer};
-use muster::local::ThisProcess;
+use muster::{Looks, Printer};
 use muster_config::Environment;
+use muster_daemon::local::ThisProcess;
 
 /// This process, which has plugins compiled by this very program: on Linux also where its file was replaced
 /// meanwhile.
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut err = io::stderr();
     let mut printer = Printer::new(&mut out, &mut err, looks);
-    ExitCode::from(cli::run(
+    ExitCode::from(muster::run(
         std::env::args_os(),
         &environment,
         &this_process(),

@@ -11,13 +11,13 @@ use http::Method;
 use muster_api::error::Fault;
 use muster_api::v1;
 use muster_config::Config;
+use muster_daemon::local::ProgressSink;
 
 use super::client::{Client, Route};
 use super::error::CliError;
 use super::printer::{Printer, Style};
 use super::show::plural;
 use super::{Answer, Context, Ended, wait};
-use crate::local::ProgressSink;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

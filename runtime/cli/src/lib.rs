@@ -36,8 +36,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use muster_config::{Config, Environment, FILE_NAME};
-
-use crate::local::Local;
+use muster_daemon::local::Local;
 
 pub use error::CliError;
 pub use printer::{Looks, Printer};

@@ -1,7 +1,14 @@
 //! The command line through its real parser, asking a fake engine over a real unix socket.
 
-pub(crate) mod answers;
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
+
+#[path = "../../../daemon/tests/boundary/answers.rs"]
+mod answers;
 mod asking;
+mod dates;
+#[expect(dead_code, reason = "the tests of the doors have it, too")]
+#[path = "../../../daemon/tests/boundary/fake.rs"]
+mod fake;
 mod listings;
 mod local;
 
@@ -9,12 +16,12 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use muster::cli::{self, Looks, Printer};
-use muster::local::{Local, ProgressSink};
+use muster::{Looks, Printer};
 use muster_api::error::{Fault, FaultKind};
 use muster_api::v1;
 use muster_config::{Config, Environment};
 use muster_core::finding::Code;
+use muster_daemon::local::{Local, ProgressSink};
 
 use crate::fake::{Fake, Open};
 
@@ -77,7 +84,7 @@ pub(crate) fn run(line: Vec<OsString>, local: &FakeLocal, looks: Looks) -> Ran {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let environment = Environment::new([("USER".to_owned(), "pat".to_owned())]);
     let mut printer = Printer::new(&mut out, &mut err, looks);
-    let code = cli::run(line, &environment, local, &mut printer);
+    let code = muster::run(line, &environment, local, &mut printer);
     Ran {
         code,
         out: String::from_utf8(out).unwrap(),
@@ -131,5 +138,5 @@ pub(crate) fn check(ran: &Ran, code: u8, expected: &str) {
 pub(crate) fn check_failed(ran: &Ran, expected: &str) {
     assert_eq!(ran.out, "");
     assert_eq!(ran.err, expected.trim_start_matches('\n'), "\n{}", ran.err);
-    assert_eq!(ran.code, cli::FAILED);
+    assert_eq!(ran.code, muster::FAILED);
 }
