@@ -2,12 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
-#[path = "../../../daemon/tests/boundary/answers.rs"]
+#[path = "../../../daemon/tests/daemon/answers.rs"]
 mod answers;
 mod asking;
 mod dates;
 #[expect(dead_code, reason = "the tests of the doors have it, too")]
-#[path = "../../../daemon/tests/boundary/fake.rs"]
+#[path = "../../../daemon/tests/daemon/fake.rs"]
 mod fake;
 mod listings;
 mod local;

@@ -4,7 +4,6 @@
 //! Real plans on a real ledger in memory. `MUSTER_SEEDS` says how many random splits are tried, and
 //! `MUSTER_SEED` where they begin; a failure names its seed.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 #![expect(clippy::print_stderr, reason = "a failed split is told step by step")]
 
 use std::collections::{BTreeMap, BTreeSet};
