@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use muster::clock::Clock;
-use muster::config::{Config, Environment};
-use muster::plugins::Library;
-use muster::targets::Connected;
+use muster_config::{Config, Environment};
+use muster_daemon::clock::Clock;
+use muster_daemon::plugins::Library;
+use muster_daemon::targets::Connected;
 use muster_host::{Host, HostOptions, measure as bare};
 use muster_tests::company::{self, Company};
 use tokio::sync::watch;

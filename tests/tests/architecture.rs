@@ -109,22 +109,69 @@ fn ours(member: &Member, all: &BTreeMap<String, Member>) -> BTreeSet<String> {
     uses.map(str::to_owned).collect()
 }
 
+/// What each crate of the runtime may depend on, of ours.
+const DIRECTIONS: [(&str, &[&str]); 9] = [
+    ("muster-core", &[]),
+    ("muster-ledger", &["muster-core"]),
+    ("muster-intake", &["muster-core"]),
+    ("muster-config", &["muster-core", "muster-intake"]),
+    ("muster-api", &["muster-core"]),
+    ("muster-host", &["muster-core"]),
+    (
+        "muster-daemon",
+        &[
+            "muster-api",
+            "muster-config",
+            "muster-core",
+            "muster-host",
+            "muster-intake",
+            "muster-ledger",
+        ],
+    ),
+    (
+        "muster",
+        &[
+            "muster-api",
+            "muster-config",
+            "muster-core",
+            "muster-daemon",
+            "muster-intake",
+        ],
+    ),
+    ("muster-sdk", &[]),
+];
+
 #[test]
-fn the_core_knows_nobody_and_ledger_and_host_know_only_the_core() {
+fn the_core_knows_nobody_and_the_others_know_only_what_the_map_says() {
     let members = members();
-    for (name, expected) in [
-        ("muster-core", vec![]),
-        ("muster-ledger", vec!["muster-core"]),
-        ("muster-host", vec!["muster-core"]),
-        (
-            "muster",
-            vec!["muster-core", "muster-host", "muster-ledger"],
-        ),
-        ("muster-sdk", vec![]),
-    ] {
+    for (name, expected) in DIRECTIONS {
         let found = ours(&members[name], &members);
-        let expected: BTreeSet<String> = expected.into_iter().map(str::to_owned).collect();
+        let expected: BTreeSet<String> = expected.iter().map(|name| (*name).to_owned()).collect();
         assert_eq!(found, expected, "what {name} may depend on");
+    }
+    let runtime = root().canonicalize().unwrap().join("runtime");
+    let unnamed: Vec<&String> = members
+        .iter()
+        .filter(|(_, member)| member.folder.starts_with(&runtime))
+        .map(|(name, _)| name)
+        .filter(|name| DIRECTIONS.iter().all(|(known, _)| known != name))
+        .collect();
+    assert!(unnamed.is_empty(), "without a direction: {unnamed:?}");
+}
+
+#[test]
+fn what_others_use_is_built_without_the_sandbox_and_without_the_store() {
+    let members = members();
+    for name in [
+        "muster-core",
+        "muster-intake",
+        "muster-config",
+        "muster-api",
+    ] {
+        let along = closure(members[name].uses());
+        for heavy in ["wasmtime", "redb", "axum"] {
+            assert!(!along.contains(heavy), "{heavy} comes along with {name}");
+        }
     }
 }
 
@@ -151,15 +198,36 @@ fn plugins_and_guests_know_only_the_sdk() {
 }
 
 #[test]
-fn nobody_but_tests_and_benches_depends_on_the_daemon() {
+fn nobody_but_the_command_line_tests_and_benches_depends_on_the_daemon() {
     let members = members();
     for (name, member) in &members {
-        let depends = member.uses().contains("muster");
+        let uses = member.uses();
         assert!(
-            !depends || is_yardstick(name),
+            !uses.contains("muster-daemon") || name == "muster" || is_yardstick(name),
             "{name} depends on the daemon"
         );
+        assert!(
+            !uses.contains("muster"),
+            "{name} depends on the command line"
+        );
     }
+}
+
+#[test]
+fn the_command_line_knows_of_the_daemon_what_is_done_in_its_own_process() {
+    let cli = root().join("runtime/cli/src");
+    let mut found = Vec::new();
+    for path in sources() {
+        if !path.starts_with(&cli) {
+            continue;
+        }
+        let source = std::fs::read_to_string(&path).unwrap();
+        let mut uses = source.split("muster_daemon::").skip(1);
+        if uses.any(|used| !used.starts_with("local")) {
+            found.push(path);
+        }
+    }
+    assert!(found.is_empty(), "more than `local`: {found:?}");
 }
 
 /// The libraries that only one crate may know, and the crate.

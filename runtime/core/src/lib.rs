@@ -10,10 +10,12 @@
 //! operations, [`guard`] stops a plan that changes too much, by itself or with what was
 //! counted before it ([`budget`]), [`operation`] takes one operation
 //! through its attempts, [`observe`] judges what an app shows, and [`person`] is the state that all of these facts add up to.
+//! [`permission`] is what a plugin may reach.
 
 pub mod actor;
 pub mod budget;
 pub mod capability;
+pub mod coded;
 pub mod connector;
 pub mod delta;
 pub mod fact;
@@ -26,6 +28,7 @@ pub mod nearest;
 pub mod needs;
 pub mod observe;
 pub mod operation;
+pub mod permission;
 pub mod person;
 pub mod plan;
 pub mod policy;

@@ -8,18 +8,18 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use muster_config::FeedKind;
 use muster_core::fact::{Content, FeedFile, Outcome, Source};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{FeedName, PersonKey};
 use muster_core::identity::Status;
 use muster_core::mapping::{Columns, InvalidMapping, Mapping, StatusRule};
 use muster_core::subject::Subject;
+use muster_intake::folder::FolderOptions;
+use muster_intake::{IntakeOptions, LastLineBreak, Snapshot, Trailer};
 use muster_ledger::Reader;
 
 use crate::app::App;
-use crate::config::{self, FeedKind};
-use crate::intake::folder::FolderOptions;
-use crate::intake::{IntakeOptions, LastLineBreak, Snapshot, Trailer};
 use crate::planning::{self, ChangedPerson};
 
 mod decide;
@@ -56,7 +56,7 @@ pub const GIVEN_UP: Code = Code::new("FEED-010");
 #[derive(Clone)]
 pub struct Feed {
     /// As configured.
-    pub config: config::Feed,
+    pub config: muster_config::Feed,
     /// How its files are read.
     options: IntakeOptions,
     /// The mapping for an event, which names only the columns that changed.
@@ -89,7 +89,10 @@ pub enum FeedError {
 
 impl Feed {
     /// A feed as configured.
-    pub fn new(config: &config::Feed, file_bytes_max: u64) -> Result<Self, Vec<InvalidMapping>> {
+    pub fn new(
+        config: &muster_config::Feed,
+        file_bytes_max: u64,
+    ) -> Result<Self, Vec<InvalidMapping>> {
         let options = IntakeOptions {
             encoding: config.csv.encoding,
             delimiter: config.csv.delimiter,

@@ -1,25 +1,20 @@
-//! Acts: everything of Muster that touches the world. `muster serve` runs it, and the same binary is
+//! Acts: everything of Muster that touches the world. `muster serve` runs it, and the same program is
 //! the command line that talks to it.
 //!
 //! The core decides, the ledger remembers, the host runs plugins; this crate alone joins them.
-//! [`config`] says what is wanted, [`server`] holds the doors, [`cli`] is what people type, and
-//! [`api`] is what the doors and the command line say to each other. [`app`] puts the daemon
-//! together: [`intake`] reads HR's files, [`feeds`] decides about them, [`planning`] makes plans,
-//! [`driver`] carries them out at the [`targets`] through [`plugins`], [`reconcile`] reads what is
-//! really there, and [`replan`] follows the [`policy`] and the calendar.
+//! [`muster_config`] says what is wanted, [`server`] holds the doors, [`muster_api`] is what the doors and
+//! the command line say to each other, and [`local`] is what the command line does in its own process.
+//! [`app`] puts the daemon together: [`muster_intake`] reads HR's files, [`feeds`] decides about them,
+//! [`planning`] makes plans, [`driver`] carries them out at the [`targets`] through [`plugins`],
+//! [`reconcile`] reads what is really there, and [`replan`] follows the [`policy`] and the calendar.
 
-pub mod api;
 pub mod app;
-pub mod cli;
 pub mod clock;
-pub mod config;
 pub mod driver;
 mod durable;
 pub mod editor;
-pub mod error;
 pub mod feeds;
 pub mod findings;
-pub mod intake;
 pub mod local;
 mod memory;
 pub mod planning;

@@ -1,37 +1,78 @@
 //! What the command line does in its own process: run the daemon, look into plugin files, and check
-//! the ledger of a daemon that is stopped.
+//! the ledger of a daemon that is stopped. Nothing else of the daemon is known to the command line.
 
+mod compile;
 mod reach;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_api::error::{API_BROKEN, Fault, FaultKind};
+use muster_api::v1;
+use muster_config::{Config, Environment, HookSource, SecretError};
 use muster_core::capability;
+use muster_core::coded::chain;
 use muster_core::finding::{Code, Finding, Severity};
-use muster_core::id::TargetName;
-use muster_core::policy::Policy;
+use muster_core::id::{FeedName, TargetName};
+use muster_core::policy::{Policy, PolicySource};
 use muster_host::{Compiler, Host, HostOptions, Plugin, Slot};
 
-use crate::api::v1;
 use crate::app::{present, queries, serve};
-use crate::cli::Local;
 use crate::clock::Clock;
-use crate::config::{Config, Environment};
-use crate::error::{API_BROKEN, Fault, FaultKind, chain};
 use crate::feeds::former;
-use crate::policy::known;
-use crate::server::engine::ProgressSink;
+use crate::policy::{known, text};
+use crate::server::signature::HookKey;
 use crate::targets::Connected;
+
+pub use crate::server::ProgressSink;
+pub use compile::compile_plugin;
 
 /// How long threads may take to end when the daemon has stopped.
 const LAST_THREADS: Duration = Duration::from_secs(3);
+
+/// What a command does in this process and not by asking the daemon.
+pub trait Local: Sync {
+    /// Runs the daemon until it is told to stop.
+    fn serve(&self, config: Config, environment: Environment) -> Result<(), Fault>;
+
+    /// Looks at what only the plugin files can tell: whether each target's plugin loads, knows the
+    /// settings, and has the secrets that it asks for.
+    fn check_plugins(&self, config: &Config) -> Result<Vec<v1::Finding>, Fault>;
+
+    /// What the policy asks for and the ledger of a daemon that is not running does not have, and what it has of
+    /// feeds that the configuration does not; nothing where there is no ledger yet.
+    fn ledger_remarks(&self, config: &Config) -> Result<Vec<v1::Finding>, Fault>;
+
+    /// Everything that a plugin file says of itself.
+    fn inspect_plugin(&self, bytes: Vec<u8>) -> Result<v1::Plugin, Fault>;
+
+    /// Checks the ledger of a daemon that is not running, by opening its file.
+    fn check_ledger(
+        &self,
+        config: &Config,
+        progress: ProgressSink,
+    ) -> Result<v1::LedgerCheck, Fault>;
+}
 
 /// This process.
 #[derive(Clone, Debug, Default)]
 pub struct ThisProcess {
     /// What compiles plugins apart; none: this process does.
-    pub compiler: Option<Compiler>,
+    compiler: Option<Compiler>,
+}
+
+impl ThisProcess {
+    /// This process, and a program that compiles plugins apart, as [`compile_plugin`] does.
+    pub fn compiling_apart(program: PathBuf, arguments: Vec<OsString>) -> Self {
+        let compiler = Compiler { program, arguments };
+        Self {
+            compiler: Some(compiler),
+        }
+    }
 }
 
 impl Local for ThisProcess {
@@ -102,6 +143,30 @@ impl Local for ThisProcess {
             .map(|report| queries::ledger_check(&report))
             .map_err(|error| queries::broken(&error))
     }
+}
+
+/// Whether the secrets of a hook can be used, each for itself, in the order in which they are configured.
+pub fn hook_secrets(
+    hook: &HookSource,
+    environment: &Environment,
+) -> impl Iterator<Item = Result<(), SecretError>> {
+    let read = HookKey::read(hook, environment).into_iter();
+    read.map(|read| read.map(drop))
+}
+
+/// A policy as text, as the daemon takes it to say what it would change.
+pub fn policy_text(policy: &PolicySource) -> io::Result<Vec<u8>> {
+    Ok(text::write(policy)?)
+}
+
+/// What is to be said of feeds that the configuration does not have, where `here` is how many people have not
+/// left, by feed.
+pub fn former_feeds(here: &BTreeMap<FeedName, u64>, config: &Config) -> Vec<v1::Finding> {
+    let remarks = former::remarks(here, config);
+    let remarks = remarks.iter();
+    remarks
+        .map(|finding| present::finding(finding, None))
+        .collect()
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Fault> {

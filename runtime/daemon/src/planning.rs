@@ -23,12 +23,11 @@ use muster_core::plan::{Planner, Targets, Verdict};
 use muster_core::policy::{Evaluator, Policy};
 use muster_core::question::{self, Doubt, Question, Traits};
 use muster_core::subject::Subject;
+use muster_intake::{Presence, Snapshot};
 use muster_ledger::{Ledger, Reader, Writer};
 use sha2::{Digest as _, Sha256};
 
 use settle::{Settled, settle_findings, settle_questions};
-
-use crate::intake::{Presence, Snapshot};
 
 /// A row that was set aside has an id that nobody known has, so nobody who is missing counts as having left.
 pub const ABSENCE_DOUBTED: Code = Code::new("HR-080");

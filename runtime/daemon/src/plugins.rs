@@ -15,7 +15,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use muster_config::Environment;
 use muster_core::actor::{Actor, ConnectorVersion};
+use muster_core::coded::chain;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, TargetName};
 use muster_core::redact;
@@ -25,7 +27,6 @@ use notify::Watcher as _;
 use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
-use crate::config::Environment;
 use crate::editor;
 use crate::targets::{Connected, Trouble};
 
@@ -512,7 +513,7 @@ fn away(name: &str) -> Finding {
 }
 
 fn of_load(error: &LoadError) -> Trouble {
-    Trouble::new(error.code(), &crate::error::chain(error), error.hint())
+    Trouble::new(error.code(), &chain(error), error.hint())
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {

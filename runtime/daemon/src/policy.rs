@@ -11,13 +11,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use muster_config::{Config, access};
+use muster_core::coded::chain;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::policy::Policy;
 use muster_core::subject::Subject;
 use tokio::sync::watch;
 
 use crate::app::App;
-use crate::config::{Config, access};
 use crate::findings::LookedAt;
 use crate::planning::Failed;
 use crate::replan;
@@ -65,7 +66,7 @@ pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
                 }
                 // The files stay news until somebody could plan for them.
                 Err(error) => {
-                    let error = crate::error::chain(&error);
+                    let error = chain(&error);
                     if retrying.failed(&error) {
                         tracing::error!(
                             error,
@@ -111,7 +112,7 @@ async fn take_up(app: &Arc<App>) -> Result<(), Failed> {
     let config = match loaded {
         Ok(Ok(config)) => config,
         Ok(Err(error)) => {
-            refuse(app, crate::error::chain(&error)).await;
+            refuse(app, chain(&error)).await;
             return Ok(());
         }
         Err(error) => {
@@ -167,7 +168,7 @@ async fn take_up(app: &Arc<App>) -> Result<(), Failed> {
 fn has_same_parts(running: &Config, read: &Config) -> bool {
     let feeds = |config: &Config| format!("{:?}", config.feeds);
     let targets = |config: &Config| {
-        let without_rules = |target: &crate::config::Target| {
+        let without_rules = |target: &muster_config::Target| {
             let mut target = target.clone();
             target.rules.attributes.clear();
             target.rules.keys.clear();

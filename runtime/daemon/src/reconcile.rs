@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use muster_core::coded::chain;
 use muster_core::connector::{
     AccountState, Entitlement, ObjectRef, Problem, RemoteAccount, Scalar,
 };
@@ -147,7 +148,7 @@ async fn read(app: &Arc<App>, target: &Connected, schedule: &mut Schedule) {
             && let Err(error) = replan::everybody(app).await
         {
             tracing::error!(
-                error = crate::error::chain(&error),
+                error = chain(&error),
                 "could not plan after a target was read for the first time"
             );
         }
@@ -223,7 +224,7 @@ async fn catalogue(app: &Arc<App>, target: &Connected) -> Option<bool> {
         let taken = waiting::catalogue_changed(app, name, before, listing.items).await;
         if let Err(error) = taken {
             tracing::error!(
-                error = crate::error::chain(&error),
+                error = chain(&error),
                 "could not plan after a target was read for the first time"
             );
         }

@@ -7,6 +7,7 @@ pub mod waiting;
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 
+use muster_config::PolicyApply;
 use muster_core::actor::{Actor, Operator};
 use muster_core::fact::{Cause, Fact};
 use muster_core::finding::{Finding, Severity};
@@ -15,7 +16,6 @@ use muster_core::policy::Policy;
 use muster_core::subject::Subject;
 
 use crate::app::{App, PolicyHold};
-use crate::config::PolicyApply;
 use crate::editor;
 use crate::findings::LookedAt;
 use crate::planning::{self, Consent, Failed, Order, Scope, Summary};

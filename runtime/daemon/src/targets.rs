@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use muster_core::actor::{Actor, ConnectorVersion};
+use muster_core::coded::{Coded, chain};
 use muster_core::connector::{
     CallContext, Change, Descriptor, Entitlement, EntitlementKey, GrantScope, ObjectRef, Outcome,
     Problem, RemoteAccount, RemoteCredential, RemoteGrant,
@@ -27,7 +28,6 @@ use muster_host::{
 use tokio::sync::Notify;
 
 use self::absences::Absences;
-use crate::config;
 use crate::driver::Gate;
 use crate::editor;
 
@@ -35,7 +35,7 @@ pub use self::absences::APART;
 
 /// A connected app.
 pub struct Connected {
-    config: config::Target,
+    config: muster_config::Target,
     /// None while there is no plugin that fits.
     target: ArcSwapOption<Target>,
     trouble: Mutex<Option<Trouble>>,
@@ -84,7 +84,7 @@ struct Strangers {
 const FIRST_LISTING_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The secrets of a target by their slots; none in a slot whose scheme has no secret.
-type Secrets = BTreeMap<String, Option<config::SecretValue>>;
+type Secrets = BTreeMap<String, Option<muster_config::SecretValue>>;
 
 /// Slots whose secret was replaced, and who did it.
 type Replaced = Vec<(String, Actor)>;
@@ -102,7 +102,7 @@ pub struct Trouble {
 
 impl Connected {
     /// A target that has no plugin yet.
-    pub fn new(config: config::Target) -> Self {
+    pub fn new(config: muster_config::Target) -> Self {
         Self {
             config,
             target: ArcSwapOption::empty(),
@@ -217,7 +217,7 @@ impl Connected {
     }
 
     /// How it is configured.
-    pub fn config(&self) -> &config::Target {
+    pub fn config(&self) -> &muster_config::Target {
         &self.config
     }
 
@@ -231,14 +231,13 @@ impl Connected {
         &self,
         host: &Host,
         slot: &Arc<Slot>,
-        environment: &config::Environment,
+        environment: &muster_config::Environment,
     ) -> Result<(), Trouble> {
         let made = secrets(&self.config, environment).and_then(|secrets| {
             let options = options(&self.config, &secrets);
             *self.secrets.lock().unwrap_or_else(PoisonError::into_inner) = Some(secrets);
-            Target::new(host, Arc::clone(slot), options?).map_err(|error| {
-                Trouble::new(error.code(), &crate::error::chain(&error), error.hint())
-            })
+            Target::new(host, Arc::clone(slot), options?)
+                .map_err(|error| Trouble::new(error.code(), &chain(&error), error.hint()))
         });
         match made {
             Ok(target) => {
@@ -263,7 +262,7 @@ impl Connected {
         &self,
         host: &Host,
         slot: &Arc<Slot>,
-        environment: &config::Environment,
+        environment: &muster_config::Environment,
     ) -> Option<(Replaced, Result<(), Trouble>)> {
         let found = secrets(&self.config, environment).ok()?;
         let used = self.secrets.lock();
@@ -284,9 +283,9 @@ impl Connected {
     /// Who replaced the secret in a slot: the owner of its file.
     fn replaced_by(&self, slot: &str) -> Actor {
         let credential = self.config.secrets.get(slot);
-        match credential.and_then(config::Credential::secret) {
-            Some(config::SecretSource::File(file)) => Actor::Editor(editor::of(file)),
-            Some(config::SecretSource::Env(_)) | None => Actor::Daemon,
+        match credential.and_then(muster_config::Credential::secret) {
+            Some(muster_config::SecretSource::File(file)) => Actor::Editor(editor::of(file)),
+            Some(muster_config::SecretSource::Env(_)) | None => Actor::Daemon,
         }
     }
 
@@ -312,9 +311,9 @@ impl Connected {
     pub fn check_fits(&self, plugin: &muster_host::Plugin) -> Result<(), Trouble> {
         match self.target.load().as_ref() {
             None => Ok(()),
-            Some(target) => target.check_fits(plugin).map_err(|error| {
-                Trouble::new(error.code(), &crate::error::chain(&error), error.hint())
-            }),
+            Some(target) => target
+                .check_fits(plugin)
+                .map_err(|error| Trouble::new(error.code(), &chain(&error), error.hint())),
         }
     }
 
@@ -584,17 +583,20 @@ fn digest(object: &ObjectRef) -> u64 {
 }
 
 /// The secrets as they are now.
-fn secrets(config: &config::Target, environment: &config::Environment) -> Result<Secrets, Trouble> {
-    let read = |(slot, credential): (&String, &config::Credential)| {
+fn secrets(
+    config: &muster_config::Target,
+    environment: &muster_config::Environment,
+) -> Result<Secrets, Trouble> {
+    let read = |(slot, credential): (&String, &muster_config::Credential)| {
         let source = credential.secret();
         let secret = source
             .map(|source| source.read(environment))
             .transpose()
             .map_err(|error| {
                 Trouble::new(
-                    crate::error::Coded::code(&error).as_str(),
-                    &crate::error::chain(&error),
-                    &crate::error::Coded::hint(&error),
+                    Coded::code(&error).as_str(),
+                    &chain(&error),
+                    &Coded::hint(&error),
                 )
             })?;
         Ok((slot.clone(), secret))
@@ -603,7 +605,7 @@ fn secrets(config: &config::Target, environment: &config::Environment) -> Result
 }
 
 /// The target as the host takes it.
-fn options(config: &config::Target, secrets: &Secrets) -> Result<TargetOptions, Trouble> {
+fn options(config: &muster_config::Target, secrets: &Secrets) -> Result<TargetOptions, Trouble> {
     let unusable = |text: String, hint: &str| Trouble::new("CFG-005", &text, hint);
     let mut hosts = Vec::new();
     for text in &config.hosts {
@@ -622,7 +624,7 @@ fn options(config: &config::Target, secrets: &Secrets) -> Result<TargetOptions, 
     let mut credentials = BTreeMap::new();
     for (slot, credential) in &config.secrets {
         let secret = secrets.get(slot).and_then(Option::as_ref);
-        let secret = Secret::new(secret.map_or("", config::SecretValue::reveal));
+        let secret = Secret::new(secret.map_or("", muster_config::SecretValue::reveal));
         let filled = filled(credential, secret).map_err(|error| {
             let hint = "hand over the JSON file that Google made for the service account";
             unusable(format!("secret {slot}: {error}"), hint)
@@ -654,10 +656,10 @@ fn options(config: &config::Target, secrets: &Secrets) -> Result<TargetOptions, 
 
 /// What fills a secret slot: the secret, used as the configuration says.
 fn filled(
-    credential: &config::Credential,
+    credential: &muster_config::Credential,
     secret: Secret,
 ) -> Result<muster_host::Credential, NotAServiceAccount> {
-    use config::Credential;
+    use muster_config::Credential;
     let scheme = match credential {
         Credential::Bearer { .. } => Scheme::Bearer { token: secret },
         Credential::Basic { user, .. } => Scheme::Basic {

@@ -53,12 +53,10 @@ pub use credential::{
     ClientAuth, ClientCredentials, Credential, JwtBearer, NotAServiceAccount, Scheme, Secret,
 };
 pub use host::{Clock, FILE_BYTES_MAX, Host, HostError, HostOptions};
-pub use http::address::{InvalidPrivateGrant, PrivateAccess, PrivateGrant};
-pub use http::pattern::{HostPattern, InvalidHostPattern};
-pub use http::proxy::{InvalidProxy, Proxy};
 pub use http::wire::{Player, Recorder, TAPE_BYTES_MAX, TapeError};
 pub use listing::{ITEMS_MAX, Listing, PAGE_MAX, PAGES_MAX};
 pub use load_error::LoadError;
+pub use muster_core::permission::{HostPattern, PrivateAccess, PrivateGrant, Proxy};
 pub use options::{CallLimits, TargetOptions};
 pub use plugin::{ChangeFeed, Details, Plugin, Setting};
 pub use read::{

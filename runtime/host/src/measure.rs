@@ -7,13 +7,13 @@
 use std::sync::Arc;
 
 use muster_core::connector::Problem;
+use muster_core::permission::PrivateAccess;
 use wasmtime::component::Component;
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::call::CallState;
 use crate::failure;
 use crate::host::Host;
-use crate::http::address::PrivateAccess;
 use crate::http::client::{Allowance, Client, Departures};
 use crate::http::trust::Trust;
 use crate::options::CallLimits;

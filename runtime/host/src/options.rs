@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use muster_core::permission::{HostPattern, PrivateAccess, Proxy};
+
 use crate::credential::Credential;
-use crate::http::address::PrivateAccess;
-use crate::http::pattern::HostPattern;
-use crate::http::proxy::Proxy;
 
 /// What one call of a plugin may use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

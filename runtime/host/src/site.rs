@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use muster_core::permission::{HostPattern, PrivateAccess};
 use url::Url;
 
 use crate::credential::redact::Redactor;
 use crate::credential::remembered::Remembered;
 use crate::credential::{Credential, Tokens};
 use crate::host::Clock;
-use crate::http::address::PrivateAccess;
-use crate::http::pattern::HostPattern;
 use crate::http::wire::Wire;
 use crate::options::CallLimits;
 use crate::plugin::Plugin;

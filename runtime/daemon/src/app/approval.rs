@@ -4,29 +4,30 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use muster_api::error::{API_BROKEN, API_OTHER_PLAN, API_UNUSABLE, Fault, FaultKind};
+use muster_api::v1::{self, PREVIEW_PEOPLE_MAX};
+use muster_config::PolicyApply;
 use muster_core::actor::{Actor, Operator};
+use muster_core::coded::chain;
 use muster_core::fact::{Fact, Kind as PersonKind, PersonPlanned};
 use muster_core::finding::Finding;
 use muster_core::id::{Digest, FeedName};
 use muster_core::person::Person;
 use muster_core::policy::Policy;
 use muster_core::question::Question;
+use muster_intake::Verdict;
 
 use super::engine::feed;
 use super::queries::broken;
 use super::{App, present};
-use crate::api::v1::{self, PREVIEW_PEOPLE_MAX};
-use crate::config::PolicyApply;
-use crate::error::{API_BROKEN, API_OTHER_PLAN, Fault, FaultKind};
 use crate::feeds::{Decision, Desk, Feed, FeedError, Held, Item};
-use crate::intake::{self, Verdict};
 use crate::planning::{Consent, Summary, Watch};
 use crate::policy::{known, text};
 use crate::replan::waiting::{self, Waiting, Waits};
 use crate::server::engine::ProgressSink;
 
 fn failed(error: &FeedError) -> Fault {
-    Fault::new(FaultKind::Broken, API_BROKEN, crate::error::chain(error))
+    Fault::new(FaultKind::Broken, API_BROKEN, chain(error))
         .hint("nothing was changed; see the daemon's log")
 }
 
@@ -40,7 +41,7 @@ pub(super) fn preview(
 ) -> Result<v1::Preview, Fault> {
     let feed = feed(app, name)?;
     progress.report("reading the file", 0, 0);
-    let opened = intake::open(bytes, feed.options());
+    let opened = muster_intake::open(bytes, feed.options());
     progress.report("planning", 0, 0);
     preview_of(app, |watch| {
         let item = Item::preview(file);
@@ -231,8 +232,8 @@ pub(super) fn held_preview(app: &Arc<App>, plan: Digest) -> Result<v1::Preview, 
 
 /// What an edited policy would lead to, before it is in force.
 pub(super) fn policy_preview(app: &App, sent: &[u8]) -> Result<v1::Preview, Fault> {
-    let unusable = |text: String| Fault::new(FaultKind::Refused, crate::error::API_UNUSABLE, text);
-    let policy = text::read(sent).map_err(|error| unusable(crate::error::chain(&error)))?;
+    let unusable = |text: String| Fault::new(FaultKind::Refused, API_UNUSABLE, text);
+    let policy = text::read(sent).map_err(|error| unusable(chain(&error)))?;
     let now = app.policy.load();
     let (sent, running) = (policy.source(), now.source());
     if !sent.targets.keys().eq(running.targets.keys()) || sent.attributes != running.attributes {
@@ -260,8 +261,8 @@ pub(super) fn policy_preview(app: &App, sent: &[u8]) -> Result<v1::Preview, Faul
 /// What a policy asks for and neither HR's data nor the apps have, as they were read last.
 pub(super) fn policy_remarks(app: &App, sent: &[u8]) -> Result<Vec<v1::Finding>, Fault> {
     let policy = text::read(sent).map_err(|error| {
-        let text = crate::error::chain(&error);
-        Fault::new(FaultKind::Refused, crate::error::API_UNUSABLE, text)
+        let text = chain(&error);
+        Fault::new(FaultKind::Refused, API_UNUSABLE, text)
     })?;
     let reader = app.ledger.read().map_err(|error| broken(&error))?;
     let remarks = known::remarks(&policy, &reader).map_err(|error| broken(&error))?;

@@ -1,5 +1,7 @@
 //! Takes what a hook brought: it has its place in the order of arrival, durably, before it is answered.
 
+use muster_api::error::{API_NOT_READY, API_UNUSABLE, Fault, FaultKind};
+use muster_api::v1;
 use muster_core::actor::Actor;
 use muster_core::fact::{Arrived, Fact, Source};
 use muster_ledger::Error;
@@ -7,8 +9,6 @@ use muster_ledger::Error;
 use super::App;
 use super::engine::feed;
 use super::queries::broken;
-use crate::api::v1;
-use crate::error::{API_NOT_READY, API_UNUSABLE, Fault, FaultKind};
 use crate::feeds::event;
 use crate::feeds::evidence::Evidence;
 use crate::feeds::taking::ARRIVALS_MAX;

@@ -1,13 +1,13 @@
 //! What a person decides about accounts that are other than they were left, and about listings.
 
+use muster_api::error::{Fault, FaultKind, NOTHING_TO_DECIDE};
+use muster_api::v1;
 use muster_core::actor::Operator;
 use muster_core::fact::Fact;
 use muster_core::id::TargetName;
 
 use super::queries::broken;
 use super::{App, present};
-use crate::api::v1;
-use crate::error::{Fault, FaultKind, NOTHING_TO_DECIDE};
 use crate::server::engine::DriftedAccount;
 
 /// Records the decision. The next plan acts on it, which is made at once.

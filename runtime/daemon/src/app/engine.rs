@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use muster_api::error::{API_BROKEN, Fault, FaultKind};
+use muster_api::v1;
 use muster_core::actor::Operator;
+
 use muster_core::fact::Fact;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
 use muster_core::operation::{retried, retried_by_hand};
@@ -14,12 +17,9 @@ use muster_ledger::Error;
 
 use super::queries::broken;
 use super::{App, approval, delivery, drift, metrics, present, supervise};
-use crate::api::v1;
-use crate::config::Hook;
-use crate::error::{API_BROKEN, Fault, FaultKind};
 use crate::feeds::Feed;
 use crate::server::engine::{
-    AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, ListPage,
+    AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, Hook, ListPage,
     OperationFilter, PersonFilter, ProgressSink,
 };
 use crate::server::metrics::Family;

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use muster_api::error::{API_UNUSABLE, Fault, FaultKind};
+use muster_api::v1;
 use muster_core::connector::Problem;
 use muster_core::fact::{Fact, FeedFile, PersonPlanned};
 use muster_core::finding::Code;
@@ -18,8 +20,6 @@ use muster_ledger::{Error, Reader, kept};
 use super::App;
 use super::present::{self, Titles};
 use super::queries::{broken, cause, source_of};
-use crate::api::v1;
-use crate::error::{API_UNUSABLE, Fault, FaultKind};
 use crate::server::engine::ListPage;
 
 impl App {

@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use muster_config::{Environment, HookSource};
+use muster_core::coded::{Coded as _, chain};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::FeedName;
 use muster_core::subject::Subject;
 use tokio::sync::watch;
 
 use super::App;
-use crate::config::{Environment, Hook, HookSource};
-use crate::error::{Coded as _, chain};
+use crate::server::Hook;
 use crate::server::signature::HookKey;
 
 /// A secret of a hook cannot be read.
@@ -58,7 +59,7 @@ impl HookKeys {
     }
 
     fn look(&self, feed: &FeedName, source: &HookSource, environment: &Environment) -> Looked {
-        let read = source.read(environment);
+        let read = HookKey::read(source, environment);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = all.entry(feed.clone()).or_default();
         kept.resize_with(read.len(), || None);

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use muster_config::{Config, Environment};
 use muster_core::connector::{Entitlement, EntitlementKey};
 use muster_core::guard::Limits;
 use muster_core::id::{Digest, FeedName, TargetName};
@@ -28,7 +29,6 @@ use muster_ledger::{Committer, Ledger};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
-use crate::config::{Config, Environment};
 use crate::driver::Activity;
 use crate::findings::{Findings, LookedAt};
 use crate::planning::{Summary, World};

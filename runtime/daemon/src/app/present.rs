@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use muster_api::v1;
 use muster_core::actor::{Actor, Operator};
 use muster_core::connector::{AttributeChange, EntitlementKey};
 use muster_core::fact::{Counts, Kind, PersonPlanned};
@@ -12,10 +13,8 @@ use muster_core::identity::{Identity, Phase, Value};
 use muster_core::operation::{self, Action, How, Operation, Step, Urgency};
 use muster_core::person::{Account, Grant, Justification, Person};
 use muster_core::policy::Policy;
+use muster_intake::Problem;
 use serde_json::json;
-
-use crate::api::v1;
-use crate::intake::Problem;
 
 /// Titles of entitlements by target: what policies and people call them.
 pub type Titles = BTreeMap<TargetName, BTreeMap<EntitlementKey, String>>;

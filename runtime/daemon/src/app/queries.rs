@@ -3,6 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use muster_api::error::{API_NOT_HALTED, API_UNUSABLE, Fault, FaultKind};
+use muster_api::page::title_of;
+use muster_api::v1;
+use muster_core::coded::chain;
 use muster_core::fact::Cause;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
@@ -12,9 +16,7 @@ use muster_core::subject::Subject;
 use muster_ledger::{Reader, kept};
 
 use super::{App, present, why};
-use crate::api::v1;
 use crate::driver::{NOTHING_SUCCEEDS, REFUSED};
-use crate::error::{API_NOT_HALTED, Fault, FaultKind};
 use crate::server::engine::{
     AccountFilter, FindingFilter, ListPage, OperationFilter, PersonFilter, ProgressSink,
 };
@@ -27,7 +29,7 @@ pub(crate) fn broken(error: &muster_ledger::Error) -> Fault {
     } else {
         FaultKind::Broken
     };
-    Fault::new(kind, error.code(), crate::error::chain(error))
+    Fault::new(kind, error.code(), chain(error))
         .hint(format!("`muster explain {}` says what to do", error.code()))
 }
 
@@ -194,7 +196,7 @@ impl App {
                 code: code.to_string(),
                 severity: Severity::Error.as_str().to_owned(),
                 subject: Subject::from(name).to_string(),
-                text: crate::cli::title_of(code.as_str()),
+                text: title_of(code.as_str()),
                 hint: String::new(),
                 since: Some(present::instant(file.at)),
             });
@@ -366,7 +368,7 @@ impl App {
             .map_err(|error| {
                 Fault::new(
                     FaultKind::Refused,
-                    crate::error::API_UNUSABLE,
+                    API_UNUSABLE,
                     format!("the cursor is unusable: {error}"),
                 )
             })?;

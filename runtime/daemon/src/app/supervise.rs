@@ -11,7 +11,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_api::error::{API_NOT_READY, Fault, FaultKind};
+use muster_api::v1;
+use muster_config::{Config, Environment};
 use muster_core::actor::Actor;
+use muster_core::coded::{Coded as _, chain};
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::policy::Policy;
@@ -24,11 +28,8 @@ use tokio::time::Instant;
 
 use super::serve::{Life, compile, stopped};
 use super::{App, present};
-use crate::api::v1;
 use crate::clock::Clock;
-use crate::config::{Config, Environment};
 use crate::durable;
-use crate::error::{API_NOT_READY, Coded as _, Fault, FaultKind, chain};
 use crate::retry::Retrying;
 use crate::server::gate::{Absent, Gate};
 use crate::server::listen::Doors;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use muster_api::v1;
 use muster_core::connector::{AccountState, EntitlementKey};
 use muster_core::id::{PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::{Phase, Value};
@@ -14,7 +15,6 @@ use muster_core::plan::UNREAD_CATALOGUE;
 use muster_core::policy::{Policy, Role};
 use muster_core::rule::Failed;
 
-use crate::api::v1;
 use crate::app::present::{self, Titles};
 
 /// What the answer is made from.

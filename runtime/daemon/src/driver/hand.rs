@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
+use muster_core::coded::chain;
 use muster_core::id::PersonId;
 use muster_core::operation::Urgency;
 use muster_ledger::Error;
@@ -179,7 +180,7 @@ impl Hand {
 
     /// Says, once for each cause, that the ledger could not be used.
     pub(super) fn unreadable(&mut self, driver: &Driver, error: &Error) {
-        let text = crate::error::chain(error);
+        let text = chain(error);
         if self.ledger.failed(&text) {
             tracing::error!(target_name = %driver.target.name(), error = text, "could not read what is due; it is tried again");
         }
@@ -314,7 +315,7 @@ impl Hand {
 
     /// Leaves an account alone that the ledger refused, the longer the more often it did.
     fn refuse(&mut self, driver: &Driver, person: &PersonId, error: &Error) {
-        let text = crate::error::chain(error);
+        let text = chain(error);
         let pauses = Retrying::new(LEDGER_PAUSE, LEDGER_PAUSE_MAX);
         let refusals = self.refusals.entry(person.clone()).or_insert(pauses);
         let of_person = refusals.failed(&text);

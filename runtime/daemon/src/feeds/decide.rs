@@ -12,14 +12,14 @@ use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, PersonKey, PlanId};
 use muster_core::person::Person;
 use muster_core::subject::Subject;
+use muster_intake::folder::place::Place;
+use muster_intake::report::{Changed, People};
+use muster_intake::{Effect, Opened, Problem, Problems, Snapshot, Verdict, code};
 
 use super::shelf::{held_arrival, is_stored};
 use super::{Feed, FeedError, GIVEN_UP, HELD, REJECTED, ROWS_SET_ASIDE, WAITS, event, keys};
 use crate::app::App;
 use crate::findings::{LookedAt, changes};
-use crate::intake::folder::place::Place;
-use crate::intake::report::{Changed, People};
-use crate::intake::{Effect, Opened, Problem, Problems, Snapshot, Verdict, code};
 use crate::planning::{self, ChangedPerson, Consent, Order, Scope, Summary};
 
 /// A file to decide about.

@@ -6,6 +6,7 @@
 
 use std::io::Read;
 
+use muster_api::v1::{HookEvent, HookEventKind};
 use muster_core::fact::EventKind;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{PersonId, PersonKey};
@@ -13,8 +14,6 @@ use muster_core::mapping::{Mapping, Problem};
 use muster_core::subject::Subject;
 
 use super::Feed;
-use crate::api::v1::{HookEvent, HookEventKind};
-use crate::config::Hook;
 use crate::planning::ChangedPerson;
 
 /// An event says that somebody left whom nobody knows.
@@ -49,16 +48,17 @@ pub fn row(event: &HookEvent) -> Result<Vec<u8>, String> {
     writer.into_inner().map_err(|error| error.to_string())
 }
 
-/// Why an event cannot be taken, as a sentence for its sender; none where it can.
-pub fn refusal(event: &HookEvent, hook: &Hook) -> Option<String> {
+/// Why an event cannot be taken, as a sentence for its sender; none where it can. What changed is read by
+/// `upsert`, and who left by `leave`.
+pub fn refusal(event: &HookEvent, upsert: &Mapping, leave: &Mapping) -> Option<String> {
     let cells = match event.cells() {
         Ok(cells) => cells,
         Err(column) => return Some(format!("`{column}` is a list or an object")),
     };
     let (columns, values): (Vec<&String>, Vec<&String>) = cells.iter().unzip();
     let bound = match event.kind {
-        HookEventKind::Upsert => hook.mapping.bind(&columns),
-        HookEventKind::Leave => hook.leave.bind(&columns),
+        HookEventKind::Upsert => upsert.bind(&columns),
+        HookEventKind::Leave => leave.bind(&columns),
     };
     let bound = match bound {
         Ok(bound) => bound,

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use muster_config::Config;
 use muster_core::actor::Actor;
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
@@ -15,7 +16,6 @@ use muster_ledger::{Error, Writer};
 
 use super::evidence::Evidence;
 use crate::app::App;
-use crate::config::Config;
 use crate::editor;
 use crate::findings::LookedAt;
 use crate::planning::Failed;
@@ -39,7 +39,7 @@ pub fn remarks(here: &BTreeMap<FeedName, u64>, config: &Config) -> Vec<Finding> 
         .collect()
 }
 
-fn renamed_from(feed: &crate::config::Feed) -> impl Iterator<Item = &FeedName> {
+fn renamed_from(feed: &muster_config::Feed) -> impl Iterator<Item = &FeedName> {
     feed.renamed_from.iter()
 }
 

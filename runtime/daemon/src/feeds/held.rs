@@ -3,8 +3,11 @@
 
 use jiff::Timestamp;
 use muster_core::actor::Operator;
+use muster_core::coded::chain;
 use muster_core::fact::{Fact, FeedFile, Outcome, Source};
 use muster_core::id::{Digest, FeedName};
+use muster_intake::folder;
+use muster_intake::folder::place::{Place, Places};
 use muster_ledger::kept::Arrival;
 
 use super::decide::{Decision, Desk, Event, Item};
@@ -12,9 +15,6 @@ use super::evidence::Evidence;
 use super::shelf::{Shelf, held_arrival};
 use super::{Feed, FeedError, news_since};
 use crate::app::App;
-use crate::error::chain;
-use crate::intake::folder;
-use crate::intake::folder::place::{Place, Places};
 use crate::planning::{Consent, Watch};
 
 /// Something that is held.

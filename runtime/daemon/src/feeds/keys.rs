@@ -10,9 +10,8 @@ use muster_core::id::{FeedName, PersonId};
 use muster_core::identity::{Identity, Phase};
 use muster_core::policy::Policy;
 use muster_core::text::folded;
+use muster_intake::{Effect, Problem, Problems, Snapshot, code};
 use xxhash_rust::xxh3::xxh3_64;
-
-use crate::intake::{Effect, Problem, Problems, Snapshot, code};
 
 /// Most people that one remark names; the others are counted.
 const PEOPLE_NAMED_MAX: usize = 10;

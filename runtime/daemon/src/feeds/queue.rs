@@ -15,11 +15,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use muster_core::fact::{EventKind, Outcome, Source};
 use muster_core::id::{Digest, PersonKey};
+use muster_intake::{Opened, folder};
 use muster_ledger::kept::Arrival;
 use tokio::time::Instant;
 
 use super::{Feed, event};
-use crate::intake::{Opened, folder};
 
 /// Events that were taken are remembered so long, for files that were written before them.
 pub const EVENTS_KEPT: Duration = Duration::from_hours(24);

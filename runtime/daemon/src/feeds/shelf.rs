@@ -5,13 +5,13 @@ use std::io;
 
 use jiff::Timestamp;
 use muster_core::fact::{Counts, FeedFile, Outcome};
+use muster_intake::Verdict;
+use muster_intake::folder::place::{Place, Places, REPORT_ENDS};
+use muster_intake::report::{Reason, Report};
 use muster_ledger::{Reader, kept};
 
 use super::{Decision, Feed};
 use crate::app::App;
-use crate::intake::Verdict;
-use crate::intake::folder::place::{Place, Places, REPORT_ENDS};
-use crate::intake::report::{Reason, Report};
 
 /// The folders of one feed.
 #[derive(Clone, Copy)]

@@ -12,10 +12,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_core::actor::Actor;
+use muster_core::coded::chain;
 use muster_core::fact::{ArrivalChange, Arrived, Fact, Outcome, Source};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::Digest;
 use muster_core::subject::Subject;
+use muster_intake::folder::{self, Folder, FolderEvent, ReadError};
+use muster_intake::{Problem, code};
 use muster_ledger::kept::Arrival;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -24,9 +27,6 @@ use super::evidence::Evidence;
 use super::queue::{Queue, Turn};
 use super::{Decision, FOLDER, Feed, FeedError};
 use crate::app::App;
-use crate::error::chain;
-use crate::intake::folder::{self, Folder, FolderEvent, ReadError};
-use crate::intake::{Problem, code};
 use copying::{Copied, copy_all};
 
 mod copying;

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use muster_config::Target;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::nearest::nearest;
+use muster_core::permission::HostPattern;
 use muster_core::policy::AttributeRule;
 use muster_core::subject::Subject;
-use muster_host::{AttributeSpec, HostPattern};
+use muster_host::AttributeSpec;
 
-use crate::config::Target;
 use crate::targets::Connected;
 
 /// A setting names a host that the plugin may not reach.

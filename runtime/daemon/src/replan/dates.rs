@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use muster_core::actor::Actor;
+use muster_core::coded::chain;
 use muster_core::fact::{Cause, Fact};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::PersonId;
@@ -66,7 +67,7 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
                 })
             }
             Err(error) => {
-                let error = crate::error::chain(&error);
+                let error = chain(&error);
                 if retrying.failed(&error) {
                     tracing::error!(
                         error,

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_core::coded::chain;
 use muster_core::connector::Scalar;
 use muster_core::fact::Cause;
 use muster_core::id::{PersonId, TargetName};
@@ -46,7 +47,7 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
         match round(&app).await {
             Ok(()) => drop(retrying.succeeded()),
             Err(error) => {
-                let error = crate::error::chain(&error);
+                let error = chain(&error);
                 if retrying.failed(&error) {
                     tracing::error!(
                         error,

@@ -18,6 +18,8 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use futures_util::stream;
 use http::header;
+use muster_api::error::{API_UNUSABLE, Fault, FaultKind};
+use muster_api::v1;
 use muster_core::actor::Operator;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
 use muster_core::person::Decision;
@@ -26,13 +28,11 @@ use tokio::sync::watch;
 
 use super::answer::{self, Refusal};
 use super::engine::{
-    AccountFilter, DriftedAccount, Engine, FindingFilter, LIST_LIMIT_MAX, ListPage,
-    OperationFilter, PersonFilter, ProgressSink,
+    AccountFilter, DriftedAccount, Engine, FindingFilter, ListPage, OperationFilter, PersonFilter,
+    ProgressSink,
 };
 use super::listen::Peer;
 use super::peer;
-use crate::api::v1;
-use crate::error::{API_UNUSABLE, Fault, FaultKind};
 
 /// How many items a page has where the question does not say.
 const LIST_LIMIT_DEFAULT: usize = 100;
@@ -94,7 +94,7 @@ impl PageParameters {
             limit: self
                 .limit
                 .unwrap_or(LIST_LIMIT_DEFAULT)
-                .clamp(1, LIST_LIMIT_MAX),
+                .clamp(1, v1::LIST_LIMIT_MAX),
         }
     }
 }

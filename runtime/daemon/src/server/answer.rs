@@ -4,10 +4,9 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use muster_api::error::{API_NO_ROUTE, Fault, FaultKind};
+use muster_api::v1;
 use muster_core::finding::Code;
-
-use crate::api::v1;
-use crate::error::{API_NO_ROUTE, Fault, FaultKind};
 
 /// A question that is not answered, on its way out.
 #[derive(Clone, PartialEq, Eq, Debug)]

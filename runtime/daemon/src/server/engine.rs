@@ -6,15 +6,16 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use muster_api::error::Fault;
+use muster_api::v1;
 use muster_core::actor::Operator;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
+use muster_core::mapping::Mapping;
 use muster_core::person::Decision;
 use tokio::sync::watch;
 
-use crate::api::v1;
-use crate::config::Hook;
-use crate::error::Fault;
 use crate::server::metrics::Family;
+use crate::server::signature::HookKey;
 
 /// An answer that comes later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
@@ -51,7 +52,7 @@ pub trait Engine: Send + Sync + 'static {
     /// Takes a delivery whose signature and time were checked. Answers once it is durable.
     ///
     /// The same id and body again is answered the same and taken only once; the same id with
-    /// another body is a [`crate::error::FaultKind::Conflict`].
+    /// another body is a [`muster_api::error::FaultKind::Conflict`].
     fn take_delivery(&self, delivery: Delivery) -> Answer<'_, v1::Taken>;
 
     /// The daemon on one page.
@@ -135,6 +136,22 @@ pub trait Engine: Send + Sync + 'static {
     fn check_ledger(&self, progress: ProgressSink) -> Answer<'_, v1::LedgerCheck>;
 }
 
+/// A feed's hook with its secrets read.
+#[derive(Clone, Debug)]
+pub struct Hook {
+    /// Any of these may have signed.
+    pub keys: Vec<HookKey>,
+    /// Whether these are the keys of all configured secrets. Where one is missing, who signed with it
+    /// cannot be told from somebody who has none.
+    pub is_whole: bool,
+    /// How far a delivery's time may be from the clock.
+    pub tolerance: std::time::Duration,
+    /// What the columns of an event mean that says what changed.
+    pub mapping: Mapping,
+    /// What the columns of an event mean that says who left.
+    pub leave: Mapping,
+}
+
 /// A hook delivery that has passed the door.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Delivery {
@@ -206,12 +223,9 @@ pub struct FindingFilter {
 pub struct ListPage {
     /// Where the page begins; the `next` of the page before. None for the first.
     pub cursor: Option<String>,
-    /// Most items on the page, from 1 to [`LIST_LIMIT_MAX`].
+    /// Most items on the page, from 1 to [`v1::LIST_LIMIT_MAX`].
     pub limit: usize,
 }
-
-/// Most items on a page of a listing.
-pub const LIST_LIMIT_MAX: usize = 1_000;
 
 /// Where a long piece of work says how far it has come. Cheap to clone; nobody has to listen.
 #[derive(Clone, Debug)]

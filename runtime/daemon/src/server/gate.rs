@@ -11,13 +11,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
+use muster_api::error::{Fault, FaultKind};
+use muster_api::v1;
 
 use super::answer::{self, Refusal};
 use super::engine::Engine;
 use super::metrics::{self, Family};
 use super::{admin, public};
-use crate::api::v1;
-use crate::error::{Fault, FaultKind};
 
 /// What the doors lead to.
 pub struct Gate {

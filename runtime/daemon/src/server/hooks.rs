@@ -15,6 +15,8 @@ use axum::extract::{Extension, Path, State};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
+use muster_api::error::{Fault, FaultKind};
+use muster_api::v1;
 use muster_core::finding::Code;
 use muster_core::id::{Digest, FeedName};
 use tokio::sync::Mutex;
@@ -22,12 +24,9 @@ use tokio::time::Instant;
 
 use super::answer::Refusal;
 use super::connection::Visitor;
-use super::engine::{Delivery, DeliveryKind, Engine};
+use super::engine::{Delivery, DeliveryKind, Engine, Hook};
 use super::room::{Place, Room};
 use super::signature::{Refused, Signed};
-use crate::api::v1;
-use crate::config::Hook;
-use crate::error::{Fault, FaultKind};
 use crate::feeds::event;
 
 /// A delivery is not signed, or its headers cannot be read.
@@ -336,5 +335,6 @@ fn check_event(body: &[u8], hook: &Hook) -> Result<(), Refusal> {
         let (line, column) = (error.line(), error.column());
         unreadable(&format!("line {line}, column {column}"))
     })?;
-    event::refusal(&event, hook).map_or(Ok(()), |reason| Err(unreadable(&reason)))
+    event::refusal(&event, &hook.mapping, &hook.leave)
+        .map_or(Ok(()), |reason| Err(unreadable(&reason)))
 }

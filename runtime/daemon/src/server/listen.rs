@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_core::coded::Coded;
 use muster_core::finding::Code;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::watch;
@@ -18,7 +19,6 @@ use tokio::sync::watch;
 use super::connection::{Connections, Limits, stopped};
 use super::engine::Engine;
 use super::gate::Gate;
-use crate::error::Coded;
 use crate::retry::Retrying;
 
 /// The address of the public door cannot be had.

@@ -21,6 +21,6 @@ pub mod signature;
 pub(crate) mod users;
 
 pub use engine::{
-    AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, ListPage,
+    AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, Hook, ListPage,
     OperationFilter, PersonFilter, ProgressSink,
 };

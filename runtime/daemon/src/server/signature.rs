@@ -11,6 +11,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
+use muster_config::{Environment, HookSource, SecretError, SecretSource};
 use ring::hmac;
 
 /// Longest message id, in bytes.
@@ -32,6 +33,18 @@ pub struct HookKey(hmac::Key);
 pub struct InvalidHookKey(pub &'static str);
 
 impl HookKey {
+    /// Reads the secrets of a hook, each for itself, in the order in which they are configured.
+    pub fn read(source: &HookSource, environment: &Environment) -> Vec<Result<Self, SecretError>> {
+        let read = |source: &SecretSource| {
+            let secret = source.read(environment)?;
+            Self::new(secret.reveal()).map_err(|invalid| SecretError::Unusable {
+                place: source.to_string(),
+                reason: invalid.0,
+            })
+        };
+        source.secrets.iter().map(read).collect()
+    }
+
     /// Takes a secret as it is handed out: `whsec_` and base64, or base64 alone.
     pub fn new(secret: &str) -> Result<Self, InvalidHookKey> {
         let encoded = secret.strip_prefix("whsec_").unwrap_or(secret);

@@ -13,8 +13,8 @@ mod secret;
 mod token;
 
 use memchr::memmem::Finder;
+use muster_core::permission::HostPattern;
 
-use crate::http::pattern::HostPattern;
 use crate::target_error::TargetError;
 
 pub(crate) use apply::{Applied, NoCredential, apply, renew};

@@ -19,11 +19,10 @@ use hyper::body::{Body, Frame, SizeHint};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use muster_core::permission::{PrivateAccess, Proxy};
 
-use super::address::PrivateAccess;
 use super::connect::{CheckedConnector, ConnectError};
 use super::encoded::{self, Undecoded};
-use super::proxy::Proxy;
 use super::trust::{self, Trust};
 
 /// How long an unused connection is kept. Common servers close theirs after 5 seconds.

@@ -16,11 +16,11 @@ use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
+use muster_core::permission::{PrivateAccess, Proxy};
 use tokio::net::TcpStream;
 use tower::Service;
 
-use super::address::PrivateAccess;
-use super::proxy::{self, Proxy};
+use super::proxy;
 
 /// How long one address may take to answer.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -200,7 +200,7 @@ async fn through(access: &PrivateAccess, proxy: &Proxy, uri: &Uri) -> Result<Joi
         host: host.clone(),
         text,
     };
-    let to_proxy = TcpStream::connect((proxy.host.as_str(), proxy.port));
+    let to_proxy = TcpStream::connect((proxy.host(), proxy.port()));
     let joined = tokio::time::timeout(CONNECT_TIME, to_proxy).await;
     let mut stream = joined
         .map_err(|_| {

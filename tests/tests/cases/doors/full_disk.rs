@@ -65,7 +65,7 @@ fn c14_a_full_disk_is_said_at_every_door_and_the_leaver_is_out_once_there_is_roo
     let log = daemon.log();
     assert!(log.contains("No space left on device"), "the cause: {log}");
     let is_trouble = |line: &&str| line.contains("ERROR") || line.contains("WARN");
-    let of_feeds = |line: &&str| line.contains("muster::feeds");
+    let of_feeds = |line: &&str| line.contains("muster_daemon::feeds");
     let lines = log
         .lines()
         .filter(is_trouble)

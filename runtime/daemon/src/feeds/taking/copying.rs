@@ -2,10 +2,10 @@
 
 use muster_core::fact::Content;
 use muster_core::id::Digest;
+use muster_intake::Opened;
+use muster_intake::folder::{self, ReadError};
 
 use super::{BATCH_BYTES_MAX, Evidence, Feed, SYNC_ONE_BY_ONE_MAX};
-use crate::intake::Opened;
-use crate::intake::folder::{self, ReadError};
 
 /// A file that was copied.
 pub(super) struct Copied {

@@ -2,17 +2,17 @@
 //! left where it is.
 
 use muster_core::actor::Actor;
+use muster_core::coded::chain;
 use muster_core::fact::{ArrivalChange, Outcome, Source};
+use muster_intake::folder;
+use muster_intake::folder::place::{MoveError, Place, Places};
 use muster_ledger::kept::Arrival;
 
 use super::{Evidence, Feed, PUT_AWAY_MAX, Taking};
 use crate::app::App;
-use crate::error::chain;
 use crate::feeds::FeedError;
 use crate::feeds::decide::Decision;
 use crate::feeds::shelf::{self, Shelf};
-use crate::intake::folder;
-use crate::intake::folder::place::{MoveError, Place, Places};
 
 /// Something to put away.
 struct Job {

@@ -6,13 +6,13 @@ use muster_core::actor::Actor;
 use muster_core::fact::{ArrivalChange, EventKind, Fact, FeedFile, HoldEnd, Outcome, Source};
 use muster_core::finding::{Finding, Severity};
 use muster_core::id::{PersonId, PersonKey};
+use muster_intake::{Opened, Verdict, code, folder};
 use muster_ledger::kept::Arrival;
 
 use super::Taking;
 use crate::feeds::decide::{Decision, Desk, Event, Item};
 use crate::feeds::queue::WaitingFile;
 use crate::feeds::{FeedError, GIVEN_UP, HELD, WAITS, event, last_said, shelf};
-use crate::intake::{Opened, Verdict, code, folder};
 use crate::planning::Consent;
 
 impl Taking {

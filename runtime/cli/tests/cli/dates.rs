@@ -1,0 +1,278 @@
+//! What dates do by themselves, with a clock that the test sets: the whole daemon runs in this process, and
+//! the command line asks it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use muster_config::{Config, Environment};
+use muster_daemon::clock::Clock;
+use tokio::sync::watch;
+
+const CONFIG: &str = r#"
+[daemon]
+listen = "off"
+
+[feed.hr]
+folder = "hr"
+time_zone = "UTC"
+quiet = "20ms"
+
+[feed.hr.mapping]
+key = "Id"
+end_date = "End"
+
+[feed.hr.mapping.attributes]
+name = "Name"
+"#;
+
+struct Company {
+    folder: tempfile::TempDir,
+    /// By how many seconds the daemon's clock is ahead of the machine's.
+    ahead: Arc<AtomicI64>,
+    stop: watch::Sender<bool>,
+    daemon: Option<std::thread::JoinHandle<()>>,
+    files: u32,
+}
+
+impl Company {
+    fn start() -> Self {
+        let folder = tempfile::TempDir::with_prefix("muster-dates-").unwrap();
+        for name in ["hr", "policy", "plugins"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        let file = folder.path().join("muster.toml");
+        std::fs::write(&file, CONFIG).unwrap();
+        let config = Config::load(&file).unwrap();
+        let ahead = Arc::new(AtomicI64::new(0));
+        let clock = {
+            let ahead = Arc::clone(&ahead);
+            let begun = (Timestamp::UNIX_EPOCH + now_of_machine(), Instant::now());
+            Clock::new(move || {
+                let passed = SignedDuration::try_from(begun.1.elapsed()).unwrap();
+                let ahead = SignedDuration::from_secs(ahead.load(Ordering::Acquire));
+                begun.0 + passed + ahead
+            })
+        };
+        let (stop, stopped) = watch::channel(false);
+        let daemon = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .unwrap();
+            let environment = Environment::default();
+            let run = muster_daemon::app::serve::run(config, environment, clock, None, stopped);
+            runtime.block_on(run).unwrap();
+        });
+        let company = Self {
+            folder,
+            ahead,
+            stop,
+            daemon: Some(daemon),
+            files: 0,
+        };
+        company.wait_for("the daemon to answer", |company| {
+            company.cli(&["status"]).0.then_some(())
+        });
+        company
+    }
+
+    fn path(&self, below: &str) -> PathBuf {
+        self.folder.path().join(below)
+    }
+
+    /// Runs a command; gives whether it did what was asked, and what it said.
+    fn cli(&self, arguments: &[&str]) -> (bool, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_muster"))
+            .arg("--config")
+            .arg(self.path("muster.toml"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&text).into_owned(),
+        )
+    }
+
+    fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let arguments = [arguments, &["--json"]].concat();
+        serde_json::from_str(&self.cli(&arguments).1).unwrap()
+    }
+
+    fn wait_for<T>(&self, what: &str, look: impl Fn(&Self) -> Option<T>) -> T {
+        let begun = Instant::now();
+        loop {
+            if let Some(found) = look(self) {
+                return found;
+            }
+            assert!(
+                begun.elapsed() < Duration::from_mins(2),
+                "waited for {what}: {} {}",
+                self.cli(&["status"]).1,
+                self.cli(&["findings"]).1
+            );
+            std::thread::yield_now();
+        }
+    }
+
+    /// Drops a whole file: who there is, and the last day of each.
+    fn file(&mut self, rows: &BTreeMap<u32, Option<Timestamp>>) {
+        self.files += 1;
+        let mut text = "Id,Name,End\n".to_owned();
+        for (id, end) in rows {
+            let day = end.map(|end| end.to_string()[..10].to_owned());
+            // A word that is another one each time, so that no file says what one before said.
+            let word = if *id == 1 { self.files } else { 0 };
+            writeln!(text, "{id:04},N{word},{}", day.unwrap_or_default()).unwrap();
+        }
+        let name = format!("people-{:03}.csv", self.files);
+        std::fs::write(self.path(".part"), text).unwrap();
+        std::fs::rename(self.path(".part"), self.path("hr").join(&name)).unwrap();
+        self.wait_for("the file to be decided", |company| {
+            ["processed", "held", "rejected"]
+                .iter()
+                .any(|place| has(&company.path("hr").join(place), &name))
+                .then_some(())
+        });
+    }
+
+    /// Sets the daemon's clock, and lets its loops notice.
+    fn set_ahead(&mut self, ahead: SignedDuration, rows: &BTreeMap<u32, Option<Timestamp>>) {
+        self.ahead.store(ahead.as_secs(), Ordering::Release);
+        self.file(rows);
+    }
+
+    fn here(&self) -> u64 {
+        let status = self.json(&["status"]);
+        let people = status["people"].as_object().unwrap().iter();
+        let here = people.filter(|(phase, _)| *phase != "ended");
+        here.filter_map(|(_, count)| count.as_u64()).sum()
+    }
+
+    fn held(&self, what: &str) -> Option<String> {
+        let held = self.json(&["status"])["held"].clone();
+        let held = held.as_array().cloned().unwrap_or_default();
+        let found = held
+            .iter()
+            .find(|held| held["file"].as_str().unwrap().contains(what))?;
+        Some(found["plan_digest"].as_str()?.to_owned())
+    }
+
+    fn stop(mut self) {
+        self.stop.send_replace(true);
+        self.daemon.take().unwrap().join().unwrap();
+    }
+}
+
+fn has(place: &Path, name: &str) -> bool {
+    let files = std::fs::read_dir(place).into_iter().flatten().flatten();
+    let end = format!("{name}.report.txt");
+    let mut names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+    names.any(|file| file.ends_with(&end))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "files are dated by the machine's clock, so the daemon begins at the same time"
+)]
+fn now_of_machine() -> SignedDuration {
+    let now = std::time::SystemTime::now();
+    let now = now.duration_since(std::time::UNIX_EPOCH).unwrap();
+    SignedDuration::try_from(now).unwrap()
+}
+
+fn days(days: i64) -> SignedDuration {
+    SignedDuration::from_hours(24 * days)
+}
+
+#[test]
+fn c12_a_clock_that_is_far_ahead_brings_no_day_nearer_until_somebody_says_it_is_right() {
+    let mut company = Company::start();
+    let now = Timestamp::UNIX_EPOCH + now_of_machine();
+    // Thirty of forty have contracts that end within the year.
+    let rows: BTreeMap<u32, Option<Timestamp>> = (1..=40)
+        .map(|id| (id, (id > 10).then(|| now + days(60 + 10 * i64::from(id)))))
+        .collect();
+    company.file(&rows);
+    assert_eq!(company.here(), 40);
+    company.set_ahead(days(400), &rows);
+    let digest = company.wait_for("the clock to be doubted", |company| company.held("clock"));
+    assert_eq!(company.here(), 40);
+    company.wait_for("the finding", |company| {
+        company
+            .cli(&["findings"])
+            .1
+            .contains("PLN-022")
+            .then_some(())
+    });
+
+    // It is right again.
+    company.set_ahead(days(0), &rows);
+    company.wait_for("the doubt to end", |company| {
+        company.held("clock").is_none().then_some(())
+    });
+    company.wait_for("the finding to close", |company| {
+        (!company.cli(&["findings"]).1.contains("PLN-022")).then_some(())
+    });
+    assert_eq!(company.here(), 40);
+
+    // Or it was right all along, because nothing ran for a year.
+    company.set_ahead(days(400), &rows);
+    let again = company.wait_for("the clock to be doubted", |company| company.held("clock"));
+    assert!(!company.cli(&["apply", &digest[..6]]).0);
+    let (is_kept, said) = company.cli(&["apply", &again]);
+    assert!(is_kept, "{said}");
+    company.wait_for("the days that have come", |company| {
+        // The last of them ends today, at midnight.
+        (company.here() == 10 + 7).then_some(())
+    });
+    assert!(company.json(&["ledger", "check"])["is_clean"] == true);
+    company.stop();
+}
+
+#[test]
+fn c12_days_that_were_not_counted_before_wait_beyond_the_budget_and_hide_no_other() {
+    let mut company = Company::start();
+    let now = Timestamp::UNIX_EPOCH + now_of_machine();
+    let mut rows: BTreeMap<u32, Option<Timestamp>> = (1..=60).map(|id| (id, None)).collect();
+    company.file(&rows);
+    // Twenty are hired for a day, and three who are here are announced for the day after.
+    rows.extend((61..=80).map(|id| (id, Some(now + days(1)))));
+    for id in 1..=3 {
+        rows.insert(id, Some(now + days(2)));
+    }
+    company.file(&rows);
+    assert_eq!(company.here(), 80);
+    company.set_ahead(days(2), &rows);
+    let digest = company.wait_for("the others to wait", |company| company.held("dates"));
+    assert_eq!(company.here(), 75, "eight may go, and three are spent");
+    let findings = company.cli(&["findings"]).1;
+    assert!(findings.contains("PLN-010"), "{findings}");
+
+    company.set_ahead(days(3), &rows);
+    company.wait_for("those who were announced", |company| {
+        (company.here() == 72).then_some(())
+    });
+    let digest = company.held("dates").unwrap_or(digest);
+    let (is_applied, said) = company.cli(&["apply", &digest]);
+    assert!(is_applied, "{said}");
+    company.wait_for("the rest to go", |company| {
+        (company.here() == 57).then_some(())
+    });
+    company.wait_for("nothing to wait", |company| {
+        company.held("dates").is_none().then_some(())
+    });
+    company.wait_for("the finding to close", |company| {
+        (!company.cli(&["findings"]).1.contains("PLN-010")).then_some(())
+    });
+    assert!(company.json(&["ledger", "check"])["is_clean"] == true);
+    company.stop();
+}

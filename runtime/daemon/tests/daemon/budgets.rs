@@ -1,0 +1,565 @@
+//! The property of budgets: however a mass change is split over files, events, dates, edits of the policy
+//! and clocks, no more people lose access within the window than the budget says without a hold.
+//!
+//! Real plans on a real ledger in memory. `MUSTER_SEEDS` says how many random splits are tried, and
+//! `MUSTER_SEED` where they begin; a failure names its seed.
+
+#![expect(clippy::print_stderr, reason = "a failed split is told step by step")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use muster_core::actor::Actor;
+use muster_core::connector::{AccountState, ObjectRef};
+use muster_core::fact::{Cause, Fact};
+use muster_core::guard::Limits;
+use muster_core::id::{Digest, FeedName, PersonKey, PolicyVersion, RoleName, TargetName};
+use muster_core::identity::{Employment, Identity, Phase, Status, Value, ValueType};
+use muster_core::mapping::{
+    Attribute, Column, Columns, DayColumn, DayForms, Form, Mapping, StatusRule, ZoneRule,
+};
+use muster_core::operation::{AccountSeen, Action, Change, Completion, How};
+use muster_core::plan::Targets;
+use muster_core::policy::{
+    Adopt, LeaverRules, Policy, PolicySource, Prehire, RoleSource, TargetRules,
+};
+use muster_daemon::planning::{self, ChangedPerson, Consent, Order, Scope, Summary, World};
+use muster_intake::{IntakeOptions, Snapshot};
+use muster_ledger::Ledger;
+use muster_ledger::check::check;
+
+/// Numbers that look random and are the same for a seed.
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end.max(1)
+    }
+
+    fn hours(&mut self, from: i64, to: i64) -> SignedDuration {
+        let span = u64::try_from(to - from).unwrap();
+        let more = i64::try_from(self.below(span + 1)).unwrap();
+        SignedDuration::from_hours(from + more)
+    }
+}
+
+/// What HR would write of a person.
+#[derive(Clone)]
+struct Row {
+    is_listed: bool,
+    is_ended: bool,
+    ends_at: Option<Timestamp>,
+}
+
+/// Somebody lost something without a hold.
+struct Loss {
+    at: Timestamp,
+    person: u64,
+    /// The whole employment, and not only the account.
+    left: bool,
+}
+
+struct Company {
+    ledger: Ledger,
+    limits: Limits,
+    size: u64,
+    rows: BTreeMap<u64, Row>,
+    shut_out: BTreeSet<u64>,
+    /// What time it really is, and by how much the daemon's clock is wrong.
+    time: Timestamp,
+    skew: SignedDuration,
+    losses: Vec<Loss>,
+    held: u32,
+    log: Vec<String>,
+}
+
+fn hr() -> FeedName {
+    FeedName::new("hr").unwrap()
+}
+
+fn crm() -> TargetName {
+    TargetName::new("crm").unwrap()
+}
+
+fn key(person: u64) -> PersonKey {
+    PersonKey::new(&format!("{person:05}")).unwrap()
+}
+
+/// Everybody has an account, but for those who are shut out.
+fn policy(shut_out: &BTreeSet<u64>) -> Policy {
+    let keys: Vec<String> = shut_out
+        .iter()
+        .map(|person| format!("'{}'", key(*person)))
+        .collect();
+    let role = RoleSource {
+        name: RoleName::new("everybody").unwrap(),
+        description: String::new(),
+        when: format!("!(key in [{}])", keys.join(", ")),
+        access: [(crm(), Vec::new())].into(),
+    };
+    let rules = TargetRules {
+        keys: vec![("externalId".to_owned(), "key".to_owned())],
+        attributes: BTreeMap::new(),
+        adopt: Adopt::Never,
+        leaver: LeaverRules {
+            delete_after: Some(std::time::Duration::from_hours(240)),
+            ..LeaverRules::default()
+        },
+        prehire: Prehire::Nothing,
+    };
+    let source = PolicySource {
+        version: PolicyVersion::new(&format!("v{}", keys.join("-"))),
+        attributes: [("name".to_owned(), Some(ValueType::Text))].into(),
+        roles: vec![role],
+        targets: [(crm(), rules)].into(),
+    };
+    Policy::compile(source).unwrap()
+}
+
+fn mapping() -> Mapping {
+    let status = [("on", Status::Active), ("off", Status::Ended)];
+    let attribute = Attribute {
+        column: Column::named("Name"),
+        form: Form::Text,
+    };
+    let columns = Columns {
+        key: Column::named("Id"),
+        attributes: [("name".to_owned(), attribute)].into(),
+        status: StatusRule::Column {
+            column: Column::named("Status"),
+            values: status
+                .map(|(word, status)| (word.to_owned(), status))
+                .into(),
+        },
+        start: None,
+        end: Some(DayColumn {
+            column: Column::named("End"),
+            forms: DayForms {
+                formats: Vec::new(),
+                two_digit_years: None,
+                no_date: Vec::new(),
+            },
+        }),
+        zone: ZoneRule {
+            default: "UTC".to_owned(),
+            column: None,
+        },
+        manager: None,
+    };
+    Mapping::new(columns).unwrap()
+}
+
+impl Company {
+    fn new(size: u64) -> Self {
+        let row = Row {
+            is_listed: true,
+            is_ended: false,
+            ends_at: None,
+        };
+        let mut company = Company {
+            ledger: Ledger::in_memory().unwrap(),
+            limits: Limits::default(),
+            size,
+            rows: (1..=size).map(|person| (person, row.clone())).collect(),
+            shut_out: BTreeSet::new(),
+            time: "2026-03-02T08:00:00Z".parse().unwrap(),
+            skew: SignedDuration::ZERO,
+            losses: Vec::new(),
+            held: 0,
+            log: Vec::new(),
+        };
+        company.file();
+        assert_eq!(company.on().len() as u64, size, "the first file counts");
+        company
+    }
+
+    fn clock(&self) -> Timestamp {
+        self.time + self.skew
+    }
+
+    /// Who has access, and who is employed.
+    fn on(&self) -> BTreeSet<(u64, bool)> {
+        let reader = self.ledger.read().unwrap();
+        let people = reader.everybody().unwrap().map(Result::unwrap);
+        let people = people.filter(|person| person.phase != Phase::Ended);
+        people
+            .map(|person| {
+                let has = |account: &muster_core::person::Account| account.is_wanted;
+                let is_on = person.accounts.get(&crm()).is_some_and(has);
+                (person.id.key.as_str().parse().unwrap(), is_on)
+            })
+            .collect()
+    }
+
+    /// The last days that are known.
+    fn ends(&self) -> BTreeMap<u64, Timestamp> {
+        let reader = self.ledger.read().unwrap();
+        let people = reader.everybody().unwrap().map(Result::unwrap);
+        people
+            .filter_map(|person| {
+                let end = person.announced_end()?;
+                Some((person.id.key.as_str().parse().unwrap(), end))
+            })
+            .collect()
+    }
+
+    fn make(&mut self, what: &str, scope: Scope<'_>, cause: Cause, consent: Consent) -> Summary {
+        let (on, ends) = (self.on(), self.ends());
+        let (policy, targets) = (policy(&self.shut_out), Targets::default());
+        let world = World {
+            policy: &policy,
+            targets: &targets,
+            now: self.clock(),
+        };
+        let order = Order {
+            scope,
+            cause,
+            consent,
+            limits: &self.limits,
+            by: Actor::Daemon,
+        };
+        let made = planning::make(&self.ledger, world, order, &mut |_, _| {}, &mut |_| {
+            Vec::new()
+        });
+        let summary = made.unwrap();
+        let is_held = summary.plan.is_none() && !summary.is_empty();
+        self.held += u32::from(is_held || !summary.left_out.is_empty());
+        self.log.push(format!(
+            "{} (clock {}): {what}: {}",
+            self.time,
+            self.clock(),
+            match (&summary.plan, is_held) {
+                (Some(plan), _) => format!("{:?}", plan.counts.people),
+                (None, true) => "held".to_owned(),
+                (None, false) => "nothing".to_owned(),
+            }
+        ));
+        self.see(&on, &ends);
+        self.carry_out();
+        summary
+    }
+
+    /// Notes who lost what without a hold: at once, or by a day that is known from now on.
+    fn see(&mut self, on: &BTreeSet<(u64, bool)>, ends: &BTreeMap<u64, Timestamp>) {
+        let now = self.on();
+        let here: BTreeSet<u64> = now.iter().map(|(person, _)| *person).collect();
+        let with: BTreeSet<u64> = now
+            .iter()
+            .filter(|(_, on)| *on)
+            .map(|(one, _)| *one)
+            .collect();
+        let at = self.time;
+        for (person, was_on) in on {
+            let left = !here.contains(person);
+            // Those of whom it was announced were counted on that day.
+            let is_known = self
+                .losses
+                .iter()
+                .any(|loss| loss.person == *person && loss.left);
+            let has_come = |end: &Timestamp| *end <= self.time.max(self.clock());
+            let is_day = is_known && ends.get(person).is_some_and(has_come);
+            if (left && !is_day) || (*was_on && !with.contains(person) && !is_day) {
+                let person = *person;
+                self.losses.push(Loss { at, person, left });
+            }
+        }
+        for (person, end) in self.ends() {
+            let is_nearer = ends.get(&person).is_none_or(|known| end < *known);
+            if here.contains(&person) && is_nearer {
+                let left = true;
+                self.losses.push(Loss { at, person, left });
+            }
+        }
+    }
+
+    /// The app does what is asked, at once.
+    fn carry_out(&self) {
+        let reader = self.ledger.read().unwrap();
+        let mut facts = Vec::new();
+        for person in reader.everybody().unwrap().map(Result::unwrap) {
+            for (target, account) in &person.accounts {
+                for operation in &account.operations {
+                    let seen = |state| {
+                        Some(AccountSeen {
+                            object: ObjectRef {
+                                kind: "user".to_owned(),
+                                container: None,
+                                id: person.id.key.to_string(),
+                                revision: None,
+                                name_hint: None,
+                            },
+                            state,
+                        })
+                    };
+                    let account = match &operation.action {
+                        Action::EnsureAccount(spec) => seen(spec.initial_state),
+                        Action::EnsureState(state) => seen(*state),
+                        Action::EnsureAbsent => seen(AccountState::Deleted),
+                        _ => None,
+                    };
+                    let done = Completion {
+                        how: How::Done,
+                        account,
+                        effects: Vec::new(),
+                        unreachable: Vec::new(),
+                        evidence: None,
+                    };
+                    for change in [Change::Dispatched { attempt: 1 }, Change::Completed(done)] {
+                        facts.push(Fact::OperationChanged {
+                            person: person.id.clone(),
+                            target: target.clone(),
+                            operation: operation.id,
+                            change,
+                        });
+                    }
+                }
+            }
+        }
+        drop(reader);
+        let written = self.ledger.write(self.clock(), Actor::Daemon, |writer| {
+            facts
+                .iter()
+                .try_for_each(|fact| writer.record(fact).map(drop))
+        });
+        let written: Result<(), muster_ledger::Error> = written;
+        written.unwrap();
+    }
+
+    fn file(&mut self) {
+        use std::fmt::Write as _;
+        let mut text = "Id,Name,Status,End\n".to_owned();
+        for (person, row) in self.rows.iter().filter(|(_, row)| row.is_listed) {
+            let status = if row.is_ended { "off" } else { "on" };
+            // The first instant after the last day.
+            let last_day = row.ends_at.map(|end| end - SignedDuration::from_secs(1));
+            let last_day = last_day.map(|day| day.to_string()[..10].to_owned());
+            let last_day = last_day.unwrap_or_default();
+            writeln!(text, "{},N{person},{status},{last_day}", key(*person)).unwrap();
+        }
+        let options = IntakeOptions::default();
+        let opened = muster_intake::open(text.into_bytes(), &options);
+        // A file with nobody in it is rejected before anything is planned.
+        let Some(sheet) = opened.sheet else {
+            return;
+        };
+        let reading = Snapshot::read(sheet, &mapping(), &options, self.clock());
+        let Some(snapshot) = reading.snapshot else {
+            return;
+        };
+        let (feed, carried, news) = (hr(), BTreeSet::new(), BTreeSet::new());
+        let scope = Scope::File {
+            feed: &feed,
+            snapshot: &snapshot,
+            carried: &carried,
+            since: None,
+            news: &news,
+        };
+        let cause = Cause::File {
+            feed: hr(),
+            name: "people.csv".to_owned(),
+            digest: Digest([0; 32]),
+        };
+        self.make("file", scope, cause, Consent::WithinLimits);
+    }
+
+    fn changed(&self, person: u64) -> ChangedPerson {
+        let Some(row) = self.rows.get(&person).filter(|row| row.is_listed) else {
+            return ChangedPerson::Left;
+        };
+        ChangedPerson::Row {
+            identity: Identity {
+                attributes: [("name".to_owned(), Value::Text(format!("N{person}")))].into(),
+                employment: Employment {
+                    status: if row.is_ended {
+                        Status::Ended
+                    } else {
+                        Status::Active
+                    },
+                    starts_at: None,
+                    ends_at: row.ends_at,
+                },
+            },
+            row: None,
+        }
+    }
+
+    fn events(&mut self, people: &[u64]) {
+        for person in people {
+            let (feed, carried) = (hr(), BTreeSet::new());
+            let people = vec![(key(*person), self.changed(*person))];
+            let scope = Scope::Changes {
+                feed: &feed,
+                people,
+                carried: &carried,
+            };
+            let cause = Cause::File {
+                feed: hr(),
+                name: "event".to_owned(),
+                digest: Digest([1; 32]),
+            };
+            self.make("event", scope, cause, Consent::WithinLimits);
+        }
+    }
+
+    fn edit(&mut self, people: &[u64]) {
+        let before = self.shut_out.clone();
+        self.shut_out.extend(people);
+        let summary = self.make(
+            "policy",
+            Scope::Everybody,
+            Cause::Policy,
+            Consent::WithinLimits,
+        );
+        if summary.plan.is_none() && !summary.is_empty() {
+            self.shut_out = before;
+        }
+    }
+
+    /// What the loop of dates does: it reads the clock, and plans for whose day has come.
+    fn dates(&mut self) {
+        let now = self.clock();
+        let reader = self.ledger.read().unwrap();
+        let day = reader.day(now).unwrap();
+        if day == now {
+            let read: Result<bool, muster_ledger::Error> =
+                self.ledger
+                    .write(now, Actor::Daemon, |writer| writer.record(Fact::ClockRead));
+            read.unwrap();
+        }
+        let due = reader.timers_due(day, None, 10_000).unwrap();
+        drop(reader);
+        if !due.is_empty() {
+            let people = due.into_iter().map(|(_, person)| person).collect();
+            let scope = Scope::People(people);
+            self.make("dates", scope, Cause::Date, Consent::AsFarAsItGoes);
+        }
+    }
+
+    /// Looks back from now: who lost something within the window.
+    fn check(&self, seed: u64) {
+        let since = self.time - SignedDuration::from_hours(24 * 7);
+        let lost = |left: bool| {
+            let losses = self.losses.iter().filter(|loss| loss.at > since);
+            let losses = losses.filter(|loss| loss.left || !left);
+            losses.map(|loss| loss.person).collect::<BTreeSet<u64>>()
+        };
+        let size = u32::try_from(self.size).unwrap();
+        let people = self.limits.people.leavers.allowed(size) as usize;
+        let accounts = self.limits.removals.allowed(size) as usize;
+        let (left, any) = (lost(true), lost(false));
+        if left.len() > people || any.len() > accounts {
+            for line in &self.log {
+                eprintln!("{line}");
+            }
+            panic!(
+                "seed {seed}: of {size}, {} left ({people} may) and {} lost something ({accounts} may)",
+                left.len(),
+                any.len()
+            );
+        }
+    }
+}
+
+/// One mass change, split at random. Gives how many lost something, and how often something was held.
+fn split(seed: u64) -> (usize, u32) {
+    let mut dice = Dice(seed);
+    let size = 12 + dice.below(120);
+    let mut company = Company::new(size);
+    let mut victims: Vec<u64> = (1..=size).collect();
+    for _ in 0..(8 + dice.below(24)) {
+        let many = if dice.below(4) == 0 { size } else { 6 };
+        let count = usize::try_from(1 + dice.below(many)).unwrap();
+        let some: Vec<u64> = (0..count)
+            .map(|_| victims[usize::try_from(dice.below(victims.len() as u64)).unwrap()])
+            .collect();
+        step(&mut company, &mut dice, &some);
+        company.dates();
+        company.check(seed);
+        victims.rotate_left(1);
+    }
+    let report = check(&company.ledger, |_| {}).unwrap();
+    assert!(report.is_clean(), "seed {seed}: {report:?}");
+    (company.losses.len(), company.held)
+}
+
+fn step(company: &mut Company, dice: &mut Dice, some: &[u64]) {
+    match dice.below(9) {
+        0 => company.edit(some),
+        1 | 2 => {
+            for person in some {
+                let row = company.rows.get_mut(person).unwrap();
+                match dice.below(2) {
+                    0 => row.is_listed = false,
+                    _ => row.is_ended = true,
+                }
+            }
+            company.file();
+        }
+        3 => {
+            for person in some {
+                company.rows.get_mut(person).unwrap().is_listed = false;
+            }
+            company.events(some);
+        }
+        4 | 5 => {
+            // Midnight after a day to come, as a file can say it.
+            let day = company.time.as_second().div_euclid(86_400) + 1;
+            for person in some {
+                let more = i64::try_from(dice.below(12)).unwrap();
+                let end = Timestamp::from_second((day + more) * 86_400).unwrap();
+                company.rows.get_mut(person).unwrap().ends_at = Some(end);
+            }
+            if dice.below(2) == 0 {
+                company.file();
+            } else {
+                company.events(some);
+            }
+        }
+        6 => {
+            // The file of before, or some of it.
+            for person in some {
+                let row = company.rows.get_mut(person).unwrap();
+                (row.is_listed, row.is_ended, row.ends_at) = (true, false, None);
+            }
+            company.file();
+        }
+        7 => company.time += dice.hours(0, 40),
+        _ => {
+            company.skew = match dice.below(4) {
+                // Further ahead than any pause: that is seen.
+                0 => dice.hours(24 * 15, 24 * 800),
+                1 => -dice.hours(1, 24 * 30),
+                _ => SignedDuration::ZERO,
+            };
+        }
+    }
+}
+
+#[test]
+fn f22_however_a_mass_change_is_split_no_more_lose_access_than_the_budget_says() {
+    let number = |name: &str| {
+        let text = std::env::vars().find(|(variable, _)| variable == name);
+        text.and_then(|(_, value)| value.parse::<u64>().ok())
+    };
+    let first = number("MUSTER_SEED").unwrap_or(1);
+    let seeds = number("MUSTER_SEEDS").unwrap_or(12);
+    let (mut lost, mut held) = (0, 0);
+    for seed in first..first + seeds {
+        let (of_seed, held_of_seed) = split(seed);
+        lost += of_seed;
+        held += held_of_seed;
+    }
+    // Neither is everything held, nor nothing.
+    assert!(
+        seeds < 10 || (lost > 0 && held > 0),
+        "{lost} lost, {held} held"
+    );
+}
