@@ -498,10 +498,7 @@ fn say(app: &Arc<App>, said: Vec<(String, Said)>) {
     tokio::spawn(async move {
         for (name, said) in said {
             match said {
-                Said::Opened(finding) => {
-                    tracing::error!(plugin = name, code = %finding.code, "something is wrong with a plugin; `muster findings` says what");
-                    app.findings.open(finding).await;
-                }
+                Said::Opened(finding) => app.findings.open(finding).await,
                 Said::Closed(code) => app.findings.close(Subject::Plugin(name), [code]).await,
                 Said::Serves { plugin, by } => record_plugin(&app, plugin, by).await,
                 Said::SecretChanged { target, slot, by } => {
