@@ -61,7 +61,7 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
     }])
 }
 
-/// Writes every row of a ledger to a fresh file. Gives the time of writing, without that of reading,
+/// Writes every row of a ledger to a fresh file. Returns the time of writing, without that of reading,
 /// and the bytes of keys and values.
 fn raw(from: &Path, to: &Path) -> anyhow::Result<(Duration, usize)> {
     let source = Database::open(from)?;

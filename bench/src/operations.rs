@@ -95,7 +95,7 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
     }])
 }
 
-/// What a process has used of the processors, in steps of 10 ms; nothing where it cannot be read.
+/// What a process has used of the processors, in steps of 10 ms; zero if it cannot be read.
 fn processor_time(process: u32) -> Duration {
     let text = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     // The name in brackets may have spaces in it; user and system time are the 12th and 13th after it.

@@ -141,7 +141,7 @@ impl<'c> Waiting<'c> {
         self.company.path(&format!("hr/.{}.part", self.name))
     }
 
-    /// Renames it into the folder and gives how long it takes until it was moved to `processed`:
+    /// Renames it into the folder and returns how long it takes until it was moved to `processed`:
     /// then its acceptance, and the plan that it led to, are durable.
     pub(crate) fn drop_and_wait(self, limit: Duration) -> anyhow::Result<Duration> {
         let dropped = self.company.path(&format!("hr/{}", self.name));

@@ -50,7 +50,7 @@ fn median_of(times: &[Duration]) -> Duration {
     Duration::from_secs_f64(median(times.iter().map(Duration::as_secs_f64).collect()))
 }
 
-/// How long a piece of work takes, and what it gives.
+/// How long a piece of work takes, and what it returns.
 pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     let began = Instant::now();
     let made = work();

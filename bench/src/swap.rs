@@ -137,7 +137,7 @@ struct Swapped<'a> {
 }
 
 impl Swapped<'_> {
-    /// Puts a version in, and gives the time from the rename until a call on it has ended.
+    /// Puts a version in, and returns the time from the rename until a call on it has ended.
     async fn swap(&self, version: &[u8]) -> anyhow::Result<Duration> {
         let part = self.company.path("plugins/.steady.part");
         std::fs::write(&part, version)?;

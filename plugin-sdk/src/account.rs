@@ -187,7 +187,7 @@ impl Account {
     }
 }
 
-/// What is to become of an attribute.
+/// What becomes of an attribute.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AttributeChange {
     /// These values and no others.
@@ -205,7 +205,7 @@ pub enum AttributeChange {
 pub struct AttributeDelta {
     /// Its name.
     pub name: String,
-    /// What is to become of it.
+    /// What becomes of it.
     pub change: AttributeChange,
     /// See [`Extras`].
     pub extra: Extras,
@@ -346,7 +346,7 @@ impl DesiredAccount {
     }
 }
 
-/// What is to become of what a removed account leaves.
+/// What becomes of what a removed account leaves.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LeavePlan {
     /// Who gets what it owned.

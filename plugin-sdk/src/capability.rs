@@ -116,7 +116,7 @@ pub trait Grants {
         page: &PageRequest,
     ) -> Result<Page<Grant>>;
 
-    /// Gives an entitlement to a principal, until `expires` where the kind says `native_expiry`.
+    /// Grants an entitlement to a principal, until `expires` where the kind says `native_expiry`.
     fn ensure_granted(
         &self,
         host: &dyn Host,
@@ -167,7 +167,7 @@ pub trait Rotation: Credentials {
 
 /// What somebody owns, when they leave.
 pub trait Ownership {
-    /// Gives what one account owns to another one.
+    /// Transfers what one account owns to another one.
     fn transfer_owned(
         &self,
         host: &dyn Host,

@@ -269,7 +269,7 @@ impl AccountKind {
         self
     }
 
-    /// This function does nothing where this setting is not given. `muster check` says so, instead of a finding on
+    /// This function does nothing unless this setting is given. `muster check` says so, instead of a finding on
     /// the day on which somebody leaves.
     #[must_use]
     pub fn needs_setting(mut self, function: Function, setting: &str) -> Self {
@@ -582,7 +582,7 @@ impl AttributeSpec {
         self
     }
 
-    /// The app gives it; it cannot be written.
+    /// The app sets it; it cannot be written.
     #[must_use]
     pub fn read_only(mut self) -> Self {
         self.creatable = false;

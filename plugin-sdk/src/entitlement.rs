@@ -270,7 +270,7 @@ impl Credential {
     }
 }
 
-/// Credentials that still work after a call that was to end them.
+/// Credentials that still work after a call that should have ended them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UnreachedCredentials {
     /// What they are, as in [`Credential::category`].

@@ -118,7 +118,7 @@ impl FakeHost {
         self
     }
 
-    /// With a secret in this slot, for [`Host::placeholder`], which gives `placeholder-SLOT`.
+    /// With a secret in this slot, for [`Host::placeholder`], which returns `placeholder-SLOT`.
     #[must_use]
     pub fn secret(mut self, slot: &str) -> Self {
         self.secrets.push(slot.to_owned());

@@ -2,7 +2,7 @@
 //!
 //! The host turns the pages; a connector never loops over a listing. Absence of an account means something
 //! only when every page said it was whole and the last one said it was the last, so a [`Page`] cannot be made
-//! without saying how it ends: [`Page::of`] gives an [`OpenPage`], and only its closing methods give a page.
+//! without saying how it ends: [`Page::of`] returns an [`OpenPage`], and only its closing methods return a page.
 
 use crate::object::Extras;
 use crate::problem::{Problem, Result};

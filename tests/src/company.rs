@@ -183,7 +183,7 @@ impl Company {
         std::fs::write(self.path(below), text).expect("a file of the company");
     }
 
-    /// Gives a file or folder these permissions.
+    /// Sets these permissions on a file or folder.
     pub fn allow(&self, below: &str, mode: u32) {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
         std::fs::set_permissions(self.path(below), mode).expect("permissions of the company");
@@ -200,7 +200,7 @@ impl Company {
         Compiled(files.map(read).collect())
     }
 
-    /// Gives the daemon plugins that another one has compiled.
+    /// Supplies the daemon with plugins that another one has compiled.
     pub fn warm(&self, compiled: &Compiled) {
         let cache = self.path("data/plugin-cache");
         std::fs::create_dir_all(&cache).expect("a cache");

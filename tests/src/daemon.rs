@@ -124,7 +124,7 @@ impl<'c> Daemon<'c> {
         drop(self.child.wait());
     }
 
-    /// Stops it as an administrator would, and gives whether it ended well.
+    /// Stops it as an administrator would, and returns whether it ended well.
     #[track_caller]
     pub fn stop(mut self) -> bool {
         let id = self.child.id().to_string();
@@ -139,13 +139,13 @@ impl<'c> Daemon<'c> {
         .success()
     }
 
-    /// Runs a command and gives what it printed.
+    /// Runs a command and returns what it printed.
     #[track_caller]
     pub fn cli(&self, arguments: &[&str]) -> Ran {
         cli(self.company, arguments)
     }
 
-    /// Runs a command with `--json` and gives what it printed.
+    /// Runs a command with `--json` and returns what it printed.
     #[track_caller]
     pub fn json(&self, arguments: &[&str]) -> Value {
         let mut arguments = arguments.to_vec();

@@ -43,7 +43,7 @@ impl Disk {
         }
     }
 
-    /// Gives the space back.
+    /// Frees the space.
     pub fn free(&self) {
         std::fs::remove_file(self.path.join("filler")).expect("the disk was filled before");
     }

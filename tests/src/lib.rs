@@ -37,7 +37,7 @@ pub fn patience() -> Duration {
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
-/// Waits until `look` gives something.
+/// Waits until `look` returns something.
 #[track_caller]
 pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let (begun, patience) = (Instant::now(), patience());
@@ -50,7 +50,7 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Waits until `look` gives something, or until it has looked for that long.
+/// Waits until `look` returns something, or until it has looked for that long.
 pub fn look_for<T>(at_most: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let begun = Instant::now();
     loop {

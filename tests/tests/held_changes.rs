@@ -13,7 +13,7 @@ fn company(app: &App) -> Company {
 }
 
 /// Drops a file in which ten leave, which is too many to go without asking, and then one in which one
-/// person moves. Gives the digest of what is held.
+/// person moves. Returns the digest of what is held.
 fn ten_leave_and_one_moves(daemon: &Daemon<'_>, company: &Company) -> String {
     company.drop_file("all.csv", export(&people(1, 60, &["Sales"])));
     assert_eq!(company.wait_for_report("all.csv").place, "processed");

@@ -1,4 +1,4 @@
-//! `cargo xtask lint`: format, clippy, documentation, dependencies; quickest first.
+//! `cargo xtask lint`: words, format, clippy, documentation, dependencies; quickest first.
 //!
 //! `cargo deny` is used where it is installed. Its advisories need a database from the network: when
 //! that cannot be had, the rest of its checks still run and a line says what was left out.
@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::child::{self, Ended};
 use crate::say;
 use crate::toolchain::cargo;
+use crate::words;
 use crate::workspace::Workspace;
 
 /// How long `cargo deny` may take to say its version.
@@ -27,6 +28,8 @@ const CLIPPY: [&str; 7] = [
 
 /// Runs every check but the tests; the first that fails ends it.
 pub(crate) async fn run(workspace: &Workspace) -> anyhow::Result<()> {
+    say::step("words");
+    words::check(workspace.root())?;
     step(workspace, "format", &["fmt", "--all", "--", "--check"]).await?;
     step(workspace, "clippy", &CLIPPY).await?;
     say::step("documentation");

@@ -17,6 +17,7 @@ mod stage;
 mod suite;
 mod targets;
 mod toolchain;
+mod words;
 mod workspace;
 
 use std::process::ExitCode;
@@ -66,7 +67,7 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Format, clippy, documentation, dependencies: all but the tests
+    /// Words, format, clippy, documentation, dependencies: all but the tests
     Lint,
     /// What `.ci/run` runs: lint, then test
     Ci,

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::filter::{Filter, Operator};
 use crate::schema::{Attribute, Kind, Path};
 
-/// Gives the value of an attribute, kept or made on the spot.
+/// Looks up the value of an attribute, kept or made on the spot.
 pub(crate) trait Attributes {
     /// The value of the whole attribute, if it has one.
     fn attribute(&self, path: Path) -> Option<Cow<'_, Value>>;

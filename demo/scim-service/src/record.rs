@@ -17,7 +17,7 @@ pub(crate) struct Request {
     pub(crate) path: String,
     #[serde(skip_serializing_if = "str::is_empty")]
     pub(crate) query: String,
-    /// The status that the client saw; none if the connection was dropped.
+    /// The status that the client saw; `None` if the connection was dropped.
     pub(crate) status: Option<u16>,
     /// Whether it was carried out, if a fault hit it.
     #[serde(skip_serializing_if = "Option::is_none")]

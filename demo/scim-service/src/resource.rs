@@ -139,7 +139,7 @@ fn unknown(holder: &str, name: &str) -> ScimError {
     ScimError::bad("invalidSyntax", format!("{holder} has no attribute {name}"))
 }
 
-/// The checked value of an attribute; none if there is nothing to keep.
+/// The checked value of an attribute; `None` if there is nothing to keep.
 fn checked_attribute(
     attribute: &'static Attribute,
     value: &Value,

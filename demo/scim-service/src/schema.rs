@@ -124,7 +124,7 @@ pub(crate) fn find(attributes: &'static [Attribute], name: &str) -> Option<&'sta
 /// Which attribute a path names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Path {
-    /// The extension that the attribute belongs to, by its URN; none for the core schema.
+    /// The extension that the attribute belongs to, by its URN; `None` for the core schema.
     pub(crate) extension: Option<&'static str>,
     pub(crate) attribute: &'static Attribute,
     pub(crate) sub: Option<&'static Attribute>,
@@ -140,7 +140,7 @@ impl Path {
     }
 }
 
-/// Reads `[urn:]attribute[.part]`; none if this service knows no such attribute.
+/// Reads `[urn:]attribute[.part]`; `None` if this service knows no such attribute.
 pub(crate) fn resolve(resource_type: ResourceType, text: &str) -> Option<Path> {
     let (extension, rest) = match strip_urn(text, resource_type.schema()) {
         Some(rest) => (None, rest),

@@ -26,7 +26,7 @@ pub(crate) const BODY_MAX: usize = 8 * 1024 * 1024;
 
 const SCIM_JSON: &str = "application/scim+json";
 
-/// The connection is to be closed without an answer.
+/// The connection must be closed without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("a fault asked to drop this connection")]
 struct Dropped;

@@ -68,7 +68,7 @@ pub(crate) fn id_of(number: Number) -> String {
     format!("5c1de000-0000-4000-8000-{number:012x}")
 }
 
-/// The number in an id; none if this service never gave it out.
+/// The number in an id; `None` if this service never gave it out.
 pub(crate) fn number_of(id: &str) -> Option<Number> {
     let number = Number::from_str_radix(id.get(24..)?, 16).ok()?;
     (id_of(number) == id).then_some(number)
@@ -163,7 +163,7 @@ impl Store {
         self.sessions.get(&number).copied().unwrap_or(0)
     }
 
-    /// Numbers among which everything that meets the filter is; none if only a full look helps.
+    /// Numbers among which everything that meets the filter is; `None` if only a full look helps.
     pub(crate) fn candidates(
         &self,
         resource_type: ResourceType,
@@ -418,7 +418,7 @@ impl Store {
         Ok(())
     }
 
-    /// Gives out a number to nobody.
+    /// Uses up a number that nobody gets.
     pub(crate) fn skip_number(&mut self) {
         self.last_number += 1;
     }
@@ -437,7 +437,7 @@ impl Store {
         Ok(())
     }
 
-    /// Gives a user another id, with everything that is the user's, as services do when they move accounts.
+    /// Moves a user to another id, with everything that is the user's, as services do when they move accounts.
     pub(crate) fn renumber(&mut self, id: &str) -> Result<Number, ScimError> {
         let mut record = self.get(ResourceType::User, id)?.clone();
         let (old, new) = (record.number, self.last_number + 1);

@@ -33,7 +33,7 @@ struct Memory {
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    /// Where a piece is in the block; none for one that is not from it.
+    /// Where a piece is in the block; `None` for one that is not from it.
     fn place(&self, piece: *mut u8) -> Option<usize> {
         let place = piece.addr().checked_sub(self.block.0.get().addr())?;
         (place < BLOCK_BYTES).then_some(place)

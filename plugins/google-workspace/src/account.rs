@@ -14,11 +14,11 @@ use crate::attribute;
 use crate::service::{Google, paged, user_path, users};
 use crate::user::{EMAIL, User};
 
-/// What a password that nobody is to know is made of.
+/// What a password that nobody may know is made of.
 const PASSWORD_CHARS: &[u8; 64] =
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// Characters of a password that nobody is to know: 240 bits.
+/// Characters of a password that nobody may know: 240 bits.
 const PASSWORD_LENGTH: u32 = 40;
 
 const KEPT_IN_BIN: &str = "Google keeps the user in its bin for 20 days, then removes it for good; \

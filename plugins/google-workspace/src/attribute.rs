@@ -32,7 +32,7 @@ enum Place {
     Entry(&'static str, &'static str),
     /// A part of the primary organisation.
     Organization(&'static str),
-    /// Texts at the top that Google gives.
+    /// Texts at the top that Google sets.
     Given,
     /// A field of a custom schema.
     Custom(String, String),
@@ -149,7 +149,7 @@ pub(crate) fn names_in(user: &User) -> Vec<String> {
     names
 }
 
-/// The values of an attribute; none if it is not set or there is no such attribute.
+/// The values of an attribute; empty if it is not set or there is no such attribute.
 pub(crate) fn read(user: &User, name: &str) -> Vec<Scalar> {
     let Some(place) = place_of(name) else {
         return Vec::new();
@@ -198,7 +198,7 @@ pub(crate) fn read(user: &User, name: &str) -> Vec<Scalar> {
 }
 
 /// The fields to send so that a user gets these attributes; empty if it has them. A name that is none, a value
-/// of another type and what Google alone gives are refused, all at once.
+/// of another type and what Google alone sets are refused, all at once.
 pub(crate) fn write(user: &User, deltas: &[AttributeDelta]) -> Result<Map<String, Value>> {
     let mut body = Map::new();
     let mut faults = Vec::new();

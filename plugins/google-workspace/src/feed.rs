@@ -28,7 +28,7 @@ const SURVIVES_SECONDS: i64 = 180 * 86_400 - 3600;
 /// The longest stretch that is read at once, in seconds.
 const STRETCH_SECONDS: i64 = 86_400;
 
-/// Activities on a page: the most that Google gives.
+/// Activities on a page: the most that Google returns.
 const PAGE: u32 = 1000;
 
 /// How many events one call looks up, with a few requests for each: the host allows 100 a call.

@@ -6,7 +6,7 @@ use muster_sdk::{PageRequest, Problem, Result};
 use crate::service::{Google, paged, users};
 use crate::user::{EMAIL, EMPLOYEE_ID, User};
 
-/// The most users that a search gives.
+/// The most users that a search returns.
 const FOUND_MAX: u32 = 100;
 
 impl Google<'_> {

@@ -256,7 +256,7 @@ impl Google<'_> {
     }
 }
 
-/// What one page of members gives.
+/// What one page of members returns.
 struct Part {
     grants: Vec<Grant>,
     /// The group among these whose members come next.

@@ -185,7 +185,7 @@ fn refused(status: u16, refusal: &Refusal, message: String) -> Option<Problem> {
     }
 }
 
-/// The field in `Invalid Input: primary_user_email`; none if what follows is more than a word.
+/// The field in `Invalid Input: primary_user_email`; empty if what follows is more than a word.
 fn field_in(message: &str) -> String {
     let rest = message.strip_prefix("Invalid Input: ").unwrap_or_default();
     let is_word = |char: char| char.is_ascii_alphanumeric() || "_.".contains(char);

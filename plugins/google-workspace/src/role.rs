@@ -85,7 +85,7 @@ impl Google<'_> {
         ))
     }
 
-    /// Gives a role for the whole organisation.
+    /// Grants a role for the whole organisation.
     pub(crate) fn assign(&self, grant: &GrantKey) -> Result<Outcome> {
         self.may_change_role(&grant.entitlement)?;
         if !self.assignments_of(grant)?.own.is_empty() {

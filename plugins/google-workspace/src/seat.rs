@@ -129,7 +129,7 @@ impl Google<'_> {
         Ok(found.is_some_and(|found| text(&found, "skuId") == Some(sku.id.as_str())))
     }
 
-    /// Gives a user a licence.
+    /// Assigns a licence to a user.
     pub(crate) fn seat_user(&self, grant: &GrantKey) -> Result<Outcome> {
         let sku = self.sku(&grant.entitlement)?;
         let user = self.user_of(&grant.principal)?;

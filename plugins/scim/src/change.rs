@@ -215,7 +215,7 @@ impl Change {
     }
 }
 
-/// One operation that gives a single attribute its value.
+/// One operation that sets a single attribute to its value.
 fn operation(is_there: bool, path: &str, value: &Value) -> Value {
     json!({"op": if is_there { "replace" } else { "add" }, "path": path, "value": value})
 }

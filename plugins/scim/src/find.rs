@@ -19,7 +19,7 @@ const WALK_PAGES_MAX: u32 = 60;
 /// How many users a page of a walk has.
 const WALK_PAGE: u32 = 500;
 
-/// The most accounts that a search gives.
+/// The most accounts that a search returns.
 const FOUND_MAX: usize = 100;
 
 /// A value as a filter of RFC 7644 has it: a JSON string.

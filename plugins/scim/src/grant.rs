@@ -28,7 +28,7 @@ const GROUPS: &str = "g|";
 /// The most groups that are looked at one by one in a call, because the list does not show their members.
 const LOOKED_AT_MAX: usize = 50;
 
-/// Gives.
+/// Grants.
 pub(crate) fn ensure_granted(service: &Service<'_>, key: &GrantKey) -> Result<Outcome> {
     change(service, key, Way::Give)
 }

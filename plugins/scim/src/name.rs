@@ -36,7 +36,7 @@ const LISTS: [&str; 9] = [
 /// Attributes that are given and taken as grants, never written as a list.
 const GRANTED: [&str; 3] = ["roles", "entitlements", "groups"];
 
-/// Attributes that the service gives.
+/// Attributes that the service sets.
 const READ_ONLY: [&str; 3] = ["id", "meta", "schemas"];
 
 /// Attributes whose value is true or false.

@@ -269,7 +269,7 @@ pub(crate) struct Target<'a> {
     pub(crate) key: &'a ObjectRef,
     /// As it was read.
     pub(crate) resource: &'a Resource,
-    /// The version is to be checked in a PATCH.
+    /// The version has to be checked in a PATCH.
     pub(crate) is_checked: bool,
     /// Refusals of a PATCH after which there is another form to try.
     pub(crate) forms: &'static [u16],

@@ -29,7 +29,7 @@ pub(crate) enum Paging {
     None,
 }
 
-/// What it is to remove an account.
+/// What removing an account means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Deprovision {
     /// DELETE.

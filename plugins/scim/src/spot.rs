@@ -545,7 +545,7 @@ impl Spot<'_> {
         removed.fold(outcome, Outcome::effect)
     }
 
-    /// The values that were there and are not any more, but for the one that was to go.
+    /// The values that were there and are gone, but for the one that should go.
     fn lost(&self, before: &Resource, after: &Resource, shown: &str) -> BTreeSet<String> {
         let values = |resource: &Resource| -> BTreeSet<String> {
             view::ids(field(&resource.fields, self.list))

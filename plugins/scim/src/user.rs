@@ -201,7 +201,7 @@ fn write(service: &Service<'_>, user: &Resource, changes: &[Change]) -> Result<W
     service.put(&to, &whole)
 }
 
-/// The operations without a selector: a list of which one entry is to change is written whole.
+/// The operations without a selector: a list of which one entry has to change is written whole.
 fn whole_lists(user: &Resource, changes: &[Change]) -> Vec<Value> {
     let mut whole = user.clone();
     for change in changes {
@@ -399,7 +399,7 @@ fn draft(
     for change in changes {
         change.apply(&mut user);
     }
-    // What it is to be found by must be in it, or the next attempt would not find it.
+    // What it will be found by must be in it, or the next attempt would not find it.
     for (key, value) in keys {
         let name = Name::parse(key)?;
         if user.values(&name).is_empty() && name.not_writable().is_none() {
@@ -487,7 +487,7 @@ pub(crate) fn ensure_state(
     }
 }
 
-/// The account of somebody who is to be active and is shown inactive, where that only says that an invitation
+/// The account of somebody who should be active and is shown inactive, where that only says that an invitation
 /// was not accepted yet.
 fn invited(service: &Service<'_>, mut account: Account, is_active: bool) -> Account {
     let is_after_invitation = service.settings.active_shown == ActiveShown::AfterInvitation;

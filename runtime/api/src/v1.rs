@@ -38,7 +38,7 @@ pub struct Finding {
     pub text: String,
     /// What to do next; may be empty.
     pub hint: String,
-    /// Since when it is open; none for one that was only just found.
+    /// Since when it is open; `None` for one that was only just found.
     pub since: Option<String>,
 }
 
@@ -52,7 +52,7 @@ pub struct Actor {
     pub name: String,
     /// The user at the socket, as the kernel knows it; only of an operator.
     pub uid: Option<u32>,
-    /// What the machine calls this user; none where it has no name for it.
+    /// What the machine calls this user; `None` if it has no name for it.
     pub user: Option<String>,
     /// What they call themselves: `--as`.
     pub called: Option<String>,
@@ -117,7 +117,7 @@ pub struct Status {
     pub findings: BTreeMap<String, u64>,
     /// Files that wait for a person.
     pub held: Vec<Held>,
-    /// Why the daemon takes no work; none where it does. With it, everything that the ledger would tell is
+    /// Why the daemon takes no work; `None` if it does. With it, everything that the ledger would tell is
     /// empty.
     #[serde(default)]
     pub trouble: Option<Finding>,
@@ -155,7 +155,7 @@ pub struct FileSeen {
     pub result: String,
     /// When that was decided.
     pub at: String,
-    /// The plan that it led to; none where it changed nothing.
+    /// The plan that it led to; `None` if it changed nothing.
     pub plan: Option<u64>,
     /// Who approved that plan, where it had been held.
     pub approved_by: Option<Actor>,
@@ -168,7 +168,7 @@ pub struct TargetStatus {
     pub name: String,
     /// The plugin that speaks to it.
     pub plugin: String,
-    /// The plugin's version; none while it does not load.
+    /// The plugin's version; `None` while it does not load.
     pub plugin_version: Option<String>,
     /// `ready`, `starting`, `degraded` or `unusable`.
     pub state: String,
@@ -202,7 +202,7 @@ pub struct Held {
     pub file: String,
     /// SHA-256 of the file.
     pub file_digest: String,
-    /// Digest of the plan that it would lead to: what is named to approve it. None where the file
+    /// Digest of the plan that it would lead to: what is named to approve it. `None` if the file
     /// cannot lead to a plan as it is.
     pub plan_digest: Option<String>,
     /// Since when it waits.
@@ -222,7 +222,7 @@ pub struct Preview {
     pub file: String,
     /// SHA-256 of the file.
     pub file_digest: String,
-    /// Digest of the plan; none where the file is unusable.
+    /// Digest of the plan; `None` if the file is unusable.
     pub plan_digest: Option<String>,
     /// The policy that decided.
     pub policy: String,
@@ -424,14 +424,14 @@ pub struct Account {
     pub id: Option<String>,
     /// `active`, `suspended`, `deleted`, ...; none before it is known.
     pub state: Option<String>,
-    /// What somebody did to it at the app, and a person has to decide about: `gone` or `switched-off`; none
-    /// where it is as it was left.
+    /// What somebody did to it at the app, and a person has to decide about: `gone` or `switched-off`; `None`
+    /// if it is as it was left.
     pub drift: Option<String>,
-    /// When it is to be deleted.
+    /// When it will be deleted.
     pub delete_at: Option<String>,
     /// What it has and is about to have or lose.
     pub grants: Vec<Grant>,
-    /// What was taken from it, and how that ended; empty where the person is to have it.
+    /// What was taken from it, and how that ended; empty if the person should have it.
     pub taken: Vec<Removed>,
     /// What is still to be done.
     pub operations: Vec<Operation>,
@@ -459,7 +459,7 @@ pub struct Grant {
 pub struct Reason {
     /// `role` or `adoption`.
     pub kind: String,
-    /// The role; none for an adoption.
+    /// The role; `None` for an adoption.
     pub role: Option<String>,
     /// The version of the policy in which the role first gave it.
     pub policy: Option<String>,
@@ -489,7 +489,7 @@ pub struct Removed {
 pub struct GoesOn {
     /// What it is and why it could not be reached.
     pub text: String,
-    /// When it ends by itself; none where nobody knows.
+    /// When it ends by itself; `None` if nobody knows.
     pub until: Option<String>,
 }
 
@@ -519,7 +519,7 @@ pub struct Operation {
     pub state: String,
     /// Attempts so far.
     pub attempt: u32,
-    /// When it goes on by itself; none where it is its turn now or a person is needed.
+    /// When it goes on by itself; `None` if it is its turn now or a person is needed.
     pub next_at: Option<String>,
     /// Why, as a sentence.
     pub reason: String,
@@ -570,7 +570,7 @@ pub struct HistoryEntry {
     /// What became of the operation: `dispatched`, `lost`, `deferred`, `retried`, `pending`, `answered`,
     /// `found`, `completed` or `halted`.
     pub change: Option<String>,
-    /// Line by line: what HR changed, what was to be done at which app, what the app said.
+    /// Line by line: what HR changed, what had to be done at which app, what the app said.
     pub details: Vec<String>,
     /// Where a plan came from.
     pub source: Option<Source>,
@@ -587,7 +587,7 @@ pub struct Source {
     pub file: String,
     /// SHA-256 of its bytes.
     pub digest: String,
-    /// The row, as a spreadsheet counts: the header is row 1. None where something else than a row led
+    /// The row, as a spreadsheet counts: the header is row 1. `None` if something else than a row led
     /// to the plan.
     pub row: Option<u32>,
     /// The plan that it led to.
@@ -613,7 +613,7 @@ pub struct WhyTarget {
     pub has: Vec<WhyGrant>,
     /// Which roles would give something there and do not apply, and why not.
     pub has_not: Vec<WhyNot>,
-    /// What was taken away, and how that ended; empty where the person is to have the account.
+    /// What was taken away, and how that ended; empty if the person should have the account.
     pub taken: Vec<Removed>,
     /// What is still to be done.
     pub pending: Vec<Operation>,
@@ -637,7 +637,7 @@ pub struct WhyGrant {
 /// One reason, with the rule and the values that made it true.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Because {
-    /// The role; none for an adoption.
+    /// The role; `None` for an adoption.
     pub role: Option<String>,
     /// The role's own description, or who decided an adoption.
     pub description: String,
@@ -668,7 +668,7 @@ pub struct WhyNot {
     pub failed: Vec<String>,
     /// Why the rule could not be decided, where that is so: the accounts then stay as they are.
     pub undecided: Option<String>,
-    /// The role applies, and this is why what it gives cannot be given; none where it does not apply.
+    /// The role applies, and this is why what it gives cannot be given; `None` if it does not apply.
     #[serde(default)]
     pub unresolved: Option<String>,
     /// The values that the rule looked at; `null` where HR says nothing.

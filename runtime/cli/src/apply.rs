@@ -84,7 +84,7 @@ pub(super) async fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
     approve(args, &digest, &client, context).await
 }
 
-/// What each of the held plans would do, counted; none where it cannot be told.
+/// What each of the held plans would do, counted; `None` if it cannot be told.
 async fn look(
     held: &mut [v1::Held],
     client: &Client,
@@ -110,7 +110,7 @@ async fn look(
     Ok(previews)
 }
 
-/// Which plan is meant; none where the held ones have to be listed first.
+/// Which plan is meant; `None` if the held ones have to be listed first.
 fn choose(args: &Args, held: &[v1::Held]) -> Result<Option<String>, CliError> {
     let plans: Vec<&String> = held
         .iter()

@@ -135,7 +135,7 @@ impl Client {
         Err(no_answer(&question, "it broke off"))
     }
 
-    /// Sends a question and gives the body of the answer, if it is one.
+    /// Sends a question and returns the body of the answer, if it is one.
     async fn ask(&self, method: Method, route: &Route, sent: Bytes) -> Result<Incoming, CliError> {
         let question = format!("{method} {}", route.0);
         let stream =

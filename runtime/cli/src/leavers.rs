@@ -1,4 +1,4 @@
-//! `muster leavers`: what was taken from people who are to have an account no longer, and how that ended. What the
+//! `muster leavers`: what was taken from people who should no longer have an account, and how that ended. What the
 //! app was seen to have done, what it only said, and what is still open are told apart.
 
 use muster_api::v1;

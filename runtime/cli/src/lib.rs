@@ -131,7 +131,7 @@ impl Context<'_, '_> {
     }
 }
 
-/// Runs one command line and gives its exit code.
+/// Runs one command line and returns its exit code.
 pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
     environment: &Environment,

@@ -1,4 +1,4 @@
-//! What somebody who gives an order says of themselves. Which user it is, the daemon knows from the
+//! What an operator who sends an order says of themselves. Which user it is, the daemon knows from the
 //! socket; several people may share one.
 
 use muster_api::v1;

@@ -157,7 +157,7 @@ pub(super) struct Section<'a> {
     notes: &'a Notes,
     path: String,
     offset: usize,
-    /// None for a table that was not written: every option of it has its default.
+    /// `None` for a table that was not written: every option of it has its default.
     table: Option<&'a DeTable<'a>>,
     known: RefCell<Vec<&'static str>>,
 }
@@ -318,7 +318,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A text; none where it is not written and has no default.
+    /// A text; `None` if it is not written and has no default.
     pub(super) fn text(&self, option: &Opt) -> Option<Placed<String>> {
         let text = self.text_at(option)?;
         if text.value.is_empty() && !matches!(option.default, Default::Is("")) {
@@ -328,7 +328,7 @@ impl<'a> Section<'a> {
         Some(text)
     }
 
-    /// A text that `parse` turns into something; what it gives as an error is the reason shown.
+    /// A text that `parse` turns into something; its error is the reason shown.
     pub(super) fn parsed<T>(
         &self,
         option: &Opt,
@@ -347,7 +347,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A duration; none where it is not written and has no default.
+    /// A duration; `None` if it is not written and has no default.
     pub(super) fn duration(&self, option: &Opt) -> Option<Duration> {
         let parse = |text: &str| value::duration(text).ok_or_else(|| format!("found \"{text}\""));
         self.parsed(option, parse).map(|placed| placed.value)
@@ -359,7 +359,7 @@ impl<'a> Section<'a> {
         self.parsed(option, parse).map_or(0, |placed| placed.value)
     }
 
-    /// One of the words that the option names; none where something else is written.
+    /// One of the words that the option names; `None` if something else is written.
     pub(super) fn word(&self, option: &Opt) -> Option<&'static str> {
         let Takes::Choice(words) = option.takes else {
             return None;
@@ -391,7 +391,7 @@ impl<'a> Section<'a> {
         yes.unwrap_or(false)
     }
 
-    /// A whole number between the option's limits; none where it is not written and has no default.
+    /// A whole number between the option's limits; `None` if it is not written and has no default.
     pub(super) fn number(&self, option: &Opt) -> Option<u32> {
         let Some(value) = self.raw(option.key) else {
             return match option.default {

@@ -49,7 +49,7 @@ pub struct Feed {
     pub mapping: Mapping,
     /// How much may change at once.
     pub guard: Guard,
-    /// The hook; none where the feed takes files from the folder only.
+    /// The hook; `None` if the feed takes files from the folder only.
     pub hook: Option<HookSource>,
 }
 
@@ -113,7 +113,7 @@ pub(super) fn is_retired(section: &Section<'_>) -> bool {
     section.boolean(&opt::FEED_RETIRED)
 }
 
-/// Reads `[feed.NAME]`; none where something was noted that leaves nothing to use.
+/// Reads `[feed.NAME]`; `None` if something was noted that leaves nothing to use.
 pub(super) fn read(name: FeedName, section: &Section<'_>, base: &Base<'_>) -> Option<Feed> {
     let folder = section.text(&opt::FEED_FOLDER);
     let zone = section.parsed(&opt::FEED_ZONE, |text| match TimeZone::get(text) {

@@ -42,9 +42,9 @@ pub struct Position {
 pub struct Problem {
     /// Which kind of mistake.
     pub code: Code,
-    /// The file, as it is to be shown.
+    /// The file, as it is shown.
     pub file: PathBuf,
-    /// Where in the file; none where the file itself is meant.
+    /// Where in the file; `None` if the file itself is meant.
     pub position: Option<Position>,
     /// What is wrong, as a sentence without a full stop. Never a secret's value.
     pub message: String,

@@ -171,7 +171,7 @@ impl Base<'_> {
 }
 
 impl Section<'_> {
-    /// A secret's place; none where it is not written.
+    /// A secret's place; `None` if it is not written.
     pub(super) fn secret(&self, option: &Opt, base: &Base<'_>) -> Option<SecretSource> {
         let value = self.raw(option.key)?;
         self.secret_of(option, value, base)

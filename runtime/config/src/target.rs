@@ -126,7 +126,7 @@ pub enum Credential {
 }
 
 impl Credential {
-    /// The secret in it; none where nothing has to be kept.
+    /// The secret in it; `None` if nothing has to be kept.
     pub fn secret(&self) -> Option<&SecretSource> {
         match self {
             Credential::Bearer { token } => Some(token),
@@ -163,7 +163,7 @@ pub struct Limits {
     pub compare_every: Duration,
 }
 
-/// Reads `[target.NAME]`; none where something was noted that leaves nothing to use. The rules are
+/// Reads `[target.NAME]`; `None` if something was noted that leaves nothing to use. The rules are
 /// there in any case, so that a role that names the target is not said to be wrong, too.
 pub(super) fn read(
     name: TargetName,

@@ -46,7 +46,7 @@ pub enum Actor {
 pub struct Editor {
     /// The file, as it was written or found.
     pub file: String,
-    /// Its owner; none where the file was gone, or nobody edited one.
+    /// Its owner; `None` if the file was gone, or nobody edited one.
     pub uid: Option<u32>,
     /// What the system calls this user; empty where it has no name for it.
     pub user: String,
@@ -82,7 +82,7 @@ impl From<Operator> for Actor {
 /// Somebody who gives the daemon an order over its socket.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Operator {
-    /// The user at the other end, as the kernel knows it; none where it did not say.
+    /// The user at the other end, as the kernel knows it; `None` if it did not say.
     pub uid: Option<u32>,
     /// What the system calls this user; empty where it has no name for it.
     pub user: String,

@@ -29,13 +29,13 @@ pub const NO_REVOKE_CREDENTIALS: Code = Code::new("TGT-005");
 pub const NO_DELETE: Code = Code::new("TGT-006");
 /// What a leaver owns cannot be handed on.
 pub const NO_TRANSFER: Code = Code::new("TGT-007");
-/// A role gives a kind of entitlement that cannot be given, or not be taken away again.
+/// A role has a kind of entitlement that cannot be granted, or not be taken away again.
 pub const NO_GRANT: Code = Code::new("TGT-008");
 /// What was taken away cannot be read back.
 pub const NO_PROOF: Code = Code::new("TGT-009");
 /// An account cannot be made before the first day without being usable.
 pub const NO_PREHIRE: Code = Code::new("TGT-014");
-/// Accounts are to be taken over by less than two keys.
+/// Accounts are taken over by fewer than two keys.
 pub const ADOPTION_BY_ONE_KEY: Code = Code::new("TGT-015");
 
 /// Every code that [`check`] finds.

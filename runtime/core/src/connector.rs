@@ -187,9 +187,9 @@ pub struct Entitlement {
 pub struct Seats {
     /// The vendor's article number.
     pub sku: String,
-    /// Bought; none where the app does not tell.
+    /// Bought; `None` if the app does not say.
     pub purchased: Option<u32>,
-    /// In use; none where the app does not tell.
+    /// In use; `None` if the app does not say.
     pub consumed: Option<u32>,
 }
 
@@ -200,7 +200,7 @@ pub struct RemoteGrant {
     pub principal: ObjectRef,
     /// What is held.
     pub entitlement: ObjectRef,
-    /// False where it comes through another object, named in `via`.
+    /// False if it comes through another object, named in `via`.
     pub is_direct: bool,
     /// Through what it is held.
     pub via: Vec<ObjectRef>,
@@ -213,15 +213,15 @@ pub struct RemoteGrant {
 pub struct Page<T> {
     /// The items.
     pub items: Vec<T>,
-    /// Where the next page begins; none on the last.
+    /// Where the next page begins; `None` on the last.
     pub next: Option<String>,
     /// True on the last page.
     pub is_last: bool,
-    /// True where nothing of this page was left out.
+    /// True if nothing of this page was left out.
     pub is_whole: bool,
     /// What was left out, and why.
     pub skipped: Vec<(String, String)>,
-    /// How many there are in all, where the app tells.
+    /// How many there are in all, if the app says.
     pub total: Option<u32>,
 }
 
@@ -342,7 +342,7 @@ pub enum SideEffect {
 pub struct Unreached {
     /// What it is and why it could not be reached.
     pub text: String,
-    /// When it ends by itself; none where nobody knows.
+    /// When it ends by itself; `None` if nobody knows.
     pub until: Option<Timestamp>,
 }
 

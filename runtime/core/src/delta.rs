@@ -15,7 +15,7 @@ pub enum Described {
     Row {
         /// What it says.
         identity: Identity,
-        /// Its number, as a spreadsheet counts; none where there are no rows.
+        /// Its number, as a spreadsheet counts; `None` if there are no rows.
         row: Option<u32>,
     },
     /// A file that is proven whole does not have the person.
@@ -37,13 +37,13 @@ pub struct Delta {
     pub is_present: bool,
     /// Where the person stands from now on.
     pub phase: Phase,
-    /// Where the person stood; none for somebody new.
+    /// Where the person stood; `None` for somebody new.
     pub phase_before: Option<Phase>,
 }
 
 impl Delta {
-    /// Compares. Gives none where there is nobody to speak of: somebody unknown who is absent, or
-    /// whom HR lists as having left before Muster ever knew of them.
+    /// Compares what the ledger has with what HR says. `None` if there is nobody to speak of: somebody unknown
+    /// who is absent, or whom HR lists as having left before Muster ever knew of them.
     pub fn between(before: Option<&Person>, described: Described, now: Timestamp) -> Option<Delta> {
         let (identity, row, is_present) = match (described, before) {
             (Described::Row { identity, row }, _) => (identity, row, true),

@@ -68,7 +68,7 @@ pub enum Fact {
         /// What was seen.
         sighting: Sighting,
     },
-    /// A person decided about an account that is other than it was left.
+    /// A person decided about an account that is not as it was left.
     DriftDecided {
         /// Whose account it is.
         person: PersonId,
@@ -97,7 +97,7 @@ pub enum Fact {
     FileAccepted {
         /// The file.
         file: FeedFile,
-        /// The plan that it led to; none where it changed nothing.
+        /// The plan that it led to; `None` if it changed nothing.
         plan: Option<PlanId>,
     },
     /// A file was held: it waits for a person, and nothing of it took effect.
@@ -130,7 +130,7 @@ pub enum Fact {
     PolicyTaken {
         /// What it says.
         source: Arc<PolicySource>,
-        /// The plan that it led to; none where it changes nothing for anybody.
+        /// The plan that it led to; `None` if it changes nothing for anybody.
         plan: Option<PlanId>,
     },
     /// A plugin file came into service.
@@ -324,7 +324,7 @@ pub struct Content {
     /// How many rows there are.
     pub row_count: u32,
     /// Digest of everything that decides what its cells mean: the same cells under another mapping say
-    /// something else. Zero where something was to be said about its rows; then it is read anew
+    /// something else. Zero if there were remarks about its rows; then it is read anew
     /// whenever it comes, and equals no other.
     pub read_as: u128,
 }
@@ -447,31 +447,31 @@ pub struct PersonPlanned {
     pub kind: Kind,
     /// The identity, where it is new or changed.
     pub identity: Option<Identity>,
-    /// The row of the plan's file that the identity was read from, as a spreadsheet counts; none where
-    /// there is no new identity or no row.
+    /// The row of the plan's file that the identity was read from, as a spreadsheet counts; `None`
+    /// if there is no new identity or no row.
     pub row: Option<u32>,
     /// Whether the feed still has the person.
     pub is_present: bool,
     /// Where the person stands from now on.
     pub phase: Phase,
-    /// What is to happen at each target. Targets that are not named are left as they are.
+    /// What will happen at each target. Targets that are not named are left as they are.
     pub accounts: BTreeMap<TargetName, AccountPlanned>,
 }
 
 /// What a plan says of one account.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct AccountPlanned {
-    /// Whether the person is to have the account.
+    /// Whether the person should have the account.
     pub is_wanted: bool,
     /// What the account should have from now on, each with its reasons.
     pub grants: BTreeMap<EntitlementKey, BTreeSet<Justification>>,
-    /// When the account is to be deleted, for somebody who left.
+    /// When the account will be deleted, for somebody who left.
     pub deletion: Deletion,
     /// The operations, in order. What was queued before and not begun is superseded.
     pub operations: Vec<Operation>,
 }
 
-/// When the account of somebody who left is to be deleted.
+/// When the account of somebody who left will be deleted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Deletion {
     /// Not by itself.

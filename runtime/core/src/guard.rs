@@ -157,7 +157,7 @@ pub struct FeedPopulation {
 /// The accounts at a target.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct TargetPopulation {
-    /// Those that people are to have.
+    /// Those that people should have.
     pub wanted: u32,
     /// Those that were let go within the window.
     pub gone: u32,

@@ -59,9 +59,9 @@ pub enum Status {
 pub struct Employment {
     /// What HR says.
     pub status: Status,
-    /// The first instant of the first day; none where HR does not say.
+    /// The first instant of the first day; `None` if HR does not say.
     pub starts_at: Option<Timestamp>,
-    /// The first instant after the last day; none where HR does not say.
+    /// The first instant after the last day; `None` if HR does not say.
     pub ends_at: Option<Timestamp>,
 }
 
@@ -132,7 +132,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// A text attribute; none where it is missing, empty or not a text.
+    /// A text attribute; `None` if it is missing, empty or not a text.
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.attributes.get(name) {
             Some(Value::Text(text)) => Some(text),

@@ -343,7 +343,7 @@ pub enum InvalidMapping {
 pub struct Problem {
     /// Which kind.
     pub code: Code,
-    /// The row as a spreadsheet numbers it, the header being row 1; none for the file as a whole.
+    /// The row as a spreadsheet numbers it, the header being row 1; `None` for the file as a whole.
     pub row: Option<u32>,
     /// The column, as the mapping names it.
     pub column: Option<String>,

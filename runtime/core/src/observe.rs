@@ -28,7 +28,7 @@ pub enum Sight {
     Credentials(Vec<RemoteCredential>, bool),
 }
 
-/// The call that carries an action out; none while something it needs is not known, which
+/// The call that carries an action out; `None` while something it needs is not known, which
 /// [`missing`] then says. `heir` is the account that takes over, for a transfer.
 ///
 /// Whether an account that is there already is taken over is never left to the connector: it is
@@ -61,7 +61,7 @@ pub fn missing(action: &Action, account: &Account) -> Problem {
     }
 }
 
-/// What to read to know whether an action was done; none where nothing can show it.
+/// What to read to know whether an action was done; `None` if nothing can show it.
 pub fn question(action: &Action, account: &Account) -> Option<Read> {
     let object = account.object.clone().filter(|_| account.exists());
     match action {
@@ -71,7 +71,7 @@ pub fn question(action: &Action, account: &Account) -> Option<Read> {
             None => Some(Read::AccountsByKeys(spec.match_keys.clone())),
         },
         Action::EnsureState(_) => object.map(Read::Account),
-        // Its state may say already what is to be proven.
+        // Its state may already prove it.
         Action::EnsureAbsent => account.object.clone().map(Read::Account),
         Action::EnsureGranted(_) | Action::EnsureRevoked(_) => object.map(Read::GrantsOf),
         Action::EndSessions | Action::RevokeCredentials => object.map(Read::CredentialsOf),
@@ -128,7 +128,7 @@ pub enum Whereabouts {
     Nowhere,
 }
 
-/// Where an account is, by what was found under its keys. An app that gives its accounts other ids has
+/// Where an account is, by what was found under its keys. An app that changed the ids of its accounts has
 /// not deleted them.
 pub fn whereabouts(
     account: &Account,
@@ -152,7 +152,7 @@ pub fn whereabouts(
     }
 }
 
-/// Whether the account that a call says it made is somebody else's: it does not hold what it was to be
+/// Whether the account that a call says it made is somebody else's: it does not hold what it should be
 /// found by, or was there before. Such an answer is a conflict, and no account of the person's.
 pub fn is_mistaken(spec: &AccountSpec, account: &RemoteAccount, was_there_before: bool) -> bool {
     let differs = |(name, value): &(String, String)| {

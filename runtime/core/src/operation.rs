@@ -473,8 +473,8 @@ pub fn decide(operation: &Operation, event: Event, now: Timestamp, retry: &Retry
     decide::decide(operation, event, now, retry)
 }
 
-/// What has to be done next is done at once, because somebody asks for it: what waits or was halted is
-/// sent, what is unknown is looked at, what the app goes on with is asked for. None where that is so already.
+/// Moves the next step to now, because somebody asks for it: what waits or was halted is
+/// sent, what is unknown is looked at, what the app goes on with is asked for. `None` if that is so already.
 pub fn retried_by_hand(operation: &Operation, now: Timestamp) -> Option<Change> {
     match &operation.state {
         State::Halted { problem, .. } => Some(Change::Deferred {
@@ -612,7 +612,7 @@ impl Operation {
         }
     }
 
-    /// The state that a change leads to; none where the operation has ended.
+    /// The state that a change leads to; `None` if the operation has ended.
     #[expect(
         clippy::too_many_lines,
         reason = "one arm for each change, in the order of the enum"
@@ -649,7 +649,7 @@ impl Operation {
                     until: at,
                     problem: problem.clone(),
                 },
-                // Here the next step is not to send it, but to look, or to ask how it goes on.
+                // Here the next step does not send it, but looks, or to ask how it goes on.
                 State::Unknown {
                     attempt,
                     looks,

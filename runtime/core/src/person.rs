@@ -57,18 +57,18 @@ pub struct Person {
 pub struct Origin {
     /// The plan that the file or the event led to.
     pub plan: PlanId,
-    /// The row of that file, as a spreadsheet counts; none where no row said it.
+    /// The row of that file, as a spreadsheet counts; `None` if no row said it.
     pub row: Option<u32>,
 }
 
 /// A person's account at one target, as far as the ledger knows.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Account {
-    /// Whether the person is to have it, by the last plan.
+    /// Whether the person should have it, by the last plan.
     pub is_wanted: bool,
-    /// The app's key of it; none before it is known. Stays after a deletion, as the tombstone.
+    /// The app's key of it; `None` before it is known. Stays after a deletion, as the tombstone.
     pub object: Option<ObjectRef>,
-    /// Its state; none before it is known.
+    /// Its state; `None` before it is known.
     pub state: Option<AccountState>,
     /// What it can be found by: (name of the key, value), as it was made or last changed. Empty before its
     /// making was confirmed.
@@ -77,14 +77,14 @@ pub struct Account {
     pub attributes: RemoteAttributes,
     /// What it has, and what it is about to have.
     pub grants: BTreeMap<EntitlementKey, Grant>,
-    /// Since when the person is to have it no longer; none where they are to have it.
+    /// Since when the person should no longer have it; `None` if they should.
     pub let_go_at: Option<Timestamp>,
-    /// When it is to be deleted.
+    /// When it will be deleted.
     pub delete_at: Option<Timestamp>,
     /// When it was counted last as losing something.
     pub lost_at: Option<Timestamp>,
-    /// What was taken from it since the person is to have it no longer, by what it is: `suspend`,
-    /// `end-sessions`, `revoke group:g-1`. Empty for an account that somebody is to have.
+    /// What was taken from it since the person should no longer have it, by what it is: `suspend`,
+    /// `end-sessions`, `revoke group:g-1`. Empty for an account that somebody should have.
     pub taken: BTreeMap<String, Taken>,
     /// What somebody did to it at the app, which a person has to decide about.
     pub drift: Option<Drift>,
@@ -119,7 +119,7 @@ impl Taken {
     }
 }
 
-/// What the app shows of an account that is to be usable, and that no operation brought about.
+/// What the app shows of an account that should be usable, and that no operation brought about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Drift {
     /// What it is.
@@ -128,7 +128,7 @@ pub struct Drift {
     pub is_left: bool,
 }
 
-/// In which way an account is other than it was left.
+/// In which way an account is not as it was left.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Drifted {
     /// It was there, and is gone.
@@ -163,7 +163,7 @@ pub enum Sighting {
 /// What a person decided about a [`Drift`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Decision {
-    /// The account is to be as it should be: made again, or switched on again.
+    /// Put the account right: make it again, or switch it on again.
     Restore,
     /// It stays as the app has it, until the person leaves.
     Leave,
@@ -174,10 +174,10 @@ pub enum Decision {
 pub struct Grant {
     /// Why it is there. Empty: it is being taken away.
     pub justifications: BTreeSet<Justification>,
-    /// Since when the app is known to have it; none while it is being given.
+    /// Since when the app is known to have it; `None` while it is being given.
     pub since: Option<Timestamp>,
     /// Whether it was there, and something that was done for somebody else took it along. Such an app may put
-    /// it back with the next thing that is done, so it is taken away from whoever is not to have it.
+    /// it back with the next thing that is done, so it is taken away from whoever should not have it.
     pub was_taken_along: bool,
     /// The plan that gave it.
     pub plan: Option<PlanId>,
@@ -201,7 +201,7 @@ pub enum Justification {
 }
 
 impl Person {
-    /// Gives the person's feed another name.
+    /// Renames the person's feed.
     pub fn rename(&mut self, feed: &FeedName) {
         let before = std::mem::replace(&mut self.id.feed, feed.clone());
         let accounts = self.accounts.values_mut();
@@ -285,7 +285,7 @@ impl Person {
     }
 
     /// Takes in what happened to one of the person's operations. An operation that is not there
-    /// (superseded meanwhile) changes nothing and gives false.
+    /// (superseded meanwhile) changes nothing and returns false.
     ///
     /// Where the account came out in another way than the plan counted on, and nothing queued will
     /// mend it, the person is woken: the next plan sees it.
@@ -309,9 +309,9 @@ impl Person {
         is_known
     }
 
-    /// Takes in what was seen of one of the person's accounts. False where that is nothing new.
+    /// Takes in what was seen of one of the person's accounts. Returns false if that is nothing new.
     ///
-    /// Where it is to be put right, or to be asked about, the person is woken: the next plan does it.
+    /// If it has to be put right, or asked about, the person is woken: the next plan does it.
     pub fn sighted(&mut self, target: &TargetName, sighting: &Sighting, at: Timestamp) -> bool {
         let wants_usable = self.phase != Phase::Prehire;
         let Some(account) = self.accounts.get_mut(target) else {
@@ -328,7 +328,7 @@ impl Person {
         is_news
     }
 
-    /// Takes in what a person decided about an account. False where there is nothing to decide.
+    /// Takes in what a person decided about an account. Returns false if there is nothing to decide.
     pub fn decided(&mut self, target: &TargetName, decision: Decision, at: Timestamp) -> bool {
         let Some(account) = self.accounts.get_mut(target) else {
             return false;
@@ -413,7 +413,7 @@ pub enum Turn<'a> {
     WaitUntil(Timestamp, Urgency),
     /// A call is out.
     Busy,
-    /// Nothing is to be done.
+    /// There is nothing to do.
     Idle,
 }
 
@@ -423,7 +423,7 @@ pub enum Turns {
     /// A call is out since this instant; nothing else can be done before it ends.
     Busy(Timestamp),
     /// The earliest instant for each urgency, the most urgent first. [`Timestamp::MIN`] is "at once".
-    /// Empty: nothing is to be done.
+    /// Empty: there is nothing to do.
     Ready(Vec<(Urgency, Timestamp)>),
 }
 

@@ -31,7 +31,7 @@ pub use catalogue::Catalogue;
 pub const RULE_FAILED: Code = Code::new("PLN-001");
 /// A policy names an entitlement that the target does not have.
 pub const UNKNOWN_ENTITLEMENT: Code = Code::new("PLN-002");
-/// A policy gives two entitlements of which an account can have only one.
+/// A policy grants two entitlements of which an account can have only one.
 pub const EXCLUSIVE: Code = Code::new("PLN-003");
 /// Somebody left and nobody is there to take over what they own.
 pub const NOBODY_TO_TRANSFER_TO: Code = Code::new("PLN-004");
@@ -46,9 +46,9 @@ pub const UNCONFIGURED_TARGET: Code = Code::new("PLN-008");
 /// What a target can give was not read yet.
 pub const UNREAD_CATALOGUE: Code = Code::new("PLN-009");
 
-/// Somebody deleted an account at the app that a person is to have.
+/// Somebody deleted an account at the app that a person should have.
 pub const GONE: Code = Code::new("TGT-013");
-/// Somebody switched an account off at the app that a person is to use.
+/// Somebody switched an account off at the app that a person should be able to use.
 pub const SWITCHED_OFF: Code = Code::new("TGT-021");
 
 /// Every code that the planner remarks with: what no longer holds after a plan is closed by these.
@@ -103,7 +103,7 @@ impl Targets {
 pub enum Verdict {
     /// Everything is as it should be, or will be once what is queued is done.
     Same,
-    /// This is to be done.
+    /// There is something to do.
     Planned(Box<PersonPlanned>),
     /// It cannot be decided what the person should have, and HR says nothing new: nothing changes. Where
     /// HR does, the row is planned without anything at the targets, and the finding is among
@@ -111,7 +111,7 @@ pub enum Verdict {
     Refused(Finding),
 }
 
-/// Looks up the app's key of somebody's account; none where there is no account now.
+/// Looks up the app's key of somebody's account; `None` if there is no account now.
 pub type FindAccount<'a, E> = &'a dyn Fn(&PersonId, &TargetName) -> Result<Option<ObjectRef>, E>;
 
 /// Makes one plan.
@@ -273,7 +273,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Gives the attributes that are somebody's account the app's key of it. One that is not there yet is left
+/// Fills in the app's key for the attributes that are somebody's account. One that is not there yet is left
 /// out: whoever refers to it is planned for again once it is.
 fn refer<E>(desired: &mut Desired, find: FindAccount<'_, E>) -> Result<(), E> {
     for (target, account) in desired {

@@ -32,7 +32,7 @@ pub struct Mistake {
     pub code: Code,
     /// The role or target that it is in.
     pub subject: Subject,
-    /// The expression or name in it that is wrong, as it is written. None where it is the role or target itself.
+    /// The expression or name in it that is wrong, as it is written. `None` if it is the role or target itself.
     pub part: Option<String>,
     /// What is wrong, as a sentence without a full stop.
     pub text: String,
@@ -89,7 +89,7 @@ pub struct TargetRules {
     pub attributes: BTreeMap<String, String>,
     /// Whether an account that is there already may be taken over.
     pub adopt: Adopt,
-    /// What happens to the account of somebody who is to have it no longer.
+    /// What happens to the account of somebody who should no longer have it.
     pub leaver: LeaverRules,
     /// What happens before the first day.
     pub prehire: Prehire,
@@ -113,7 +113,7 @@ pub enum Prehire {
     Suspended,
 }
 
-/// What happens to the account of somebody who is to have it no longer. Its grants always go.
+/// What happens to the account of somebody who should no longer have it. Its grants always go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -204,7 +204,7 @@ pub struct Target {
     pub attributes: BTreeMap<String, AttributeRule>,
     /// Whether an account that is there already may be taken over.
     pub adopt: Adopt,
-    /// What happens when the account is to be had no longer.
+    /// What happens when the person loses the account.
     pub leaver: LeaverRules,
     /// What happens before the first day.
     pub prehire: Prehire,
@@ -266,7 +266,7 @@ impl Policy {
         }
     }
 
-    /// What an expression that some target has as a key gives for a person; none where no target has it, or
+    /// The value for a person of an expression that some target has as a key; `None` if no target has it, or
     /// nothing is known of a name in it.
     pub fn key_value(
         &self,

@@ -31,7 +31,7 @@ pub enum Doubt {
     /// Whether the id is still the same person's. Answered: the row is right. The text is what the row says
     /// of who it is, as a digest.
     OtherPerson(String),
-    /// Whether the first day is to come. Answered: it is.
+    /// Whether the first day is still to come. Answered: it is.
     NotYet(Timestamp),
 }
 
@@ -152,7 +152,7 @@ impl Traits {
     }
 }
 
-/// What is to be asked about a row of somebody whom the ledger has; `digest` makes a text unreadable.
+/// What has to be asked about a row of somebody whom the ledger has; `digest` makes a text unreadable.
 pub fn about_row(
     before: &Person,
     identity: &Identity,

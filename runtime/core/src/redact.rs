@@ -60,7 +60,7 @@ impl Values {
         }
         let key: Vec<char> = key.as_str().to_lowercase().chars().collect();
         values.0.retain(|known| known.value != key);
-        // The longest first: a part of it is not to be taken out before the whole.
+        // The longest first: a part of it must not be taken out before the whole.
         values
             .0
             .sort_by(|a, b| b.value.len().cmp(&a.value.len()).then_with(|| a.cmp(b)));

@@ -212,7 +212,7 @@ impl Expression {
         }
     }
 
-    /// Its value for an app; empty where it gives nothing.
+    /// Its value for an app; empty if it has none.
     pub fn values(&self, scope: &Scope<'_>) -> Result<Vec<Scalar>, Failed> {
         if let Some(name) = &self.single {
             return Ok(scope.scalars(name));

@@ -43,7 +43,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// Whom it is about.
+    /// The person it is about, if it is about one.
     pub fn person(&self) -> Option<&PersonId> {
         match self {
             Subject::Person(person)
@@ -61,7 +61,7 @@ impl Subject {
         }
     }
 
-    /// The same subject once a feed has another name. None where it is not about that feed.
+    /// The same subject once a feed has another name. `None` if it is not about that feed.
     pub fn of_renamed_feed(&self, from: &FeedName, to: &FeedName) -> Option<Self> {
         if self.feed() != Some(from) {
             return None;

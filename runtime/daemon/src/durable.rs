@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// Writes a file into a folder, which is made where it is not there, and has the disk keep it.
+/// Writes a file durably into a folder, which is made if it is not there.
 pub(crate) fn write(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let part = folder.join(part_of(name));

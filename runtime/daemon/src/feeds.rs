@@ -174,7 +174,7 @@ impl Feed {
         }
     }
 
-    /// Whether files say only what changed, and nothing of whom they do not name.
+    /// Whether files say only what changed, and nothing about people they do not name.
     fn is_partial(&self) -> bool {
         self.config.kind == FeedKind::Changes
     }
@@ -227,7 +227,7 @@ fn last_said(app: &App, feed: &Feed) -> Result<Option<Content>, FeedError> {
     Ok(content.filter(|content| content.row_count > 0 && content.read_as != 0))
 }
 
-/// People of whom an event said something after this instant, as the ledger has it.
+/// People about whom an event said something after this instant, as the ledger has it.
 pub fn news_since(
     reader: &Reader,
     feed: &Feed,

@@ -82,7 +82,7 @@ impl Kept for Writer<'_> {
     }
 }
 
-/// The facts that bring what is kept to what was found in the scope. None where nothing changed.
+/// The facts that bring what is kept to what was found in the scope. Empty if nothing changed.
 pub fn changes(
     kept: &impl Kept,
     scope: &LookedAt<'_>,

@@ -44,7 +44,7 @@ pub trait Local: Sync {
     fn check_plugins(&self, config: &Config) -> Result<Vec<v1::Finding>, Fault>;
 
     /// What the policy asks for and the ledger of a daemon that is not running does not have, and what it has of
-    /// feeds that the configuration does not; nothing where there is no ledger yet.
+    /// feeds that the configuration does not; empty if there is no ledger yet.
     fn ledger_remarks(&self, config: &Config) -> Result<Vec<v1::Finding>, Fault>;
 
     /// Everything that a plugin file says of itself.
@@ -159,7 +159,7 @@ pub fn policy_text(policy: &PolicySource) -> io::Result<Vec<u8>> {
     Ok(text::write(policy)?)
 }
 
-/// What is to be said of feeds that the configuration does not have, where `here` is how many people have not
+/// Remarks about feeds that the configuration does not have, where `here` is how many people have not
 /// left, by feed.
 pub fn former_feeds(here: &BTreeMap<FeedName, u64>, config: &Config) -> Vec<v1::Finding> {
     let remarks = former::remarks(here, config);
@@ -227,7 +227,7 @@ async fn check_plugins(
                     continue;
                 }
                 let hosts = reach::hosts(target);
-                // Where the address is wrong, what the app has is not to be known.
+                // Where the address is wrong, nobody can know what the app has.
                 if hosts.is_empty() {
                     said.extend(reach::attributes(&connected).await);
                 }

@@ -43,7 +43,7 @@ pub struct World<'a> {
     pub now: Timestamp,
 }
 
-/// Whom a plan is about.
+/// The people a plan covers.
 pub enum Scope<'a> {
     /// Everybody of a feed: a complete file.
     File {
@@ -53,17 +53,17 @@ pub enum Scope<'a> {
         snapshot: &'a Snapshot,
         /// Attributes that a file may leave out, and that then stay as they were.
         carried: &'a BTreeSet<String>,
-        /// For a file that was held: the newest plan before it. Of whom there was news since, that
-        /// counts, and not the older file.
+        /// For a file that was held: the newest plan before it. For people of whom there was news since,
+        /// the news counts, and not the older file.
         since: Option<PlanId>,
-        /// Of whom an event said something that is newer than the file: that counts, too.
+        /// People about whom an event said something that is newer than the file: that counts, too.
         news: &'a BTreeSet<PersonKey>,
     },
     /// Some people of a feed: a file or a delivery that says only what changed.
     Changes {
         /// The feed.
         feed: &'a FeedName,
-        /// What it says of whom.
+        /// What it says, by person.
         people: Vec<(PersonKey, ChangedPerson)>,
         /// As for a file.
         carried: &'a BTreeSet<String>,
@@ -80,7 +80,7 @@ pub enum ChangedPerson {
     Row {
         /// What it says.
         identity: Identity,
-        /// Its number, as a spreadsheet counts; none where there are no rows.
+        /// Its number, as a spreadsheet counts; `None` if there are no rows.
         row: Option<u32>,
     },
     /// The person left.
@@ -106,7 +106,7 @@ pub struct Summary {
     pub absence_doubt: Option<Finding>,
     /// Who was left out, since more would have been too many.
     pub left_out: Vec<PersonId>,
-    /// The recorded plan; none where nothing was to be done, or nothing was recorded.
+    /// The recorded plan; `None` if there was nothing to do, or nothing was recorded.
     pub plan: Option<Plan>,
 }
 
@@ -122,19 +122,19 @@ impl Summary {
 pub enum Consent {
     /// Never: it is looked at.
     Preview,
-    /// Where nothing is to be done: whatever else it is, a person looks at it first.
+    /// If there is nothing to do: whatever else it is, a person looks at it first.
     IfNothing,
-    /// Where no limit is exceeded.
+    /// If no limit is exceeded.
     WithinLimits,
-    /// Where it is exactly this one, whatever the limits.
+    /// If it is exactly this one, whatever the limits.
     Approved(Digest),
     /// As far as the limits go: of those who would lose something, whoever is beyond them is left out, and
     /// stands in [`Summary::left_out`].
     AsFarAsItGoes,
 }
 
-/// What is to be recorded beside the plan, in the same transaction. It is asked once the plan is
-/// known to stand, with the plan where there is one.
+/// What to record beside the plan, in the same transaction. Called once the plan will be committed,
+/// with the plan if there is one.
 pub type Beside<'a> = &'a mut dyn FnMut(&Summary) -> Vec<Fact>;
 
 /// Sees each person's part of a plan while it is made, with the person as the ledger had it.
@@ -142,7 +142,7 @@ pub type Watch<'a> = &'a mut dyn FnMut(&muster_core::fact::PersonPlanned, Option
 
 /// What a plan is made with.
 pub struct Order<'a> {
-    /// Whom it is about.
+    /// The people this plan covers.
     pub scope: Scope<'a>,
     /// What led to it.
     pub cause: Cause,
@@ -184,7 +184,7 @@ impl From<muster_ledger::Error> for Dropped {
     }
 }
 
-/// Makes a plan, and records it where it may be recorded. [`Summary::plan`] and what `beside` gave
+/// Makes a plan, and records it where it may be recorded. [`Summary::plan`] and what `beside` returned
 /// are then durable; otherwise nothing was changed.
 pub fn make(
     ledger: &Ledger,
@@ -684,7 +684,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
         has_come && says_nothing && before.phase != Phase::Ended && !before.is_end_settled
     }
 
-    /// Whether this person is to be left out, since with them it would be too many.
+    /// Whether this person has to be left out, since with them it would be too many.
     fn is_beyond(&self, planned: &PersonPlanned, before: Option<&Person>, toll: &Toll) -> bool {
         let Rules {
             subject,

@@ -51,7 +51,7 @@ pub struct Library {
     clock: Clock,
     environment: Environment,
     entries: Mutex<BTreeMap<String, Entry>>,
-    /// Rung after a version went into service.
+    /// Wake-up: a version went into service.
     changed: Arc<Notify>,
 }
 
@@ -69,7 +69,7 @@ struct Entry {
 }
 
 impl Entry {
-    /// Notes whether the file is away. Gives what is to be said of it where that is news.
+    /// Records whether the file is away. Returns what to say about it if that is news.
     fn note_away(&mut self, name: &str, is_away: bool) -> Option<Said> {
         let was_away = std::mem::replace(&mut self.is_away, is_away);
         match (was_away, is_away) {
@@ -110,7 +110,7 @@ struct Stamp {
 pub struct Standing {
     /// The file's name without `.wasm`.
     pub name: String,
-    /// What serves; none where no file ever passed.
+    /// What serves; `None` if no file ever passed.
     pub plugin: Option<Arc<Plugin>>,
     /// Since when it serves.
     pub since: Option<Timestamp>,
@@ -127,7 +127,7 @@ enum Looked {
     Refused(Trouble),
 }
 
-/// What is to be said of a plugin.
+/// What to say about a plugin.
 pub enum Said {
     /// Something is wrong.
     Opened(Finding),
@@ -190,7 +190,7 @@ impl Library {
         &self.host
     }
 
-    /// Rung after a version went into service.
+    /// The wake-up after a version went into service.
     pub fn changed(&self) -> Arc<Notify> {
         Arc::clone(&self.changed)
     }
@@ -232,7 +232,7 @@ impl Library {
         unused
     }
 
-    /// Looks at every file that a target needs, and takes what changed. Gives what is to be said.
+    /// Looks at every file that a target needs, and takes what changed. Returns what to say about each.
     pub async fn look(&self) -> Vec<(String, Said)> {
         let names: Vec<String> = self.lock().keys().cloned().collect();
         let mut said = Vec::new();
@@ -276,7 +276,7 @@ impl Library {
     }
 
     /// Puts the version before back into service where the newest one fails more than that one did.
-    /// Gives what is to be said of it.
+    /// Returns what to say about it.
     fn take_back(&self, name: &str) -> Option<Trouble> {
         let mut entries = self.lock();
         let entry = entries.get_mut(name)?;
@@ -335,7 +335,7 @@ impl Library {
         if stamp.is_some() && stamp == known {
             return Looked::Same;
         }
-        // What is to be said of a file that was taken away was said.
+        // What there is to say about a file that was taken away was said before.
         if stamp.is_none() && (known.is_some() || has_trouble) && slot.is_some() {
             return Looked::Same;
         }
@@ -378,7 +378,7 @@ impl Library {
         }
     }
 
-    /// Puts a loaded plugin into service. Gives what served before, too.
+    /// Puts a loaded plugin into service. Returns what served before, too.
     fn take(
         &self,
         name: &str,

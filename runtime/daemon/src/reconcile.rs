@@ -166,7 +166,7 @@ async fn read(app: &Arc<App>, target: &Connected, schedule: &mut Schedule) {
     }
 }
 
-/// Reads what a target can give. True where that is known for the first time; none where it could not be
+/// Reads what a target can give. Returns whether that is known for the first time; `None` if it could not be
 /// read.
 async fn catalogue(app: &Arc<App>, target: &Connected) -> Option<bool> {
     let name = target.name();
@@ -236,7 +236,7 @@ async fn catalogue(app: &Arc<App>, target: &Connected) -> Option<bool> {
     Some(true)
 }
 
-/// Compares the accounts at a target with those that the ledger knows of. False where it has to be done
+/// Compares the accounts at a target with those that the ledger knows of. Returns false if it has to be done
 /// again soon.
 async fn accounts(app: &Arc<App>, target: &Connected) -> bool {
     let name = target.name();

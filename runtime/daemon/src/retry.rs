@@ -27,7 +27,7 @@ impl Retrying {
         }
     }
 
-    /// It failed because of this. Gives whether that is to be logged: once for each cause.
+    /// Records a failure with this cause. Returns whether to log it: once for each cause.
     pub(crate) fn failed(&mut self, cause: &str) -> bool {
         self.failures = self.failures.saturating_add(1);
         if self.said.len() >= CAUSES_MAX {
@@ -36,7 +36,7 @@ impl Retrying {
         self.said.insert(cause.to_owned())
     }
 
-    /// How long to wait before the next attempt; nothing while nothing failed.
+    /// How long to wait before the next attempt; zero while nothing failed.
     pub(crate) fn pause(&self) -> Duration {
         match self.failures {
             0 => Duration::ZERO,
@@ -47,7 +47,7 @@ impl Retrying {
         }
     }
 
-    /// It succeeded. Gives whether it had failed before.
+    /// Records a success. Returns whether it had failed before.
     pub(crate) fn succeeded(&mut self) -> bool {
         self.said.clear();
         std::mem::take(&mut self.failures) > 0

@@ -36,7 +36,7 @@ pub use self::absences::APART;
 /// A connected app.
 pub struct Connected {
     config: muster_config::Target,
-    /// None while there is no plugin that fits.
+    /// `None` while there is no plugin that fits.
     target: ArcSwapOption<Target>,
     trouble: Mutex<Option<Trouble>>,
     ready: Notify,
@@ -51,11 +51,11 @@ pub struct Connected {
     side_losses: AtomicU32,
     /// What is known of the accounts there that are nobody's.
     strangers: Strangers,
-    /// What is to be looked at by itself, and from when on.
+    /// What to look at by itself, and from when on.
     doubts: Mutex<BTreeMap<Doubt, Instant>>,
     doubted: Notify,
     absences: Mutex<Absences>,
-    /// Whether somebody said that the next listing is to be believed, however much it lacks.
+    /// Whether somebody said that the next listing should be believed, however much it lacks.
     believes: AtomicBool,
 }
 
@@ -147,7 +147,7 @@ impl Connected {
             .is_some_and(|known| known.contains(&digest(object)))
     }
 
-    /// Has somebody's account looked at once `after` has passed: what the app shows of it just now may be
+    /// Schedules a look at somebody's account once `after` has passed: what the app shows of it just now may be
     /// older than what was done last.
     pub fn doubt(&self, person: &PersonId, after: Duration) {
         lock(&self.doubts)
@@ -156,13 +156,13 @@ impl Connected {
         self.doubted.notify_one();
     }
 
-    /// Has somebody's rights looked at: their account has another id at the app.
+    /// Schedules a look at somebody's rights: their account has another id at the app.
     pub fn doubt_rights_of(&self, person: &PersonId) {
         lock(&self.doubts).insert(Doubt::RightsOf(person.clone()), Instant::now());
         self.doubted.notify_one();
     }
 
-    /// Has it looked at who has a right, once `after` has passed since this was last asked for.
+    /// Schedules a look at who has a right, once `after` has passed since this was last asked for.
     pub fn doubt_right(&self, right: &EntitlementKey, after: Duration) {
         lock(&self.doubts).insert(Doubt::About(right.clone()), Instant::now() + after);
         self.doubted.notify_one();
@@ -179,7 +179,7 @@ impl Connected {
         self.doubted.notified().await;
     }
 
-    /// What is to be looked at now, and how long until the next one is.
+    /// What has to be looked at now, and how long until the next one is due.
     pub fn take_doubts(&self) -> (Vec<Doubt>, Option<Duration>) {
         let mut doubts = lock(&self.doubts);
         let now = Instant::now();
@@ -197,7 +197,7 @@ impl Connected {
         self.ready.notify_waiters();
     }
 
-    /// Whether this listing is to be believed, whatever it lacks. True once.
+    /// Returns whether this listing should be believed, whatever it lacks. True once.
     pub fn takes_belief(&self) -> bool {
         self.believes.swap(false, Ordering::AcqRel)
     }
@@ -256,7 +256,7 @@ impl Connected {
         }
     }
 
-    /// Connects anew where a secret was replaced since. Returns which were, and who replaced them. None where none
+    /// Connects anew if a secret was replaced since. Returns which were, and who replaced them. `None` if none
     /// was, and also where one cannot be read just now.
     pub fn renew(
         &self,
@@ -317,7 +317,7 @@ impl Connected {
         }
     }
 
-    /// Says what stands in the way; none where nothing does.
+    /// Records what stands in the way; `None` if nothing does.
     pub fn set_trouble(&self, trouble: Option<Trouble>) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }

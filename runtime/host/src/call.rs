@@ -66,7 +66,7 @@ pub(crate) struct Call<'h> {
 
 /// What belongs to one call.
 pub(crate) struct CallState {
-    /// None while a plugin is asked what it is: then there is no target yet.
+    /// `None` while a plugin is asked what it is: then there is no target yet.
     pub(crate) place: Option<Place>,
     pub(crate) scope: Scope,
     pub(crate) deadline: Instant,
@@ -266,7 +266,7 @@ impl WasiView for CallState {
     }
 }
 
-/// What a call gave, with what has to be known to judge it.
+/// What a call returned, with what has to be known to judge it.
 pub(crate) struct Called<R> {
     pub(crate) result: Result<R, Ended>,
     pub(crate) requests: Requests,
@@ -303,7 +303,7 @@ impl By {
 }
 
 impl<T> Called<T> {
-    /// The same call with what it gave in other words.
+    /// The same call with what it returned in other words.
     pub(crate) fn map<U>(self, words: impl FnOnce(T) -> U) -> Called<U> {
         Called {
             result: self.result.map(words),

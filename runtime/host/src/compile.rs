@@ -33,7 +33,7 @@ const CODE_BYTES_MAX: u64 = 512 << 20;
 const SAID_BYTES_MAX: u64 = 2 << 10;
 
 /// The program that compiles: it reads a component, sets itself the limits of this module, and writes what
-/// [`compile`] gives.
+/// [`compile`] returns.
 #[derive(Clone, Debug)]
 pub struct Compiler {
     /// The program.
@@ -54,7 +54,7 @@ pub fn compile(component: &[u8]) -> Result<Vec<u8>, String> {
         .map_err(|error| crate::failure::cut(&format!("{error:#}")))
 }
 
-/// Has a component compiled apart.
+/// Compiles a component apart, in a process that `compiler` starts.
 pub(crate) async fn apart(compiler: &Compiler, component: Arc<[u8]>) -> Result<Vec<u8>, LoadError> {
     let failed = |what: &str, error: std::io::Error| {
         LoadError::Compile(format!("{what} the process that compiles: {error}"))
@@ -84,7 +84,7 @@ pub(crate) async fn apart(compiler: &Compiler, component: Arc<[u8]>) -> Result<V
     Err(reason(status, &said))
 }
 
-/// Gives it the component, and takes what it writes until it ends.
+/// Sends it the component, and takes what it writes until it ends.
 async fn exchange(
     child: &mut Child,
     component: &[u8],

@@ -45,7 +45,7 @@ impl Conduct {
         self.0.iter().map(|(function, record)| (*function, record))
     }
 
-    /// How the calls of a function went; none where it was never called.
+    /// How the calls of a function went; `None` if it was never called.
     pub fn of(&self, function: Function) -> Option<&Record> {
         self.0.get(&function)
     }

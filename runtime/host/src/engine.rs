@@ -193,7 +193,7 @@ struct Way {
 }
 
 impl Lane {
-    /// Gives the lane back.
+    /// Hands the lane back.
     pub(crate) fn leave(&self) {
         let mut permit = self.0.permit.lock().unwrap_or_else(PoisonError::into_inner);
         drop(permit.take());

@@ -40,7 +40,7 @@ impl Garbage {
     }
 }
 
-/// The sentence for an error that wasmtime gave back.
+/// The sentence for an error that wasmtime returned.
 pub(crate) fn sentence(error: &wasmtime::Error, output_max: usize) -> String {
     if let Some(limit) = error.downcast_ref::<LimitReached>() {
         return limit.to_string();

@@ -15,7 +15,7 @@ use crate::target::Target;
 const PAUSE_MAX: Duration = Duration::from_mins(10);
 
 impl Target {
-    /// What a call gave, as an answer or as a problem. What the host itself refused counts for more
+    /// What a call returned, as an answer or as a problem. What the host itself refused counts for more
     /// than what the plugin makes of it: only the host knows the line that would grant it. An answer
     /// that breaks the contract is the plugin's failure like any other, and here is the one place
     /// where it is noted how a call went.
@@ -56,7 +56,7 @@ impl Target {
         Err(problem)
     }
 
-    /// Calls may leave again although an app asked to be left alone: a person asks for one.
+    /// Lets calls leave again although an app asked to be left alone: a person asks for one.
     pub fn resume(&self) {
         self.site.rates.resume();
     }

@@ -58,7 +58,7 @@ pub struct Setting {
 /// What an app's feed of changes is worth.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ChangeFeed {
-    /// How long a token can be used, in milliseconds; none where nobody knows.
+    /// How long a token can be used, in milliseconds; `None` if nobody knows.
     pub token_survives_ms: Option<u32>,
     /// Whether removals are in the feed.
     pub has_removals: bool,
@@ -113,8 +113,8 @@ impl Plugin {
         self.digest
     }
 
-    /// The version of an interface of the contract that the file was built with: `accounts` gives
-    /// `0.1.0`. None for an interface that it does not have, which later versions of 0.1 may bring: a
+    /// The version of an interface of the contract that the file was built with: `accounts` has
+    /// `0.1.0`. `None` for an interface that it does not have, which later versions of 0.1 may bring: a
     /// caller asks before it calls a function of one.
     pub fn interface(&self, name: &str) -> Option<&str> {
         self.interfaces.get(name).map(String::as_str)

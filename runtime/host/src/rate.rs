@@ -24,7 +24,7 @@ struct Bucket {
 }
 
 impl Rates {
-    /// Takes one request out of a bucket: how long to wait for it, or none where that is longer
+    /// Takes one request out of a bucket: how long to wait for it, or `None` if that is longer
     /// than `wait_max`.
     pub(crate) fn take(
         &self,

@@ -42,7 +42,7 @@ impl WhichGrants {
         }
     }
 
-    /// The kind of entitlement that they are of; none: any.
+    /// The kind of entitlement that they are of; `None`: any.
     pub(crate) fn kind(&self) -> Option<&str> {
         match self {
             WhichGrants::OfKind(kind) => Some(kind),
@@ -150,7 +150,7 @@ pub struct Rotated {
 }
 
 impl Target {
-    /// One account; none if the app has none with this key.
+    /// One account; `None` if the app has none with this key.
     pub async fn read_account(&self, key: &ObjectRef) -> Result<Option<RemoteAccount>, Problem> {
         let call = self.begin(Scope::None);
         described::check_account(call.descriptor(), &key.kind, Function::GetAccount)?;
@@ -163,7 +163,7 @@ impl Target {
         }))
     }
 
-    /// All accounts of this kind that hold at least one of the keys. None for the kind: people's.
+    /// All accounts of this kind that hold at least one of the keys. `None` for the kind: people's.
     pub async fn find_accounts(
         &self,
         kind: Option<&str>,
@@ -175,7 +175,7 @@ impl Target {
         self.judge(call.find_accounts(&kind, keys).await)
     }
 
-    /// All accounts of this kind. None for the kind: people's.
+    /// All accounts of this kind. `None` for the kind: people's.
     pub async fn list_accounts(
         &self,
         kind: Option<&str>,
@@ -262,7 +262,7 @@ impl Target {
         self.judge(self.begin(Scope::None).probe().await)
     }
 
-    /// Which attributes accounts of this kind have here. None for the kind: people's.
+    /// Which attributes accounts of this kind have here. `None` for the kind: people's.
     pub async fn discover(&self, kind: Option<&str>) -> Result<Vec<AttributeSpec>, Problem> {
         let call = self.begin(Scope::None);
         let kind = account_kind(call.descriptor(), kind);

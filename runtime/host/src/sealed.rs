@@ -32,7 +32,7 @@ impl Sealed {
         vault.by_handle.insert(handle, secret);
     }
 
-    /// Gives a secret away, once.
+    /// Hands a secret out, once.
     pub(crate) fn take(&self, handle: &str) -> Option<Secret> {
         let mut vault = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         vault.order.retain(|kept| kept != handle);

@@ -23,7 +23,7 @@ impl Slot {
         self.0.load_full()
     }
 
-    /// Puts another version in and gives the one that was there until now.
+    /// Puts another version in and returns the one that was there until now.
     #[must_use = "the old version is what to go back to when the new one disappoints"]
     pub fn swap(&self, plugin: Arc<Plugin>) -> Arc<Plugin> {
         self.0.swap(plugin)

@@ -144,7 +144,7 @@ impl Target {
         self.site.side_losses.store(count, Ordering::Relaxed);
     }
 
-    /// A secret that the app issued and the host took out of its reply. It is given once.
+    /// A secret that the app issued and the host took out of its reply. It is handed out once.
     pub fn take_sealed(&self, handle: &str) -> Option<Secret> {
         self.site.sealed.take(handle)
     }

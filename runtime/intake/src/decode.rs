@@ -72,7 +72,7 @@ impl Decoded {
     }
 }
 
-/// The encoding of a name such as `windows-1250` or `utf-16le`; none where it is not known.
+/// The encoding of a name such as `windows-1250` or `utf-16le`; `None` if it is not known.
 pub fn encoding_named(name: &str) -> Option<&'static Encoding> {
     Encoding::for_label(name.as_bytes())
 }

@@ -5,7 +5,7 @@
 //! [`open`] decodes the bytes, proves the file whole as far as its content can, and takes its
 //! digests without parsing a cell, so that a re-export in which nothing changed is known at once.
 //! [`Snapshot::read`] reads every row by the feed's mapping, sets aside what cannot be read without
-//! doubt, and gives the people in the order of their keys. [`report`] is what HR reads beside the
+//! doubt, and returns the people in the order of their keys. [`report`] is what HR reads beside the
 //! file.
 //!
 //! What content cannot show is a cut exactly between two rows. Against that stand the trailer

@@ -120,7 +120,7 @@ impl Trailer {
         })
     }
 
-    /// The number that a cell states; none where the cell is no trailer. Case and spaces around the
+    /// The number that a cell states; `None` if the cell is no trailer. Case and spaces around the
     /// number do not count, nor do separators of thousands.
     pub(super) fn count(&self, cell: &str) -> Option<u32> {
         let cell = folded(cell);

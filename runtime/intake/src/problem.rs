@@ -1,4 +1,4 @@
-//! What is to be said about a file, and what follows from it.
+//! The remarks about a file, and what follows from them.
 
 use std::collections::BTreeMap;
 
@@ -77,7 +77,7 @@ impl Verdict {
     }
 }
 
-/// One thing to be said. Names rows, columns and ids; quotes a status or a day; never a person.
+/// One remark about a file. Names rows, columns and ids; quotes a status or a day; never a person.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
     /// Which kind.
@@ -152,7 +152,7 @@ impl Problem {
     }
 }
 
-/// Everything that is to be said about a file: bounded in what it lists, exact in what it counts.
+/// All remarks about a file: bounded in what it lists, exact in what it counts.
 #[derive(Clone, Debug, Default)]
 pub struct Problems {
     listed: Vec<Problem>,

@@ -39,13 +39,13 @@ pub struct Report<'a> {
     pub digest: Digest,
     /// What it says; all zero where it could not be read.
     pub content: Content,
-    /// What is to be said about it.
+    /// The remarks about it.
     pub problems: &'a Problems,
     /// Its people, where they could be read.
     pub people: Option<People>,
-    /// What it changes, or would change; none where no plan was made.
+    /// What it changes, or would change; `None` if no plan was made.
     pub counts: Option<&'a Counts>,
-    /// Whom it changes, or would change.
+    /// The people it changes, or would change.
     pub changed: &'a Changed,
     /// Reasons that came from elsewhere, such as guards on the size of a change: each a code, a
     /// sentence and what to do.
@@ -90,7 +90,7 @@ pub struct Reason {
 /// Most ids that a report names of those who joined, of those who left, and so on.
 pub const IDS_NAMED_MAX: usize = 100;
 
-/// Whom a plan changes, by what happens to them: some ids, and how many there are.
+/// The people a plan changes, by what happens to them: some ids, and how many there are.
 #[derive(Clone, Debug, Default)]
 pub struct Changed(BTreeMap<Kind, (Vec<String>, u32)>);
 
@@ -226,7 +226,7 @@ impl Report<'_> {
         self.write_changed(page);
     }
 
-    /// The ids behind the numbers, so that HR can see whether those are right whom it meant.
+    /// The ids behind the numbers, so that HR can see whether they are the people it meant.
     fn write_changed(&self, page: &mut Page) {
         let named = KINDS.map(|(kind, word)| (word, self.changed.of(kind)));
         if named.iter().all(|(_, (_, count))| *count == 0) {

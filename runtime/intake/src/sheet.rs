@@ -37,9 +37,9 @@ pub struct Opened {
     pub digest: Digest,
     /// The order-free digest of what it says; all zero where it could not be read.
     pub content: Content,
-    /// What is to be said so far.
+    /// The remarks so far.
     pub problems: Problems,
-    /// The text; none where the file is rejected, or is held and has nothing to go on with.
+    /// The text; `None` if the file is rejected, or is held and has nothing to go on with.
     pub sheet: Option<Sheet>,
 }
 

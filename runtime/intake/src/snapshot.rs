@@ -24,9 +24,9 @@ mod read;
 /// What came of reading a sheet.
 #[derive(Debug)]
 pub struct Reading {
-    /// What is to be said; together with what [`super::open`] said it decides about the file.
+    /// The remarks; together with those of [`super::open`] they decide about the file.
     pub problems: Problems,
-    /// The people; none where the columns were not found.
+    /// The people; `None` if the columns were not found.
     pub snapshot: Option<Snapshot>,
 }
 
@@ -179,7 +179,7 @@ impl Snapshot {
         }
     }
 
-    /// Whether somebody's rows were set aside: the person is to be neither changed nor removed.
+    /// Whether somebody's rows were set aside: the person must be neither changed nor removed.
     pub fn is_quarantined(&self, key: &PersonKey) -> bool {
         self.presence(key) == Presence::SetAside
     }

@@ -18,7 +18,7 @@ fn company(app: &App, mapping: &str, attributes: &str) -> Company {
     Company::configured(&tables, POLICY)
 }
 
-/// Drops a file, waits until it was decided about and everything is done, and gives its report.
+/// Drops a file, waits until it was decided about and everything is done, and returns its report.
 #[track_caller]
 fn drop_and_wait(company: &Company, daemon: &Daemon<'_>, name: &str, text: &str) -> Report {
     company.drop_file(name, text);

@@ -111,7 +111,7 @@ fn accept(daemon: &Daemon<'_>, company: &Company, name: &str, rows: &[Worker]) {
     daemon.wait_until_idle();
 }
 
-/// Drops a file that has to be held; gives the digest under which it can be approved.
+/// Drops a file that has to be held; returns the digest under which it can be approved.
 #[track_caller]
 fn held(daemon: &Daemon<'_>, company: &Company, name: &str, rows: &[Worker]) -> String {
     company.drop_file(name, csv(rows));

@@ -107,7 +107,7 @@ fn write(name: &str) {
     std::fs::write(fixture(name), text + "\n").unwrap();
 }
 
-/// An original, trimmed; none where there are no originals.
+/// An original, trimmed; `None` if there are no originals.
 fn trimmed(name: &str) -> Option<Value> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/specs/google");
     let original = std::fs::read(folder.join(format!("{name}.json"))).ok()?;

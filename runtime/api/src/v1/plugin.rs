@@ -9,7 +9,7 @@ pub struct PluginRow {
     pub name: String,
     /// `serving`, `refused` or `unused`.
     pub state: String,
-    /// The connector's version; none where it never loaded.
+    /// The connector's version; `None` if it never loaded.
     pub version: Option<String>,
     /// Contract version that it was written for.
     pub contract: Option<String>,

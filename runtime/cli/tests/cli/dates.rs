@@ -87,7 +87,7 @@ impl Company {
         self.folder.path().join(below)
     }
 
-    /// Runs a command; gives whether it did what was asked, and what it said.
+    /// Runs a command; returns whether it did what was asked, and what it said.
     fn cli(&self, arguments: &[&str]) -> (bool, String) {
         let output = Command::new(env!("CARGO_BIN_EXE_muster"))
             .arg("--config")

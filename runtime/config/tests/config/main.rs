@@ -16,7 +16,7 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config/fixtures/config")
 }
 
-/// Loads a configuration that is written as one text, and gives what it leads to.
+/// Loads a configuration that is written as one text, and returns what it leads to.
 fn load(text: &str) -> (tempfile::TempDir, Result<Config, String>) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("policy")).unwrap();

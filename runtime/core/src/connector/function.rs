@@ -33,7 +33,7 @@ pub enum Function {
     ListEntitlements,
     /// Lists grants, by the scopes that the kind of entitlement names.
     ListGrants,
-    /// Gives an entitlement.
+    /// Grants an entitlement.
     EnsureGranted,
     /// Takes an entitlement away.
     EnsureRevoked,
@@ -114,7 +114,7 @@ impl Function {
         }
     }
 
-    /// The function of this name; none where we do not know it.
+    /// The function of this name; `None` if we do not know it.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -153,7 +153,7 @@ impl GrantScope {
         }
     }
 
-    /// The scope of this name; none where we do not know it.
+    /// The scope of this name; `None` if we do not know it.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.as_str() == name)
     }

@@ -145,7 +145,7 @@ impl Bound {
         }
     }
 
-    /// The manager's id as written in a row; none where the cell or the column is empty or missing.
+    /// The manager's id as written in a row; `None` if the cell or the column is empty or missing.
     pub fn manager<'a, S: AsRef<str>>(&self, cells: &'a [S]) -> Option<&'a str> {
         let cell = cells.get(self.manager.as_ref()?.index)?;
         let text = trimmed(cell.as_ref());

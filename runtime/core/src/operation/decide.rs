@@ -469,7 +469,7 @@ fn completed(verifying: Option<How>, account: Option<AccountSeen>) -> Change {
     Change::Completed(Completion::of(how, account))
 }
 
-/// The account is nowhere at the app. What was to be taken from it is moot; what was to be done to it
+/// The account is nowhere at the app. What should be taken from it is moot; what should be done to it
 /// waits until that is recorded of the account itself, and is dropped then.
 fn gone(
     operation: &Operation,

@@ -50,7 +50,7 @@ impl PrivateAccess {
         self.0.iter().map(ToString::to_string)
     }
 
-    /// Why this address must not be connected to under this name; none if it may.
+    /// Why this address must not be connected to under this name; `None` if it may.
     pub fn refusal(&self, name: &str, address: IpAddr) -> Option<&'static str> {
         let address = plain(address);
         let inside = inside(address)?;

@@ -99,13 +99,13 @@ impl HostPattern {
         }
     }
 
-    /// Whether an address is on such a server; none for a text that is no address of its own.
+    /// Whether an address is on such a server; `None` for a text that is no address of its own.
     pub fn covers(&self, address: &str) -> Option<bool> {
         let url = Url::parse(address).ok()?;
         matches!(url.scheme(), "http" | "https").then(|| self.matches(&url))
     }
 
-    /// The pattern that grants exactly the server of this address; none for a text that is no address.
+    /// The pattern that grants exactly the server of this address; `None` for a text that is no address.
     pub fn of_text(address: &str) -> Option<Self> {
         Self::of(&Url::parse(address).ok()?)
     }

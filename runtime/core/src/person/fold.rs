@@ -177,7 +177,7 @@ impl Account {
         }
     }
 
-    /// Takes in what was seen beside any operation. False where that is nothing new.
+    /// Takes in what was seen beside any operation. Returns false if that is nothing new.
     pub(super) fn sighted(&mut self, sighting: &Sighting) -> bool {
         if !self.exists() {
             return false;
@@ -361,7 +361,7 @@ impl Account {
         if !is_to_be_made {
             return;
         }
-        // What was to follow it follows its successor, which therefore takes its place.
+        // What should follow it follows its successor, which therefore takes its place.
         let later = self.operations.get(index..).unwrap_or_default();
         if let Some(successor) = later.iter().position(|next| makes(&next.action)) {
             let successor = self.operations.remove(index + successor);
@@ -426,7 +426,7 @@ impl Account {
     }
 
     /// Where the account is gone, what was still to be done to it is moot. Where it was never made
-    /// and will not be, what was to follow is moot, too. What comes after an operation that makes
+    /// and will not be, what should follow is moot, too. What comes after an operation that makes
     /// the account (again) is for that one.
     fn drop_what_lost_its_account(&mut self) {
         if self.exists() {

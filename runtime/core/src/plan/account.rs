@@ -26,7 +26,7 @@ use crate::subject::Subject;
 /// What an account should have, each with its reasons.
 type Reasons = BTreeMap<EntitlementKey, BTreeSet<Justification>>;
 
-/// An account that somebody is to have.
+/// An account that somebody should have.
 struct Wish<'w> {
     account: &'w DesiredAccount,
     attributes: Cow<'w, RemoteAttributes>,
@@ -35,7 +35,7 @@ struct Wish<'w> {
 }
 
 impl Planner<'_> {
-    /// One account's part of the plan; none where it is, or is becoming, as it should be.
+    /// One account's part of the plan; `None` if it is, or is becoming, as it should be.
     pub(super) fn account(
         &mut self,
         person: &PersonView<'_>,
@@ -155,7 +155,7 @@ impl Planner<'_> {
         grants
     }
 
-    /// The account of somebody who is to have it.
+    /// The account of somebody who should have it.
     fn keep_or_make(
         &mut self,
         person: &PersonView<'_>,
@@ -233,7 +233,7 @@ impl Planner<'_> {
         Some(self.planned(true, wish.grants, Deletion::Never, actions))
     }
 
-    /// The account of somebody who is to have it no longer.
+    /// The account of somebody who should no longer have it.
     fn let_go(
         &mut self,
         person: &PersonView<'_>,

@@ -58,7 +58,7 @@ impl Catalogue {
         self.depths.get(key).copied().unwrap_or(0)
     }
 
-    /// Why a name gives nothing here, as a code and a sentence; none where it stands for one entitlement.
+    /// Why a name grants nothing here, as a code and a sentence; `None` if it stands for one entitlement.
     pub fn why_not(&self, name: &EntitlementName) -> Option<(Code, String)> {
         let code = self.find(name).err()?;
         let text = if code == AMBIGUOUS_ENTITLEMENT {

@@ -147,7 +147,7 @@ fn input(name: &str, person: &PersonId, identity: &Identity, phase: Phase) -> Va
     }
 }
 
-/// What is compared with an account's key; none where an expression gives nothing that can be one.
+/// What is compared with an account's key; `None` if an expression returns nothing that can be one.
 pub(super) fn key_text(values: Vec<Scalar>) -> Option<String> {
     match values.into_iter().next() {
         Some(Scalar::Text(text)) => Some(text),

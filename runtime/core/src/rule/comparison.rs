@@ -31,7 +31,7 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Why it can never hold for an attribute of this type; none where it can.
+    /// Why it can never hold for an attribute of this type; `None` if it can.
     pub fn never_holds(&self, value_type: ValueType) -> Option<String> {
         let fits = match (&self.literal, value_type) {
             // An empty cell is an empty text, whatever the type.

@@ -609,7 +609,7 @@ fn c56_what_the_plugin_failed_at_keeps_its_reason_and_is_retried_by_another_vers
     };
     assert!(by_plugin, "{:?}", operation.state);
 
-    // Another version looks at once, however long the wait was to be.
+    // Another version looks at once, however long the wait would have been.
     let looked = retried_by_version(&operation, at(NOW)).unwrap();
     assert!(
         matches!(&looked, Change::Lost { observe_at, by_plugin: true, .. } if *observe_at == at(NOW)),

@@ -54,7 +54,7 @@ pub(super) fn preview(
     })
 }
 
-/// What is decided, with the people whom it is about.
+/// The preview of a decision, with the people it is about.
 fn preview_of(
     app: &App,
     decide: impl FnOnce(Watch<'_>) -> Result<Decision, FeedError>,
@@ -72,7 +72,7 @@ struct People {
 }
 
 impl People {
-    /// What is made, with the people whom it is about.
+    /// Runs `make`, and returns what it made with the people it is about.
     fn of<T>(app: &App, make: impl FnOnce(Watch<'_>) -> T) -> (T, Self) {
         let mut people = Self::default();
         let known = app.known.load_full();
@@ -272,7 +272,7 @@ pub(super) fn policy_remarks(app: &App, sent: &[u8]) -> Result<Vec<v1::Finding>,
         .collect())
 }
 
-/// What a policy would do for whom.
+/// What a policy would do, and to whom.
 fn policy_plan(app: &App, policy: &Policy) -> Result<(Summary, People), Fault> {
     let (summary, people) = People::of(app, |watch| crate::replan::preview(app, policy, watch));
     Ok((summary.map_err(|error| failed(&error.into()))?, people))

@@ -48,7 +48,7 @@ pub(super) fn decide(
     shown.ok_or_else(|| Fault::not_found("account", &account.person.to_string()))
 }
 
-/// Has the next listing believed, which is taken at once.
+/// Has the next listing believed, and taken at once.
 pub(super) fn believe(
     app: &App,
     target: &TargetName,

@@ -219,7 +219,7 @@ pub(super) fn feed(app: &App, name: &FeedName) -> Result<Feed, Fault> {
 /// People whose operations are tried again in one transaction.
 const RETRIED_AT_ONCE: usize = 500;
 
-/// Has the next step of everything taken now that waits and that the filter names.
+/// Takes the next step now of everything that waits and that the filter names.
 fn retry_all(app: &App, filter: &OperationFilter, by: &Operator) -> Result<v1::Retried, Fault> {
     let reader = app.ledger.read().map_err(|error| broken(&error))?;
     let now = app.clock.now();

@@ -2,7 +2,7 @@
 //! newest first.
 //!
 //! An entry is read as it was recorded. What it leaves to the reader's memory is put beside it: the values
-//! that HR changed, by comparing with the entry before, and what an operation was to do, from its plan.
+//! that HR changed, by comparing with the entry before, and what an operation had to do, from its plan.
 
 use std::collections::BTreeMap;
 
@@ -315,7 +315,7 @@ impl Told<'_> {
         }
     }
 
-    /// What an operation was to do; none where its plan does not say.
+    /// What an operation had to do; `None` if its plan does not say.
     fn action(
         &mut self,
         target: &TargetName,

@@ -65,7 +65,7 @@ pub struct App {
     pub activity: BTreeMap<TargetName, Arc<Activity>>,
     /// What the planner knows of the targets.
     pub known: ArcSwap<Known>,
-    /// Rung, per target, when there may be something to do.
+    /// Per-target wake-up: there may be something to do.
     pub wakes: BTreeMap<TargetName, Arc<Notify>>,
     /// A change of the policy that waits for a person.
     pub policy_hold: Mutex<Option<PolicyHold>>,
@@ -77,11 +77,11 @@ pub struct App {
     pub ready: std::sync::atomic::AtomicBool,
     /// Plans are made one after the other.
     pub planning: tokio::sync::Mutex<()>,
-    /// Rung, per feed, when something arrived by another door than the folder.
+    /// Per-feed wake-up: something arrived by another door than the folder.
     pub arrivals: BTreeMap<FeedName, Arc<Notify>>,
-    /// Rung when somebody's next date may have come nearer.
+    /// Wake-up for dates: somebody's next date may have come nearer.
     pub dates: Arc<Notify>,
-    /// Rung when an account was made, deleted, or is another one at the app.
+    /// Wake-up for references: an account was made, deleted, or is another one at the app.
     pub references: Arc<Notify>,
     /// The keys of hooks that were read last.
     pub hook_keys: Arc<keys::HookKeys>,
@@ -199,7 +199,7 @@ impl App {
         self.references.notify_one();
     }
 
-    /// Says what stands in the way of a feed; none where nothing does.
+    /// Records what stands in the way of a feed; `None` if nothing does.
     pub fn set_feed_trouble(&self, feed: &FeedName, trouble: Option<String>) {
         let mut troubles = self
             .feed_trouble

@@ -184,7 +184,7 @@ pub fn person(person: &Person, policy: &Policy, titles: &Titles, now: Timestamp)
     }
 }
 
-/// A person's account at a target; none where the ledger knows of none.
+/// A person's account at a target; `None` if the ledger knows of none.
 pub fn account(
     person: &Person,
     target: &TargetName,

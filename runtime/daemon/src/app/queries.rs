@@ -650,7 +650,7 @@ pub(super) fn cause(cause: &Cause) -> String {
     }
 }
 
-/// The file that a plan came from; none for plans that no file asked for.
+/// The file that a plan came from; `None` for plans that no file asked for.
 pub(super) fn source_of(reader: &Reader, plan: PlanId) -> Option<v1::Source> {
     let kept = reader.plan(plan).ok().flatten()?;
     let approved_by = present::approver(&kept.by);

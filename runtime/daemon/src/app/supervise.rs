@@ -40,7 +40,7 @@ pub(super) const RESTING: Code = Code::new("LED-010");
 /// The pause before the ledger is opened again: the first one, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
-/// A daemon that was up for so long has recovered: the next pause is the first one again.
+/// A daemon that was up for this long has recovered: the next pause is the first one again.
 const RECOVERED_AFTER: Duration = Duration::from_mins(5);
 
 /// How often is looked whether the ledger can still be written.
@@ -104,7 +104,7 @@ pub(super) async fn run(
     };
     let lived = again_and_again(life, configured, &stop, &mut door).await;
     if lived.is_err() {
-        // Nobody is to wait for open answers on the way out of a failure.
+        // Nobody should wait for open answers on the way out of a failure.
         door.abort();
     } else if !door.is_finished() {
         drop(door.await);

@@ -263,7 +263,7 @@ fn cannot_be_given(known: &Known<'_>, target: &TargetName, role: &Role) -> Vec<v
     unresolved.collect()
 }
 
-/// Why a role gives nothing; `holds` is how its rule came out, for somebody who is employed.
+/// Why a role grants nothing; `holds` is how its rule came out, for somebody who is employed.
 fn why_not(
     known: &Known<'_>,
     target: &TargetName,

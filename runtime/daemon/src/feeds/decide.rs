@@ -27,9 +27,9 @@ use crate::planning::{self, ChangedPerson, Consent, Order, Scope, Summary};
 pub struct Item<'a> {
     /// Its name.
     pub name: &'a str,
-    /// When it was written; none where that does not count, as in a preview.
+    /// When it was written; `None` if that does not count, as in a preview.
     pub modified: Option<Timestamp>,
-    /// People of whom an event said something since: that counts, and not this file.
+    /// People about whom an event said something since: that counts, and not this file.
     pub news: &'a BTreeSet<PersonKey>,
     /// What is recorded together with what is decided.
     pub beside: &'a dyn Fn(Outcome) -> Vec<Fact>,
@@ -70,13 +70,13 @@ pub struct Decision {
     pub verdict: Verdict,
     /// The file.
     pub file: FeedFile,
-    /// What is to be said about its rows.
+    /// The remarks about its rows.
     pub problems: Problems,
     /// Its people, where they could be read.
     pub people: Option<People>,
     /// What it changes, or would change.
     pub summary: Option<Summary>,
-    /// Whom it changes, or would change.
+    /// The people it changes, or would change.
     pub changed: Changed,
 }
 
@@ -87,7 +87,7 @@ pub struct Desk<'a> {
     pub app: &'a App,
     /// The feed.
     pub feed: &'a Feed,
-    /// Who approves what was held; none for what comes by itself.
+    /// Who approves what was held; `None` for what comes by itself.
     pub approver: Option<&'a Operator>,
 }
 
@@ -188,7 +188,7 @@ impl Desk<'_> {
         })
     }
 
-    /// Reads the rows: what is to be said of them, and the people where they could be read.
+    /// Reads the rows: the remarks about them, and the people if they could be read.
     fn read(&self, opened: Opened) -> (Problems, Option<Snapshot>) {
         let mut problems = opened.problems;
         let Some(sheet) = opened.sheet else {
@@ -204,7 +204,7 @@ impl Desk<'_> {
         (problems, reading.snapshot)
     }
 
-    /// Decides about an event and records it, as far as `consent` goes. None where it has to wait: it
+    /// Decides about an event and records it, as far as `consent` goes. `None` if it has to wait: it
     /// takes too much from too many to go on by itself, and something else is held already.
     pub fn decide_event(
         &self,

@@ -16,14 +16,14 @@ use muster_core::subject::Subject;
 use super::Feed;
 use crate::planning::ChangedPerson;
 
-/// An event says that somebody left whom nobody knows.
+/// An event says that somebody whom nobody knows has left.
 pub const NOBODY: Code = Code::new("HOOK-011");
 /// An event that was taken can no longer be read, because the mapping is another one now.
 pub const UNREADABLE: Code = Code::new("HOOK-012");
 
 /// What an event says, read.
 pub struct Said {
-    /// Of whom.
+    /// The person it is about.
     pub key: PersonKey,
     /// What.
     pub changed: ChangedPerson,
@@ -48,7 +48,7 @@ pub fn row(event: &HookEvent) -> Result<Vec<u8>, String> {
     writer.into_inner().map_err(|error| error.to_string())
 }
 
-/// Why an event cannot be taken, as a sentence for its sender; none where it can. What changed is read by
+/// Why an event cannot be taken, as a sentence for its sender; `None` if it can. What changed is read by
 /// `upsert`, and who left by `leave`.
 pub fn refusal(event: &HookEvent, upsert: &Mapping, leave: &Mapping) -> Option<String> {
     let cells = match event.cells() {
@@ -113,7 +113,7 @@ pub fn read(feed: &Feed, kind: EventKind, row: &[u8]) -> Result<Said, String> {
     Ok(Said { key, changed })
 }
 
-/// Of whom an event is; none where nobody can tell any more.
+/// The key of the person an event is about; `None` if nobody can tell any more.
 pub fn key(feed: &Feed, row: &[u8]) -> Option<PersonKey> {
     parse(feed.leave_mapping(), row).ok().map(|(key, _)| key)
 }

@@ -103,18 +103,18 @@ impl Evidence {
         self.sync()
     }
 
-    /// Has the disk keep what was kept so far. One call for many files.
+    /// Syncs what was kept so far to the disk. One call for many files.
     ///
     /// # Errors
-    /// The disk does not.
+    /// The disk does not take it.
     pub fn sync(&self) -> io::Result<()> {
         File::open(&self.folder)?.sync_all()
     }
 
-    /// Has the disk keep everything that was written, in one go.
+    /// Syncs everything that was written to the disk, in one go.
     ///
     /// # Errors
-    /// The disk does not.
+    /// The disk does not take it.
     pub fn sync_many(&self) -> io::Result<()> {
         let folder = File::open(&self.folder)?;
         Ok(rustix::fs::syncfs(&folder)?)

@@ -24,7 +24,7 @@ use crate::replan::waiting;
 /// People are here whose feed the configuration does not have.
 pub const FORMER: Code = Code::new("FEED-020");
 
-/// What is to be said of feeds that the configuration does not have, where `here` is how many people have not
+/// Remarks about feeds that the configuration does not have, where `here` is how many people have not
 /// left, by feed.
 pub fn remarks(here: &BTreeMap<FeedName, u64>, config: &Config) -> Vec<Finding> {
     let renamed: BTreeSet<&FeedName> = config.feeds.values().flat_map(renamed_from).collect();
@@ -58,7 +58,7 @@ fn finding(name: &FeedName, people: u64, config: &Config) -> Finding {
     Finding::new(FORMER, Severity::Error, name, text).hint(hint)
 }
 
-/// Gives the people of renamed feeds their new names, before anything is decided about anybody.
+/// Moves the people of renamed feeds to the new names, before anything is decided about anybody.
 pub async fn rename(app: &Arc<App>) -> Result<(), Error> {
     let feeds: Vec<(FeedName, FeedName)> = app
         .config

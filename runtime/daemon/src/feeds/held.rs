@@ -26,7 +26,7 @@ pub struct Held {
 }
 
 impl Held {
-    /// What a feed holds under this plan; none where it holds nothing, or something else.
+    /// What a feed holds under this plan; `None` if it holds nothing, or something else.
     pub fn of(app: &App, feed: &FeedName, plan: Digest) -> Result<Option<Self>, FeedError> {
         let reader = app.ledger.read()?;
         let held = reader.feed(feed)?.and_then(|kept| kept.held);

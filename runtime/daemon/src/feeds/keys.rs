@@ -20,7 +20,7 @@ const PEOPLE_NAMED_MAX: usize = 10;
 /// among the people of the file.
 type Held = (u64, u32);
 
-/// What is to be said of the keys of the people in a file.
+/// Remarks about the keys of the people in a file.
 pub(super) fn remarks(
     policy: &Policy,
     feed: &FeedName,

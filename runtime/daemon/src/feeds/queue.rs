@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::{Feed, event};
 
-/// Events that were taken are remembered so long, for files that were written before them.
+/// Events that were taken are remembered for this long, for files that were written before them.
 pub const EVENTS_KEPT: Duration = Duration::from_hours(24);
 
 /// Most events that are remembered.
@@ -36,7 +36,7 @@ const TRIED_AGAIN_AFTER: Duration = Duration::from_mins(1);
 struct Waiting {
     arrival: Arrival,
     kind: EventKind,
-    /// Of whom; none where nobody can tell any more.
+    /// The person it is about; `None` if nobody can tell any more.
     key: Option<PersonKey>,
     /// Since when it waits for a person, and for the decision about what.
     blocked: Option<(Instant, Option<Digest>)>,
@@ -74,9 +74,9 @@ pub struct Queue {
     files: BTreeMap<u64, WaitingFile>,
     /// Decided, and not done with: to be put away, left where it cannot be moved, or held.
     decided: BTreeMap<u64, Arrival>,
-    /// Of whom events are that are held.
+    /// The people that held events are about.
     holding: BTreeMap<u64, PersonKey>,
-    /// Events that were taken, with of whom.
+    /// Events that were taken, with the people they are about.
     taken: BTreeMap<u64, (PersonKey, Timestamp)>,
     /// Files in the folder, by what they look like.
     marks: HashMap<u128, u64>,
@@ -155,12 +155,12 @@ impl Queue {
         self.marks.get(&file.mark).copied()
     }
 
-    /// A file is not in the folder any more, or is another one.
+    /// Records that a file is not in the folder any more, or is another one.
     pub fn not_at_hand(&mut self, seq: u64) {
         self.at_hand.remove(&seq);
     }
 
-    /// What looks like this arrives again.
+    /// Lets what looks like this arrive again.
     pub fn forget_mark(&mut self, arrival: &Arrival) {
         if let Source::Folder { mark } = &arrival.arrived.source {
             self.marks.remove(mark);
@@ -188,7 +188,7 @@ impl Queue {
         !self.files.is_empty()
     }
 
-    /// Whose turn it is; none where everything waits for a person. `held` is what is held.
+    /// Whose turn it is; `None` if everything waits for a person. `held` is what is held.
     pub fn turn(&mut self, is_whole: bool, held: Option<Digest>) -> Option<Turn> {
         let first_file = self.files.keys().next().copied().unwrap_or(u64::MAX);
         let mut ahead: BTreeSet<&PersonKey> = self.holding.values().collect();
@@ -251,7 +251,7 @@ impl Queue {
         }
     }
 
-    /// Lets an event wait for the files before it. False where there are none.
+    /// Lets an event wait for the files before it. Returns false if there are none.
     pub fn after_files(&mut self, seq: u64) -> bool {
         let is_behind = self.files.keys().next().is_some_and(|first| *first < seq);
         if let Some(waiting) = self.events.get_mut(&seq) {
@@ -260,17 +260,17 @@ impl Queue {
         is_behind
     }
 
-    /// A file that waits; it is taken back with [`Queue::give_back`] where nothing was decided.
+    /// Takes out a file that waits; [`Queue::give_back`] puts it back if nothing was decided.
     pub fn take_file(&mut self, seq: u64) -> Option<WaitingFile> {
         self.files.remove(&seq)
     }
 
-    /// A file about which nothing was decided.
+    /// Puts back a file about which nothing was decided.
     pub fn give_back(&mut self, file: WaitingFile) {
         self.files.insert(file.arrival.seq, file);
     }
 
-    /// Something was decided about what arrived. True where it is to be put away.
+    /// Records that something was decided about what arrived. Returns whether it has to be put away.
     pub fn decided(&mut self, feed: &Feed, mut arrival: Arrival, outcome: Outcome) -> bool {
         let seq = arrival.seq;
         self.files.remove(&seq);
@@ -288,13 +288,13 @@ impl Queue {
         true
     }
 
-    /// What was replaced, taken out of those that wait.
+    /// Takes what was replaced out of those that wait.
     pub fn take(&mut self, seq: u64) -> Option<Arrival> {
         let file = self.files.remove(&seq).map(|file| file.arrival);
         file.or_else(|| self.events.remove(&seq).map(|waiting| waiting.arrival))
     }
 
-    /// Nothing has to be known of it any more.
+    /// Forgets what arrived: nothing has to be known of it any more.
     pub fn end(&mut self, seq: u64) {
         self.files.remove(&seq);
         self.at_hand.remove(&seq);
@@ -321,20 +321,20 @@ impl Queue {
         self.at_hand.get(&seq)
     }
 
-    /// It was put away under this name.
+    /// Records that it was put away under this name.
     pub fn stored(&mut self, seq: u64, stored: String) {
         if let Some(arrival) = self.decided.get_mut(&seq) {
             arrival.stored = Some(stored);
         }
     }
 
-    /// Those of whom an event said something after this instant.
+    /// The people about whom an event said something after this instant.
     pub fn news(&self, since: Timestamp) -> BTreeSet<PersonKey> {
         let newer = self.taken.values().filter(|(_, at)| *at > since);
         newer.map(|(key, _)| key.clone()).collect()
     }
 
-    /// Events that need not be remembered any more, taken out. None as long as a few.
+    /// Takes out the events that need not be remembered any more. None as long as they are few.
     pub fn forget_events(&mut self, now: Timestamp) -> Vec<u64> {
         let until = now.checked_sub(EVENTS_KEPT).unwrap_or(Timestamp::MIN);
         let held = self.decided.values();

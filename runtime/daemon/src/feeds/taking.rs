@@ -95,7 +95,7 @@ struct Taking {
     to_put_away: BTreeSet<u64>,
     /// What could not be read, and why.
     unreadable: BTreeMap<OsString, String>,
-    /// Files that are to be put away and are not in the folder any more.
+    /// Files that should be put away and are not in the folder any more.
     gone: BTreeSet<u64>,
     /// What could not be moved, and why.
     left_behind: BTreeMap<u64, String>,
@@ -211,7 +211,7 @@ impl Taking {
         }
     }
 
-    /// Does what is next. False where there is nothing to do now.
+    /// Does what is next. Returns false if there is nothing to do now.
     async fn round(&mut self) -> Result<bool, FeedError> {
         if self.pause_until > Instant::now() {
             return Ok(false);
@@ -251,7 +251,7 @@ impl Taking {
         self.pause_until = Instant::now() + self.pause;
     }
 
-    /// Keeps what stands in the way of the feed. True where it is news.
+    /// Keeps what stands in the way of the feed. Returns whether it is news.
     fn trouble(&mut self, text: Option<&str>) -> bool {
         let kept = &mut self.troubles.0;
         let code = FOLDER;
@@ -340,7 +340,7 @@ impl Taking {
     }
 
     /// Records some of what settled, the oldest first, and by name where they are as old: so files that
-    /// were dropped while nobody looked have the order in which they were written. False where there is
+    /// were dropped while nobody looked have the order in which they were written. Returns false if there is
     /// nothing to record.
     async fn record_settled(&mut self) -> Result<bool, FeedError> {
         let mut batch = Vec::new();
@@ -616,7 +616,7 @@ impl Taking {
         self.close_trouble(code::PLACE_REFUSED).await;
     }
 
-    /// Nothing has to be known of these any more.
+    /// Forgets these: nothing has to be known of them any more.
     async fn end(&mut self, ended: Vec<u64>) -> Result<(), FeedError> {
         if ended.is_empty() {
             return Ok(());

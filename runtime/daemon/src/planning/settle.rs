@@ -11,7 +11,7 @@ use super::{ABSENCE_DOUBTED, Failed, Seen, Summary};
 use crate::driver;
 use crate::findings::{self, LookedAt};
 
-/// Whom a plan looked at, and for what.
+/// The people a plan looked at, and what it looked for.
 pub(super) struct Settled<'a> {
     pub(super) seen: &'a Seen,
     pub(super) is_complete: bool,

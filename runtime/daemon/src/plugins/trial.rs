@@ -35,7 +35,7 @@ const REMOVALS: [Function; 5] = [
     Function::RevokeCredentials,
 ];
 
-/// The function for which a version goes back to the one before, with how it went; none where it stays.
+/// The function for which a version goes back to the one before, with how it went; `None` if it stays.
 pub(super) fn judge<'c>(new: &'c Conduct, before: &Conduct) -> Option<(Function, &'c Record)> {
     let mut functions: Vec<_> = new.functions().collect();
     functions.sort_by_key(|(function, _)| !REMOVALS.contains(function));

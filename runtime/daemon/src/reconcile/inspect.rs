@@ -38,7 +38,7 @@ pub(super) fn is_quiet(account: &Account) -> bool {
     account.exists() && !account.operations.iter().any(is_about_account)
 }
 
-/// Looks at somebody's account and records what is other than the ledger has it.
+/// Looks at somebody's account and records what differs from the ledger.
 pub(super) async fn person(
     app: &Arc<App>,
     target: &Connected,

@@ -2,8 +2,8 @@
 //! nobody answered the call, or its answer said so.
 //!
 //! Some services replace the members of a group by the one that is added. Whom that took out is in the answer;
-//! where there is none, only the group itself says who is missing. Whoever is to have the right, and of whom
-//! nothing is under way about it, is given it again by the next plan. Accounts that are nobody's here are not
+//! where there is none, only the group itself says who is missing. Whoever should have the right, and about whom
+//! nothing is under way, is given it again by the next plan. Accounts that are nobody's here are not
 //! known to have had it, so nothing follows for them.
 
 use std::collections::BTreeSet;
@@ -78,7 +78,7 @@ pub(super) async fn holders(
     Ok(())
 }
 
-/// Has everybody looked at who has one of somebody's rights.
+/// Has the holders of each of somebody's rights looked at.
 pub(super) fn of(app: &App, target: &Connected, person: &PersonId) -> Result<(), Error> {
     let person = app.ledger.read()?.person(person)?;
     let account = person.and_then(|mut person| person.accounts.remove(target.name()));
@@ -92,7 +92,7 @@ fn id_of(object: &ObjectRef) -> (&str, &str) {
     (object.kind.as_str(), object.id.as_str())
 }
 
-/// Who is to have a right, has it as far as the ledger knows, and is not among those who do.
+/// Who should have a right, has it as far as the ledger knows, and is not among those who do.
 fn missing(
     app: &App,
     target: &Connected,

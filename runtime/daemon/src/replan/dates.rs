@@ -87,7 +87,7 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Plans for everybody whose date has come; gives the next date.
+/// Plans for everybody whose date has come; returns the next date.
 async fn round(app: &Arc<App>, looked: &mut Looked) -> Result<Option<Timestamp>, Failed> {
     let day = read_clock(app).await?;
     let is_again = looked.again_at.is_none_or(|at| at <= day);

@@ -30,7 +30,7 @@ const PEOPLE_MAX: usize = 10_000;
 /// The pause after it failed: the first one, and the longest.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(5));
 
-/// Looks after references whenever `app.references` is rung, until the daemon stops.
+/// Looks after references at each wake-up of `app.references`, until the daemon stops.
 pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let mut retrying = Retrying::new(AGAIN.0, AGAIN.1);
     while !*stop.borrow() {

@@ -46,7 +46,7 @@ pub enum Waits {
         target: TargetName,
         /// Everything it can give.
         entitlements: Vec<Entitlement>,
-        /// What is other than it was, for people.
+        /// What changed, for people.
         changed: String,
     },
     /// That everybody of a retired feed leaves.
@@ -139,7 +139,7 @@ fn of_hold(subject: &Subject) -> LookedAt<'static> {
     LookedAt::of(subject.clone(), codes)
 }
 
-/// Nothing waits any more about this.
+/// Ends the waiting about this.
 pub(super) async fn end(app: &App, subject: &Subject) {
     held(app).remove(subject);
     app.findings.settle(of_hold(subject), Vec::new()).await;
@@ -341,7 +341,7 @@ pub async fn catalogue_is_same(app: &App, target: &TargetName) {
 /// Most names that are said.
 const NAMED_MAX: usize = 5;
 
-/// What is other than it was: by title, since that is what people know.
+/// What changed: by title, since that is what people know.
 fn changed(before: &[Entitlement], now: &[Entitlement]) -> String {
     let has = |all: &[Entitlement], one: &Entitlement| {
         all.iter()

@@ -401,14 +401,14 @@ async fn held_preview(State(engine): Asked, plan: Part) -> Answered<v1::Preview>
     Ok(Json(engine.held_preview(digest(&part(plan)?)?).await?))
 }
 
-/// What somebody who gives an order says of themselves.
+/// What an operator who sends an order says of themselves.
 #[derive(Deserialize)]
 struct OperatorParameters {
     r#as: Option<String>,
     reason: Option<String>,
 }
 
-/// Who gives the order is what the kernel says of the other end of the socket; what they call themselves
+/// The operator is what the kernel says of the other end of the socket; what they call themselves
 /// is kept beside it.
 fn operator(peer: Peer, said: &OperatorParameters) -> Result<Operator, Fault> {
     peer::operator(peer)

@@ -8,7 +8,7 @@ use muster_api::error::{API_NO_ROUTE, Fault, FaultKind};
 use muster_api::v1;
 use muster_core::finding::Code;
 
-/// A question that is not answered, on its way out.
+/// An error response being built.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refusal {
     status: StatusCode,

@@ -34,7 +34,7 @@ const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 /// Longest time that open answers may take when the daemon stops.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// A connection on which nothing has moved for so long gives its place up to a new one.
+/// A connection on which nothing has moved for this long gives up its place to a new one.
 const IDLE_MIN: Duration = Duration::from_secs(1);
 
 /// What a door allows.
@@ -69,7 +69,7 @@ impl Visitor {
     }
 }
 
-/// A connection that is not to make room for another.
+/// A connection that must not make room for another.
 #[derive(Debug)]
 pub(super) struct Kept(Arc<Standing>);
 
@@ -87,7 +87,7 @@ struct Standing {
     moved_at_ms: AtomicU64,
     /// How many ask for it to be kept.
     kept: AtomicUsize,
-    /// Rung when the connection has to make room.
+    /// Wake-up: the connection has to make room.
     leave: Notify,
 }
 
@@ -106,7 +106,7 @@ impl Standing {
         self.moved_at_ms.store(at, Ordering::Relaxed);
     }
 
-    /// How long nothing has moved; none where the connection is to be kept.
+    /// How long nothing has moved; `None` if the connection has to be kept.
     fn idle(&self) -> Option<Duration> {
         let is_kept = self.kept.load(Ordering::Acquire) > 0;
         let moved_at = Duration::from_millis(self.moved_at_ms.load(Ordering::Relaxed));
@@ -126,8 +126,8 @@ impl Places {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a connection of this address, taken from another where the door is full. None where
-    /// nobody can be asked to go.
+    /// A place for a connection of this address, taken from another where the door is full. `None`
+    /// if nobody can be asked to go.
     fn take(&self, number: u64, peer: Option<IpAddr>, limits: &Limits) -> Option<Place> {
         let mut places = self.lock();
         let mut by_peer: BTreeMap<Option<IpAddr>, usize> = BTreeMap::new();
@@ -194,7 +194,7 @@ impl Connections {
         }
     }
 
-    /// Serves a connection, or hangs up where there is no place for it. `router` gives what answers a
+    /// Serves a connection, or hangs up where there is no place for it. `router` returns what answers a
     /// request at the moment when it comes.
     pub(super) fn take<S>(
         &mut self,

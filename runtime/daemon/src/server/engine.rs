@@ -27,7 +27,7 @@ pub struct DriftedAccount {
     pub person: PersonId,
     /// Where.
     pub target: TargetName,
-    /// What is to become of it.
+    /// What happens to it.
     pub decision: Decision,
 }
 
@@ -40,13 +40,13 @@ pub trait Engine: Send + Sync + 'static {
     /// The daemon's clock.
     fn now(&self) -> Timestamp;
 
-    /// Why the daemon is not ready to take work; none when it is. Asked for by `/readyz`.
+    /// Why the daemon is not ready to take work; `None` if it is. Asked for by `/readyz`.
     fn not_ready(&self) -> Option<String>;
 
     /// What the daemon counts, for `/metrics`. Labels carry ids and names, never personal values.
     fn metrics(&self) -> Vec<Family>;
 
-    /// The hook of a feed, with its secrets read; none where the feed has no hook or does not exist.
+    /// The hook of a feed, with its secrets read; `None` if the feed has no hook or does not exist.
     fn hook(&self, feed: &FeedName) -> Option<Hook>;
 
     /// Takes a delivery whose signature and time were checked. Answers once it is durable.
@@ -77,13 +77,13 @@ pub trait Engine: Send + Sync + 'static {
         page: ListPage,
     ) -> Answer<'_, v1::Page<v1::Operation>>;
 
-    /// Has the next step of an operation that waits (for a person or for its time) taken now.
+    /// Takes the next step of an operation that waits (for a person or for its time) now.
     fn retry(&self, operation: OperationId, by: Operator) -> Answer<'_, v1::Operation>;
 
     /// The same for all that the filter names.
     fn retry_all(&self, filter: OperationFilter, by: Operator) -> Answer<'_, v1::Retried>;
 
-    /// Decides about an account that is other than it was left: it is made so again, or stays as the app
+    /// Decides about an account that is not as it was left: it is put right, or stays as the app
     /// has it.
     fn decide(&self, account: DriftedAccount, by: Operator) -> Answer<'_, v1::Account>;
 
@@ -99,7 +99,7 @@ pub trait Engine: Send + Sync + 'static {
     /// What the journal has about a person, the newest first.
     fn history(&self, person: PersonId, page: ListPage) -> Answer<'_, v1::Page<v1::HistoryEntry>>;
 
-    /// What was decided and put in place, by whom; the newest first.
+    /// What was decided and put in place, and by whom; the newest first.
     fn decisions(&self, page: ListPage) -> Answer<'_, v1::Page<v1::HistoryEntry>>;
 
     /// What a file would lead to. Changes nothing.
@@ -192,7 +192,7 @@ pub struct AccountFilter {
     pub target: Option<TargetName>,
     /// In this state only.
     pub state: Option<String>,
-    /// Of people who are to have it no longer only.
+    /// Only accounts that the person should no longer have.
     pub is_leaving: bool,
 }
 
@@ -221,7 +221,7 @@ pub struct FindingFilter {
 /// Which part of a listing.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ListPage {
-    /// Where the page begins; the `next` of the page before. None for the first.
+    /// Where the page begins; the `next` of the page before. `None` for the first.
     pub cursor: Option<String>,
     /// Most items on the page, from 1 to [`v1::LIST_LIMIT_MAX`].
     pub limit: usize,

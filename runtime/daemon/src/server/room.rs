@@ -32,7 +32,7 @@ impl Room {
         })
     }
 
-    /// A place; none where all are taken, or as many as one address may have.
+    /// A place; `None` if all are taken, or as many as one address may have.
     pub(super) fn enter(self: &Arc<Self>, peer: Option<IpAddr>) -> Option<Place> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let all: usize = taken.values().sum();

@@ -11,7 +11,7 @@ const USERS: &str = "/etc/passwd";
 /// Longest name that is taken from the list, in characters.
 const USER_CHARS_MAX: usize = 64;
 
-/// What the machine calls the user with this number; none where it has no name for it.
+/// What the machine calls the user with this number; `None` if it has no name for it.
 pub(crate) fn name_of(uid: u32) -> Option<String> {
     user(Path::new(USERS), uid)
 }

@@ -259,7 +259,7 @@ impl Company {
         let at = self.time;
         for (person, was_on) in on {
             let left = !here.contains(person);
-            // Those of whom it was announced were counted on that day.
+            // Those for whom it was announced were counted on that day.
             let is_known = self
                 .losses
                 .iter()
@@ -468,7 +468,7 @@ impl Company {
     }
 }
 
-/// One mass change, split at random. Gives how many lost something, and how often something was held.
+/// One mass change, split at random. Returns how many lost something, and how often something was held.
 fn split(seed: u64) -> (usize, u32) {
     let mut dice = Dice(seed);
     let size = 12 + dice.below(120);

@@ -89,7 +89,7 @@ fn get(open: &Open, path: &str) -> (u16, String) {
     (status, body)
 }
 
-/// One request at the TCP address. Gives status, headers and body.
+/// One request at the TCP address. Returns status, headers and body.
 fn request(
     open: &Open,
     method: &str,
@@ -101,7 +101,7 @@ fn request(
     exchange(stream, &format!("{method} {path}"), headers, body)
 }
 
-/// One request with nothing between the test and the wire. Gives status, headers and body.
+/// One request with nothing between the test and the wire. Returns status, headers and body.
 pub(crate) fn exchange(
     mut stream: impl Read + Write,
     asked: &str,

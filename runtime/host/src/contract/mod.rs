@@ -42,7 +42,7 @@ impl Version {
     /// Every track, the newest last.
     const ALL: [Self; 1] = [Self::V0_1];
 
-    /// The track of this version; none where it is not offered.
+    /// The track of this version; `None` if it is not offered.
     pub(crate) fn of(version: &str) -> Option<Self> {
         let wanted = track(version)?;
         let offers = |offered: &Self| track(offered.number()).as_ref() == Some(&wanted);
@@ -195,7 +195,7 @@ functions! {
     probe() -> Answer<ProbeReport>;
     /// Which attributes accounts of a kind have.
     discover(kind: &str) -> Answer<Vec<AttributeSpec>>;
-    /// One account; none if the app has none with this key.
+    /// One account; `None` if the app has none with this key.
     get_account(key: &ObjectRef) -> Answer<Option<RemoteAccount>>;
     /// The accounts of a kind that hold at least one of the keys.
     find_accounts(kind: &str, keys: &[(String, String)]) -> Answer<Vec<RemoteAccount>>;

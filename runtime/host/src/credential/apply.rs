@@ -40,7 +40,7 @@ pub(crate) async fn apply(
     put(site, slot, headers, None).await
 }
 
-/// Puts a fresh token in for one that the app has refused. None where there is nothing to renew.
+/// Puts a fresh token in for one that the app has refused. `None` if there is nothing to renew.
 pub(crate) async fn renew(
     site: &Site,
     slot: &str,

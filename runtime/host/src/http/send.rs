@@ -106,7 +106,7 @@ pub(crate) enum Refusal {
     BudgetSpent(String),
 }
 
-/// What a call gives to its requests.
+/// What a call passes to its requests.
 pub(crate) struct Sender<'a> {
     pub(crate) site: &'a Arc<Site>,
     /// On whose account the work for a request goes.

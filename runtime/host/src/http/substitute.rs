@@ -42,7 +42,7 @@ pub(crate) fn used<'a>(bytes: &[u8], placeholders: &'a [Placeholder]) -> Vec<&'a
         .collect()
 }
 
-/// The bytes with each of these placeholders replaced by its secret; none where they would become more
+/// The bytes with each of these placeholders replaced by its secret; `None` if they would become more
 /// than `bytes_max`. A placeholder is short and can stand there often, and a secret can be long: how large
 /// it all becomes is known before any of it is made.
 pub(crate) fn put_in(

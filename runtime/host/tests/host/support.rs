@@ -109,7 +109,7 @@ pub(crate) async fn lonely(host: &Host) -> Target {
     .await
 }
 
-/// Has the puppet do something, and gives what it shows.
+/// Has the puppet do something, and returns what it shows.
 pub(crate) async fn tell(target: &Target, what: Value) -> Result<Value, Problem> {
     let account = target
         .read_account(&object(&what))

@@ -85,7 +85,7 @@ impl Seen {
         }
     }
 
-    /// What a file looks like; none for what is no plain file under one name. A second name may lie in
+    /// What a file looks like; `None` for what is no plain file under one name. A second name may lie in
     /// a folder that whoever dropped the file cannot read.
     pub(super) fn stamp(&self) -> Option<Stamp> {
         let is_plain = self.kind == FileType::RegularFile && self.links == 1;
@@ -179,7 +179,7 @@ impl Dir {
         Ok(names)
     }
 
-    /// What a name stands for; a link is not followed. None where there is nothing.
+    /// What a name stands for; a link is not followed. `None` if there is nothing.
     pub(super) fn look(&self, name: &OsStr) -> io::Result<Option<Seen>> {
         match fs::statat(&*self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(Seen::of(&stat))),

@@ -53,7 +53,7 @@ pub use read::{ReadError, copy, open_arrival, open_changed, open_kept, same};
 /// A file that waits longer than this for its end is worth a word.
 const UNSETTLED_AFTER: Duration = Duration::from_mins(10);
 
-/// A file that still lies there so long after it arrived arrives again: whoever took it could not
+/// A file that still lies there this long after it arrived arrives again: whoever took it could not
 /// finish, or somebody has put the same file back.
 const ARRIVES_AGAIN_AFTER: Duration = Duration::from_mins(1);
 
@@ -212,7 +212,7 @@ impl Folder {
         }
     }
 
-    /// The next file or remark that is there already; none where one would have to wait.
+    /// The next file or remark that is there already; `None` if one would have to wait.
     pub fn next_ready(&mut self) -> Option<FolderEvent> {
         let event = self.ready.pop_front()?;
         if let FolderEvent::Arrived(arrival) = &event {
@@ -234,8 +234,8 @@ impl Folder {
         Ok(there.unzip())
     }
 
-    /// Gives a file that does not look whole more time, unless it had enough. True: it will arrive
-    /// again, whole or not, and nothing is to be done now.
+    /// Allows a file that does not look whole more time, unless it had enough. True: it will arrive
+    /// again, whole or not, and there is nothing to do now.
     pub fn defer(&mut self, arrival: &Arrival) -> bool {
         if !self.may_defer(arrival) {
             return false;
@@ -330,7 +330,7 @@ impl Folder {
         self.renew_watch();
     }
 
-    /// What was remarked of names that are gone is over, once the last of its kind is.
+    /// Ends the remarks about names that are gone; a code is over once the last of its names is gone.
     fn forget_remarks(&mut self, names: &BTreeSet<OsString>) {
         self.remarked.retain(|name, _| names.contains(name));
         let left: BTreeSet<&Code> = self.remarked.values().map(|(_, code)| code).collect();

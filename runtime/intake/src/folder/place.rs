@@ -137,7 +137,7 @@ impl Places {
     }
 
     /// Moves a file that was done with from the drop folder to a place, under its name with the time
-    /// before it. Gives the name.
+    /// before it. Returns the name.
     ///
     /// # Errors
     /// It is gone, or another file now, or the system did not let us.
@@ -177,7 +177,7 @@ impl Places {
     }
 
     /// Puts a copy of a file into a place: of one that cannot be moved, or that came by another door.
-    /// Gives its name.
+    /// Returns its name.
     ///
     /// # Errors
     /// The folder cannot be used, or the disk is full.
@@ -210,7 +210,7 @@ impl Places {
     }
 
     /// Moves a stored file from one place to another, under the same name, and takes away the reports
-    /// beside it. Gives its name there.
+    /// beside it. Returns its name there.
     ///
     /// # Errors
     /// It is gone, or the system did not let us.
@@ -306,7 +306,7 @@ impl Places {
         Ok(seen.is_some())
     }
 
-    /// The name under which a file was put away that arrived at `at` under `name`; none where it was not.
+    /// The name under which a file was put away that arrived at `at` under `name`; `None` if it was not.
     pub fn find(&self, name: &str, place: Place, at: Timestamp) -> Option<String> {
         let dir = self.place(place).ok()?;
         let stored = stored_name(name, at, 0);

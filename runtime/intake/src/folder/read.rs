@@ -74,7 +74,7 @@ pub fn open_changed(
     open_arrival(arrival, options)
 }
 
-/// A file that says what `known` says, in whichever order of rows; none where it says something else.
+/// A file that says what `known` says, in whichever order of rows; `None` if it says something else.
 ///
 /// # Errors
 /// It changed, or could not be read.
@@ -214,7 +214,7 @@ fn is_another(error: &io::Error) -> bool {
     found.is_some_and(|found| another.contains(&found))
 }
 
-/// Copies a file into `to` and gives the digest of what was copied: what is decided about is the copy.
+/// Copies a file into `to` and returns the digest of what was copied: what is decided about is the copy.
 ///
 /// # Errors
 /// It changed, or could not be read, or the copy could not be written.

@@ -17,7 +17,7 @@ pub(super) fn names(dir: &Dir) -> io::Result<BTreeSet<OsString>> {
     Ok(dir.names(NAMES_MAX)?.into_iter().collect())
 }
 
-/// What these names stand for; none for what is not there.
+/// What these names stand for; `None` for what is not there.
 pub(super) fn looks(dir: &Dir, names: Vec<OsString>) -> Vec<(OsString, Option<Seen>)> {
     let look = |name: OsString| {
         let seen = dir.look(&name).ok().flatten();

@@ -162,7 +162,7 @@ impl Settling {
         }
     }
 
-    /// Somebody should look at a file.
+    /// Records a hint that somebody should look at a file.
     pub fn hint(&mut self, name: &OsStr, hint: Hint, at: Duration) {
         if let Some(waiting) = self.files.get_mut(name) {
             // Finding it again says nothing new about how it came.
@@ -184,7 +184,7 @@ impl Settling {
         self.put(name, waiting);
     }
 
-    /// Waits for a file no longer.
+    /// Stops waiting for a file.
     pub fn forget(&mut self, name: &OsStr) {
         if let Some(waiting) = self.files.remove(name) {
             self.turns.remove(&(waiting.look_at, name.to_owned()));
@@ -208,7 +208,7 @@ impl Settling {
         self.turns.first().map(|(look_at, _)| *look_at)
     }
 
-    /// Takes a look at a file into account; none where it is not there.
+    /// Takes a look at a file into account; `None` if it is not there.
     pub fn look(&mut self, name: &OsStr, look: Option<Look>, at: Duration) -> Decision {
         let Some(look) = look else {
             self.forget(name);

@@ -392,7 +392,7 @@ impl Several {
     }
 }
 
-/// What a row says; none for one that was set aside.
+/// What a row says; `None` for one that was set aside.
 fn read_entry(sheet: &Sheet, bound: &Bound, entry: &Entry) -> Option<Identity> {
     if entry.state != State::Good {
         return None;

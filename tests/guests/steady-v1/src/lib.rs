@@ -29,7 +29,7 @@ const ATTRIBUTES: [&str; 8] = [
     "location",
 ];
 
-/// What version 3 does: at every change and in every listing, or only where it is to set a state.
+/// What version 3 does: at every change and in every listing, or only where it is asked to set a state.
 const DEEDS: [&str; 6] = [
     "panic",
     "panic-in-state",

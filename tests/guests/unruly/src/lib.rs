@@ -1,4 +1,4 @@
-//! A guest that misbehaves in the way that its setting `deed` says, whenever it is to change an account.
+//! A guest that misbehaves in the way that its setting `deed` says, whenever it is asked to change an account.
 //!
 //! It is configured like any other connector, so that a test sees what becomes of it in a running daemon:
 //! which outcome, which text, and whether other targets go on. What is read from it is well-behaved unless

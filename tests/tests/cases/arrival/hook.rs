@@ -24,12 +24,12 @@ pub(super) fn company(app: &App, lines: &str, below: &str) -> Company {
     company
 }
 
-/// Sends a delivery. Gives the status and the body of the answer.
+/// Sends a delivery. Returns the status and the body of the answer.
 pub(super) fn deliver(daemon: &Daemon<'_>, id: &str, kind: &str, body: &str) -> (u16, String) {
     send(&daemon.address(), id, kind, body).expect("an answer")
 }
 
-/// The same to an address; nothing where nobody answered.
+/// The same to an address; `None` if nobody answered.
 pub(super) fn send(address: &str, id: &str, kind: &str, body: &str) -> Option<(u16, String)> {
     let at = jiff::Timestamp::now().as_second();
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET);
@@ -50,7 +50,7 @@ pub(super) fn send(address: &str, id: &str, kind: &str, body: &str) -> Option<(u
     Some((status, body.to_owned()))
 }
 
-/// Sends an event that is to be taken.
+/// Sends an event that must be taken.
 #[track_caller]
 pub(super) fn event(daemon: &Daemon<'_>, id: &str, body: &str) {
     let (status, answer) = deliver(daemon, id, "application/json", body);

@@ -7,7 +7,7 @@ use muster_tests::hook::get;
 use muster_tests::wait_for;
 use serde_json::{Value, json};
 
-/// What the app says of somebody, and nobody else is to repeat.
+/// What the app says of somebody, and nobody else may repeat.
 const WORDS: &str = "cannot touch First2 Last2 <p2@corp.example>, see Carol.Boss@corp.example";
 
 fn is_silent(text: &str) -> bool {

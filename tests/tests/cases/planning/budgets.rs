@@ -7,7 +7,7 @@ use muster_tests::wait_for;
 
 use super::{GROUPS, Worker, accept, active, company, csv, digest_of, held, workers};
 
-/// Waits until a file lies in `processed` or `held`, and gives whether it counted.
+/// Waits until a file lies in `processed` or `held`, and returns whether it counted.
 #[track_caller]
 fn counts(daemon: &Daemon<'_>, company: &Company, name: &str, rows: &[Worker]) -> bool {
     company.drop_file(name, csv(rows));

@@ -73,7 +73,7 @@ fn c64_a_group_that_was_made_again_waits_by_itself_and_leavers_go_on() {
     // Nobody waits for it: 1040 leaves, and 1041 is new.
     let mut rows = workers(1, 39);
     rows.push(super::worker(41));
-    // What 1041 is to have in the old group is tried for minutes, so nobody waits for that.
+    // What 1041 should get in the old group is tried for minutes, so nobody waits for that.
     company.drop_file("leaver.csv", csv(&rows));
     let report = company.wait_for_report("leaver.csv");
     assert_eq!(report.place, "processed", "{}", report.text);

@@ -157,7 +157,7 @@ fn rule(kind: Kind, random: &mut Random) -> Option<(&'static str, Value)> {
     })
 }
 
-/// Gives some account of a person another id, as an app that moves accounts does.
+/// Moves some account of a person to another id, as an app that moves accounts does.
 fn renumber(app: &App, random: &mut Random, names: &[String]) {
     for _ in 0..=random.below(3) {
         let name = random.of(names);

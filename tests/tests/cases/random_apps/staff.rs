@@ -54,7 +54,7 @@ impl Staff {
         rows.map(|row| row.email.clone()).collect()
     }
 
-    /// Changes something of somebody, and gives whom.
+    /// Changes something of somebody, and returns whom it changed.
     pub(super) fn change(&mut self, random: &mut Random) -> String {
         let what = random.below(100);
         if what < 15 {

@@ -1,4 +1,4 @@
-//! What is other than it should be: at the app, of accounts that are nobody's, and between app and ledger.
+//! What is not as it should be: at the app, of accounts that are nobody's, and between app and ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -306,7 +306,7 @@ impl Run<'_> {
         open
     }
 
-    /// What is other than it should be.
+    /// What is not as it should be.
     fn wrong(&self) -> Vec<String> {
         let mut wrong = verdict::unwished(self.app, &self.staff);
         let accounts = self.items(&["accounts", "--all"]);

@@ -18,7 +18,7 @@ use crate::feeds::shelf::{self, Shelf};
 struct Job {
     arrival: Arrival,
     outcome: Outcome,
-    /// Where it lies in the drop folder; none where it does not, or came by another door.
+    /// Where it lies in the drop folder; `None` if it does not, or came by another door.
     file: Option<folder::Arrival>,
     decision: Option<Decision>,
 }
@@ -33,7 +33,7 @@ struct Done {
 }
 
 impl Taking {
-    /// Puts away some of what was decided. False where there is nothing to put away.
+    /// Puts away some of what was decided. Returns false if there is nothing to put away.
     pub(super) async fn put_away(&mut self) -> Result<bool, FeedError> {
         let jobs = self.jobs();
         if jobs.is_empty() {

@@ -148,7 +148,7 @@ impl Taking {
     }
 
     /// Looks whether what is held was given up: whoever gives it up takes it out of the folder `held`.
-    /// True where it was.
+    /// Returns whether it was.
     pub(super) async fn is_given_up(&mut self) -> Result<bool, FeedError> {
         let held = self.queue.open().rev().find(|arrival| {
             arrival.outcome == Some(Outcome::Held) && Some(arrival.arrived.digest) == self.held

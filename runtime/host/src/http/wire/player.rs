@@ -78,7 +78,7 @@ impl Player {
     }
 }
 
-/// Reads a file whole; none where it is larger than a tape may be.
+/// Reads a file whole; `None` if it is larger than a tape may be.
 fn read(path: &Path) -> std::io::Result<Option<String>> {
     let mut file = File::open(path)?;
     if file.metadata()?.len() > TAPE_BYTES_MAX {
