@@ -142,7 +142,7 @@ impl Scratch {
     }
 }
 
-/// Follows the chain and replays the facts. Gives false where the journal cannot be read to its end,
+/// Follows the chain and replays the facts. Returns false if the journal cannot be read to its end,
 /// so that comparing the tables would say nothing.
 fn replay(
     stored: &Reader,

@@ -137,7 +137,7 @@ impl Committer {
         }
     }
 
-    /// Records facts in the next commit, all or none. Gives for each whether it changed anything.
+    /// Records facts in the next commit, all or none. Returns for each whether anything changed.
     pub async fn record(
         &self,
         at: Timestamp,

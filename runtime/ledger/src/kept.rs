@@ -92,7 +92,7 @@ pub struct Arrival {
     pub arrived: Arrived,
     /// What was decided about it; none while its turn has not come.
     pub outcome: Option<Outcome>,
-    /// The name under which HR finds it; none where it was not put away.
+    /// The name under which HR finds it; `None` if it was not put away.
     pub stored: Option<String>,
 }
 
@@ -110,7 +110,7 @@ pub struct SaidBefore {
 pub struct AcceptedFile {
     /// The file.
     pub file: FeedFile,
-    /// The plan it led to; none where it changed nothing.
+    /// The plan it led to; `None` if it changed nothing.
     pub plan: Option<PlanId>,
     /// When.
     pub at: Timestamp,

@@ -59,11 +59,11 @@ pub struct Ledger {
 #[derive(Debug)]
 struct Place {
     path: PathBuf,
-    /// Device and number; none where that could not be read.
+    /// Device and number; `None` if that could not be read.
     file: Option<(u64, u64)>,
 }
 
-/// Which file a path leads to; none where there is none.
+/// Which file a path leads to; `None` if there is none.
 fn file_at(path: &Path) -> Option<(u64, u64)> {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.dev(), metadata.ino()))

@@ -67,7 +67,7 @@ impl<T> Queue<T> {
         Poll::Ready(true)
     }
 
-    /// Puts an item in, and holds up the thread until there is room. Gives it back where the queue
+    /// Puts an item in, and holds up the thread until there is room. Returns it if the queue
     /// is closed.
     pub(crate) fn put(&self, item: T) -> Result<(), T> {
         let mut state = self.state();

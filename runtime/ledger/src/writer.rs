@@ -103,7 +103,7 @@ impl<'txn> Writer<'txn> {
         self.meta.counts_at(self.at).of("meta")
     }
 
-    /// Records a fact. Gives whether it changed anything: what happened to an operation that was
+    /// Records a fact. Returns whether anything changed: what happened to an operation that was
     /// superseded meanwhile, or the end of a hold that has ended, is recorded and changes nothing.
     ///
     /// # Errors

@@ -186,7 +186,7 @@ impl Hand {
         }
     }
 
-    /// Gives the claimed steps back that a newer plan has touched: it may not want them any more, or want
+    /// Returns the claimed steps to the queue that a newer plan has touched: it may not want them any more, or want
     /// something else first.
     fn give_back_outdated(
         &mut self,
@@ -217,7 +217,7 @@ impl Hand {
         LINGER.checked_sub(self.first_ended_at?.elapsed())
     }
 
-    /// Adds the accounts whose step is to be claimed. Gives how long there is nothing to do where there
+    /// Adds the accounts whose step is to be claimed. Returns how long there is nothing to do if there
     /// is none.
     fn claim(&mut self, driver: &Driver, pieces: &mut Vec<Piece>) -> Result<Duration, Error> {
         let calls_max = calls_max(driver);

@@ -11,7 +11,7 @@ use muster_ledger::{Error, Ledger};
 use super::Driver;
 use super::work::Claim;
 
-/// The account that holds the key, in words; none where the ledger knows nothing of it. People are looked
+/// The account that holds the key, in words; `None` if the ledger knows nothing of it. People are looked
 /// through, so this is asked once an operation waits for a person and not on the way there.
 pub(super) async fn known(
     driver: &Driver,

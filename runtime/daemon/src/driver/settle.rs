@@ -474,7 +474,7 @@ fn unreached(subject: &Subject, settled: &Settled) -> Option<Finding> {
     })
 }
 
-/// What is said of an operation after a change; none where there is nothing to say.
+/// What is said of an operation after a change; `None` if there is nothing to say.
 fn finding(subject: &Subject, settled: &Settled) -> Option<Finding> {
     let operation = &settled.claim.operation;
     let (verb, attempt) = (operation.action.verb(), operation.state.attempt());

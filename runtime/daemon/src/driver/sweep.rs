@@ -82,7 +82,7 @@ fn over(app: &App) -> Result<Over, Error> {
     Ok(over)
 }
 
-/// Whether the operation that a finding is about has not ended; none where it is about no operation.
+/// Whether the operation that a finding is about has not ended; `None` if it is about no operation.
 fn is_to_be_done(reader: &Reader, subject: &Subject) -> Result<Option<bool>, Error> {
     let Subject::Operation(person, target, id) = subject else {
         return Ok(None);
@@ -93,7 +93,7 @@ fn is_to_be_done(reader: &Reader, subject: &Subject) -> Result<Option<bool>, Err
     Ok(Some(operations.any(|open| open.id == *id)))
 }
 
-/// Until when something goes on that a removal did not reach; none where nothing does any more.
+/// Until when something goes on that a removal did not reach; `None` once nothing does.
 fn goes_on_until(
     reader: &Reader,
     subject: &Subject,

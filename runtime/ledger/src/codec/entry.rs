@@ -28,7 +28,7 @@ const KIND_FACT: u8 = b'f';
 const KIND_PERSON_PLANNED: u8 = b'p';
 const FIRST_OF_COMMIT: u8 = 0x80;
 
-/// Clears `buffer` and writes an entry. Gives the place where the fact's body begins.
+/// Clears `buffer` and writes an entry. Returns the place where the fact's body begins.
 pub(crate) fn encode(
     buffer: &mut Vec<u8>,
     opens_commit_on: Option<&Head>,

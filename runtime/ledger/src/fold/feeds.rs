@@ -110,7 +110,7 @@ impl Fold<'_> {
         })
     }
 
-    /// Changes what is kept of a feed. Gives what `change` gives: whether anything was changed.
+    /// Changes what is kept of a feed. Returns what `change` returns: whether anything changed.
     fn feed(
         &mut self,
         name: &FeedName,

@@ -99,7 +99,7 @@ impl<'txn> Fold<'txn> {
         })
     }
 
-    /// Takes in a fact; `body` is the fact as the journal holds it. Gives whether it changed
+    /// Takes in a fact; `body` is the fact as the journal holds it. Returns whether it changed
     /// anything. After [`Error::LinkedTwice`] nothing of the fact was taken in.
     #[expect(
         clippy::too_many_lines,
@@ -233,7 +233,7 @@ impl<'txn> Fold<'txn> {
         self.person_replanned(before, planned, effect)
     }
 
-    /// Ends a commit: everything that was kept aside is written. Gives the people with a call out.
+    /// Ends a commit: everything that was kept aside is written. Returns the people with a call out.
     pub(crate) fn finish(&mut self) -> Result<Out, Error> {
         self.content.check_finished()?;
         self.write_people()?;

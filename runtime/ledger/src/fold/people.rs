@@ -278,7 +278,7 @@ impl Fold<'_> {
         linked
     }
 
-    /// Gives the accounts at apps to this person, unless somebody else has one of them.
+    /// Links the accounts at apps to this person, unless somebody else has one of them.
     fn relink(
         &mut self,
         key: &[u8],
