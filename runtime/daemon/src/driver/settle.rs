@@ -214,6 +214,28 @@ pub(super) fn record(
     took_along(writer, target, settled)
 }
 
+/// Records what reading back at once showed, unless the answer was recorded as something that is not to be read
+/// back: the account that came with it is another person's.
+pub(super) fn record_read_back(
+    writer: &mut Writer<'_>,
+    target: &TargetName,
+    settled: &Settled,
+) -> Result<bool, Error> {
+    let claim = &settled.claim;
+    let person = writer.person(&claim.person)?;
+    let account = person.and_then(|person| person.accounts.get(target));
+    let is_answered = account.is_some_and(|account| {
+        account.operations.iter().any(|operation| {
+            operation.id == claim.operation.id
+                && matches!(operation.state, State::Verifying { .. })
+        })
+    });
+    if !is_answered {
+        return Ok(false);
+    }
+    record(writer, target, settled)
+}
+
 /// The rights that others than a change was about had before it and have no longer.
 fn side_losses(settled: &Settled) -> impl Iterator<Item = (&ObjectRef, &EntitlementKey)> {
     let result = match &settled.change {
