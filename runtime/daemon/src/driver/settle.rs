@@ -123,15 +123,15 @@ fn too_early(claim: &Claim, acted: &Acted, now: Timestamp) -> Option<Change> {
         Event::Replied(Ok(outcome)) if outcome.kind == OutcomeKind::Already => {
             let takes = matches!(claim.operation.action, Action::EnsureRevoked(_));
             let contested = if takes {
-                acted.contested
+                acted.freshness.contested
             } else {
                 Duration::ZERO
             };
-            (acted.unsettled.max(contested), MAY_BE_OLD)
+            (acted.freshness.unsettled.max(contested), MAY_BE_OLD)
         }
-        Event::Observed(Observation::Satisfied(_)) => (acted.unsettled, MAY_BE_OLD),
+        Event::Observed(Observation::Satisfied(_)) => (acted.freshness.unsettled, MAY_BE_OLD),
         Event::Observed(Observation::Unsatisfied(_)) if !makes_account => {
-            (acted.unshown, MAY_BE_DONE)
+            (acted.freshness.unshown, MAY_BE_DONE)
         }
         _ => return None,
     };
