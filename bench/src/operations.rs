@@ -1,12 +1,13 @@
 //! Durable operations a second to an app that answers at once, against what the same HTTP client does
 //! to the same app without Muster.
 //!
-//! Ours is the whole path of the daemon: claim with a durable intent, a fresh sandbox, the request,
-//! the judgement, a durable outcome. The rate is taken at the app, from the first change that comes in
-//! to the last: with so many calls out at once, each change but the first few had to wait for an
-//! outcome and an intent that are durable. The peer sends the same requests with the HTTP client that a
-//! target has, and nothing of Muster around it, as many at once, from a runtime of its own: before ours and
-//! after it, because a file is read and planned in between.
+//! Ours is the whole path of the daemon: claim with a durable intent, a fresh sandbox, the request that makes the
+//! account, the judgement, a fresh sandbox and the request that reads the account back, a durable outcome. The rate
+//! is taken at the app, from the first change that comes in to the last: with so many calls out at once, each change
+//! but the first few had to wait for an outcome and an intent that are durable. The peer sends the same requests, the
+//! one that makes and the one that reads back, with the HTTP client that a target has, and nothing of Muster around
+//! it, as many at once, from a runtime of its own: before ours and after it, because a file is read and planned in
+//! between.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -58,7 +59,7 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
     );
     company.install("steady", &muster_tests::plugin("test/steady-v1"));
     let daemon = Daemon::start(&company);
-    let (mut rounds, mut processor) = (Rounds::default(), Vec::new());
+    let (mut rounds, mut processor) = (Rounds::default(), Processor::default());
     for round in 1..=ROUNDS {
         let before = bare(app.address, people)?;
         app.seen.reset(people);
@@ -69,10 +70,7 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
             Order(0),
         )?;
         file.drop_and_wait(LIMIT)?;
-        let used_before = processor_time(daemon.id());
-        let ours = app.seen.wait()? / people;
-        let used = processor_time(daemon.id()).saturating_sub(used_before);
-        processor.push(used.as_secs_f64() * 1e6 / f64::from(people));
+        let ours = processor.during(people, daemon.id(), || app.seen.wait())? / people;
         daemon.wait_until_idle();
         let after = bare(app.address, people)?;
         rounds.add(ours, (before + after) / (2 * people));
@@ -80,9 +78,10 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
     anyhow::ensure!(daemon.stop(), "the daemon did not stop well");
     let rate = |time: Duration| 1.0 / time.as_secs_f64();
     let detail = format!(
-        "{:.0} operations/s with intent and outcome durable ({:.0} us of the daemon's processor time each), {:.0} requests/s of the client alone; {AT_ONCE} at once, {people} in each of {} rounds",
+        "{:.0} operations/s with intent, proof and outcome durable ({:.0} us of processor time each in the daemon, {:.0} us in the app), {:.0}/s of the client alone; {AT_ONCE} at once, {people} in each of {} rounds",
         rate(rounds.ours()),
-        median(processor),
+        median(processor.daemon),
+        median(processor.app),
         rate(rounds.peer()),
         rounds.count()
     );
@@ -93,6 +92,29 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
         better: Better::Higher,
         detail,
     }])
+}
+
+/// What an operation took of the processors, in microseconds, round by round.
+#[derive(Default)]
+struct Processor {
+    daemon: Vec<f64>,
+    app: Vec<f64>,
+}
+
+impl Processor {
+    /// Notes what is used while `work` runs, which `people` operations come from.
+    fn during<T>(&mut self, people: u32, daemon: u32, work: impl FnOnce() -> T) -> T {
+        let used = || (processor_time(daemon), processor_time(std::process::id()));
+        let before = used();
+        let made = work();
+        let after = used();
+        let each = |before: Duration, after: Duration| {
+            after.saturating_sub(before).as_secs_f64() * 1e6 / f64::from(people)
+        };
+        self.daemon.push(each(before.0, after.0));
+        self.app.push(each(before.1, after.1));
+        made
+    }
 }
 
 /// What a process has used of the processors, in steps of 10 ms; zero if it cannot be read.
@@ -240,10 +262,11 @@ async fn answer(
     Ok(Response::new(Full::new(body)))
 }
 
-/// The same requests from the client alone, as many at once.
-fn bare(address: SocketAddr, requests: u32) -> anyhow::Result<Duration> {
+/// The same requests from the client alone, as many at once: for each person the one that makes the account, and the
+/// one that reads it back.
+fn bare(address: SocketAddr, people: u32) -> anyhow::Result<Duration> {
     let runtime = runtime()?;
-    let left = Arc::new(AtomicU32::new(requests));
+    let left = Arc::new(AtomicU32::new(people));
     let began = Instant::now();
     runtime.block_on(async {
         let client = BareClient::new(PrivateAccess::only(vec!["127.0.0.1".parse()?]))?;
@@ -269,14 +292,18 @@ async fn caller(
         })
     };
     while let Ok(number) = next() {
-        let request = Request::builder()
+        let account = format!("http://{address}/accounts/E{number:07}");
+        let makes = Request::builder()
             .method(Method::PUT)
-            .uri(format!("http://{address}/accounts/E{number:07}"))
+            .uri(&account)
             .header("content-type", "application/json")
             .header("idempotency-key", format!("op-{number}"))
             .body(Bytes::from_static(BODY))?;
-        let sent = client.send(request).await;
-        sent.map_err(|text| anyhow::anyhow!("a request of the client alone: {text}"))?;
+        let reads = Request::builder().uri(&account).body(Bytes::new())?;
+        for request in [makes, reads] {
+            let sent = client.send(request).await;
+            sent.map_err(|text| anyhow::anyhow!("a request of the client alone: {text}"))?;
+        }
     }
     Ok(())
 }

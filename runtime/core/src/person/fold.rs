@@ -79,6 +79,21 @@ impl Account {
         });
     }
 
+    /// The account and one of its operations as they are once a change of that operation is recorded; `None` if
+    /// the operation has ended. Its other operations are left out.
+    pub fn after(
+        &self,
+        operation: &Operation,
+        change: &Change,
+        at: Timestamp,
+    ) -> Option<(Account, Operation)> {
+        let mut account = self.clone();
+        account.operations = vec![operation.clone()];
+        account.changed(operation.id, change, at);
+        let operation = account.operations.pop()?;
+        Some((account, operation))
+    }
+
     pub(super) fn changed(&mut self, id: OperationId, change: &Change, at: Timestamp) -> bool {
         let mut operations = self.operations.iter();
         let Some(index) = operations.position(|operation| operation.id == id) else {

@@ -14,9 +14,8 @@ use tokio::task::JoinSet;
 use super::claimed::Claimed;
 use super::pace::Pace;
 use super::round::{Piece, Recorded, Round};
-use super::settle::Settled;
-use super::work::{self, Claim};
-use super::{Driver, LEDGER_PAUSE, LEDGER_PAUSE_MAX, SLEEP_MAX, Standing, until};
+use super::work::Claim;
+use super::{Driver, LEDGER_PAUSE, LEDGER_PAUSE_MAX, SLEEP_MAX, Standing, read_back, until};
 use crate::retry::Retrying;
 
 /// Accounts that are read ahead for each call that may be out. They are claimed in the order in which they
@@ -104,8 +103,8 @@ impl Hand {
             claim.follow_settings(&driver.target);
             let driver = driver.clone();
             self.calls.spawn(async move {
-                let acted = work::act(&driver, &claim).await;
-                Piece::Settle(Box::new(Settled::new(&driver, claim, acted).await))
+                let (settled, read_back) = read_back::take(&driver, claim).await;
+                Piece::Settle(Box::new(settled), read_back.map(Box::new))
             });
         }
     }

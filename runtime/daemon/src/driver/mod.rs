@@ -19,6 +19,7 @@ mod hand;
 mod holder;
 mod look;
 mod pace;
+mod read_back;
 mod recent;
 mod round;
 mod settle;

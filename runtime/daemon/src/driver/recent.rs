@@ -7,7 +7,8 @@
 //! same thing only once the last write to it by another operation is a few seconds old. In the same way, that a
 //! call did nothing is believed once the call itself is that old: until then a newer plan has to reckon with it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,21 +23,19 @@ const SETTLED_AFTER: Duration = Duration::from_secs(3);
 const KEPT_MAX: usize = 20_000;
 
 /// What of an account a write is about.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Subject {
+#[derive(Clone, Copy, Hash)]
+enum Subject<'a> {
     Attributes,
     State,
-    Right(EntitlementKey),
+    Right(&'a EntitlementKey),
 }
 
-impl Subject {
-    fn of(action: &Action) -> Option<Self> {
+impl<'a> Subject<'a> {
+    fn of(action: &'a Action) -> Option<Self> {
         match action {
             Action::EnsureAccount(_) => Some(Self::Attributes),
             Action::EnsureState(_) => Some(Self::State),
-            Action::EnsureGranted(key) | Action::EnsureRevoked(key) => {
-                Some(Self::Right(key.clone()))
-            }
+            Action::EnsureGranted(key) | Action::EnsureRevoked(key) => Some(Self::Right(key)),
             // Nothing brings back what these end.
             Action::EndSessions
             | Action::RevokeCredentials
@@ -46,8 +45,9 @@ impl Subject {
     }
 }
 
-/// Whose, and what; nobody's is a right, whoever was given it or lost it.
-type Thing = (Option<PersonId>, Subject);
+/// The digest of whose, and what; nobody's is a right, whoever was given it or lost it. Two things with one digest
+/// would wait for each other for a moment, which harms neither.
+type Thing = u64;
 
 #[derive(Clone, Copy, Debug)]
 struct Last {
@@ -59,7 +59,7 @@ struct Last {
 
 #[derive(Debug, Default)]
 struct Writes {
-    last: BTreeMap<Thing, Last>,
+    last: HashMap<Thing, Last>,
     order: VecDeque<(Instant, Thing)>,
 }
 
@@ -68,7 +68,20 @@ struct Writes {
 pub struct Recent {
     /// Of what was written before, nothing is known.
     since: Instant,
+    digests: RandomState,
     writes: Mutex<Writes>,
+}
+
+/// How long what the app shows may be older than what was done, each from one instant on.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Freshness {
+    /// How long it may still be from before another operation wrote it.
+    pub(super) unsettled: Duration,
+    /// How long it may be from before this operation wrote it.
+    pub(super) unshown: Duration,
+    /// How long it may be that who has a right is shown without somebody who has it: at services that replace
+    /// members, a call about somebody else throws everybody out and puts them back a moment later.
+    pub(super) contested: Duration,
 }
 
 impl Recent {
@@ -76,12 +89,17 @@ impl Recent {
     pub fn new(since: Instant) -> Self {
         Self {
             since,
+            digests: RandomState::new(),
             writes: Mutex::default(),
         }
     }
 
     fn writes(&self) -> MutexGuard<'_, Writes> {
         self.writes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn thing(&self, person: Option<&PersonId>, subject: Subject<'_>) -> Thing {
+        self.digests.hash_one((person, subject))
     }
 
     /// A call of this operation left, and may have been carried out until now.
@@ -92,65 +110,43 @@ impl Recent {
         let mut writes = self.writes();
         writes.forget(now);
         if let Subject::Right(_) = subject {
-            writes.add((None, subject.clone()), by, now);
+            writes.add(self.thing(None, subject), by, now);
         }
-        writes.add((Some(person.clone()), subject), by, now);
+        writes.add(self.thing(Some(person), subject), by, now);
     }
 
-    /// How long what the app shows of this may still be from before another operation wrote it.
-    pub(super) fn unsettled(
+    /// How fresh it is what the app shows of what an operation is about.
+    pub(super) fn freshness(
         &self,
         person: &PersonId,
         by: OperationId,
         action: &Action,
         now: Instant,
-    ) -> Duration {
+    ) -> Freshness {
         let Some(subject) = Subject::of(action) else {
-            return Duration::ZERO;
+            return Freshness::default();
         };
-        self.by_another(&(Some(person.clone()), subject), by, now)
-    }
-
-    /// How long it may be that who has a right is shown without somebody who has it: at services that replace
-    /// members, a call about somebody else throws everybody out and puts them back a moment later.
-    pub(super) fn contested(&self, by: OperationId, action: &Action, now: Instant) -> Duration {
-        match Subject::of(action) {
-            Some(right @ Subject::Right(_)) => self.by_another(&(None, right), by, now),
-            _ => Duration::ZERO,
+        let writes = self.writes();
+        let last_of = |person| writes.last.get(&self.thing(person, subject)).copied();
+        let last = last_of(Some(person));
+        let by_another =
+            |last: Option<Last>| self.until_settled(last.and_then(|last| last.before(by)), now);
+        // An attempt of before the start may be the last thing that was done there.
+        let own = last.filter(|last| last.by == by).map(|last| last.at);
+        Freshness {
+            unsettled: by_another(last),
+            unshown: self.until_settled(own, now),
+            contested: match subject {
+                Subject::Right(_) => by_another(last_of(None)),
+                Subject::Attributes | Subject::State => Duration::ZERO,
+            },
         }
-    }
-
-    fn by_another(&self, thing: &Thing, by: OperationId, now: Instant) -> Duration {
-        let last = self.last(thing);
-        let other = last.and_then(|last| last.before(by));
-        self.until_settled(other, now)
-    }
-
-    fn last(&self, thing: &Thing) -> Option<Last> {
-        self.writes().last.get(thing).copied()
     }
 
     /// How long a write may not be shown yet. One that is not known may have been done until the start.
     fn until_settled(&self, at: Option<Instant>, now: Instant) -> Duration {
         let age = now.saturating_duration_since(at.unwrap_or(self.since));
         SETTLED_AFTER.saturating_sub(age)
-    }
-
-    /// How long what the app shows of this may still be from before this operation wrote it.
-    pub(super) fn unshown(
-        &self,
-        person: &PersonId,
-        by: OperationId,
-        action: &Action,
-        now: Instant,
-    ) -> Duration {
-        let Some(subject) = Subject::of(action) else {
-            return Duration::ZERO;
-        };
-        // An attempt of before the start may be the last thing that was done there.
-        let last = self.last(&(Some(person.clone()), subject));
-        let own = last.filter(|last| last.by == by).map(|last| last.at);
-        self.until_settled(own, now)
     }
 }
 
@@ -168,8 +164,7 @@ impl Last {
 impl Writes {
     fn add(&mut self, thing: Thing, by: OperationId, now: Instant) {
         let other = self.last.get(&thing).and_then(|last| last.before(by));
-        let last = Last { by, at: now, other };
-        self.last.insert(thing.clone(), last);
+        self.last.insert(thing, Last { by, at: now, other });
         self.order.push_back((now, thing));
     }
 
@@ -220,9 +215,8 @@ mod tests {
         let at = |seconds| begun + Duration::from_secs(seconds);
         let recent = Recent::new(begun);
         let unsettled = |by, seconds| {
-            recent
-                .unsettled(&person, operation(by), &OFF, at(seconds))
-                .as_secs()
+            let fresh = recent.freshness(&person, operation(by), &OFF, at(seconds));
+            fresh.unsettled.as_secs()
         };
         assert_eq!(unsettled(1, 1), 2, "nobody knows what was before the start");
         assert_eq!(unsettled(1, 3), 0);
@@ -232,10 +226,11 @@ mod tests {
         recent.wrote(&person, operation(2), &OFF, at(12));
         recent.wrote(&person, operation(2), &OFF, at(12));
         assert_eq!(unsettled(2, 12), 1, "the one before counts still");
-        let unshown = recent.unshown(&person, operation(2), &OFF, at(13));
-        assert_eq!(unshown.as_secs(), 2, "its own call may not be shown yet");
-        let sessions = recent.unsettled(&person, operation(3), &Action::EndSessions, at(12));
-        assert_eq!(sessions, Duration::ZERO);
+        let fresh = recent.freshness(&person, operation(2), &OFF, at(13));
+        let unshown = fresh.unshown.as_secs();
+        assert_eq!(unshown, 2, "its own call may not be shown yet");
+        let sessions = recent.freshness(&person, operation(3), &Action::EndSessions, at(12));
+        assert_eq!(sessions.unsettled, Duration::ZERO);
     }
 
     #[test]
@@ -250,9 +245,9 @@ mod tests {
         let gives = Action::EnsureGranted(right.clone());
         recent.wrote(&person("1"), operation(1), &gives, later);
         let takes = Action::EnsureRevoked(right);
-        assert!(!recent.contested(operation(2), &takes, later).is_zero());
-        let own = recent.unsettled(&person("2"), operation(2), &takes, later);
-        assert_eq!(own, Duration::ZERO, "nobody wrote hers");
+        let fresh = recent.freshness(&person("2"), operation(2), &takes, later);
+        assert!(!fresh.contested.is_zero());
+        assert_eq!(fresh.unsettled, Duration::ZERO, "nobody wrote hers");
     }
 
     #[test]

@@ -24,8 +24,8 @@ pub(super) struct Round {
 
 /// What is recorded of one account.
 pub(super) enum Piece {
-    /// What came of a step.
-    Settle(Box<Settled>),
+    /// What came of a step, and of reading back at once what it was answered.
+    Settle(Box<Settled>, Option<Box<Settled>>),
     /// A step has not begun, and is not to begin as it was claimed.
     GiveBack(Box<Claim>),
     /// A step is to be claimed.
@@ -104,10 +104,7 @@ impl Driver {
                 scribe.record(writer, all.get(range.clone()).unwrap_or_default())
             });
         let recorded = recording.await?;
-        for piece in pieces.get(which).unwrap_or_default() {
-            let Piece::Settle(settled) = piece else {
-                continue;
-            };
+        for settled in settled(pieces.get(which).unwrap_or_default()) {
             self.activity.count(settled);
             if let Some(right) = settle::right_in_doubt(settled) {
                 self.target.doubt_right(right, DOUBT_AFTER);
@@ -132,7 +129,7 @@ impl Driver {
 impl Piece {
     fn person(&self) -> &PersonId {
         match self {
-            Piece::Settle(settled) => &settled.claim.person,
+            Piece::Settle(settled, _) => &settled.claim.person,
             Piece::GiveBack(claim) => &claim.person,
             Piece::Claim(person) => person,
         }
@@ -140,26 +137,37 @@ impl Piece {
 }
 
 /// What steps led to, among pieces.
-fn changes(pieces: &[Piece]) -> impl Iterator<Item = &Change> {
-    pieces.iter().filter_map(|piece| match piece {
-        Piece::Settle(settled) => Some(&settled.change),
-        Piece::GiveBack(_) | Piece::Claim(_) => None,
-    })
+fn settled(pieces: &[Piece]) -> impl Iterator<Item = &Settled> {
+    let both = pieces.iter().map(|piece| match piece {
+        Piece::Settle(settled, read_back) => (Some(settled), read_back.as_ref()),
+        Piece::GiveBack(_) | Piece::Claim(_) => (None, None),
+    });
+    both.flat_map(|(settled, read_back)| settled.into_iter().chain(read_back))
+        .map(|settled| &**settled)
 }
 
 impl Scribe {
     fn record(&self, writer: &mut Writer<'_>, pieces: &[Piece]) -> Result<Vec<Recorded>, Error> {
         let recorded = pieces.iter().map(|piece| self.record_one(writer, piece));
         let recorded = recorded.collect::<Result<_, Error>>()?;
-        settle::record_refusal(writer, &self.target, changes(pieces))?;
+        let changes = settled(pieces).map(|settled| &settled.change);
+        settle::record_refusal(writer, &self.target, changes)?;
         Ok(recorded)
     }
 
     fn record_one(&self, writer: &mut Writer<'_>, piece: &Piece) -> Result<Recorded, Error> {
         let took_along = match piece {
-            Piece::Settle(settled) => writer.acting(self.connector.clone(), |writer| {
-                settle::record(writer, &self.target, settled)
-            })?,
+            Piece::Settle(settled, read_back) => {
+                writer.acting(self.connector.clone(), |writer| {
+                    let took_along = settle::record(writer, &self.target, settled)?;
+                    let Some(read_back) = read_back else {
+                        return Ok(took_along);
+                    };
+                    Ok::<bool, Error>(
+                        took_along | settle::record_read_back(writer, &self.target, read_back)?,
+                    )
+                })?
+            }
             Piece::GiveBack(claim) => {
                 give_back(writer, &self.target, claim)?;
                 false
@@ -189,7 +197,7 @@ impl Scribe {
 
     /// Whether what came of a step left another account than the one that it was taken for.
     fn is_moved(&self, person: &Person, piece: &Piece) -> bool {
-        let Piece::Settle(settled) = piece else {
+        let Piece::Settle(settled, _) = piece else {
             return false;
         };
         let there = |account: &Account| account.object.clone().filter(|_| account.exists());

@@ -125,15 +125,15 @@ fn too_early(claim: &Claim, acted: &Acted, now: Timestamp) -> Option<Change> {
         Event::Replied(Ok(outcome)) if outcome.kind == OutcomeKind::Already => {
             let takes = matches!(claim.operation.action, Action::EnsureRevoked(_));
             let contested = if takes {
-                acted.contested
+                acted.freshness.contested
             } else {
                 Duration::ZERO
             };
-            (acted.unsettled.max(contested), MAY_BE_OLD)
+            (acted.freshness.unsettled.max(contested), MAY_BE_OLD)
         }
-        Event::Observed(Observation::Satisfied(_)) => (acted.unsettled, MAY_BE_OLD),
+        Event::Observed(Observation::Satisfied(_)) => (acted.freshness.unsettled, MAY_BE_OLD),
         Event::Observed(Observation::Unsatisfied(_)) if !makes_account => {
-            (acted.unshown, MAY_BE_DONE)
+            (acted.freshness.unshown, MAY_BE_DONE)
         }
         _ => return None,
     };
@@ -212,6 +212,27 @@ pub(super) fn record(
         }
     }
     took_along(writer, target, settled)
+}
+
+/// Records what reading back at once showed, unless the answer was recorded as something that is not to be read
+/// back: the account that came with it is another person's.
+pub(super) fn record_read_back(
+    writer: &mut Writer<'_>,
+    target: &TargetName,
+    settled: &Settled,
+) -> Result<bool, Error> {
+    let claim = &settled.claim;
+    let person = writer.person(&claim.person)?;
+    let account = person.and_then(|person| person.accounts.get(target));
+    let is_answered = account.is_some_and(|account| {
+        account.operations.iter().any(|operation| {
+            operation.id == claim.operation.id && matches!(operation.state, State::Verifying { .. })
+        })
+    });
+    if !is_answered {
+        return Ok(false);
+    }
+    record(writer, target, settled)
 }
 
 /// The rights that others than a change was about had before it and have no longer.

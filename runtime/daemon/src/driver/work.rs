@@ -15,6 +15,7 @@ use muster_core::observe;
 use muster_core::operation::{self, Action, Event, Observation, Operation, State, Step, Urgency};
 use muster_core::person::Account;
 
+use super::recent::Freshness;
 use super::settle::{self, Settled};
 use super::{Driver, look};
 use crate::targets::Connected;
@@ -188,21 +189,20 @@ pub(super) struct Acted {
     pub(super) event: Event,
     /// Whether it took so long that this was said while it did.
     pub(super) has_hung: bool,
-    /// How long what the app showed when it began may be what was before.
-    pub(super) unsettled: Duration,
-    /// How long it may be that what the operation itself did is not shown.
-    pub(super) unshown: Duration,
-    /// How long another call about the same right may have thrown the account out of it for a moment.
-    pub(super) contested: Duration,
+    /// How fresh it was what the app showed when it began.
+    pub(super) freshness: Freshness,
 }
 
 /// Takes the step and says what came of it, also where the code for it panics.
 pub(super) async fn act(driver: &Driver, taken: &Claim) -> Acted {
-    let (person, operation) = (&taken.person, &taken.operation);
-    let (id, action, began) = (operation.id, &operation.action, Instant::now());
-    let unsettled = driver.recent.unsettled(person, id, action, began);
-    let unshown = driver.recent.unshown(person, id, action, began);
-    let contested = driver.recent.contested(id, action, began);
+    // Of an account that is not there yet, nothing older can be shown.
+    let freshness = if taken.account.exists() {
+        let (id, action) = (taken.operation.id, &taken.operation.action);
+        let recent = &driver.recent;
+        recent.freshness(&taken.person, id, action, Instant::now())
+    } else {
+        Freshness::default()
+    };
     let mut acting = Box::pin(AssertUnwindSafe(take(driver, taken)).catch_unwind());
     let mut has_hung = false;
     let acted = tokio::select! {
@@ -233,9 +233,7 @@ pub(super) async fn act(driver: &Driver, taken: &Claim) -> Acted {
     Acted {
         event,
         has_hung,
-        unsettled,
-        unshown,
-        contested,
+        freshness,
     }
 }
 
