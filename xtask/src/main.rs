@@ -17,6 +17,7 @@ mod stage;
 mod suite;
 mod targets;
 mod toolchain;
+mod update;
 mod workspace;
 
 use std::process::ExitCode;
@@ -66,6 +67,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Write anew every file that is made from another one, and say which changed
+    Update,
     /// Format, clippy, documentation, dependencies: all but the tests
     Lint,
     /// What `.ci/run` runs: lint, then test
@@ -85,7 +88,14 @@ async fn main() -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
-    let builds_daemon = !matches!(command, Command::Plugins { .. } | Command::Targets);
+    let builds_daemon = matches!(
+        command,
+        Command::Demo { .. }
+            | Command::Test { .. }
+            | Command::Bench { .. }
+            | Command::Lint
+            | Command::Ci
+    );
     if builds_daemon {
         make::ensure(&workspace).await?;
     }
@@ -100,6 +110,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Test { arguments } => suite::run(&workspace, &arguments).await,
         Command::Targets => targets::install(&workspace).await.map(drop),
         Command::Bench { arguments } => bench::run(&workspace, &arguments).await,
+        Command::Update => update::run(&workspace).await,
         Command::Lint => lint::run(&workspace).await,
         Command::Ci => {
             lint::run(&workspace).await?;
