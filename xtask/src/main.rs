@@ -11,6 +11,7 @@ mod child;
 mod demo;
 mod lint;
 mod make;
+mod new_error_code;
 mod plugins;
 mod say;
 mod stage;
@@ -67,6 +68,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Take the next error code of an area and begin its page
+    NewErrorCode {
+        /// The letters before the number, such as HR
+        area: String,
+        /// What happened, in a few words: the first line of the page
+        title: String,
+    },
     /// Write anew every file that is made from another one, and say which changed
     Update,
     /// Format, clippy, documentation, dependencies: all but the tests
@@ -110,6 +118,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Test { arguments } => suite::run(&workspace, &arguments).await,
         Command::Targets => targets::install(&workspace).await.map(drop),
         Command::Bench { arguments } => bench::run(&workspace, &arguments).await,
+        Command::NewErrorCode { area, title } => new_error_code::run(&workspace, &area, &title),
         Command::Update => update::run(&workspace).await,
         Command::Lint => lint::run(&workspace).await,
         Command::Ci => {

@@ -91,6 +91,10 @@ fn every_page_says_what_happened_why_and_what_to_do() {
             ["## What happened", "## Why", "## What to do"],
             "{code}"
         );
+        assert!(
+            !page.contains("<!--"),
+            "{code}: the hints of `cargo xtask new-error-code` are still in it"
+        );
         let sections = page.split("\n## ").skip(1);
         for section in sections {
             assert!(section.lines().count() > 2, "{code}: {section}");
