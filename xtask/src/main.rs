@@ -11,6 +11,7 @@ mod child;
 mod demo;
 mod lint;
 mod make;
+mod new_connector;
 mod new_error_code;
 mod plugins;
 mod say;
@@ -68,6 +69,11 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Make plugins/NAME: a small connector that works, to be changed into the one that is wanted
+    NewConnector {
+        /// What the plugin is called, such as acme-chat
+        name: String,
+    },
     /// Take the next error code of an area and begin its page
     NewErrorCode {
         /// The letters before the number, such as HR
@@ -118,6 +124,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Test { arguments } => suite::run(&workspace, &arguments).await,
         Command::Targets => targets::install(&workspace).await.map(drop),
         Command::Bench { arguments } => bench::run(&workspace, &arguments).await,
+        Command::NewConnector { name } => new_connector::run(&workspace, &name).await,
         Command::NewErrorCode { area, title } => new_error_code::run(&workspace, &area, &title),
         Command::Update => update::run(&workspace).await,
         Command::Lint => lint::run(&workspace).await,
