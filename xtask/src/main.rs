@@ -85,8 +85,12 @@ enum Command {
     Update,
     /// Format, clippy, documentation, dependencies: all but the tests
     Lint,
-    /// What `.ci/run` runs: lint, then test
-    Ci,
+    /// What `.ci/run` runs: lint, then test; each check once
+    Ci {
+        /// Passed on as by `test`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -108,7 +112,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             | Command::Test { .. }
             | Command::Bench { .. }
             | Command::Lint
-            | Command::Ci
+            | Command::Ci { .. }
     );
     if builds_daemon {
         make::ensure(&workspace).await?;
@@ -128,9 +132,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::NewErrorCode { area, title } => new_error_code::run(&workspace, &area, &title),
         Command::Update => update::run(&workspace).await,
         Command::Lint => lint::run(&workspace).await,
-        Command::Ci => {
+        Command::Ci { arguments } => {
             lint::run(&workspace).await?;
-            suite::run(&workspace, &[]).await
+            suite::run(&workspace, &arguments).await
         }
     }
 }
