@@ -1,4 +1,5 @@
-//! What others broke, end to end: each test carries the number of its row in the list of failures.
+//! What others broke, end to end: each test carries the number of its row in
+//! `docs/testing/numbers.md`.
 
 use muster_tests::app::App;
 use muster_tests::company::{Company, GROUPS, POLICY, Row, export, feed, people, target};

@@ -11,12 +11,15 @@ mod child;
 mod demo;
 mod lint;
 mod make;
+mod new_connector;
+mod new_error_code;
 mod plugins;
 mod say;
 mod stage;
 mod suite;
 mod targets;
 mod toolchain;
+mod update;
 mod words;
 mod workspace;
 
@@ -67,10 +70,28 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Make plugins/NAME: a small connector that works, to be changed into the one that is wanted
+    NewConnector {
+        /// What the plugin is called, such as acme-chat
+        name: String,
+    },
+    /// Take the next error code of an area and begin its page
+    NewErrorCode {
+        /// The letters before the number, such as HR
+        area: String,
+        /// What happened, in a few words: the first line of the page
+        title: String,
+    },
+    /// Write anew every file that is made from another one, and say which changed
+    Update,
     /// Words, format, clippy, documentation, dependencies: all but the tests
     Lint,
-    /// What `.ci/run` runs: lint, then test
-    Ci,
+    /// What `.ci/run` runs: lint, then test; each check once
+    Ci {
+        /// Passed on as by `test`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -86,7 +107,14 @@ async fn main() -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
-    let builds_daemon = !matches!(command, Command::Plugins { .. } | Command::Targets);
+    let builds_daemon = matches!(
+        command,
+        Command::Demo { .. }
+            | Command::Test { .. }
+            | Command::Bench { .. }
+            | Command::Lint
+            | Command::Ci { .. }
+    );
     if builds_daemon {
         make::ensure(&workspace).await?;
     }
@@ -101,10 +129,13 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Test { arguments } => suite::run(&workspace, &arguments).await,
         Command::Targets => targets::install(&workspace).await.map(drop),
         Command::Bench { arguments } => bench::run(&workspace, &arguments).await,
+        Command::NewConnector { name } => new_connector::run(&workspace, &name).await,
+        Command::NewErrorCode { area, title } => new_error_code::run(&workspace, &area, &title),
+        Command::Update => update::run(&workspace).await,
         Command::Lint => lint::run(&workspace).await,
-        Command::Ci => {
+        Command::Ci { arguments } => {
             lint::run(&workspace).await?;
-            suite::run(&workspace, &[]).await
+            suite::run(&workspace, &arguments).await
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Every page of `docs/errors/`, made into the program. Made from the folder; a test compares
-//! the two, and `UPDATE_GENERATED=1 cargo test -p muster-api --test pages` writes it anew.
+//! the two, and `cargo xtask update` writes it anew.
 
 macro_rules! page {
     ($code:literal) => {

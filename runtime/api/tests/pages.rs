@@ -1,5 +1,5 @@
 //! The pages of error codes have to be about this version: every code has one, in the form of all, and each is
-//! part of the program. `UPDATE_GENERATED=1` writes anew what is made from the source.
+//! part of the program. `cargo xtask update` writes anew what is made from the source.
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 
@@ -23,7 +23,7 @@ fn check_file(path: &Path, made: &str) {
     let found = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         found == made,
-        "{} is out of date; write it anew with: UPDATE_GENERATED=1 cargo test -p muster-api --test pages",
+        "{} is out of date; write it anew with: cargo xtask update",
         path.display()
     );
 }
@@ -55,7 +55,7 @@ fn is_code(text: &str) -> bool {
 #[test]
 fn every_page_is_part_of_the_program() {
     let mut made = "//! Every page of `docs/errors/`, made into the program. Made from the folder; a test compares\n\
-                    //! the two, and `UPDATE_GENERATED=1 cargo test -p muster-api --test pages` writes it anew.\n\n\
+                    //! the two, and `cargo xtask update` writes it anew.\n\n\
                     macro_rules! page {\n    ($code:literal) => {\n        (\n            $code,\n            \
                     include_str!(concat!(\"../../../docs/errors/\", $code, \".md\")),\n        )\n    };\n}\n\n\
                     /// Code and page, in the order of the codes.\npub const PAGES: &[(&str, &str)] = &[\n"
@@ -90,6 +90,10 @@ fn every_page_says_what_happened_why_and_what_to_do() {
             headings,
             ["## What happened", "## Why", "## What to do"],
             "{code}"
+        );
+        assert!(
+            !page.contains("<!--"),
+            "{code}: the hints of `cargo xtask new-error-code` are still in it"
         );
         let sections = page.split("\n## ").skip(1);
         for section in sections {

@@ -21,8 +21,8 @@ pub fn markdown() -> String {
 
 const INTRODUCTION: &str = "# Configuration
 
-<!-- Made from runtime/config/src/options.rs; do not edit. A test compares the two, and
-     UPDATE_GENERATED=1 cargo test -p muster-config --test config writes this file anew. -->
+<!-- Made from runtime/config/src/options.rs; do not edit. A test compares the two,
+     and `cargo xtask update` writes this file anew. -->
 
 One file, `muster.toml`, with the policy in files beside it. `muster init` writes both with
 comments; `muster check` reads both and says everything that is wrong with them, each with file,

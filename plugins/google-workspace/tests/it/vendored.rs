@@ -1,5 +1,5 @@
 //! Google's descriptions, trimmed to what the connector uses: `tests/fixtures/`. Where the originals are beside
-//! the repository, they are trimmed again and compared; a fixture that was deleted is written anew.
+//! the repository, they are trimmed again and compared, or with `cargo xtask update` written anew.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -74,13 +74,6 @@ const OPEN: [&str; 6] = [
 
 /// The descriptions, as they are in the repository.
 pub(crate) fn all() -> Vec<Value> {
-    let read = |name: &str| {
-        let path = fixture(name);
-        if !path.exists() {
-            write(name);
-        }
-        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
-    };
     USED.iter().map(|(name, _)| read(name)).collect()
 }
 
@@ -88,10 +81,13 @@ pub(crate) fn all() -> Vec<Value> {
 fn the_vendored_descriptions_are_the_originals_trimmed() {
     for (name, _) in USED {
         let Some(trimmed) = trimmed(name) else { return };
-        let kept: Value = serde_json::from_slice(&std::fs::read(fixture(name)).unwrap()).unwrap();
+        if std::env::var_os("UPDATE_GENERATED").is_some() {
+            let text = serde_json::to_string_pretty(&trimmed).unwrap();
+            std::fs::write(fixture(name), text + "\n").unwrap();
+        }
         assert!(
-            kept == trimmed,
-            "{name}: delete the fixture and run the tests again"
+            read(name) == trimmed,
+            "{name} is out of date; write it anew with: cargo xtask update"
         );
     }
 }
@@ -101,10 +97,8 @@ fn fixture(name: &str) -> PathBuf {
     folder.join(format!("{name}.json"))
 }
 
-fn write(name: &str) {
-    let trimmed = trimmed(name).expect("the originals are not beside the repository");
-    let text = serde_json::to_string_pretty(&trimmed).unwrap();
-    std::fs::write(fixture(name), text + "\n").unwrap();
+fn read(name: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(fixture(name)).unwrap()).unwrap()
 }
 
 /// An original, trimmed; `None` if there are no originals.

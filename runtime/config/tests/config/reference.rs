@@ -1,5 +1,5 @@
-//! The reference of the configuration has to be about this version. `UPDATE_GENERATED=1` writes anew what is
-//! made from the source.
+//! The reference of the configuration has to be about this version. `cargo xtask update` writes anew
+//! what is made from the source.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ fn check_file(path: &Path, made: &str) {
     let found = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         found == made,
-        "{} is out of date; write it anew with: UPDATE_GENERATED=1 cargo test -p muster-config --test config",
+        "{} is out of date; write it anew with: cargo xtask update",
         path.display()
     );
 }
