@@ -137,9 +137,11 @@ fn c01_a_subfolder_of_somebody_else_s_is_not_written_to() {
     give_folder_away(&company);
     let daemon = Daemon::start(&company);
     let config = std::fs::read_to_string(company.config()).expect("the configuration");
-    // For each second of the next minute, where the first version wrote its report: over muster.toml.
+    // For each second of the next minute, where the first version wrote its report: over muster.toml. The daemon may
+    // make its folder again between the two commands; then once more.
     let script = format!(
-        "mv processed before && mkdir processed && cd processed && now=$(date +%s) && for s in $(seq 0 60); do \
+        "for n in $(seq 1 50); do mv processed before$n && mkdir processed && break; done && cd processed && \
+         now=$(date +%s) && for s in $(seq 0 60); do \
          t=$(date -u -d @$((now + s)) +%Y%m%dT%H%M%SZ); ln -s '{}' .$t-all.csv.report.txt.part; done",
         company.config().display()
     );
