@@ -93,6 +93,10 @@ fn blank(entry: &kept::Entry) -> v1::HistoryEntry {
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one sentence for each fact, in the order of the enum"
+)]
 fn decision(entry: &kept::Entry) -> v1::HistoryEntry {
     let file = |file: &FeedFile| format!("`{}` of feed {}", file.name, file.feed);
     let (kind, text) = match &entry.fact {

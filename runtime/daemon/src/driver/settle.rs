@@ -347,7 +347,7 @@ fn without_people(writer: &mut Writer<'_>, settled: &Settled) -> Result<Option<S
             (!result.unreachable.is_empty(), result.evidence.as_deref())
         }
         Change::Dispatched { .. }
-        | Change::Retried { .. }
+        | Change::Retried
         | Change::LeftPending { .. }
         | Change::Found { .. } => (false, None),
     };
@@ -547,7 +547,7 @@ fn finding(subject: &Subject, settled: &Settled) -> Option<Finding> {
         | Change::Completed(_)
         | Change::Dispatched { .. }
         | Change::Found { .. }
-        | Change::Retried { .. } => return None,
+        | Change::Retried => return None,
     };
     let severity = if code == DELAYED || code == NO_CAPACITY {
         Severity::Warning

@@ -120,7 +120,7 @@ impl Activity {
             | Change::LeftPending { .. }
             | Change::Answered { .. }
             | Change::Found { .. }
-            | Change::Retried { .. } => {}
+            | Change::Retried => {}
         }
     }
 

@@ -186,7 +186,7 @@ impl<'txn> Fold<'txn> {
                 digest,
                 plan_digest,
             } => self.hold_replanned(feed, digest, *plan_digest),
-            Fact::PolicyTaken { source, .. } => self.policy_taken(kept::Policy {
+            Fact::PolicyTaken { source, .. } => self.policy_taken(&kept::Policy {
                 source: Arc::clone(source),
                 at,
                 by: moment.by.clone(),
@@ -327,9 +327,9 @@ impl<'txn> Fold<'txn> {
         Ok(true)
     }
 
-    fn policy_taken(&mut self, kept: kept::Policy) -> Result<bool, Error> {
+    fn policy_taken(&mut self, kept: &kept::Policy) -> Result<bool, Error> {
         let version = kept.source.version.as_str().as_bytes();
-        codec::encode(&mut self.buffer, &v1::PolicyKept::of(&kept));
+        codec::encode(&mut self.buffer, &v1::PolicyKept::of(kept));
         let policies = &mut self.tables.policies;
         let inserted = policies.insert(version, self.buffer.as_slice());
         inserted.step("write a policy")?;

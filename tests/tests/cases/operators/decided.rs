@@ -137,6 +137,28 @@ fn is_owner(company: &Company, by: &Value, file: &str) {
     assert!(by["name"].to_string().contains(file), "{by}");
 }
 
+/// Somebody has a leaver's removal tried again that the app has put off.
+fn retried(app: &App, company: &Company, daemon: &Daemon<'_>) {
+    app.fault(&json!({ "method": "PATCH", "path": "/Users", "times": 1,
+        "answer": { "kind": "status", "status": 429, "retry_after": "86400" } }));
+    company.drop_file("day3.csv", export(&people(1, 11, &["Sales", "Finance"])));
+    wait_for("the leaver to wait", || {
+        let open = daemon.json(&["operations"]);
+        let open = open["items"].as_array()?;
+        let waits = |one: &Value| one["verb"] == "suspend" && one["next_at"].is_string();
+        open.iter().any(waits).then_some(())
+    });
+    let retry = ["operations", "retry", "--target", "crm"];
+    let by = ["--as", "Ann Lee", "--reason", "now"];
+    let ran = daemon.cli(&[retry.as_slice(), &by].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    is_ann(
+        company,
+        &entry(daemon, "operation", "another attempt")["by"],
+        "now",
+    );
+}
+
 #[test]
 fn the_history_names_who_did_what_by_which_door_and_in_which_words() {
     let app = App::start(&GROUPS);
@@ -191,25 +213,7 @@ fn the_history_names_who_did_what_by_which_door_and_in_which_words() {
     let swapped = entry(&daemon, "plugin", "in place of connector scim");
     is_owner(&company, &swapped["by"], "scim.wasm");
 
-    app.fault(&json!({ "method": "PATCH", "path": "/Users", "times": 1,
-        "answer": { "kind": "status", "status": 429, "retry_after": "86400" } }));
-    company.drop_file("day3.csv", export(&people(1, 11, &["Sales", "Finance"])));
-    wait_for("the leaver to wait", || {
-        let open = daemon.json(&["operations"]);
-        let open = open["items"].as_array()?;
-        let waits = |one: &Value| one["verb"] == "suspend" && one["next_at"].is_string();
-        open.iter().any(waits).then_some(())
-    });
-    let retry = ["operations", "retry", "--target", "crm"];
-    let by = ["--as", "Ann Lee", "--reason", "now"];
-    let ran = daemon.cli(&[retry.as_slice(), &by].concat());
-    assert_eq!(ran.code, 0, "{ran:?}");
-    is_ann(
-        &company,
-        &entry(&daemon, "operation", "another attempt")["by"],
-        "now",
-    );
-
+    retried(&app, &company, &daemon);
     company.write("secrets/crm", "one-that-the-app-does-not-know");
     let replaced = entry(&daemon, "secret", "`api` of target crm was replaced");
     is_owner(&company, &replaced["by"], "secrets/crm");
