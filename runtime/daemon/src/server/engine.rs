@@ -111,7 +111,7 @@ pub trait Engine: Send + Sync + 'static {
         progress: ProgressSink,
     ) -> Answer<'_, v1::Preview>;
 
-    /// What an edited policy would lead to; as [`crate::policy::kept`] writes it. Changes nothing.
+    /// What an edited policy would lead to; as [`crate::policy::text`] writes it. Changes nothing.
     fn policy_preview(&self, policy: Bytes) -> Answer<'_, v1::Preview>;
 
     /// What a policy asks for and neither HR's data nor the apps have, as they were read last.
