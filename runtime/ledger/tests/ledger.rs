@@ -10,7 +10,7 @@ use common::{
     user,
 };
 use jiff::Timestamp;
-use muster_core::actor::Actor;
+use muster_core::actor::{Actor, ConnectorVersion};
 use muster_core::connector::AccountState;
 use muster_core::fact::{
     ArrivalChange, Arrived, Cause, Content, Fact, FeedFile, HoldEnd, Outcome, Source,
@@ -584,7 +584,16 @@ fn every_entry_names_who_or_what_did_it() {
             .write(at(1), by, |writer| writer.record(Fact::ClockRead))
             .unwrap();
     }
-    let expected: Vec<Actor> = common::every::actors().into();
+    let mut expected: Vec<Actor> = common::every::actors().into();
+    // Nobody bounds what a plugin's author calls a version.
+    let long = Actor::Connector(ConnectorVersion {
+        plugin: "scim".to_owned(),
+        version: "1".repeat(100_000),
+        digest: Digest([1; 32]),
+    });
+    let written = ledger.write(at(2), long.clone(), |writer| writer.record(Fact::ClockRead));
+    written.unwrap();
+    expected.push(long);
     let by = |entry: Result<muster_ledger::kept::Entry, _>| entry.unwrap().by;
     let reader = ledger.read().unwrap();
     let found: Vec<Actor> = reader.journal(..).unwrap().map(by).collect();

@@ -5,7 +5,7 @@
 //! found between two commits and not just somewhere in the file.
 //!
 //! ```text
-//! version u8 | fold u8 | kind u8 (bit 7: first of a commit) | [hash 32] | at i64 | actor length u16, actor
+//! version u8 | fold u8 | kind u8 (bit 7: first of a commit) | [hash 32] | at i64 | actor length u32, actor
 //!            | [plan u64] | fact
 //! ```
 
@@ -56,12 +56,12 @@ pub(crate) fn encode(
     }
     buffer.extend_from_slice(&micros(at).to_be_bytes());
     let length_at = buffer.len();
-    buffer.extend_from_slice(&[0; 2]);
+    buffer.extend_from_slice(&[0; 4]);
     append(buffer, &v1::Actor::of(by));
-    let length = buffer.len() - length_at - 2;
-    // An actor's texts are bounded where they come from, far below this.
-    let length = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
-    if let Some(place) = buffer.get_mut(length_at..length_at + 2) {
+    let length = buffer.len() - length_at - 4;
+    // Wide enough for any text that memory holds: a version is as long as a plugin's author made it.
+    let length = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+    if let Some(place) = buffer.get_mut(length_at..length_at + 4) {
         place.copy_from_slice(&length);
     }
     if let Some(plan) = plan {
@@ -115,8 +115,8 @@ impl<'a> Entry<'a> {
             (opens_commit_on, rest) = (Some(*head), after);
         }
         let (at, rest) = rest.split_first_chunk::<8>().ok_or(SHORT)?;
-        let (length, rest) = rest.split_first_chunk::<2>().ok_or(SHORT)?;
-        let length = usize::from(u16::from_be_bytes(*length));
+        let (length, rest) = rest.split_first_chunk::<4>().ok_or(SHORT)?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| SHORT)?;
         let (by, mut rest) = rest.split_at_checked(length).ok_or(SHORT)?;
         let plan = match kind & !FIRST_OF_COMMIT {
             KIND_FACT => None,
