@@ -162,15 +162,21 @@ async fn make(
     let made = tokio::task::spawn_blocking(move || {
         let known = planner.known.load_full();
         let limits = planner.limits();
+        let in_force = planner.ledger.read()?.policy_in_force()?;
+        let is_new = in_force.is_none_or(|kept| kept.source.version != *policy.version());
+        let by = match approver {
+            Some(operator) => Actor::Operator(operator),
+            None if is_new => edited_by(&planner),
+            // Nobody edited anything: the same policy is brought to what was read anew.
+            None => Actor::Daemon,
+        };
         let order = Order {
             scope: Scope::Everybody,
             cause: Cause::Policy,
             consent,
             limits: &limits,
-            by: approver.map_or_else(|| edited_by(&planner), Actor::Operator),
+            by,
         };
-        let in_force = planner.ledger.read()?.policy_in_force()?;
-        let is_new = in_force.is_none_or(|kept| kept.source.version != *policy.version());
         let mut taken = |summary: &Summary| {
             let taken = Fact::PolicyTaken {
                 source: Arc::new(policy.source().clone()),
