@@ -12,7 +12,7 @@ use crate::connector::{Entitlement, EntitlementKey};
 use crate::finding::{Code, Finding};
 use crate::id::{Digest, FeedName, OperationId, PersonId, PlanId, PolicyVersion, TargetName};
 use crate::identity::{Identity, Phase};
-use crate::operation::{Change, Operation, later};
+use crate::operation::{Operation, Transition, later};
 use crate::person::{Decision, Justification, Sighting};
 use crate::policy::PolicySource;
 use crate::question::Question;
@@ -57,7 +57,7 @@ pub enum Fact {
         /// Which operation.
         operation: OperationId,
         /// What happened.
-        change: Change,
+        change: Transition,
     },
     /// The app showed something of an account that no operation brought about.
     AccountSeen {

@@ -1,7 +1,7 @@
 //! One change at one target, from intent to proof.
 //!
 //! An operation is made by a plan and never edited. What happens to it is a sequence of
-//! [`Change`]s: it is dispatched, it may be lost, deferred or left pending, and it ends completed
+//! [`Transition`]s: it is dispatched, it may be lost, deferred or left pending, and it ends completed
 //! or halted. [`decide()`] chooses the next change from what came back; [`step`] says what the driver
 //! has to do now. Neither does anything itself.
 //!
@@ -179,7 +179,7 @@ pub enum State {
 
 /// What happened to an operation. This is what the journal keeps; the state follows from it.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Change {
+pub enum Transition {
     /// Intent: durable before the call leaves.
     Dispatched {
         /// From 1.
@@ -469,15 +469,20 @@ impl State {
 }
 
 /// Chooses what an event leads to.
-pub fn decide(operation: &Operation, event: Event, now: Timestamp, retry: &RetryPolicy) -> Change {
+pub fn decide(
+    operation: &Operation,
+    event: Event,
+    now: Timestamp,
+    retry: &RetryPolicy,
+) -> Transition {
     decide::decide(operation, event, now, retry)
 }
 
 /// Moves the next step to now, because somebody asks for it: what waits or was halted is
 /// sent, what is unknown is looked at, what the app goes on with is asked for. `None` if that is so already.
-pub fn retried_by_hand(operation: &Operation, now: Timestamp) -> Option<Change> {
+pub fn retried_by_hand(operation: &Operation, now: Timestamp) -> Option<Transition> {
     match &operation.state {
-        State::Halted { problem, .. } => Some(Change::Deferred {
+        State::Halted { problem, .. } => Some(Transition::Deferred {
             until: now,
             problem: problem.clone(),
         }),
@@ -495,7 +500,7 @@ pub fn waited_too_long(
     operation: &Operation,
     now: Timestamp,
     retry: &RetryPolicy,
-) -> Option<Change> {
+) -> Option<Transition> {
     let longest = later(now, retry.wait_max(&operation.action));
     match operation.step(now) {
         Step::WaitUntil(at) if at > longest => match &operation.state {
@@ -507,25 +512,25 @@ pub fn waited_too_long(
 }
 
 /// The same state, with its next step at once.
-fn due_now(state: &State, now: Timestamp) -> Option<Change> {
+fn due_now(state: &State, now: Timestamp) -> Option<Transition> {
     match state {
-        State::Waiting { problem, .. } => Some(Change::Deferred {
+        State::Waiting { problem, .. } => Some(Transition::Deferred {
             until: now,
             problem: problem.clone(),
         }),
         State::Unknown {
             text, by_plugin, ..
-        } => Some(Change::Lost {
+        } => Some(Transition::Lost {
             observe_at: now,
             text: text.clone(),
             by_plugin: *by_plugin,
         }),
-        State::Pending { handle, .. } => Some(Change::LeftPending {
+        State::Pending { handle, .. } => Some(Transition::LeftPending {
             handle: handle.clone(),
             poll_at: now,
             account: None,
         }),
-        State::Verifying { how, .. } => Some(Change::Answered {
+        State::Verifying { how, .. } => Some(Transition::Answered {
             verify_at: now,
             result: Completion::of(*how, None),
         }),
@@ -536,12 +541,12 @@ fn due_now(state: &State, now: Timestamp) -> Option<Change> {
 /// Another attempt because another version of the plugin serves: at once, for what may have been that
 /// plugin's doing. What is unknown or pending is looked at and asked for at once. None for what is the
 /// app's or a person's to put right.
-pub fn retried_by_version(operation: &Operation, now: Timestamp) -> Option<Change> {
+pub fn retried_by_version(operation: &Operation, now: Timestamp) -> Option<Transition> {
     match &operation.state {
         State::Waiting { problem, .. } | State::Halted { problem, .. }
             if problem.may_be_the_plugins() =>
         {
-            Some(Change::Deferred {
+            Some(Transition::Deferred {
                 until: now,
                 problem: problem.clone(),
             })
@@ -551,14 +556,14 @@ pub fn retried_by_version(operation: &Operation, now: Timestamp) -> Option<Chang
             text,
             by_plugin,
             ..
-        } if *observe_at > now => Some(Change::Lost {
+        } if *observe_at > now => Some(Transition::Lost {
             observe_at: now,
             text: text.clone(),
             by_plugin: *by_plugin,
         }),
         State::Pending {
             handle, poll_at, ..
-        } if *poll_at > now => Some(Change::LeftPending {
+        } if *poll_at > now => Some(Transition::LeftPending {
             handle: handle.clone(),
             poll_at: now,
             account: None,
@@ -574,14 +579,14 @@ pub fn retried_by_version(operation: &Operation, now: Timestamp) -> Option<Chang
 }
 
 /// The same, as an entry of its own: its actor is whoever asks.
-pub fn retried(operation: &Operation, now: Timestamp) -> Option<Change> {
-    retried_by_hand(operation, now).map(|_| Change::Retried)
+pub fn retried(operation: &Operation, now: Timestamp) -> Option<Transition> {
+    retried_by_hand(operation, now).map(|_| Transition::Retried)
 }
 
 /// What becomes of an operation whose intent is durable and whose call has not left: it may be tried at
 /// once, and is dropped where a newer plan does not want it.
-pub fn given_back(now: Timestamp) -> Change {
-    Change::Deferred {
+pub fn given_back(now: Timestamp) -> Transition {
+    Transition::Deferred {
         until: now,
         problem: Problem::Transient {
             text: "it had not left yet".to_owned(),
@@ -617,14 +622,14 @@ impl Operation {
         clippy::too_many_lines,
         reason = "one arm for each change, in the order of the enum"
     )]
-    pub fn after(&self, change: &Change, at: Timestamp) -> Option<State> {
+    pub fn after(&self, change: &Transition, at: Timestamp) -> Option<State> {
         let attempt = self.state.attempt();
         match change {
-            Change::Dispatched { attempt } => Some(State::InFlight {
+            Transition::Dispatched { attempt } => Some(State::InFlight {
                 attempt: *attempt,
                 since: at,
             }),
-            Change::Lost {
+            Transition::Lost {
                 observe_at,
                 text,
                 by_plugin,
@@ -638,12 +643,12 @@ impl Operation {
                 text: text.clone(),
                 by_plugin: *by_plugin,
             }),
-            Change::Deferred { until, problem } => Some(State::Waiting {
+            Transition::Deferred { until, problem } => Some(State::Waiting {
                 attempt,
                 until: *until,
                 problem: problem.clone(),
             }),
-            Change::Retried => Some(match &self.state {
+            Transition::Retried => Some(match &self.state {
                 State::Waiting { problem, .. } | State::Halted { problem, .. } => State::Waiting {
                     attempt,
                     until: at,
@@ -678,19 +683,19 @@ impl Operation {
                 // Meanwhile it went on: what is out has to be looked at first.
                 other @ (State::Queued | State::InFlight { .. }) => other.clone(),
             }),
-            Change::LeftPending {
+            Transition::LeftPending {
                 handle, poll_at, ..
             } => Some(State::Pending {
                 attempt,
                 handle: handle.clone(),
                 poll_at: *poll_at,
             }),
-            Change::Answered { verify_at, result } => Some(State::Verifying {
+            Transition::Answered { verify_at, result } => Some(State::Verifying {
                 attempt,
                 verify_at: *verify_at,
                 how: result.how,
             }),
-            Change::Found { .. } => {
+            Transition::Found { .. } => {
                 let problem =
                     Problem::OutcomeUnknown("the account is there and not yet complete".to_owned());
                 Some(State::Waiting {
@@ -699,12 +704,12 @@ impl Operation {
                     problem,
                 })
             }
-            Change::Halted { problem, .. } => Some(State::Halted {
+            Transition::Halted { problem, .. } => Some(State::Halted {
                 attempt,
                 since: at,
                 problem: problem.clone(),
             }),
-            Change::Completed(_) => None,
+            Transition::Completed(_) => None,
         }
     }
 }

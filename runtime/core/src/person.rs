@@ -18,7 +18,7 @@ use crate::connector::{
 use crate::fact::PersonPlanned;
 use crate::id::{FeedName, OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use crate::identity::{Employment, Identity, Phase};
-use crate::operation::{Action, Change, How, Operation, State, Step, Urgency, later};
+use crate::operation::{Action, How, Operation, State, Step, Transition, Urgency, later};
 
 /// How long something goes on that a removal did not reach and of which nobody says until when: hardly any app
 /// keeps a session for longer.
@@ -293,7 +293,7 @@ impl Person {
         &mut self,
         target: &TargetName,
         id: OperationId,
-        change: &Change,
+        change: &Transition,
         at: Timestamp,
     ) -> bool {
         let wants_usable = self.phase != Phase::Prehire;

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use crate::connector::{AttributeChange, Problem, Scalar};
 use crate::id::PersonKey;
 use crate::identity::{Identity, Value};
-use crate::operation::{Action, Change, Completion};
+use crate::operation::{Action, Completion, Transition};
 
 /// Longest text that is kept, in characters.
 const CHARS_MAX: usize = 1_000;
@@ -113,20 +113,20 @@ impl Values {
     }
 
     /// What happened to an operation, as it may be recorded.
-    pub fn redacted_change(&self, change: &Change) -> Change {
+    pub fn redacted_change(&self, change: &Transition) -> Transition {
         let mut change = change.clone();
         match &mut change {
-            Change::Lost { text, .. } => *text = self.redacted(text),
-            Change::Deferred { problem, .. } | Change::Halted { problem, .. } => {
+            Transition::Lost { text, .. } => *text = self.redacted(text),
+            Transition::Deferred { problem, .. } | Transition::Halted { problem, .. } => {
                 self.redact_problem(problem);
             }
-            Change::Answered { result, .. } | Change::Completed(result) => {
+            Transition::Answered { result, .. } | Transition::Completed(result) => {
                 self.redact_completion(result);
             }
-            Change::Dispatched { .. }
-            | Change::Retried
-            | Change::LeftPending { .. }
-            | Change::Found { .. } => {}
+            Transition::Dispatched { .. }
+            | Transition::Retried
+            | Transition::LeftPending { .. }
+            | Transition::Found { .. } => {}
         }
         change
     }
@@ -319,7 +319,7 @@ mod tests {
             "userName".to_owned(),
             "J\u{f6}rg is taken".to_owned(),
         )]);
-        let change = Change::Halted {
+        let change = Transition::Halted {
             problem,
             account: None,
         };

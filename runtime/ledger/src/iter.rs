@@ -5,7 +5,7 @@ use std::ops::RangeBounds;
 
 use muster_core::fact::Fact;
 use muster_core::id::PersonId;
-use muster_core::operation::Change;
+use muster_core::operation::Transition;
 use muster_core::person::Person;
 use redb::{OwnedRange, ReadOnlyTable};
 
@@ -195,7 +195,7 @@ impl Journal {
 
 fn is_decision(fact: &Fact) -> bool {
     match fact {
-        Fact::OperationChanged { change, .. } => *change == Change::Retried,
+        Fact::OperationChanged { change, .. } => *change == Transition::Retried,
         Fact::PlanMade(_)
         | Fact::DriftDecided { .. }
         | Fact::FileAccepted { .. }

@@ -16,7 +16,7 @@ use muster_core::connector::{AccountState, Problem, SideEffect, Unreached};
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
-use muster_core::operation::{AccountSeen, Change, Completion, How};
+use muster_core::operation::{AccountSeen, Completion, How, Transition};
 use muster_core::person::{Person, Turn, Turns};
 use muster_core::subject::Subject;
 use muster_ledger::check::check;
@@ -91,7 +91,7 @@ impl Model {
     }
 }
 
-fn change(kind: u16, object: u16, seconds: i64) -> Change {
+fn change(kind: u16, object: u16, seconds: i64) -> Transition {
     let seen = AccountSeen {
         object: common::user(&format!("u{}", object % OBJECTS)),
         state: [
@@ -120,29 +120,29 @@ fn change(kind: u16, object: u16, seconds: i64) -> Change {
     };
     let later = at(seconds + i64::from(object));
     match kind % 10 {
-        0 | 1 => Change::Dispatched { attempt: 1 },
-        2 => Change::Lost {
+        0 | 1 => Transition::Dispatched { attempt: 1 },
+        2 => Transition::Lost {
             observe_at: later,
             text,
             by_plugin: object.is_multiple_of(2),
         },
-        3 => Change::Deferred {
+        3 => Transition::Deferred {
             until: later,
             problem,
         },
-        4 => Change::LeftPending {
+        4 => Transition::LeftPending {
             handle: "job-1".to_owned(),
             poll_at: later,
             account: Some(seen),
         },
-        5 => Change::Answered {
+        5 => Transition::Answered {
             verify_at: later,
             result,
         },
-        6 => Change::Found { account: seen },
-        9 => Change::Retried,
-        7 => Change::Completed(result),
-        _ => Change::Halted {
+        6 => Transition::Found { account: seen },
+        9 => Transition::Retried,
+        7 => Transition::Completed(result),
+        _ => Transition::Halted {
             problem,
             account: None,
         },
@@ -206,7 +206,7 @@ fn operation_changed(
     writer: &mut Writer<'_>,
     model: &mut Model,
     (id, name, operation): (PersonId, TargetName, OperationId),
-    change: Change,
+    change: Transition,
 ) -> Result<(), Error> {
     let mut after = model.people[&id].clone();
     let applied = after.changed(&name, operation, &change, writer.at());

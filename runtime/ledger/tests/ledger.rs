@@ -18,7 +18,7 @@ use muster_core::fact::{
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, PlanId, PolicyVersion, RoleName};
 use muster_core::identity::Phase;
-use muster_core::operation::{Change, Urgency};
+use muster_core::operation::{Transition, Urgency};
 use muster_core::policy::{PolicySource, RoleSource};
 use muster_core::subject::Subject;
 use muster_ledger::kept::Lane;
@@ -117,7 +117,7 @@ fn what_was_in_flight_is_found_after_a_restart() {
 fn what_waits_is_due_at_its_instant_and_not_before() {
     let ledger = Ledger::in_memory().unwrap();
     let id = join(&ledger, 0, &["alice"], &["crm"]);
-    let lost = Change::Lost {
+    let lost = Transition::Lost {
         observe_at: at(60),
         text: "connection reset".to_owned(),
         by_plugin: false,
@@ -379,7 +379,7 @@ fn what_a_leaver_waits_for_goes_as_early_as_the_leaver() {
     let ledger = Ledger::in_memory().unwrap();
     let id = join(&ledger, 0, &["alice", "bob"], &["crm"]);
     // Alice's account is being made when she leaves: finding out about it is as urgent as she is.
-    let lost = Change::Lost {
+    let lost = Transition::Lost {
         observe_at: at(5),
         text: "connection reset".to_owned(),
         by_plugin: false,

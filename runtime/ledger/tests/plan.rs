@@ -9,7 +9,7 @@ use common::{at, dispatched, join, joiner, leaver, operation_id, person, policy,
 use muster_core::actor::Actor;
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
 use muster_core::id::{Digest, PlanId};
-use muster_core::operation::Change;
+use muster_core::operation::Transition;
 use muster_core::person::Person;
 use muster_ledger::check::check;
 use muster_ledger::{Error, Ledger, PlanDigest};
@@ -202,7 +202,7 @@ fn the_history_of_a_person_is_the_newest_first_and_about_nobody_else() {
     let ledger = Ledger::in_memory().unwrap();
     let id = join(&ledger, 0, &["p1", "p11"], &["crm"]);
     for (number, key) in [(1, "p1"), (3, "p11"), (2, "p1")] {
-        let lost = Change::Lost {
+        let lost = Transition::Lost {
             observe_at: at(9),
             text: "p1 and p11 stand in this text".to_owned(),
             by_plugin: false,

@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    AccountSeen, Action, Change, Completion, Event, How, Observation, Operation, RetryPolicy,
-    State, later,
+    AccountSeen, Action, Completion, Event, How, Observation, Operation, RetryPolicy, State,
+    Transition, later,
 };
 use crate::connector::{AccountState, ObjectRef, Outcome, OutcomeKind, Problem};
 
@@ -37,7 +37,7 @@ pub(super) fn decide(
     event: Event,
     now: Timestamp,
     retry: &RetryPolicy,
-) -> Change {
+) -> Transition {
     let pending = match &operation.state {
         State::Pending { handle, .. } => Some(handle),
         _ => None,
@@ -55,7 +55,12 @@ pub(super) fn decide(
     }
 }
 
-fn replied(operation: &Operation, outcome: Outcome, now: Timestamp, retry: &RetryPolicy) -> Change {
+fn replied(
+    operation: &Operation,
+    outcome: Outcome,
+    now: Timestamp,
+    retry: &RetryPolicy,
+) -> Transition {
     let account = outcome.account.map(|account| AccountSeen {
         object: account.object,
         state: account.state,
@@ -70,7 +75,7 @@ fn replied(operation: &Operation, outcome: Outcome, now: Timestamp, retry: &Retr
         } => {
             let wait = Duration::from_millis(u64::from(poll_after_ms)).max(retry.backoff_min);
             let poll_at = later(now, wait.min(retry.wait_max(&operation.action)));
-            return Change::LeftPending {
+            return Transition::LeftPending {
                 handle,
                 poll_at,
                 account,
@@ -78,7 +83,7 @@ fn replied(operation: &Operation, outcome: Outcome, now: Timestamp, retry: &Retr
         }
         OutcomeKind::NeedsHuman { instructions } => {
             let problem = Problem::Guarded(instructions);
-            return Change::Halted { problem, account };
+            return Transition::Halted { problem, account };
         }
     };
     if let (Action::EnsureState(wanted), Some(seen)) = (&operation.action, &account)
@@ -102,15 +107,20 @@ fn replied(operation: &Operation, outcome: Outcome, now: Timestamp, retry: &Retr
     };
     if operation.action.is_removal() {
         let verify_at = later(now, retry.lag);
-        return Change::Answered { verify_at, result };
+        return Transition::Answered { verify_at, result };
     }
-    Change::Completed(result)
+    Transition::Completed(result)
 }
 
 /// The app said that it made an account. Some say so and make none, so it is read back.
-fn created(operation: &Operation, outcome: Outcome, now: Timestamp, retry: &RetryPolicy) -> Change {
+fn created(
+    operation: &Operation,
+    outcome: Outcome,
+    now: Timestamp,
+    retry: &RetryPolicy,
+) -> Transition {
     match replied(operation, outcome, now, retry) {
-        Change::Completed(result) => Change::Answered {
+        Transition::Completed(result) => Transition::Answered {
             verify_at: later(now, retry.lag),
             result,
         },
@@ -119,7 +129,7 @@ fn created(operation: &Operation, outcome: Outcome, now: Timestamp, retry: &Retr
 }
 
 /// Nobody knows what became of a call: the app is looked at before anything else.
-fn lost(operation: &Operation, text: String, now: Timestamp, retry: &RetryPolicy) -> Change {
+fn lost(operation: &Operation, text: String, now: Timestamp, retry: &RetryPolicy) -> Transition {
     // The first look comes soon; an app that keeps losing replies is looked at less and less often.
     let attempt = operation.state.attempt();
     let wait = if attempt <= 1 {
@@ -130,7 +140,7 @@ fn lost(operation: &Operation, text: String, now: Timestamp, retry: &RetryPolicy
             .max(retry.lag)
     };
     let observe_at = later(now, wait);
-    Change::Lost {
+    Transition::Lost {
         observe_at,
         text,
         by_plugin: false,
@@ -138,11 +148,11 @@ fn lost(operation: &Operation, text: String, now: Timestamp, retry: &RetryPolicy
 }
 
 /// The same change, where it was the plugin's doing.
-fn by_plugin(change: Change) -> Change {
+fn by_plugin(change: Transition) -> Transition {
     match change {
-        Change::Lost {
+        Transition::Lost {
             observe_at, text, ..
-        } => Change::Lost {
+        } => Transition::Lost {
             observe_at,
             text,
             by_plugin: true,
@@ -167,7 +177,7 @@ fn look_again(
     asked_ms: Option<u32>,
     now: Timestamp,
     retry: &RetryPolicy,
-) -> Change {
+) -> Transition {
     let by_plugin = matches!(
         operation.state,
         State::Unknown {
@@ -182,15 +192,15 @@ fn look_again(
             asked_ms,
         )
         .max(retry.lag);
-    Change::Lost {
+    Transition::Lost {
         observe_at: later(now, wait),
         text,
         by_plugin,
     }
 }
 
-fn halt(problem: Problem) -> Change {
-    Change::Halted {
+fn halt(problem: Problem) -> Transition {
+    Transition::Halted {
         problem,
         account: None,
     }
@@ -204,13 +214,13 @@ fn again_or_halt(
     asked_ms: Option<u32>,
     now: Timestamp,
     retry: &RetryPolicy,
-) -> Change {
+) -> Transition {
     let attempt = operation.state.attempt();
     if attempt >= retry.attempts_max && !operation.action.is_removal() {
         return halt(problem);
     }
     let until = later(now, retry.wait(&operation.action, attempt, asked_ms));
-    Change::Deferred { until, problem }
+    Transition::Deferred { until, problem }
 }
 
 /// Something else holds the key.
@@ -219,13 +229,13 @@ fn conflict(
     problem: Problem,
     now: Timestamp,
     retry: &RetryPolicy,
-) -> Change {
+) -> Transition {
     let attempt = operation.state.attempt();
     if attempt >= CONFLICT_ATTEMPTS_MAX.min(retry.attempts_max) {
         return halt(problem);
     }
     let until = later(now, retry.backoff(attempt.saturating_add(1), None));
-    Change::Deferred { until, problem }
+    Transition::Deferred { until, problem }
 }
 
 /// What a failed call leads to. The case alone decides.
@@ -233,7 +243,12 @@ fn conflict(
     clippy::match_wildcard_for_single_variants,
     reason = "whatever else a removal is answered leads to the same"
 )]
-fn failed(operation: &Operation, problem: Problem, now: Timestamp, retry: &RetryPolicy) -> Change {
+fn failed(
+    operation: &Operation,
+    problem: Problem,
+    now: Timestamp,
+    retry: &RetryPolicy,
+) -> Transition {
     let look = |text: String| lost(operation, text, now, retry);
     let attempt = operation.state.attempt();
     let is_of_account = matches!(operation.action, Action::EnsureAccount(_));
@@ -242,7 +257,7 @@ fn failed(operation: &Operation, problem: Problem, now: Timestamp, retry: &Retry
             again_or_halt(operation, problem, after_ms, now, retry)
         }
         // The app is busy, with us more than with anybody. That is no reason to give up.
-        Problem::RateLimited { after_ms } => Change::Deferred {
+        Problem::RateLimited { after_ms } => Transition::Deferred {
             until: later(now, retry.wait(&operation.action, attempt, after_ms)),
             problem,
         },
@@ -270,7 +285,7 @@ fn failed(operation: &Operation, problem: Problem, now: Timestamp, retry: &Retry
         Problem::Unauthenticated(_)
         | Problem::Forbidden(_)
         | Problem::Denied(_)
-        | Problem::NoCapacity(_) => Change::Deferred {
+        | Problem::NoCapacity(_) => Transition::Deferred {
             until: later(now, retry.backoff_max),
             problem,
         },
@@ -290,13 +305,13 @@ fn removal_failed(
     problem: Problem,
     now: Timestamp,
     retry: &RetryPolicy,
-) -> Change {
+) -> Transition {
     match problem {
         // A wrong address answers "not found" to everything, so absence is looked at before it is
         // believed.
         Problem::NotFound(_) => lost(operation, problem.text(), now, retry),
         // At a target that does not accept the credentials, the target is tried and not each operation.
-        Problem::Unauthenticated(_) => Change::Deferred {
+        Problem::Unauthenticated(_) => Transition::Deferred {
             until: later(now, retry.backoff_max),
             problem,
         },
@@ -323,7 +338,7 @@ fn poll_failed(
     problem: Problem,
     now: Timestamp,
     retry: &RetryPolicy,
-) -> Change {
+) -> Transition {
     match problem {
         Problem::Transient { after_ms, .. } | Problem::RateLimited { after_ms } => {
             poll_again(operation, handle, after_ms, now, retry)
@@ -353,14 +368,14 @@ fn poll_again(
     asked_ms: Option<u32>,
     now: Timestamp,
     retry: &RetryPolicy,
-) -> Change {
+) -> Transition {
     let attempt = operation.state.attempt();
     let wait = retry.wait(
         &operation.action,
         attempt.saturating_add(POLL_PATIENCE),
         asked_ms,
     );
-    Change::LeftPending {
+    Transition::LeftPending {
         handle: handle.to_owned(),
         poll_at: later(now, wait),
         account: None,
@@ -376,7 +391,7 @@ fn observed(
     observation: Observation,
     now: Timestamp,
     retry: &RetryPolicy,
-) -> Change {
+) -> Transition {
     let verifying = match operation.state {
         State::Verifying { how, .. } => Some(how),
         _ => None,
@@ -384,13 +399,13 @@ fn observed(
     let makes_account = matches!(operation.action, Action::EnsureAccount(_));
     match observation {
         Observation::Satisfied(account) => completed(verifying, account),
-        Observation::Moved(account) => Change::Found { account },
+        Observation::Moved(account) => Transition::Found { account },
         Observation::Gone(object) => gone(operation, verifying, object, now, retry),
         Observation::Absent if makes_account && looks(operation) < LOOKS_FOR_MADE_MAX => {
             let text = "the app said that it made the account, and does not show it".to_owned();
             look_again(operation, text, None, now, retry)
         }
-        Observation::Absent if makes_account => Change::Deferred {
+        Observation::Absent if makes_account => Transition::Deferred {
             until: now,
             problem: Problem::NotFound(None),
         },
@@ -401,7 +416,7 @@ fn observed(
         }
         // The app answered the call, and cannot show the result: its answer is all there is.
         Observation::CannotTell if verifying.is_some() => {
-            Change::Completed(Completion::of(verifying.unwrap_or(How::Done), None))
+            Transition::Completed(Completion::of(verifying.unwrap_or(How::Done), None))
         }
         // Sending again might make a second account, so this waits until the connector can look.
         Observation::CannotTell if makes_account => {
@@ -420,10 +435,10 @@ fn observed(
         }
         Observation::Unsatisfied(Some(account)) if makes_account => {
             if operation.state.attempt() < retry.attempts_max {
-                return Change::Found { account };
+                return Transition::Found { account };
             }
             let text = "the account is there, and does not become as it should be".to_owned();
-            Change::Halted {
+            Transition::Halted {
                 problem: Problem::RemoteDefect(text),
                 account: Some(account),
             }
@@ -460,13 +475,13 @@ fn observed(
 }
 
 /// It is as it should be: seen after a lost reply, or read back as the proof.
-fn completed(verifying: Option<How>, account: Option<AccountSeen>) -> Change {
+fn completed(verifying: Option<How>, account: Option<AccountSeen>) -> Transition {
     let how = if verifying.is_some() {
         How::Verified
     } else {
         How::Observed
     };
-    Change::Completed(Completion::of(how, account))
+    Transition::Completed(Completion::of(how, account))
 }
 
 /// The account is nowhere at the app. What should be taken from it is moot; what should be done to it
@@ -477,7 +492,7 @@ fn gone(
     object: ObjectRef,
     now: Timestamp,
     retry: &RetryPolicy,
-) -> Change {
+) -> Transition {
     let attempt = operation.state.attempt();
     let problem = Problem::NotFound(Some(object.clone()));
     match &operation.action {
@@ -485,11 +500,11 @@ fn gone(
             let state = AccountState::Deleted;
             completed(verifying, Some(AccountSeen { object, state }))
         }
-        Action::EnsureAccount(_) => Change::Deferred {
+        Action::EnsureAccount(_) => Transition::Deferred {
             until: now,
             problem,
         },
-        _ => Change::Deferred {
+        _ => Transition::Deferred {
             until: later(now, retry.wait(&operation.action, attempt, None)),
             problem,
         },
@@ -502,7 +517,7 @@ fn absent(
     verifying: Option<How>,
     now: Timestamp,
     retry: &RetryPolicy,
-) -> Change {
+) -> Transition {
     match (&operation.action, verifying) {
         // The app itself said that this call removed it: it is the app that held it.
         (Action::EnsureAbsent, Some(How::Done)) => completed(verifying, None),
@@ -539,7 +554,7 @@ fn not_done_because(state: &State) -> Problem {
 }
 
 /// Looking showed that the call did nothing, or only sending again can tell.
-fn not_done(operation: &Operation, now: Timestamp, retry: &RetryPolicy) -> Change {
+fn not_done(operation: &Operation, now: Timestamp, retry: &RetryPolicy) -> Transition {
     let attempt = operation.state.attempt();
     let problem = not_done_because(&operation.state);
     if attempt >= retry.attempts_max && !operation.action.is_removal() {
@@ -551,5 +566,5 @@ fn not_done(operation: &Operation, now: Timestamp, retry: &RetryPolicy) -> Chang
         retry.wait(&operation.action, attempt - 1, None)
     };
     let until = later(now, wait);
-    Change::Deferred { until, problem }
+    Transition::Deferred { until, problem }
 }

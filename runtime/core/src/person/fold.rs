@@ -14,7 +14,7 @@ use crate::connector::{
 };
 use crate::fact::AccountPlanned;
 use crate::id::{OperationId, PlanId};
-use crate::operation::{AccountSeen, Action, Change, Completion, Operation, State};
+use crate::operation::{AccountSeen, Action, Completion, Operation, State, Transition};
 
 impl Account {
     /// The account after a plan that names it and took effect at `at`.
@@ -84,7 +84,7 @@ impl Account {
     pub fn after(
         &self,
         operation: &Operation,
-        change: &Change,
+        change: &Transition,
         at: Timestamp,
     ) -> Option<(Account, Operation)> {
         let mut account = self.clone();
@@ -94,7 +94,7 @@ impl Account {
         Some((account, operation))
     }
 
-    pub(super) fn changed(&mut self, id: OperationId, change: &Change, at: Timestamp) -> bool {
+    pub(super) fn changed(&mut self, id: OperationId, change: &Transition, at: Timestamp) -> bool {
         let mut operations = self.operations.iter();
         let Some(index) = operations.position(|operation| operation.id == id) else {
             return false;
@@ -105,19 +105,19 @@ impl Account {
         let mut state = operation.after(change, at);
         match change {
             // A look found it, under the app's own key as it is now.
-            Change::Found { account } => {
+            Transition::Found { account } => {
                 self.object = Some(account.object.clone());
                 self.seen(action, account);
             }
-            Change::LeftPending {
+            Transition::LeftPending {
                 account: Some(account),
                 ..
             }
-            | Change::Halted {
+            | Transition::Halted {
                 account: Some(account),
                 ..
             } => self.seen(action, account),
-            Change::Answered { result, .. } => {
+            Transition::Answered { result, .. } => {
                 // The state that a removal shows is believed once it was read back.
                 if let (Action::EnsureAccount(_), Some(account)) = (action, &result.account) {
                     self.seen(action, account);
@@ -125,7 +125,7 @@ impl Account {
                 self.came_with(&result.effects, at);
                 self.took(&operation, result, at);
             }
-            Change::Deferred {
+            Transition::Deferred {
                 problem: Problem::NotFound(object),
                 ..
             } if matches!(action, Action::EnsureAccount(_)) => match object {
@@ -140,7 +140,7 @@ impl Account {
                 }
                 Some(_) | None => {}
             },
-            Change::Completed(result) => {
+            Transition::Completed(result) => {
                 if let Some(account) = &result.account {
                     self.seen(action, account);
                 }
@@ -153,12 +153,12 @@ impl Account {
                     state = Some(made_and_not_shown(operation.state.attempt(), at));
                 }
             }
-            Change::Dispatched { .. }
-            | Change::Lost { .. }
-            | Change::Deferred { .. }
-            | Change::Retried
-            | Change::LeftPending { account: None, .. }
-            | Change::Halted { account: None, .. } => {}
+            Transition::Dispatched { .. }
+            | Transition::Lost { .. }
+            | Transition::Deferred { .. }
+            | Transition::Retried
+            | Transition::LeftPending { account: None, .. }
+            | Transition::Halted { account: None, .. } => {}
         }
         if let Some(state) = state {
             operation.state = state;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use muster_core::connector::{AccountState, OutcomeKind, Problem, Unreached};
 use muster_core::operation::{
-    AccountSeen, Action, Change, Completion, Event, How, Observation, RetryPolicy, State, Step,
+    AccountSeen, Action, Completion, Event, How, Observation, RetryPolicy, State, Step, Transition,
     decide, retried_by_hand, waited_too_long,
 };
 
@@ -119,9 +119,9 @@ fn c18_no_app_makes_a_removal_wait_longer_than_a_quarter_of_an_hour() {
             (unknown, Event::Observed(Observation::Failed(limited()))),
         ] {
             let change = decide(&operation, event, at(NOW), &retry);
-            let (Change::Deferred { until, .. }
-            | Change::LeftPending { poll_at: until, .. }
-            | Change::Lost {
+            let (Transition::Deferred { until, .. }
+            | Transition::LeftPending { poll_at: until, .. }
+            | Transition::Lost {
                 observe_at: until, ..
             }) = change
             else {
@@ -216,7 +216,7 @@ fn c20_what_is_not_found_yet_is_tried_again_for_minutes() {
             let change = decide(&operation, not_found, now, &retry);
             // It is looked at first: the account may be there under another key.
             let change = match change {
-                Change::Lost { observe_at, .. } => {
+                Transition::Lost { observe_at, .. } => {
                     now = observe_at;
                     operation.state = operation.after(&change, now).unwrap();
                     let nothing = Event::Observed(Observation::Unsatisfied(None));
@@ -225,8 +225,8 @@ fn c20_what_is_not_found_yet_is_tried_again_for_minutes() {
                 other => other,
             };
             match change {
-                Change::Deferred { until, .. } => (now, attempt) = (until, attempt + 1),
-                Change::Halted { .. } => break,
+                Transition::Deferred { until, .. } => (now, attempt) = (until, attempt + 1),
+                Transition::Halted { .. } => break,
                 other => panic!("{other:?}"),
             }
         }
@@ -314,7 +314,7 @@ fn c26_what_cannot_be_read_back_ends_as_it_was_answered_and_keeps_what_goes_on()
     };
     let mut operation = find(person).unwrap();
     let (id, since) = (operation.id, at(NOW));
-    person.changed(&target, id, &Change::Dispatched { attempt: 1 }, since);
+    person.changed(&target, id, &Transition::Dispatched { attempt: 1 }, since);
     operation.state = State::InFlight { attempt: 1, since };
     let unreached = Unreached {
         text: "access-token: works for an hour".to_owned(),
@@ -396,7 +396,7 @@ fn c67_the_grace_and_the_keys_of_now_count_and_not_those_of_the_day_of_the_plan(
 }
 
 /// What happened to the first operation of this kind at the only app of somebody, one change after the other.
-fn happens(world: &mut World, key: &str, is_meant: fn(&Action) -> bool, changes: Vec<Change>) {
+fn happens(world: &mut World, key: &str, is_meant: fn(&Action) -> bool, changes: Vec<Transition>) {
     let target = crate::world::target("crm");
     let person = world.people.get_mut(&crate::world::person(key)).unwrap();
     let mut operations = person.accounts[&target].operations.iter();
@@ -417,12 +417,12 @@ fn what_an_app_shows_as_not_done_may_be_done_when_somebody_is_back() {
         let problem = Problem::RemoteDefect("it said done, and shows otherwise".to_owned());
         let (until, result) = (at("2026-03-01T12:00:00Z"), completion(How::Done));
         vec![
-            Change::Dispatched { attempt: 1 },
-            Change::Answered {
+            Transition::Dispatched { attempt: 1 },
+            Transition::Answered {
                 verify_at: at(NOW),
                 result,
             },
-            Change::Deferred { until, problem },
+            Transition::Deferred { until, problem },
         ]
     };
     let is_suspension = |action: &Action| *action == Action::EnsureState(AccountState::Suspended);
@@ -474,21 +474,21 @@ fn what_was_to_follow_an_account_that_was_never_made_follows_the_next_one() {
         object: user("u77"),
         state: AccountState::Active,
     });
-    let lost = || Change::Lost {
+    let lost = || Transition::Lost {
         observe_at: at(NOW),
         text: "there is no such user".to_owned(),
         by_plugin: false,
     };
-    let answered = Change::Answered {
+    let answered = Transition::Answered {
         verify_at: at(NOW),
         result: said,
     };
-    let sent = || Change::Dispatched { attempt: 1 };
+    let sent = || Transition::Dispatched { attempt: 1 };
     happens(&mut world, "1", makes, vec![sent(), answered, lost()]);
     happens(&mut world, "1", gives, vec![sent(), lost()]);
     // While both are looked for, something else changes.
     world.hr(&described("new@x.example"));
-    let never_made = Change::Deferred {
+    let never_made = Transition::Deferred {
         until: at(NOW),
         problem: Problem::NotFound(None),
     };

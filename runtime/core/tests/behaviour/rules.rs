@@ -11,8 +11,8 @@ use muster_core::connector::{
 use muster_core::id::{OperationId, PlanId};
 use muster_core::observe::{self, Sight};
 use muster_core::operation::{
-    AccountSeen, Action, Change, Completion, Event, How, Observation, Operation, RetryPolicy,
-    State, Step, Urgency, decide, retried_by_hand, retried_by_version, step,
+    AccountSeen, Action, Completion, Event, How, Observation, Operation, RetryPolicy, State, Step,
+    Transition, Urgency, decide, retried_by_hand, retried_by_version, step,
 };
 use muster_core::person::{Account, Grant, Justification, Origin, Person};
 
@@ -110,14 +110,14 @@ fn f14_every_problem_has_a_text_and_a_next_attempt_or_a_halt() {
                 let event = Event::Replied(Err(problem.clone()));
                 let change = decide(&operation, event, at(NOW), &retry);
                 let next = match &change {
-                    Change::Deferred { until, .. } => *until,
-                    Change::Lost {
+                    Transition::Deferred { until, .. } => *until,
+                    Transition::Lost {
                         observe_at, text, ..
                     } => {
                         assert!(!text.is_empty());
                         *observe_at
                     }
-                    Change::Halted { .. } => continue,
+                    Transition::Halted { .. } => continue,
                     other => panic!("{problem:?} leads to {other:?}"),
                 };
                 let longest = retry.backoff_max.max(Duration::from_secs(90));
@@ -150,7 +150,10 @@ fn what_takes_access_away_is_never_given_up_for_want_of_attempts() {
             let event = Event::Replied(Err(problem));
             let change = decide(&operation, event, at(NOW), &retry);
             assert!(
-                matches!(change, Change::Deferred { .. } | Change::Lost { .. }),
+                matches!(
+                    change,
+                    Transition::Deferred { .. } | Transition::Lost { .. }
+                ),
                 "{change:?}"
             );
         }
@@ -163,7 +166,7 @@ fn what_gives_access_is_halted_after_the_last_attempt() {
     let halts = |problem: Problem, attempt: u32| {
         let operation = sent(Action::EnsureGranted(right()), attempt);
         let change = decide(&operation, Event::Replied(Err(problem)), at(NOW), &retry);
-        matches!(change, Change::Halted { .. })
+        matches!(change, Transition::Halted { .. })
     };
     assert!(!halts(Problem::Stale, retry.attempts_max - 1));
     assert!(halts(Problem::Stale, retry.attempts_max));
@@ -227,7 +230,7 @@ fn a_poll_that_fails_does_not_begin_the_thing_again() {
     ] {
         let change = decide(&operation, event, at(NOW), &retry);
         assert!(
-            matches!(&change, Change::LeftPending { handle, poll_at, .. } if handle == "job-1" && *poll_at > at(NOW)),
+            matches!(&change, Transition::LeftPending { handle, poll_at, .. } if handle == "job-1" && *poll_at > at(NOW)),
             "{change:?}"
         );
     }
@@ -235,7 +238,7 @@ fn a_poll_that_fails_does_not_begin_the_thing_again() {
     let event = Event::Replied(Err(Problem::OutcomeUnknown(text())));
     assert!(matches!(
         decide(&operation, event, at(NOW), &retry),
-        Change::Lost { .. }
+        Transition::Lost { .. }
     ));
 }
 
@@ -253,7 +256,7 @@ fn a_creation_that_cannot_be_looked_up_is_not_sent_again() {
     let event = Event::Observed(Observation::CannotTell);
     assert!(matches!(
         decide(&operation, event, at(NOW), &retry),
-        Change::Lost { .. }
+        Transition::Lost { .. }
     ));
 }
 
@@ -323,7 +326,7 @@ fn f16_absence_is_no_proof_before_the_app_has_proven_itself() {
             // Only an app that deleted it just now has shown that it is the right one.
             let is_proof = how == How::Done && operation.action == Action::EnsureAbsent;
             assert_eq!(
-                matches!(change, Change::Completed(_)),
+                matches!(change, Transition::Completed(_)),
                 is_proof,
                 "{operation:?}"
             );
@@ -557,7 +560,7 @@ fn a_side_effect_is_recorded_where_the_ledger_owns_the_right_and_nowhere_else() 
     let id = operation.id;
     let mut person = with_operation(known_account(AccountState::Active), operation);
     let other = EntitlementKey::of(&group("g-default"));
-    let change = Change::Completed(Completion {
+    let change = Transition::Completed(Completion {
         how: How::Done,
         account: None,
         effects: vec![
@@ -588,7 +591,7 @@ fn a_change_of_an_operation_that_is_no_more_changes_nothing() {
         number: 9,
     };
     for place in ["crm", "wiki"] {
-        let change = Change::Dispatched { attempt: 1 };
+        let change = Transition::Dispatched { attempt: 1 };
         assert!(!person.changed(&target(place), id, &change, at(NOW)));
     }
     assert_eq!(person, before);
@@ -612,18 +615,18 @@ fn c56_what_the_plugin_failed_at_keeps_its_reason_and_is_retried_by_another_vers
     // Another version looks at once, however long the wait would have been.
     let looked = retried_by_version(&operation, at(NOW)).unwrap();
     assert!(
-        matches!(&looked, Change::Lost { observe_at, by_plugin: true, .. } if *observe_at == at(NOW)),
+        matches!(&looked, Transition::Lost { observe_at, by_plugin: true, .. } if *observe_at == at(NOW)),
         "{looked:?}"
     );
 
     // Looking shows that nothing was done, and there is no attempt left: it was the plugin, not the app.
     let nothing = || Event::Observed(Observation::Unsatisfied(None));
     let mut halted = decide(&operation, nothing(), at(NOW), &retry);
-    while matches!(halted, Change::Lost { .. }) {
+    while matches!(halted, Transition::Lost { .. }) {
         operation.state = operation.after(&halted, at(NOW)).unwrap();
         halted = decide(&operation, nothing(), at(NOW), &retry);
     }
-    let Change::Halted { problem, .. } = &halted else {
+    let Transition::Halted { problem, .. } = &halted else {
         panic!("{halted:?}");
     };
     assert!(
@@ -633,7 +636,7 @@ fn c56_what_the_plugin_failed_at_keeps_its_reason_and_is_retried_by_another_vers
     operation.state = operation.after(&halted, at(NOW)).unwrap();
     assert!(matches!(
         retried_by_version(&operation, at(NOW)),
-        Some(Change::Deferred { .. })
+        Some(Transition::Deferred { .. })
     ));
 
     // What a person or the app has to put right does not wake.

@@ -16,7 +16,7 @@ use muster_core::id::{OperationId, PersonId, PlanId, PolicyVersion, RoleName, Ta
 use muster_core::identity::{Employment, Identity, Status, Value, ValueType};
 use muster_core::observe::{self, Sight, Whereabouts};
 use muster_core::operation::{
-    Action, Change, Event, Observation, Operation, RetryPolicy, State, Step, decide,
+    Action, Event, Observation, Operation, RetryPolicy, State, Step, Transition, decide,
     retried_by_hand,
 };
 use muster_core::person::{Account, Person, Turn, Turns};
@@ -333,7 +333,7 @@ impl World {
         if let Step::Send(attempt) = step {
             let before = self.attempts.insert(operation.id, attempt);
             assert_eq!(attempt, before.unwrap_or(0) + 1, "an attempt was left out");
-            let change = Change::Dispatched { attempt };
+            let change = Transition::Dispatched { attempt };
             self.change(place, operation.id, &change);
             let since = self.now;
             operation.state = State::InFlight { attempt, since };
@@ -436,7 +436,7 @@ impl World {
         account.object.clone().filter(|_| account.exists())
     }
 
-    fn change(&mut self, place: &(PersonId, TargetName), id: OperationId, change: &Change) {
+    fn change(&mut self, place: &(PersonId, TargetName), id: OperationId, change: &Transition) {
         let person = self.people.get_mut(&place.0).unwrap();
         let action = &self.operations[&id].1;
         let name = format!("{} {} {}", place.0.key, place.1, short(action));
@@ -708,18 +708,18 @@ pub(crate) fn short(action: &Action) -> String {
 }
 
 /// What a change is worth telling; sending is told from the second attempt on.
-fn happened(change: &Change) -> Option<String> {
+fn happened(change: &Transition) -> Option<String> {
     Some(match change {
-        Change::Dispatched { attempt: 1 } => return None,
-        Change::Dispatched { attempt } => format!("attempt {attempt}"),
-        Change::Lost { text, .. } => format!("unknown ({text})"),
-        Change::Deferred { problem, .. } => format!("again later: {}", problem.text()),
-        Change::Retried => "retried".to_owned(),
-        Change::LeftPending { .. } => "pending".to_owned(),
-        Change::Answered { result, .. } => format!("{}, to be verified", result.how.as_str()),
-        Change::Found { .. } => "found, not complete".to_owned(),
-        Change::Completed(result) => result.how.as_str().to_owned(),
-        Change::Halted { problem, .. } => format!("halted: {}", problem_text(problem)),
+        Transition::Dispatched { attempt: 1 } => return None,
+        Transition::Dispatched { attempt } => format!("attempt {attempt}"),
+        Transition::Lost { text, .. } => format!("unknown ({text})"),
+        Transition::Deferred { problem, .. } => format!("again later: {}", problem.text()),
+        Transition::Retried => "retried".to_owned(),
+        Transition::LeftPending { .. } => "pending".to_owned(),
+        Transition::Answered { result, .. } => format!("{}, to be verified", result.how.as_str()),
+        Transition::Found { .. } => "found, not complete".to_owned(),
+        Transition::Completed(result) => result.how.as_str().to_owned(),
+        Transition::Halted { problem, .. } => format!("halted: {}", problem_text(problem)),
     })
 }
 

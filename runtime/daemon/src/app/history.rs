@@ -13,7 +13,7 @@ use muster_core::fact::{Fact, FeedFile, PersonPlanned};
 use muster_core::finding::Code;
 use muster_core::id::{OperationId, PersonId, PlanId, TargetName};
 use muster_core::identity::Identity;
-use muster_core::operation::{Action, Change, Completion};
+use muster_core::operation::{Action, Completion, Transition};
 use muster_core::person::Decision;
 use muster_ledger::{Error, Reader, kept};
 
@@ -355,35 +355,35 @@ fn changed(
     target: &TargetName,
     operation: OperationId,
     action: Option<String>,
-    change: &Change,
+    change: &Transition,
     blank: v1::HistoryEntry,
 ) -> v1::HistoryEntry {
     let said = |problem: &Problem| vec![problem.text()];
     let (word, how, details) = match change {
-        Change::Dispatched { attempt } => {
+        Transition::Dispatched { attempt } => {
             ("dispatched", format!("sent, attempt {attempt}"), vec![])
         }
-        Change::Lost {
+        Transition::Lost {
             observe_at, text, ..
         } => (
             "lost",
             format!("it is not known what became of it; looked at from {observe_at} on"),
             vec![text.clone()],
         ),
-        Change::Deferred { until, problem } => {
+        Transition::Deferred { until, problem } => {
             ("deferred", format!("waits until {until}"), said(problem))
         }
-        Change::Retried => (
+        Transition::Retried => (
             "retried",
             "another attempt was asked for".to_owned(),
             vec![],
         ),
-        Change::LeftPending { poll_at, .. } => (
+        Transition::LeftPending { poll_at, .. } => (
             "pending",
             format!("the app goes on with it; asked again from {poll_at} on"),
             vec![],
         ),
-        Change::Answered { verify_at, result } => (
+        Transition::Answered { verify_at, result } => (
             "answered",
             format!(
                 "the app says: {}; read back from {verify_at} on",
@@ -391,7 +391,7 @@ fn changed(
             ),
             completion(result),
         ),
-        Change::Found { account } => (
+        Transition::Found { account } => (
             "found",
             format!(
                 "the account {} is there, and not yet complete",
@@ -399,12 +399,12 @@ fn changed(
             ),
             vec![],
         ),
-        Change::Completed(result) => (
+        Transition::Completed(result) => (
             "completed",
             result.how.as_str().to_owned(),
             completion(result),
         ),
-        Change::Halted { problem, .. } => {
+        Transition::Halted { problem, .. } => {
             ("halted", "waits for a person".to_owned(), said(problem))
         }
     };

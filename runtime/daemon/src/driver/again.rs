@@ -16,7 +16,8 @@ use muster_core::actor::Actor;
 use muster_core::connector::Problem;
 use muster_core::id::{PersonId, TargetName};
 use muster_core::operation::{
-    Action, Change, Operation, State, later, retried_by_hand, retried_by_version, waited_too_long,
+    Action, Operation, State, Transition, later, retried_by_hand, retried_by_version,
+    waited_too_long,
 };
 use muster_core::subject::Subject;
 use muster_ledger::{Error, Ledger, Writer};
@@ -55,10 +56,10 @@ pub(super) async fn too_far(driver: &Driver) -> Result<(), Error> {
 }
 
 /// What becomes of an operation; none leaves it as it is.
-trait Retried: Fn(&Operation, Timestamp) -> Option<Change> + Clone + Send + Sync + 'static {}
+trait Retried: Fn(&Operation, Timestamp) -> Option<Transition> + Clone + Send + Sync + 'static {}
 
 impl<F> Retried for F where
-    F: Fn(&Operation, Timestamp) -> Option<Change> + Clone + Send + Sync + 'static
+    F: Fn(&Operation, Timestamp) -> Option<Transition> + Clone + Send + Sync + 'static
 {
 }
 

@@ -34,7 +34,7 @@ use jiff::Timestamp;
 use muster_core::actor::Actor;
 use muster_core::fact::Fact;
 use muster_core::id::{PersonId, TargetName};
-use muster_core::operation::{Change, Event, Operation, RetryPolicy, State, decide};
+use muster_core::operation::{Event, Operation, RetryPolicy, State, Transition, decide};
 use muster_ledger::{Committer, Error, Ledger, Writer};
 use tokio::sync::{Notify, watch};
 
@@ -254,7 +254,7 @@ fn change_each(
     writer: &mut Writer<'_>,
     target: &TargetName,
     id: &PersonId,
-    change: impl Fn(&Operation, Timestamp) -> Option<Change>,
+    change: impl Fn(&Operation, Timestamp) -> Option<Transition>,
 ) -> Result<(), Error> {
     let now = writer.at();
     let person = writer.person(id)?;

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use muster_core::operation::{Change, Step};
+use muster_core::operation::{Step, Transition};
 use muster_core::person::Account;
 
 use super::Driver;
@@ -41,7 +41,7 @@ async fn look(driver: &Driver, claim: Box<Claim>) -> Settled {
 
 /// The look that an answer asks for; `None` if there is nothing to read back, or not yet.
 fn look_of(settled: &Settled) -> Option<Box<Claim>> {
-    let Change::Answered { verify_at, .. } = &settled.change else {
+    let Transition::Answered { verify_at, .. } = &settled.change else {
         return None;
     };
     if *verify_at > settled.at {

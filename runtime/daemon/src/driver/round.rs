@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use muster_core::actor::Actor;
 use muster_core::fact::Fact;
 use muster_core::id::{PersonId, TargetName};
-use muster_core::operation::{self, Action, Change, State, Step, Urgency};
+use muster_core::operation::{self, Action, State, Step, Transition, Urgency};
 use muster_core::person::{Account, Person, Turn, Turns};
 use muster_ledger::{Error, Writer};
 
@@ -275,7 +275,7 @@ fn claim(
             person: id.clone(),
             target: target.clone(),
             operation: claimed.operation.id,
-            change: Change::Dispatched { attempt },
+            change: Transition::Dispatched { attempt },
         })?;
     }
     Ok(Some(claimed))

@@ -10,7 +10,7 @@ use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{OperationId, PersonId, TargetName};
 use muster_core::operation::{
-    Action, Change, Event, How, Observation, Operation, RetryPolicy, State, Step, decide, later,
+    Action, Event, How, Observation, Operation, RetryPolicy, State, Step, Transition, decide, later,
 };
 use muster_core::person::{Account, Sighting};
 use muster_core::redact;
@@ -71,7 +71,7 @@ const LONG_WAIT: SignedDuration = SignedDuration::from_mins(5);
 pub(super) struct Settled {
     pub(super) claim: Box<Claim>,
     /// What it led to.
-    pub(super) change: Change,
+    pub(super) change: Transition,
     /// When that was decided.
     pub(super) at: Timestamp,
     /// Whether it was said meanwhile that there is no answer.
@@ -98,7 +98,7 @@ impl Settled {
             None => decide(operation, acted.event, at, &retry),
         };
         let holder = match &change {
-            Change::Halted {
+            Transition::Halted {
                 problem: Problem::Conflict(object),
                 ..
             } => holder::known(driver, &claim, object.clone()).await,
@@ -116,7 +116,7 @@ impl Settled {
 
 /// What follows where the app shows something that may be what was before a write of a moment ago, by another
 /// operation or by this one: it is looked at once that is over.
-fn too_early(claim: &Claim, acted: &Acted, now: Timestamp) -> Option<Change> {
+fn too_early(claim: &Claim, acted: &Acted, now: Timestamp) -> Option<Transition> {
     if !claim.account.exists() {
         return None;
     }
@@ -151,7 +151,7 @@ fn too_early(claim: &Claim, acted: &Acted, now: Timestamp) -> Option<Change> {
         _ => (text.to_owned(), false),
     };
     let wait = Duration::from_millis(u64::try_from(wait.as_millis()).unwrap_or(0));
-    (!wait.is_zero()).then(|| Change::Lost {
+    (!wait.is_zero()).then(|| Transition::Lost {
         observe_at: later(now, wait),
         text,
         by_plugin,
@@ -166,7 +166,7 @@ pub(super) fn record(
 ) -> Result<bool, Error> {
     let claim = &settled.claim;
     let operation = &claim.operation;
-    let fact = |change: Change| Fact::OperationChanged {
+    let fact = |change: Transition| Fact::OperationChanged {
         person: claim.person.clone(),
         target: target.clone(),
         operation: operation.id,
@@ -181,7 +181,7 @@ pub(super) fn record(
         Err(Error::LinkedTwice { holder, .. }) => {
             let problem = Problem::Conflict(None);
             let text = format!("the account that the app gave belongs to {holder} already");
-            writer.record(fact(Change::Halted {
+            writer.record(fact(Transition::Halted {
                 problem,
                 account: None,
             }))?;
@@ -238,7 +238,7 @@ pub(super) fn record_read_back(
 /// The rights that others than a change was about had before it and have no longer.
 fn side_losses(settled: &Settled) -> impl Iterator<Item = (&ObjectRef, &EntitlementKey)> {
     let result = match &settled.change {
-        Change::Completed(result) | Change::Answered { result, .. } => Some(result),
+        Transition::Completed(result) | Transition::Answered { result, .. } => Some(result),
         _ => None,
     };
     let own = settled.claim.account.object.as_ref();
@@ -324,8 +324,8 @@ pub(super) fn right_in_doubt(settled: &Settled) -> Option<&EntitlementKey> {
         return None;
     };
     let is_open = match &settled.change {
-        Change::Lost { .. } => matches!(settled.claim.step, Step::Send(_)),
-        Change::Completed(result) if result.how == How::Observed => true,
+        Transition::Lost { .. } => matches!(settled.claim.step, Step::Send(_)),
+        Transition::Completed(result) if result.how == How::Observed => true,
         _ => side_losses(settled).next().is_some(),
     };
     is_open.then_some(right)
@@ -334,7 +334,7 @@ pub(super) fn right_in_doubt(settled: &Settled) -> Option<&EntitlementKey> {
 /// Whether the app has the account under another id than before.
 pub(super) fn is_moved(settled: &Settled) -> bool {
     let before = settled.claim.account.object.as_ref();
-    matches!(&settled.change, Change::Found { account }
+    matches!(&settled.change, Transition::Found { account }
         if before.is_some_and(|before| !before.same_object(&account.object)))
 }
 
@@ -342,14 +342,16 @@ pub(super) fn is_moved(settled: &Settled) -> bool {
 fn without_people(writer: &mut Writer<'_>, settled: &Settled) -> Result<Option<Settled>, Error> {
     let claim = &settled.claim;
     let (has_words, evidence) = match &settled.change {
-        Change::Lost { .. } | Change::Deferred { .. } | Change::Halted { .. } => (true, None),
-        Change::Answered { result, .. } | Change::Completed(result) => {
+        Transition::Lost { .. } | Transition::Deferred { .. } | Transition::Halted { .. } => {
+            (true, None)
+        }
+        Transition::Answered { result, .. } | Transition::Completed(result) => {
             (!result.unreachable.is_empty(), result.evidence.as_deref())
         }
-        Change::Dispatched { .. }
-        | Change::Retried
-        | Change::LeftPending { .. }
-        | Change::Found { .. } => (false, None),
+        Transition::Dispatched { .. }
+        | Transition::Retried
+        | Transition::LeftPending { .. }
+        | Transition::Found { .. } => (false, None),
     };
     // The number of a request is nearly always all there is, and says nothing of anybody.
     if !has_words && evidence.is_none_or(|evidence| redact::without_people(evidence) == evidence) {
@@ -408,16 +410,16 @@ pub(super) async fn say_it_hangs(driver: &Driver, claim: &Claim) {
 pub(super) fn record_refusal<'c>(
     writer: &mut Writer<'_>,
     target: &TargetName,
-    changes: impl Iterator<Item = &'c Change>,
+    changes: impl Iterator<Item = &'c Transition>,
 ) -> Result<(), Error> {
     let (mut refused, mut is_accepted) = (None, false);
     for change in changes {
         match change {
-            Change::Deferred {
+            Transition::Deferred {
                 problem: problem @ Problem::Unauthenticated(_),
                 ..
             } => refused = Some(problem),
-            Change::Completed(_) => is_accepted = true,
+            Transition::Completed(_) => is_accepted = true,
             _ => {}
         }
     }
@@ -476,7 +478,8 @@ pub(crate) fn is_open(writer: &mut Writer<'_>, subject: &Subject) -> Result<bool
 
 /// What a removal did not reach; one finding for the operation.
 fn unreached(subject: &Subject, settled: &Settled) -> Option<Finding> {
-    let (Change::Completed(result) | Change::Answered { result, .. }) = &settled.change else {
+    let (Transition::Completed(result) | Transition::Answered { result, .. }) = &settled.change
+    else {
         return None;
     };
     let texts: Vec<String> = result
@@ -501,13 +504,13 @@ fn finding(subject: &Subject, settled: &Settled) -> Option<Finding> {
     let (verb, attempt) = (operation.action.verb(), operation.state.attempt());
     let is_removal = operation.action.is_removal();
     let (code, text, hint) = match &settled.change {
-        Change::Halted { problem, .. } => {
+        Transition::Halted { problem, .. } => {
             let known = settled.holder.as_ref();
             let known = known.map_or_else(String::new, |known| format!("; {known}"));
             let text = format!("{verb} waits for a person: {}{known}", problem.text());
             (HALTED, text, halted_hint(problem, is_removal))
         }
-        Change::Deferred { until, problem } => {
+        Transition::Deferred { until, problem } => {
             let text = format!(
                 "{verb}, attempt {attempt}: {}; next attempt at {until}",
                 problem.text()
@@ -515,7 +518,7 @@ fn finding(subject: &Subject, settled: &Settled) -> Option<Finding> {
             let (code, hint) = of_deferral(problem, *until, settled)?;
             (code, text, hint)
         }
-        Change::Lost {
+        Transition::Lost {
             observe_at, text, ..
         } => {
             let is_late = attempt >= DELAYED_ATTEMPTS || looks(operation) >= DELAYED_ATTEMPTS;
@@ -530,7 +533,7 @@ fn finding(subject: &Subject, settled: &Settled) -> Option<Finding> {
             (code, text, "see whether the app can be reached and answers")
         }
         // That the app goes on with it is said once it was asked and still does.
-        Change::LeftPending { poll_at, .. }
+        Transition::LeftPending { poll_at, .. }
             if is_removal && matches!(operation.state, State::Pending { .. }) =>
         {
             let text = format!(
@@ -542,12 +545,12 @@ fn finding(subject: &Subject, settled: &Settled) -> Option<Finding> {
                 "see at the app what it waits for; it goes on by itself",
             )
         }
-        Change::LeftPending { .. }
-        | Change::Answered { .. }
-        | Change::Completed(_)
-        | Change::Dispatched { .. }
-        | Change::Found { .. }
-        | Change::Retried => return None,
+        Transition::LeftPending { .. }
+        | Transition::Answered { .. }
+        | Transition::Completed(_)
+        | Transition::Dispatched { .. }
+        | Transition::Found { .. }
+        | Transition::Retried => return None,
     };
     let severity = if code == DELAYED || code == NO_CAPACITY {
         Severity::Warning
@@ -631,7 +634,7 @@ fn is_clean(settled: &Settled) -> bool {
         );
     let has_gone_on = matches!(
         settled.change,
-        Change::Completed(_) | Change::Answered { .. } | Change::LeftPending { .. }
+        Transition::Completed(_) | Transition::Answered { .. } | Transition::LeftPending { .. }
     );
     is_first && has_gone_on && !settled.has_hung
 }

@@ -92,9 +92,9 @@ impl Activity {
     }
 
     pub(super) fn count(&self, settled: &Settled) {
-        use operation::Change;
+        use operation::Transition;
         match &settled.change {
-            Change::Completed(result) => {
+            Transition::Completed(result) => {
                 Self::add(&self.completed);
                 self.succeeded();
                 if settled.claim.operation.action.is_removal() {
@@ -105,22 +105,22 @@ impl Activity {
                     });
                 }
             }
-            Change::Lost { text, .. } => {
+            Transition::Lost { text, .. } => {
                 Self::add(&self.lost);
                 self.failed(settled.at, text.clone());
             }
-            Change::Deferred { problem, .. } => {
+            Transition::Deferred { problem, .. } => {
                 Self::add(&self.deferred);
                 if is_of_target(problem) {
                     self.failed(settled.at, problem.text());
                 }
             }
-            Change::Halted { .. } => Self::add(&self.halted),
-            Change::Dispatched { .. }
-            | Change::LeftPending { .. }
-            | Change::Answered { .. }
-            | Change::Found { .. }
-            | Change::Retried => {}
+            Transition::Halted { .. } => Self::add(&self.halted),
+            Transition::Dispatched { .. }
+            | Transition::LeftPending { .. }
+            | Transition::Answered { .. }
+            | Transition::Found { .. }
+            | Transition::Retried => {}
         }
     }
 

@@ -18,7 +18,7 @@ use muster_core::identity::{Employment, Identity, Phase, Status, Value, ValueTyp
 use muster_core::mapping::{
     Attribute, Column, Columns, DayColumn, DayForms, Form, Mapping, StatusRule, ZoneRule,
 };
-use muster_core::operation::{AccountSeen, Action, Change, Completion, How};
+use muster_core::operation::{AccountSeen, Action, Completion, How, Transition};
 use muster_core::plan::Targets;
 use muster_core::policy::{
     Adopt, LeaverRules, Policy, PolicySource, Prehire, RoleSource, TargetRules,
@@ -312,7 +312,10 @@ impl Company {
                         unreachable: Vec::new(),
                         evidence: None,
                     };
-                    for change in [Change::Dispatched { attempt: 1 }, Change::Completed(done)] {
+                    for change in [
+                        Transition::Dispatched { attempt: 1 },
+                        Transition::Completed(done),
+                    ] {
                         facts.push(Fact::OperationChanged {
                             person: person.id.clone(),
                             target: target.clone(),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use muster_core::budget::Effect;
 use muster_core::fact::PersonPlanned;
 use muster_core::id::{FeedName, OperationId, PersonId, TargetName};
-use muster_core::operation::Change;
+use muster_core::operation::Transition;
 use muster_core::person::{Account, Person};
 use redb::{ReadableTable, Table};
 
@@ -181,7 +181,7 @@ impl Fold<'_> {
         &mut self,
         id: &PersonId,
         place: &Place<'_>,
-        change: &Change,
+        change: &Transition,
         at: Timestamp,
     ) -> Result<bool, Error> {
         let key = keys::person(id);
@@ -189,7 +189,7 @@ impl Fold<'_> {
             return Ok(false);
         }
         // What only leaves brings no account with it that another person could have.
-        let may_bring_account = !matches!(change, Change::Dispatched { .. });
+        let may_bring_account = !matches!(change, Transition::Dispatched { .. });
         self.change(&key, place.target, may_bring_account, &|person| {
             person.changed(place.target, place.operation, change, at)
         })

@@ -20,7 +20,7 @@ use muster_core::fact::{
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, PlanId, PolicyVersion, RoleName};
 use muster_core::identity::{Employment, Identity, Phase, Status, Value, ValueType};
-use muster_core::operation::{AccountSeen, Action, Change, Completion, How, State, Urgency};
+use muster_core::operation::{AccountSeen, Action, Completion, How, State, Transition, Urgency};
 use muster_core::person::{Decision, Justification, Sighting};
 use muster_core::policy::{Adopt, LeaverRules, PolicySource, Prehire, RoleSource, TargetRules};
 use muster_core::question::{Doubt, Question};
@@ -279,44 +279,44 @@ fn completion(how: How, state: AccountState) -> Completion {
     }
 }
 
-fn changes() -> Vec<Change> {
+fn changes() -> Vec<Transition> {
     let seen = || AccountSeen {
         object: bare_object(),
         state: AccountState::Active,
     };
     let mut changes = vec![
-        Change::Dispatched { attempt: u32::MAX },
-        Change::Lost {
+        Transition::Dispatched { attempt: u32::MAX },
+        Transition::Lost {
             observe_at: at(1),
             text: String::new(),
             by_plugin: false,
         },
-        Change::LeftPending {
+        Transition::LeftPending {
             handle: "job-7".to_owned(),
             poll_at: at(2),
             account: Some(seen()),
         },
-        Change::LeftPending {
+        Transition::LeftPending {
             handle: "job-8".to_owned(),
             poll_at: at(-60_000_000_000),
             account: None,
         },
-        Change::Answered {
+        Transition::Answered {
             verify_at: jiff::Timestamp::UNIX_EPOCH,
             result: completion(How::Done, AccountState::Suspended),
         },
-        Change::Found { account: seen() },
-        Change::Retried,
+        Transition::Found { account: seen() },
+        Transition::Retried,
     ];
     for (how, state) in HOWS.into_iter().zip(ACCOUNT_STATES) {
-        changes.push(Change::Completed(completion(how, state)));
+        changes.push(Transition::Completed(completion(how, state)));
     }
     for problem in problems() {
-        changes.push(Change::Deferred {
+        changes.push(Transition::Deferred {
             until: at(9),
             problem: problem.clone(),
         });
-        changes.push(Change::Halted {
+        changes.push(Transition::Halted {
             account: Some(seen()),
             problem,
         });

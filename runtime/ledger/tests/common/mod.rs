@@ -22,7 +22,7 @@ use muster_core::fact::{AccountPlanned, Cause, Counts, Deletion, Fact, Kind, Per
 use muster_core::id::{OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::{Employment, Identity, Phase, Status, Value};
 use muster_core::operation::{
-    AccountSeen, Action, Change, Completion, How, Operation, State, Urgency,
+    AccountSeen, Action, Completion, How, Operation, State, Transition, Urgency,
 };
 use muster_core::person::Justification;
 use muster_ledger::{Error, Ledger, Writer};
@@ -223,7 +223,7 @@ pub(crate) fn join(ledger: &Ledger, seconds: i64, keys: &[&str], targets: &[&str
         .unwrap()
 }
 
-pub(crate) fn changed(key: &str, name: &str, operation: OperationId, change: Change) -> Fact {
+pub(crate) fn changed(key: &str, name: &str, operation: OperationId, change: Transition) -> Fact {
     Fact::OperationChanged {
         person: person(key),
         target: target(name),
@@ -233,7 +233,7 @@ pub(crate) fn changed(key: &str, name: &str, operation: OperationId, change: Cha
 }
 
 pub(crate) fn dispatched(key: &str, name: &str, operation: OperationId) -> Fact {
-    changed(key, name, operation, Change::Dispatched { attempt: 1 })
+    changed(key, name, operation, Transition::Dispatched { attempt: 1 })
 }
 
 /// It was done, and the account that was shown is this one.
@@ -248,7 +248,7 @@ pub(crate) fn completed(key: &str, name: &str, operation: OperationId, object: &
         unreachable: Vec::new(),
         evidence: Some(format!("request-{object}")),
     };
-    changed(key, name, operation, Change::Completed(result))
+    changed(key, name, operation, Transition::Completed(result))
 }
 
 pub(crate) fn operation_id(plan: PlanId, number: u32) -> OperationId {

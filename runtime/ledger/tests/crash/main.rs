@@ -15,7 +15,7 @@ use muster_core::actor::Actor;
 use muster_core::fact::{Content, Fact, FeedFile, PersonPlanned};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, PlanId};
-use muster_core::operation::Change;
+use muster_core::operation::Transition;
 use muster_core::subject::Subject;
 use muster_ledger::check::check;
 use muster_ledger::kept::Entry;
@@ -92,7 +92,7 @@ fn day(disk: &Disk, ledger: &Ledger) {
                     let observe_at = at(seconds + 60);
                     let text = "connection reset".to_owned();
                     let by_plugin = false;
-                    let lost = Change::Lost {
+                    let lost = Transition::Lost {
                         observe_at,
                         text,
                         by_plugin,

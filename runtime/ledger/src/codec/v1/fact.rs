@@ -11,7 +11,7 @@ use super::actor::{Actor, ConnectorVersion, Operator};
 use super::connector::{Catalogue, EntitlementKey};
 use super::feed::{ArrivalChange, Arrived, FeedFile, codes, codes_into_core};
 use super::identity::{Identity, Phase};
-use super::operation::{Change, Operation};
+use super::operation::{Operation, Transition};
 use super::parts::{Fixed, Pairs, Who, feed, policy, target};
 use super::person::{Decision, Justifications, Sighting};
 use super::policy::PolicySource;
@@ -434,7 +434,7 @@ pub(crate) enum Fact<'a> {
         &'a str,
         u64,
         u32,
-        #[serde(borrow)] Change<'a>,
+        #[serde(borrow)] Transition<'a>,
     ),
     #[serde(rename = "s")]
     AccountSeen(
@@ -521,7 +521,7 @@ pub(crate) fn fact_body(buffer: &mut Vec<u8>, fact: &core::Fact) {
             target.as_str(),
             operation.plan.0,
             operation.number,
-            Change::of(change),
+            Transition::of(change),
         ),
         core::Fact::AccountSeen {
             person,

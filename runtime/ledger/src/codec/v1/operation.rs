@@ -383,7 +383,7 @@ impl<'a> Completion<'a> {
 
 /// What happened to an operation.
 #[derive(Serialize, Deserialize)]
-pub(crate) enum Change<'a> {
+pub(crate) enum Transition<'a> {
     #[serde(rename = "d")]
     Dispatched(u32),
     #[serde(rename = "l")]
@@ -407,66 +407,66 @@ pub(crate) enum Change<'a> {
     ),
 }
 
-impl<'a> Change<'a> {
-    pub(crate) fn of(change: &'a core::Change) -> Self {
+impl<'a> Transition<'a> {
+    pub(crate) fn of(change: &'a core::Transition) -> Self {
         match change {
-            core::Change::Dispatched { attempt } => Change::Dispatched(*attempt),
-            core::Change::Lost {
+            core::Transition::Dispatched { attempt } => Transition::Dispatched(*attempt),
+            core::Transition::Lost {
                 observe_at,
                 text,
                 by_plugin,
-            } => Change::Lost(micros(*observe_at), text, *by_plugin),
-            core::Change::Deferred { until, problem } => {
-                Change::Deferred(micros(*until), Problem::of(problem))
+            } => Transition::Lost(micros(*observe_at), text, *by_plugin),
+            core::Transition::Deferred { until, problem } => {
+                Transition::Deferred(micros(*until), Problem::of(problem))
             }
-            core::Change::Retried => Change::Retried,
-            core::Change::LeftPending {
+            core::Transition::Retried => Transition::Retried,
+            core::Transition::LeftPending {
                 handle,
                 poll_at,
                 account,
-            } => Change::LeftPending(
+            } => Transition::LeftPending(
                 micros(*poll_at),
                 handle,
                 account.as_ref().map(AccountSeen::of),
             ),
-            core::Change::Answered { verify_at, result } => {
-                Change::Answered(micros(*verify_at), Completion::of(result))
+            core::Transition::Answered { verify_at, result } => {
+                Transition::Answered(micros(*verify_at), Completion::of(result))
             }
-            core::Change::Found { account } => Change::Found(AccountSeen::of(account)),
-            core::Change::Completed(result) => Change::Completed(Completion::of(result)),
-            core::Change::Halted { problem, account } => {
-                Change::Halted(Problem::of(problem), account.as_ref().map(AccountSeen::of))
+            core::Transition::Found { account } => Transition::Found(AccountSeen::of(account)),
+            core::Transition::Completed(result) => Transition::Completed(Completion::of(result)),
+            core::Transition::Halted { problem, account } => {
+                Transition::Halted(Problem::of(problem), account.as_ref().map(AccountSeen::of))
             }
         }
     }
 
-    pub(crate) fn into_core(self) -> Result<core::Change, Unreadable> {
+    pub(crate) fn into_core(self) -> Result<core::Transition, Unreadable> {
         Ok(match self {
-            Change::Dispatched(attempt) => core::Change::Dispatched { attempt },
-            Change::Lost(observe_at, text, by_plugin) => core::Change::Lost {
+            Transition::Dispatched(attempt) => core::Transition::Dispatched { attempt },
+            Transition::Lost(observe_at, text, by_plugin) => core::Transition::Lost {
                 observe_at: instant(observe_at)?,
                 text: text.to_owned(),
                 by_plugin,
             },
-            Change::Deferred(until, problem) => core::Change::Deferred {
+            Transition::Deferred(until, problem) => core::Transition::Deferred {
                 until: instant(until)?,
                 problem: problem.into_core(),
             },
-            Change::Retried => core::Change::Retried,
-            Change::LeftPending(poll_at, handle, account) => core::Change::LeftPending {
+            Transition::Retried => core::Transition::Retried,
+            Transition::LeftPending(poll_at, handle, account) => core::Transition::LeftPending {
                 handle: handle.to_owned(),
                 poll_at: instant(poll_at)?,
                 account: account.map(AccountSeen::into_core),
             },
-            Change::Answered(verify_at, result) => core::Change::Answered {
+            Transition::Answered(verify_at, result) => core::Transition::Answered {
                 verify_at: instant(verify_at)?,
                 result: result.into_core()?,
             },
-            Change::Found(account) => core::Change::Found {
+            Transition::Found(account) => core::Transition::Found {
                 account: account.into_core(),
             },
-            Change::Completed(result) => core::Change::Completed(result.into_core()?),
-            Change::Halted(problem, account) => core::Change::Halted {
+            Transition::Completed(result) => core::Transition::Completed(result.into_core()?),
+            Transition::Halted(problem, account) => core::Transition::Halted {
                 problem: problem.into_core(),
                 account: account.map(AccountSeen::into_core),
             },
