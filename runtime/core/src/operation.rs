@@ -235,6 +235,25 @@ pub enum Transition {
     },
 }
 
+impl Transition {
+    /// The account that came with it.
+    pub fn account(&self) -> Option<&AccountSeen> {
+        match self {
+            Transition::Answered { result, .. } | Transition::Completed(result) => {
+                result.account.as_ref()
+            }
+            Transition::LeftPending { account, .. } | Transition::Halted { account, .. } => {
+                account.as_ref()
+            }
+            Transition::Found { account } => Some(account),
+            Transition::Dispatched { .. }
+            | Transition::Lost { .. }
+            | Transition::Deferred { .. }
+            | Transition::Retried { .. } => None,
+        }
+    }
+}
+
 /// How an operation ended well.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Completion {

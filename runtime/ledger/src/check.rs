@@ -292,6 +292,7 @@ fn compare_all(
         report,
     };
     compare.table("people", tables::PEOPLE, keys::shown)?;
+    compare.table("intents", tables::INTENTS, keys::shown)?;
     compare.table("due", tables::DUE, |key| match keys::due_of(key) {
         Ok(due) => format!(
             "{} at {} ({:?}, {})",

@@ -13,7 +13,7 @@ use crate::codec::Unreadable;
 use crate::codec::entry;
 use crate::error::{Error, RecordResult, StoreResult};
 use crate::kept::{self, Due};
-use crate::{keys, lookup};
+use crate::{intents, keys, lookup};
 
 type Bytes = &'static [u8];
 
@@ -34,16 +34,44 @@ fn rows(
 /// People in the order of their ids.
 pub struct People {
     range: OwnedRange<Bytes, Bytes>,
+    intents: OwnedRange<Bytes, Bytes>,
+    /// Whose calls are out next in that order, and which.
+    next_out: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 impl People {
     pub(crate) fn new(
-        table: &ReadOnlyTable<Bytes, Bytes>,
+        people: &ReadOnlyTable<Bytes, Bytes>,
+        intents: &ReadOnlyTable<Bytes, Bytes>,
         from: &[u8],
         beyond: Option<&[u8]>,
     ) -> Result<Self, Error> {
-        let range = rows(table, from, beyond)?;
-        Ok(People { range })
+        let mut people = People {
+            range: rows(people, from, beyond)?,
+            intents: rows(intents, from, beyond)?,
+            next_out: None,
+        };
+        people.read_next_out()?;
+        Ok(people)
+    }
+
+    fn read_next_out(&mut self) -> Result<(), Error> {
+        let row = self.intents.next().transpose().step(STEP)?;
+        self.next_out = row.map(|(key, row)| (key.value().to_vec(), row.value().to_vec()));
+        Ok(())
+    }
+
+    /// Puts the calls that are out into a person as the record has it.
+    fn send(&mut self, key: &[u8], person: &mut Person) -> Result<(), Error> {
+        while let Some((whose, row)) = &self.next_out
+            && whose.as_slice() <= key
+        {
+            if whose == key {
+                intents::send(person, row).of("intents")?;
+            }
+            self.read_next_out()?;
+        }
+        Ok(())
     }
 }
 
@@ -51,8 +79,15 @@ impl Iterator for People {
     type Item = Result<Person, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let row = self.range.next()?.step(STEP);
-        Some(row.and_then(|(_, row)| lookup::person_of(row.value()).of("people")))
+        let (key, row) = match self.range.next()?.step(STEP) {
+            Ok(row) => row,
+            Err(error) => return Some(Err(error)),
+        };
+        let person = lookup::person_of(row.value()).of("people");
+        Some(person.and_then(|mut person| {
+            self.send(key.value(), &mut person)?;
+            Ok(person)
+        }))
     }
 }
 

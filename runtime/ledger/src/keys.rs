@@ -59,13 +59,23 @@ pub(crate) fn person(id: &PersonId) -> Vec<u8> {
     person_text(&id.feed, id.key.as_str())
 }
 
+/// The key of a person, in a buffer that is cleared for it.
+pub(crate) fn put_person(bytes: &mut Vec<u8>, id: &PersonId) {
+    bytes.clear();
+    put_person_text(bytes, &id.feed, id.key.as_str());
+}
+
 /// The key of a person whose key in the feed need not be usable.
 pub(crate) fn person_text(feed: &FeedName, key: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(feed.as_str().len() + 1 + key.len());
+    put_person_text(&mut bytes, feed, key);
+    bytes
+}
+
+fn put_person_text(bytes: &mut Vec<u8>, feed: &FeedName, key: &str) {
     bytes.extend_from_slice(feed.as_str().as_bytes());
     bytes.push(END);
     bytes.extend_from_slice(key.as_bytes());
-    bytes
 }
 
 /// The key of something that arrived.

@@ -15,6 +15,7 @@ mod create;
 mod digest;
 pub mod error;
 mod fold;
+mod intents;
 mod iter;
 pub mod kept;
 mod keys;

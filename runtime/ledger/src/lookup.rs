@@ -10,6 +10,7 @@ use redb::ReadableTable;
 
 use crate::codec::{self, Unreadable, instant, v1};
 use crate::error::{Error, RecordResult, StoreResult};
+use crate::intents::{self, Sent};
 use crate::{kept, keys};
 
 type Bytes = &'static [u8];
@@ -18,7 +19,8 @@ pub(crate) fn person_of(row: &[u8]) -> Result<Person, Unreadable> {
     codec::decode::<v1::Person<'_>>(row)?.into_core()
 }
 
-pub(crate) fn person(
+/// A person as the record has it: without the calls that are out.
+pub(crate) fn recorded(
     people: &impl ReadableTable<Bytes, Bytes>,
     key: &[u8],
 ) -> Result<Option<Person>, Error> {
@@ -26,6 +28,30 @@ pub(crate) fn person(
     row.map(|row| person_of(row.value()))
         .transpose()
         .of("people")
+}
+
+/// The calls that are out for a person, put into the person.
+pub(crate) fn sent(
+    table: &impl ReadableTable<Bytes, Bytes>,
+    key: &[u8],
+    person: &mut Person,
+) -> Result<Vec<Sent>, Error> {
+    let row = table.get(key).step("read which calls are out")?;
+    let sent = row.map(|row| intents::send(person, row.value()));
+    Ok(sent.transpose().of("intents")?.unwrap_or_default())
+}
+
+/// A person.
+pub(crate) fn person(
+    people: &impl ReadableTable<Bytes, Bytes>,
+    intents: &impl ReadableTable<Bytes, Bytes>,
+    key: &[u8],
+) -> Result<Option<Person>, Error> {
+    let mut person = recorded(people, key)?;
+    if let Some(person) = &mut person {
+        sent(intents, key, person)?;
+    }
+    Ok(person)
 }
 
 pub(crate) fn holder(

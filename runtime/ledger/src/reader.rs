@@ -9,7 +9,7 @@ use muster_core::budget::Move;
 use muster_core::connector::ObjectRef;
 use muster_core::fact::Content;
 use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId, PolicyVersion, TargetName};
-use muster_core::person::Person;
+use muster_core::person::{Account, Person, Turns};
 use muster_core::subject::Subject;
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
 
@@ -20,10 +20,10 @@ use crate::kept::{self, Counts, Due, FeedSpent, Lane, Spent, TargetSpent};
 use crate::keys::Budget;
 use crate::rows::Tally;
 use crate::tables::{
-    self, ARRIVALS, CATALOGUES, CONTENTS, DELIVERIES, DUE, FEEDS, FINDINGS, JOURNAL, LINKS, LOSSES,
-    Meta, PEOPLE, PLANS, PLUGINS, POLICIES, QUESTIONS, TALLIES, TIMERS, TOKENS,
+    self, ARRIVALS, CATALOGUES, CONTENTS, DELIVERIES, DUE, FEEDS, FINDINGS, INTENTS, JOURNAL,
+    LINKS, LOSSES, Meta, PEOPLE, PLANS, PLUGINS, POLICIES, QUESTIONS, TALLIES, TIMERS, TOKENS,
 };
-use crate::{keys, lookup};
+use crate::{intents, keys, lookup};
 
 /// One snapshot of the ledger.
 pub struct Reader {
@@ -66,13 +66,14 @@ impl Reader {
 
     /// A person.
     pub fn person(&self, id: &PersonId) -> Result<Option<Person>, Error> {
-        lookup::person(&self.rows(PEOPLE)?, &keys::person(id))
+        let (people, intents) = (self.rows(PEOPLE)?, self.rows(INTENTS)?);
+        lookup::person(&people, &intents, &keys::person(id))
     }
 
     /// A feed's people in the order of their keys, one at a time.
     pub fn people(&self, feed: &FeedName) -> Result<People, Error> {
         let (from, beyond) = keys::under(feed.as_str());
-        People::new(&self.rows(PEOPLE)?, &from, Some(&beyond))
+        self.people_in(&from, Some(&beyond))
     }
 
     /// A feed's people whose keys come after `key`, for reading page by page.
@@ -80,12 +81,12 @@ impl Reader {
         let mut from = keys::person_text(feed, key.as_str());
         from.push(0);
         let (_, beyond) = keys::under(feed.as_str());
-        People::new(&self.rows(PEOPLE)?, &from, Some(&beyond))
+        self.people_in(&from, Some(&beyond))
     }
 
     /// Everybody, feed by feed.
     pub fn everybody(&self) -> Result<People, Error> {
-        People::new(&self.rows(PEOPLE)?, &[], None)
+        self.people_in(&[], None)
     }
 
     /// Everybody after a person, feed by feed, for reading page by page; everybody where none is named.
@@ -94,7 +95,11 @@ impl Reader {
         if after.is_some() {
             from.push(0);
         }
-        People::new(&self.rows(PEOPLE)?, &from, None)
+        self.people_in(&from, None)
+    }
+
+    fn people_in(&self, from: &[u8], beyond: Option<&[u8]>) -> Result<People, Error> {
+        People::new(&self.rows(PEOPLE)?, &self.rows(INTENTS)?, from, beyond)
     }
 
     /// How many people a feed describes. Walks their keys.
@@ -132,13 +137,14 @@ impl Reader {
 
     /// The people whom a text can mean: `feed:key`, or a key alone in any feed.
     pub fn find_people(&self, text: &str) -> Result<Vec<Person>, Error> {
-        let table = self.rows(PEOPLE)?;
+        let (table, intents) = (self.rows(PEOPLE)?, self.rows(INTENTS)?);
         let mut people = Vec::new();
         if let Ok(id) = PersonId::parse(text) {
-            people.extend(lookup::person(&table, &keys::person(&id))?);
+            people.extend(lookup::person(&table, &intents, &keys::person(&id))?);
         }
         for feed in self.feeds_with_people()? {
-            people.extend(lookup::person(&table, &keys::person_text(&feed, text))?);
+            let key = keys::person_text(&feed, text);
+            people.extend(lookup::person(&table, &intents, &key)?);
         }
         Ok(people)
     }
@@ -211,9 +217,28 @@ impl Reader {
 
     /// The accounts at a target for which a call was out when this snapshot was written.
     pub fn in_flight(&self, target: &TargetName) -> Result<Vec<Due>, Error> {
-        let table = self.txn.open_table(DUE).step("open the table due")?;
-        let (from, beyond) = keys::lane(target, Lane::InFlight);
-        Dues::new(&table, &from, &beyond)?.collect()
+        const STEP: &str = "read which calls are out";
+        let people = self.rows(PEOPLE)?;
+        let mut out = Vec::new();
+        for row in self.rows(INTENTS)?.iter().step(STEP)? {
+            let (key, row) = row.step(STEP)?;
+            let Some(mut person) = lookup::recorded(&people, key.value())? else {
+                continue;
+            };
+            intents::send(&mut person, row.value()).of("intents")?;
+            let account = person.accounts.get(target);
+            if let Some(Turns::Busy(at)) = account.map(Account::turns) {
+                let (target, lane) = (target.clone(), Lane::InFlight);
+                let person = person.id;
+                out.push(Due {
+                    target,
+                    lane,
+                    at,
+                    person,
+                });
+            }
+        }
+        Ok(out)
     }
 
     /// When the next step at a target can be taken; [`Timestamp::MIN`] is "now", none is "never, as

@@ -34,11 +34,8 @@ impl PersonRows {
         };
         for (target, account) in &person.accounts {
             match account.turns() {
-                Turns::Busy(since) => {
-                    let row = keys::due(target, Lane::InFlight, since, key);
-                    rows.due.push(row);
-                    rows.is_out = true;
-                }
+                // Nothing can be done for it before the call ends, and that the call is out is an intent.
+                Turns::Busy(_) => rows.is_out = true,
                 Turns::Ready(turns) => rows.due.extend(
                     turns
                         .into_iter()

@@ -25,6 +25,8 @@ pub(crate) type Numbered = TableDefinition<'static, u64, Bytes>;
 pub(crate) const JOURNAL: Numbered = TableDefinition::new("journal");
 /// People with their accounts, by feed and key.
 pub(crate) const PEOPLE: Rows = TableDefinition::new("people");
+/// Calls that are out, by person.
+pub(crate) const INTENTS: Rows = TableDefinition::new("intents");
 /// Accounts that the driver has something to do for: target, lane, instant, person.
 pub(crate) const DUE: Marks = TableDefinition::new("due");
 /// People who change by themselves: instant, person.
@@ -167,6 +169,7 @@ impl Meta {
 /// Every table but the journal, open for writing.
 pub(crate) struct Tables<'txn> {
     pub(crate) people: Table<'txn, Bytes, Bytes>,
+    pub(crate) intents: Table<'txn, Bytes, Bytes>,
     pub(crate) due: Table<'txn, Bytes, ()>,
     pub(crate) timers: Table<'txn, Bytes, ()>,
     pub(crate) links: Table<'txn, Bytes, Bytes>,
@@ -193,6 +196,7 @@ impl<'txn> Tables<'txn> {
         const STEP: &str = "open the tables";
         Ok(Tables {
             people: txn.open_table(PEOPLE).step(STEP)?,
+            intents: txn.open_table(INTENTS).step(STEP)?,
             due: txn.open_table(DUE).step(STEP)?,
             timers: txn.open_table(TIMERS).step(STEP)?,
             links: txn.open_table(LINKS).step(STEP)?,

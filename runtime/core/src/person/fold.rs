@@ -99,6 +99,15 @@ impl Account {
         let Some(index) = operations.position(|operation| operation.id == id) else {
             return false;
         };
+        // That a call leaves changes nothing but how far its operation has come.
+        if let (Transition::Dispatched { .. }, Some(sent)) =
+            (change, self.operations.get_mut(index))
+        {
+            if let Some(state) = sent.after(change, at) {
+                sent.state = state;
+            }
+            return true;
+        }
         // Out of the list while it moves, since the account moves with it.
         let mut operation = self.operations.remove(index);
         let action = &operation.action;

@@ -17,7 +17,7 @@ use muster_core::connector::Entitlement;
 use muster_core::fact::{Fact, PersonPlanned, Plan};
 use muster_core::finding::{Code, Finding};
 use muster_core::id::{Digest, TargetName};
-use muster_core::person::Person;
+use muster_core::person::{Person, Sighting};
 use muster_core::question::Question;
 use muster_core::subject::Subject;
 use redb::{ReadableTable, WriteTransaction};
@@ -148,15 +148,21 @@ impl<'txn> Fold<'txn> {
                 person,
                 target,
                 sighting,
-            } => self.person_changed(person, target, &|person| {
-                person.sighted(target, sighting, at)
-            }),
+            } => {
+                let shown = match sighting {
+                    Sighting::Moved(object) => Some(object),
+                    Sighting::Gone | Sighting::InState(_) | Sighting::Lost(_) => None,
+                };
+                self.person_changed(person, target, shown, &|person| {
+                    person.sighted(target, sighting, at)
+                })
+            }
             Fact::DriftDecided {
                 person,
                 target,
                 decision,
                 ..
-            } => self.person_changed(person, target, &|person| {
+            } => self.person_changed(person, target, None, &|person| {
                 person.decided(target, *decision, at)
             }),
             Fact::PersonRenamed { person, feed } => self.person_renamed(person, feed),

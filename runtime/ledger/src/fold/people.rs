@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use muster_core::budget::Effect;
+use muster_core::connector::{AccountState, ObjectRef};
 use muster_core::fact::PersonPlanned;
 use muster_core::id::{FeedName, OperationId, PersonId, TargetName};
 use muster_core::operation::Transition;
@@ -13,6 +14,7 @@ use redb::{ReadableTable, Table};
 use super::Fold;
 use crate::codec::{self, v1};
 use crate::error::{Error, RecordResult, StoreResult};
+use crate::intents::{self, Sent};
 use crate::rows::{PersonRows, Tallies, link};
 use crate::{keys, lookup};
 
@@ -27,7 +29,9 @@ const ROWS_MAX: usize = 32_768;
 /// People whose records are not written yet, and rows that follow from people.
 #[derive(Default)]
 pub(crate) struct People {
-    touched: BTreeMap<Vec<u8>, Touched>,
+    touched: BTreeMap<Vec<u8>, Box<Touched>>,
+    /// The one who was touched last, and not in `touched`: most of what is asked is about the same person again.
+    current: Option<(Vec<u8>, Box<Touched>)>,
     out: Out,
     /// Who has which account, where that has changed.
     links: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
@@ -36,11 +40,12 @@ pub(crate) struct People {
     tallies: Tallies,
     buffer: Vec<u8>,
     compared: Vec<u8>,
+    key: Vec<u8>,
 }
 
 /// People with a call out, as their records say. What comes of the call is recorded soon, and need not
 /// begin with reading them again.
-pub(crate) type Out = BTreeMap<Vec<u8>, Touched>;
+pub(crate) type Out = BTreeMap<Vec<u8>, Box<Touched>>;
 
 /// A person as read and changed in this transaction.
 pub(crate) struct Touched {
@@ -50,7 +55,12 @@ pub(crate) struct Touched {
     links: Vec<Vec<u8>>,
     /// None: there is no such person.
     person: Option<Person>,
+    /// The person's calls that are out.
+    sent: Vec<Sent>,
+    /// Whether the person's record is to be written.
     is_changed: bool,
+    /// Whether the row of the person's calls is to be written.
+    is_sent_changed: bool,
 }
 
 /// Rows that are to be there or not, sorted before they are written; the last word on a row counts.
@@ -94,7 +104,13 @@ impl Fold<'_> {
     pub(crate) fn person(&mut self, id: &PersonId) -> Result<Option<&Person>, Error> {
         // Who is looked at is mostly changed next, so the record is decoded once for both.
         self.write_when_full()?;
-        Ok(self.touch(&keys::person(id))?.person.as_ref())
+        let mut key = std::mem::take(&mut self.people.key);
+        keys::put_person(&mut key, id);
+        let touched = self.touch(&key).map(drop);
+        self.people.key = key;
+        touched?;
+        let current = self.people.current.as_ref();
+        Ok(current.and_then(|(_, touched)| touched.person.as_ref()))
     }
 
     /// Who has an account at an app, as this transaction sees it.
@@ -133,13 +149,14 @@ impl Fold<'_> {
         effect: Effect,
     ) -> Result<bool, Error> {
         let key = keys::person(&planned.person);
-        if let Some(touched) = self.people.touched.get(&key) {
-            if touched.person != before {
+        self.people.out.remove(&key);
+        // Whose calls are out is read with them.
+        if self.people.has_touched(&key) || self.has_sent(&key)? {
+            if self.touch(&key)?.person != before {
                 return Err(outdated(&planned.person));
             }
             return self.person_planned(planned, effect);
         }
-        self.people.out.remove(&key);
         let rows_before = before.as_ref().map(|person| PersonRows::of(person, &key));
         let rows_before = rows_before.unwrap_or_default();
         if let Some(person) = &before {
@@ -188,11 +205,14 @@ impl Fold<'_> {
         if !self.touch(&key)?.has(place) {
             return Ok(false);
         }
-        // What only leaves brings no account with it that another person could have.
-        let may_bring_account = !matches!(change, Transition::Dispatched { .. });
-        self.change(&key, place.target, may_bring_account, &|person| {
-            person.changed(place.target, place.operation, change, at)
-        })
+        let apply = |person: &mut Person| person.changed(place.target, place.operation, change, at);
+        if let Transition::Dispatched { .. } = change {
+            let sent = self.touch(&key)?.send(place, apply);
+            self.write_when_full()?;
+            return Ok(sent);
+        }
+        let shown = change.account().map(|account| &account.object);
+        self.change(&key, place.target, shown, &apply)
     }
 
     /// Takes in what happened to an account beside its operations.
@@ -200,9 +220,10 @@ impl Fold<'_> {
         &mut self,
         id: &PersonId,
         target: &TargetName,
+        shown: Option<&ObjectRef>,
         change: &dyn Fn(&mut Person) -> bool,
     ) -> Result<bool, Error> {
-        self.change(&keys::person(id), target, true, change)
+        self.change(&keys::person(id), target, shown, change)
     }
 
     /// Takes in that a person's feed has another name. Nothing is changed where somebody is known under the
@@ -221,10 +242,15 @@ impl Fold<'_> {
             return Ok(false);
         };
         touched.is_changed = true;
+        let sent = std::mem::take(&mut touched.sent);
+        touched.is_sent_changed |= !sent.is_empty();
         for link in std::mem::take(&mut touched.links) {
             self.people.links.insert(link, None);
         }
         person.rename(feed);
+        let touched = self.touch(&after)?;
+        touched.is_sent_changed |= !sent.is_empty();
+        touched.sent = sent;
         self.put(&after, person).map(|()| true)
     }
 
@@ -232,26 +258,25 @@ impl Fold<'_> {
         &mut self,
         key: &[u8],
         target: &TargetName,
-        may_bring_account: bool,
+        shown: Option<&ObjectRef>,
         change: &dyn Fn(&mut Person) -> bool,
     ) -> Result<bool, Error> {
+        let may_clash = self.may_clash(key, target, shown)?;
         // Taken out and put back, since a copy of a person for each change is most of what a change costs.
         let Some(mut person) = self.touch(key)?.person.take() else {
             return Ok(false);
         };
-        let before = may_bring_account.then(|| Before::of(&person, target));
+        let before = may_clash.then(|| Before::of(&person, target));
         let changed = change(&mut person);
-        let kept = match before {
-            Some(before) if changed => {
-                let kept = self.keep_links(key, &person);
-                if kept.is_err() {
-                    before.restore(&mut person, target);
-                }
-                kept
+        let mut kept = Ok(());
+        if changed {
+            kept = self.keep_links(key, &person);
+            if let (Err(_), Some(before)) = (&kept, before) {
+                before.restore(&mut person, target);
             }
-            _ => Ok(()),
-        };
+        }
         let touched = self.touch(key)?;
+        touched.is_sent_changed |= intents::drop_ended(&mut touched.sent, &person);
         touched.person = Some(person);
         kept?;
         touched.is_changed |= changed;
@@ -259,10 +284,35 @@ impl Fold<'_> {
         Ok(changed)
     }
 
+    /// Whether a change that shows this account could make it a second person's.
+    fn may_clash(
+        &mut self,
+        key: &[u8],
+        target: &TargetName,
+        shown: Option<&ObjectRef>,
+    ) -> Result<bool, Error> {
+        let touched = self.touch(key)?;
+        let person = touched.person.as_ref();
+        let account = person.and_then(|person| person.accounts.get(target));
+        // One that was deleted is nobody's, and would be the person's again without being shown.
+        if account.is_some_and(|account| account.state == Some(AccountState::Deleted)) {
+            return Ok(true);
+        }
+        let Some(link) = shown.map(|object| keys::link(target, object)) else {
+            return Ok(false);
+        };
+        if touched.links.contains(&link) {
+            return Ok(false);
+        }
+        let holder = self.holder(&link)?;
+        Ok(holder.is_some_and(|holder| keys::person(&holder) != key))
+    }
+
     /// Keeps a person aside as it is now.
     fn put(&mut self, key: &[u8], after: Person) -> Result<(), Error> {
         self.keep_links(key, &after)?;
         let touched = self.touch(key)?;
+        touched.is_sent_changed |= intents::drop_ended(&mut touched.sent, &after);
         touched.person = Some(after);
         touched.is_changed = true;
         self.write_when_full()
@@ -304,29 +354,54 @@ impl Fold<'_> {
     }
 
     fn touch(&mut self, key: &[u8]) -> Result<&mut Touched, Error> {
-        if !self.people.touched.contains_key(key) {
-            let touched = match self.people.out.remove(key) {
+        if !self.people.is_current(key) {
+            let touched = match self.people.touched.remove(key) {
                 Some(touched) => touched,
-                None => self.read(key)?,
+                None => self.fetch(key)?,
             };
-            if let Some(person) = &touched.person {
-                self.people.tallies.count(person, -1);
-            }
-            self.people.touched.insert(key.to_owned(), touched);
+            self.people.put_current_back();
+            self.people.current = Some((key.to_owned(), touched));
         }
-        self.people.touched.get_mut(key).ok_or(Error::Spoiled)
+        match &mut self.people.current {
+            Some((_, touched)) => Ok(touched),
+            None => Err(Error::Spoiled),
+        }
+    }
+
+    /// Takes somebody up whom this transaction has not touched.
+    fn fetch(&mut self, key: &[u8]) -> Result<Box<Touched>, Error> {
+        let touched = match self.people.out.remove(key) {
+            Some(touched) => touched,
+            None => Box::new(self.read(key)?),
+        };
+        if let Some(person) = &touched.person {
+            self.people.tallies.count(person, -1);
+        }
+        Ok(touched)
     }
 
     fn read(&self, key: &[u8]) -> Result<Touched, Error> {
-        let person = lookup::person(&self.tables.people, key)?;
+        let mut person = lookup::recorded(&self.tables.people, key)?;
+        let sent = match &mut person {
+            Some(person) => lookup::sent(&self.tables.intents, key, person)?,
+            None => Vec::new(),
+        };
         let rows = person.as_ref().map(|person| PersonRows::of(person, key));
         let rows = rows.unwrap_or_default();
         Ok(Touched {
             links: rows.links.clone(),
             rows,
             person,
+            sent,
             is_changed: false,
+            is_sent_changed: false,
         })
+    }
+
+    /// Whether calls are out for somebody whom this transaction has not touched.
+    fn has_sent(&self, key: &[u8]) -> Result<bool, Error> {
+        let row = self.tables.intents.get(key);
+        Ok(row.step("read which calls are out")?.is_some())
     }
 
     fn write_when_full(&mut self) -> Result<(), Error> {
@@ -338,8 +413,12 @@ impl Fold<'_> {
 
     /// Writes the people that were kept aside, and the rows that follow from them.
     pub(super) fn write_people(&mut self) -> Result<(), Error> {
+        self.people.put_current_back();
         for (key, mut touched) in std::mem::take(&mut self.people.touched) {
-            let Some(person) = &touched.person else {
+            if touched.is_sent_changed {
+                self.write_sent(&key, &touched)?;
+            }
+            let Some(person) = &mut touched.person else {
                 if touched.is_changed {
                     let removed = self.tables.people.remove(key.as_slice());
                     drop(removed.step("remove a person")?);
@@ -349,20 +428,42 @@ impl Fold<'_> {
             };
             self.people.tallies.count(person, 1);
             if touched.is_changed {
+                intents::swap(&mut touched.sent, person);
                 codec::encode(&mut self.people.buffer, &v1::Person::of(person));
+                intents::swap(&mut touched.sent, person);
                 let row = self.people.buffer.as_slice();
                 let inserted = self.tables.people.insert(key.as_slice(), row);
                 inserted.step("write a person")?;
+            }
+            if touched.is_changed || touched.is_sent_changed {
                 let rows = PersonRows::of(person, &key);
                 self.people.follow(&touched.rows, &rows);
                 touched.rows = rows;
-                touched.is_changed = false;
             }
+            (touched.is_changed, touched.is_sent_changed) = (false, false);
             if touched.rows.is_out {
                 self.people.out.insert(key, touched);
             }
         }
         self.write_rows()
+    }
+
+    /// Writes which calls are out for a person.
+    fn write_sent(&mut self, key: &[u8], touched: &Touched) -> Result<(), Error> {
+        const STEP: &str = "write which calls are out";
+        let intents = &mut self.tables.intents;
+        match &touched.person {
+            Some(person) if !touched.sent.is_empty() => {
+                intents::encode(&mut self.people.buffer, &touched.sent, person);
+                drop(
+                    intents
+                        .insert(key, self.people.buffer.as_slice())
+                        .step(STEP)?,
+                );
+            }
+            _ => drop(intents.remove(key).step(STEP)?),
+        }
+        Ok(())
     }
 
     fn write_rows(&mut self) -> Result<(), Error> {
@@ -427,6 +528,19 @@ impl People {
         std::mem::take(&mut self.out)
     }
 
+    fn is_current(&self, key: &[u8]) -> bool {
+        let current = self.current.as_ref();
+        current.is_some_and(|(current, _)| current == key)
+    }
+
+    fn has_touched(&self, key: &[u8]) -> bool {
+        self.is_current(key) || self.touched.contains_key(key)
+    }
+
+    fn put_current_back(&mut self) {
+        self.touched.extend(self.current.take());
+    }
+
     fn follow(&mut self, before: &PersonRows, after: &PersonRows) {
         self.due.follow(&before.due, &after.due);
         self.timers
@@ -468,6 +582,23 @@ pub(crate) struct Place<'a> {
 }
 
 impl Touched {
+    /// Takes in that a call leaves.
+    fn send(&mut self, place: &Place<'_>, apply: impl FnOnce(&mut Person) -> bool) -> bool {
+        let Some(person) = &mut self.person else {
+            return false;
+        };
+        let before = intents::operation(person, place.operation);
+        let Some(before) = before.map(|operation| operation.state.clone()) else {
+            return false;
+        };
+        if !apply(person) {
+            return false;
+        }
+        intents::add(&mut self.sent, place.operation, before);
+        self.is_sent_changed = true;
+        true
+    }
+
     fn has(&self, place: &Place<'_>) -> bool {
         let account = self
             .person
