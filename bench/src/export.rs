@@ -34,13 +34,20 @@ impl Order {
     }
 }
 
-/// Writes an export of `people` people. The same people in another order are the same rows.
-pub(crate) fn write(path: &Path, people: u32, order: Order) -> anyhow::Result<()> {
+/// Writes an export of `people` people, with the employment type `Permanent` for those of whose number this holds.
+/// The same people in another order are the same rows.
+pub(crate) fn write(
+    path: &Path,
+    people: u32,
+    order: Order,
+    is_permanent: impl Fn(u64) -> bool,
+) -> anyhow::Result<()> {
     let failed = || format!("could not write {}", path.display());
     let mut file = BufWriter::new(File::create(path).with_context(failed)?);
     writeln!(file, "{HEADER}").with_context(failed)?;
     for index in 0..u64::from(people) {
-        row(&mut file, index * order.step() % u64::from(people), people).with_context(failed)?;
+        let number = index * order.step() % u64::from(people);
+        row(&mut file, number, people, is_permanent(number)).with_context(failed)?;
     }
     let file = file
         .into_inner()
@@ -49,16 +56,26 @@ pub(crate) fn write(path: &Path, people: u32, order: Order) -> anyhow::Result<()
     file.and_then(|file| file.sync_all()).with_context(failed)
 }
 
-fn row(file: &mut impl std::io::Write, number: u64, people: u32) -> std::io::Result<()> {
+fn row(
+    file: &mut impl std::io::Write,
+    number: u64,
+    people: u32,
+    is_permanent: bool,
+) -> std::io::Result<()> {
     let department = pick(&DEPARTMENTS, number);
     let manager = number / 12 % u64::from(people);
     writeln!(
         file,
         "E{number:07},Given{number},\"Family-{number}, of {department}\",p{number}@corp.example,\
-         {department},{title},{place},Permanent,Active,20{year:02}-0{month}-15,,E{manager:07},\
+         {department},{title},{place},{employment},Active,20{year:02}-0{month}-15,,E{manager:07},\
          CC-{cost:04},Corp Holding SE,+49 30 {number:07},Building {building},{desk:04},G{grade},en,",
         title = pick(&TITLES, number / 3),
         place = pick(&PLACES, number / 7),
+        employment = if is_permanent {
+            "Permanent"
+        } else {
+            "Temporary"
+        },
         year = number % 24,
         month = 1 + number % 9,
         cost = number % 900,

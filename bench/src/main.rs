@@ -8,6 +8,7 @@
 //! beginning of their names. The report goes to `MUSTER_BENCH_REPORT`.
 
 mod call;
+mod crowd;
 mod export;
 mod figure;
 mod import;
@@ -45,11 +46,12 @@ impl Scale {
 type Part = (&'static str, fn(Scale) -> anyhow::Result<Vec<Figure>>);
 
 /// In the order of the report. What needs a quiet disk comes before what leaves it much to write.
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("call", call::measure),
     ("swap", swap::measure),
     ("reexport", reexport::measure),
     ("operations", operations::measure),
+    ("crowd", crowd::measure),
     ("import", import::measure),
     ("memory", memory::measure),
 ];

@@ -42,10 +42,10 @@ const LIMIT: Duration = Duration::from_mins(10);
 /// Calls that are out at once, four times what a target is given by default. An app on the loopback answers
 /// faster than more of them could be begun: with 64, the most that can be configured, they only wait for each
 /// other in the processor's caches.
-const AT_ONCE: usize = 16;
+pub(crate) const AT_ONCE: usize = 16;
 
 /// As many joiners as come in a round go without asking.
-const GUARD: &str = "\n[feed.hr.guard]\njoiners_floor = 1000000\n";
+pub(crate) const GUARD: &str = "\n[feed.hr.guard]\njoiners_floor = 1000000\n";
 
 /// About what `steady` sends for an account.
 const BODY: &[u8] = br#"{"attributes":{"department":"Finance","display-name":"Given1 Family-1, of Finance","email":"p1@corp.example","user-name":"p1@corp.example"},"state":"active"}"#;
@@ -130,7 +130,8 @@ fn processor_time(process: u32) -> Duration {
     )
 }
 
-fn target(address: SocketAddr) -> String {
+/// The app that answers at once, with four attributes of each account.
+pub(crate) fn target(address: SocketAddr) -> String {
     let lines = format!(
         r#"
 [target.app.limits]
@@ -149,12 +150,12 @@ department = "department"
 /// The app: it answers every change at once and counts. Each account is made by one change, and read back.
 pub(crate) struct App {
     pub(crate) address: SocketAddr,
-    seen: Arc<Seen>,
+    pub(crate) seen: Arc<Seen>,
     _runtime: Runtime,
 }
 
 /// The changes that came in, and when.
-struct Seen {
+pub(crate) struct Seen {
     began: Instant,
     wanted: AtomicU32,
     count: AtomicU32,
@@ -163,7 +164,8 @@ struct Seen {
 }
 
 impl Seen {
-    fn reset(&self, wanted: u32) {
+    /// Waits for so many changes from now on.
+    pub(crate) fn reset(&self, wanted: u32) {
         self.wanted.store(wanted, Ordering::SeqCst);
         self.count.store(0, Ordering::SeqCst);
         self.last_ns.store(0, Ordering::SeqCst);
@@ -181,7 +183,7 @@ impl Seen {
     }
 
     /// From the first change to the last one that is wanted.
-    fn wait(&self) -> anyhow::Result<Duration> {
+    pub(crate) fn wait(&self) -> anyhow::Result<Duration> {
         let began = Instant::now();
         loop {
             let last = self.last_ns.load(Ordering::SeqCst);

@@ -121,18 +121,29 @@ pub(crate) struct Waiting<'c> {
 }
 
 impl<'c> Waiting<'c> {
-    /// Writes an export under a name that is not taken.
+    /// Writes an export of permanent staff under a name that is not taken.
     pub(crate) fn write(
         company: &'c Company,
         name: &str,
         people: u32,
         order: Order,
     ) -> anyhow::Result<Self> {
+        Self::write_staff(company, name, people, order, |_| true)
+    }
+
+    /// The same, where only those are permanent of whose number this holds.
+    pub(crate) fn write_staff(
+        company: &'c Company,
+        name: &str,
+        people: u32,
+        order: Order,
+        is_permanent: impl Fn(u64) -> bool,
+    ) -> anyhow::Result<Self> {
         let waiting = Self {
             company,
             name: name.to_owned(),
         };
-        export::write(&waiting.path(), people, order)?;
+        export::write(&waiting.path(), people, order, is_permanent)?;
         Ok(waiting)
     }
 
