@@ -1,6 +1,11 @@
 //! What others broke, end to end: each test carries the number of its row in
 //! `docs/testing/numbers.md`.
 
+use std::collections::BTreeSet;
+
+use muster_core::actor::Actor;
+use muster_core::fact::Fact;
+use muster_ledger::Ledger;
 use muster_tests::app::App;
 use muster_tests::company::{Company, GROUPS, POLICY, Row, export, feed, people, target};
 use muster_tests::daemon::Daemon;
@@ -462,4 +467,71 @@ fn f17_a_policy_edited_while_the_daemon_was_stopped_waits_like_any_other() {
     assert!(daemon.stop());
     let daemon = Daemon::start(&company);
     assert_eq!(waiting(&daemon), None, "it decides from now on");
+}
+
+/// What an older version would have said of everything that is open.
+fn reword(company: &Company) -> usize {
+    let file = company.path("data/ledger.redb");
+    let ledger = Ledger::open_existing(&file, &muster_ledger::Options::default()).unwrap();
+    let open = ledger.read().unwrap().findings().unwrap();
+    let open: Vec<_> = open.map(|kept| kept.unwrap().finding).collect();
+    let written = ledger.write(jiff::Timestamp::now(), Actor::Daemon, |writer| {
+        for finding in &open {
+            let mut older = finding.clone();
+            older.text = format!("as an older version put it: {}", finding.text.len());
+            older.hint = String::new();
+            writer.record(Fact::FindingOpened(older))?;
+        }
+        Ok::<(), muster_ledger::Error>(())
+    });
+    written.unwrap();
+    open.len()
+}
+
+#[test]
+fn what_was_said_in_older_words_closes_once_it_is_over() {
+    let app = App::start(&GROUPS);
+    let company = Company::new(&app);
+    let nowhere = r#"
+[[role]]
+name = "nowhere"
+description = "A group that the app does not have"
+when = "true"
+access = { crm = ["group:Nowhere"] }
+"#;
+    company.write("policy/roles.toml", &format!("{POLICY}{nowhere}"));
+    app.fault(
+        &json!({ "method": "PATCH", "path": "/Groups", "times": 1_000_000,
+        "answer": { "kind": "status", "status": 403, "detail": "groups are managed elsewhere" } }),
+    );
+    let daemon = Daemon::start(&company);
+    let codes = |daemon: &Daemon<'_>| {
+        let open = daemon.json(&["findings"]);
+        let open = open["items"].as_array().or(open.as_array()).cloned();
+        let open = open.unwrap_or_default();
+        let code = |one: &Value| one["code"].as_str().unwrap_or_default().to_owned();
+        open.iter().map(code).collect::<BTreeSet<String>>()
+    };
+    company.drop_file("all.csv", export(&people(1, 3, &["Sales"])));
+    assert_eq!(company.wait_for_report("all.csv").place, "processed");
+    let said = wait_for("an entitlement and an operation to be said", || {
+        let said = codes(&daemon);
+        (["OP-004", "PLN-002", "TGT-005"]
+            .iter()
+            .all(|code| said.contains(*code)))
+        .then_some(said)
+    });
+    assert!(daemon.stop(), "the daemon stops well");
+    assert!(reword(&company) >= said.len(), "{said:?}");
+
+    app.admin("DELETE", "/_faults", &Value::Null);
+    company.write("policy/roles.toml", POLICY);
+    let accepts = "[target.crm.leaver]\nrevoke_credentials = false\n";
+    company.configure(&(feed("") + &target("crm", &app, "") + accepts));
+    let daemon = Daemon::start(&company);
+    let retried = daemon.cli(&["operations", "retry", "--target", "crm"]);
+    assert_eq!(retried.code, 0, "{retried:?}");
+    wait_for("everything that was said to be over", || {
+        codes(&daemon).is_empty().then_some(())
+    });
 }

@@ -156,7 +156,6 @@ async fn take_up(app: &Arc<App>) -> Result<(), Failed> {
     replan::decide_by(app, Arc::new(policy)).await?;
     if *app.policy.load().version() == version {
         tracing::info!(from = %before, to = %version, "policy taken up");
-        app.check_capabilities().await;
     } else {
         tracing::warn!(%before, %version, "the policy before decides until the new one is approved");
     }

@@ -85,6 +85,7 @@ async fn keep(app: &Arc<App>, policy: Arc<Policy>, summary: &Summary) {
     app.policy.store(policy);
     *hold(app) = None;
     close_holds(app).await;
+    app.check_capabilities().await;
 }
 
 fn hold(app: &App) -> MutexGuard<'_, Option<PolicyHold>> {
