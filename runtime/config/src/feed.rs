@@ -25,7 +25,7 @@ use super::secret::{Base, SecretSource};
 const ATTRIBUTES_MAX: usize = 256;
 
 /// An HR source, ready to be used.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Feed {
     /// Its name.
     pub name: FeedName,
@@ -98,7 +98,7 @@ pub struct Guard {
 }
 
 /// The hook of a feed, with its secrets still where they are.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HookSource {
     /// Any of these may have signed.
     pub secrets: Vec<SecretSource>,

@@ -354,7 +354,7 @@ pub struct Problem {
 }
 
 /// Columns that were checked: every table is sound, every zone is known, no two formats disagree.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mapping {
     key: Column,
     attributes: Vec<Named>,
@@ -366,14 +366,14 @@ pub struct Mapping {
     manager: Option<Column>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 struct Named {
     name: String,
     column: Column,
     reader: value::Reader,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 enum StatusReader {
     Column(Column, Table<Status>),
     Always(Status),

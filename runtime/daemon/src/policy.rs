@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use muster_config::{Config, access};
+use muster_config::{Config, Target, access};
 use muster_core::coded::chain;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::policy::Policy;
@@ -165,23 +165,18 @@ async fn take_up(app: &Arc<App>) -> Result<(), Failed> {
 /// Whether two configurations differ in nothing but the policy. What the daemon runs with was read at
 /// its start: feeds are watched and targets connected as they were then.
 fn has_same_parts(running: &Config, read: &Config) -> bool {
-    let feeds = |config: &Config| format!("{:?}", config.feeds);
-    let targets = |config: &Config| {
-        let without_rules = |target: &muster_config::Target| {
-            let mut target = target.clone();
+    let targets = |config: &Config| -> Vec<Target> {
+        let targets = config.targets.values().cloned();
+        let without_rules = targets.map(|mut target| {
             target.rules.attributes.clear();
             target.rules.keys.clear();
-            format!("{target:?}")
-        };
-        config
-            .targets
-            .values()
-            .map(without_rules)
-            .collect::<Vec<String>>()
+            target
+        });
+        without_rules.collect()
     };
-    feeds(running) == feeds(read)
+    running.daemon == read.daemon
+        && running.feeds == read.feeds
         && targets(running) == targets(read)
-        && running.daemon == read.daemon
 }
 
 /// What is said of the files.

@@ -8,7 +8,7 @@ use crate::identity::{Value, ValueType};
 use crate::text::{composed, folded};
 
 /// Values by the text that stands for them, whatever its case.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Table<T>(Vec<(String, T)>);
 
 impl<T: Clone> Table<T> {
@@ -49,7 +49,7 @@ impl<T: Clone> Table<T> {
 }
 
 /// How the cells of one attribute are read.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Reader {
     Text,
     Verbatim,
