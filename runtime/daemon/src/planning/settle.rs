@@ -7,7 +7,8 @@ use muster_core::subject::Subject;
 use muster_core::{plan, question};
 use muster_ledger::{Reader, Writer};
 
-use super::{ABSENCE_DOUBTED, Failed, Seen, Summary};
+use super::run::Seen;
+use super::{ABSENCE_DOUBTED, Failed, Summary};
 use crate::driver;
 use crate::findings::{self, LookedAt};
 

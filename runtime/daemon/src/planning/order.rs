@@ -1,0 +1,124 @@
+//! What a plan is asked for with, and what it is told in return.
+
+use std::collections::BTreeSet;
+
+use muster_core::actor::Actor;
+use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
+use muster_core::finding::Finding;
+use muster_core::guard::Limits;
+use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId};
+use muster_core::identity::Identity;
+use muster_core::person::Person;
+use muster_core::question::Question;
+use muster_intake::Snapshot;
+
+/// The people a plan covers.
+pub enum Scope<'a> {
+    /// Everybody of a feed: a complete file.
+    File {
+        /// The feed.
+        feed: &'a FeedName,
+        /// The file.
+        snapshot: &'a Snapshot,
+        /// Attributes that a file may leave out, and that then stay as they were.
+        carried: &'a BTreeSet<String>,
+        /// For a file that was held: the newest plan before it. For people of whom there was news since,
+        /// the news counts, and not the older file.
+        since: Option<PlanId>,
+        /// People about whom an event said something that is newer than the file: that counts, too.
+        news: &'a BTreeSet<PersonKey>,
+    },
+    /// Some people of a feed: a file or a delivery that says only what changed.
+    Changes {
+        /// The feed.
+        feed: &'a FeedName,
+        /// What it says, by person.
+        people: Vec<(PersonKey, ChangedPerson)>,
+        /// As for a file.
+        carried: &'a BTreeSet<String>,
+    },
+    /// Everybody of every feed: the policy, the configuration or a catalogue changed.
+    Everybody,
+    /// These people: a date was reached, or an account that theirs refer to is another one.
+    People(Vec<PersonId>),
+}
+
+/// What a change set says of a person.
+pub enum ChangedPerson {
+    /// As the row has it.
+    Row {
+        /// What it says.
+        identity: Identity,
+        /// Its number, as a spreadsheet counts; `None` if there are no rows.
+        row: Option<u32>,
+    },
+    /// The person left.
+    Left,
+}
+
+/// What a plan would be, or is.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Names the content.
+    pub digest: Option<Digest>,
+    /// In numbers.
+    pub counts: Counts,
+    /// Why it has to wait; empty where it may go on.
+    pub exceeded: Vec<Finding>,
+    /// What was remarked on the way.
+    pub findings: Vec<Finding>,
+    /// What has to be asked about people who were left alone.
+    pub questions: Vec<Question>,
+    /// The answers that were used.
+    pub used: Vec<Digest>,
+    /// Why nobody who is missing counts as having left, where that is so although each row is somebody's.
+    pub absence_doubt: Option<Finding>,
+    /// Who was left out, since more would have been too many.
+    pub left_out: Vec<PersonId>,
+    /// The recorded plan; `None` if there was nothing to do, or nothing was recorded.
+    pub plan: Option<Plan>,
+}
+
+impl Summary {
+    /// Whether there is anything to do.
+    pub fn is_empty(&self) -> bool {
+        self.counts.people.is_empty()
+    }
+}
+
+/// When a plan may be recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Consent {
+    /// Never: it is looked at.
+    Preview,
+    /// If there is nothing to do: whatever else it is, a person looks at it first.
+    IfNothing,
+    /// If no limit is exceeded.
+    WithinLimits,
+    /// If it is exactly this one, whatever the limits.
+    Approved(Digest),
+    /// As far as the limits go: of those who would lose something, whoever is beyond them is left out, and
+    /// stands in [`Summary::left_out`].
+    AsFarAsItGoes,
+}
+
+/// What to record beside the plan, in the same transaction. Called once the plan will be committed,
+/// with the plan if there is one.
+pub type Beside<'a> = &'a mut dyn FnMut(&Summary) -> Vec<Fact>;
+
+/// Sees each person's part of a plan while it is made, with the person as the ledger had it.
+pub type Watch<'a> = &'a mut dyn FnMut(&PersonPlanned, Option<&Person>);
+
+/// What a plan is made with.
+pub struct Order<'a> {
+    /// The people this plan covers.
+    pub scope: Scope<'a>,
+    /// What led to it.
+    pub cause: Cause,
+    /// When it may be recorded.
+    pub consent: Consent,
+    /// What is too much at once.
+    pub limits: &'a Limits,
+    /// Who or what makes it take effect: whoever approved it, where it had been held.
+    pub by: Actor,
+}
