@@ -507,6 +507,23 @@ fn no_function_of_the_contract_is_written_as_a_text() {
     );
 }
 
+#[test]
+fn what_prints_for_debugging_decides_nothing_in_the_daemon() {
+    let daemon = root().join("runtime/daemon/src");
+    let mut found = Vec::new();
+    for path in sources() {
+        let source = std::fs::read_to_string(&path).unwrap();
+        // A text that is nothing but a value as it prints is there to be compared or parsed.
+        let mut texts = source.split("format!(\"{").skip(1);
+        let is_debug = |rest: &str| rest.split('"').next().unwrap_or_default().ends_with(":?}");
+        let is_alone = |rest: &str| !rest.split(":?}").next().unwrap_or_default().contains('}');
+        if path.starts_with(&daemon) && texts.any(|rest| is_debug(rest) && is_alone(rest)) {
+            found.push(path);
+        }
+    }
+    assert!(found.is_empty(), "compare by `PartialEq`: {found:?}");
+}
+
 /// The numbers of the cases that have a test, from names like `c07_...`.
 fn tested_cases() -> BTreeSet<usize> {
     let number = |line: &str| -> Option<usize> {

@@ -32,7 +32,7 @@ pub mod queue;
 mod shelf;
 pub mod taking;
 
-pub use decide::{Decision, Desk, Event, Item};
+pub use decide::{Decision, Desk, Event, Going, Item};
 pub use held::Held;
 pub use shelf::{Shelf, held_arrival};
 pub use taking::run;

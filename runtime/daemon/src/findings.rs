@@ -152,22 +152,33 @@ impl Findings {
 
     /// Opens what was found in the scope and closes the rest of it.
     pub async fn settle(&self, scope: LookedAt<'static>, found: Vec<Finding>) {
+        if self.is_settled(&scope, &found) {
+            return;
+        }
+        let work = move |writer: &mut Writer<'_>| settle(writer, &scope, found.clone());
+        let settled = self.committer.submit(self.clock.now(), Actor::Daemon, work);
+        not_lost(settled.await);
+    }
+
+    /// The same on a thread that may wait for the disk.
+    pub fn settle_blocking(&self, scope: LookedAt<'static>, found: Vec<Finding>) {
+        if self.is_settled(&scope, &found) {
+            return;
+        }
+        let work = move |writer: &mut Writer<'_>| settle(writer, &scope, found.clone());
+        let (now, by) = (self.clock.now(), Actor::Daemon);
+        not_lost(self.committer.submit_blocking(now, by, work));
+    }
+
+    /// Whether everything is as it was found; logs what is not.
+    fn is_settled(&self, scope: &LookedAt<'_>, found: &[Finding]) -> bool {
         let seen = self.ledger.read();
-        let seen = seen.and_then(|reader| changes(&reader, &scope, found.clone()));
-        match seen {
-            Ok(changes) if changes.is_empty() => return,
-            Ok(changes) => log(&changes),
-            // Writing says better what is wrong.
-            Err(_) => {}
-        }
-        let settled = self
-            .committer
-            .submit(self.clock.now(), Actor::Daemon, move |writer| {
-                settle(writer, &scope, found.clone())
-            });
-        if let Err(error) = settled.await {
-            tracing::error!(%error, "could not record a finding");
-        }
+        let seen = seen.and_then(|reader| changes(&reader, scope, found.to_vec()));
+        // Writing says better what is wrong.
+        seen.is_ok_and(|changes| {
+            log(&changes);
+            changes.is_empty()
+        })
     }
 
     /// Opens a finding.
@@ -179,6 +190,12 @@ impl Findings {
     /// Closes findings of one subject.
     pub async fn close(&self, subject: impl Into<Subject>, codes: impl IntoIterator<Item = Code>) {
         self.settle(LookedAt::of(subject, codes), Vec::new()).await;
+    }
+}
+
+fn not_lost(settled: Result<(), Error>) {
+    if let Err(error) = settled {
+        tracing::error!(%error, "could not record a finding");
     }
 }
 

@@ -1,34 +1,52 @@
-//! Makes plans: merges what a feed says with what the ledger holds, asks the planner about each
-//! person, and writes the answers into one transaction that is kept or thrown away as a whole.
+//! The one door through which plans are made: for a file, for an edited policy, for a date, for what a target can
+//! give by now, and for whatever of these a person approves.
 //!
-//! A preview is the same work with the transaction thrown away, so what is shown is what would be
-//! done. The guard looks at the tally when everybody was seen; a plan that takes too much from too
-//! many is thrown away, too, and waits under its digest until a person approves exactly that one.
+//! What feeds say is merged with what the ledger holds, the planner is asked about each person, and the answers go
+//! into one transaction that is kept or thrown away as a whole. A preview is the same work with the transaction
+//! thrown away, so what is shown is what would be done. The guard looks at the tally when everybody was seen; a
+//! plan that takes too much from too many is thrown away, too, and waits under its digest until a person approves
+//! exactly that one.
+//!
+//! Promises: plans are made one after the other, however many ask; whatever a plan was decided by takes effect with
+//! it and never before; and whoever has something to do after it is woken.
 
+mod bells;
+mod known;
 mod order;
 mod run;
 mod settle;
 
-use jiff::Timestamp;
-use muster_core::finding::Code;
-use muster_core::plan::Targets;
-use muster_core::policy::Policy;
+use std::sync::Arc;
 
-pub use order::{Beside, ChangedPerson, Consent, Order, Scope, Summary, Watch};
-pub use run::make;
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use muster_core::actor::Actor;
+use muster_core::fact::Fact;
+use muster_core::finding::Code;
+use muster_core::guard::Limits;
+use muster_core::policy::Policy;
+use muster_ledger::{Ledger, Reader};
+use tokio::sync::Mutex;
+
+use crate::clock::Clock;
+
+pub use bells::Bells;
+pub use known::{Known, KnownTargets, Titles};
+pub use order::{ChangedPerson, Consent, Order, Proposal, Scope, Summary, Watch};
 
 /// A row that was set aside has an id that nobody known has, so nobody who is missing counts as having left.
 pub const ABSENCE_DOUBTED: Code = Code::new("HR-080");
 
-/// What the planner decides by.
-#[derive(Clone, Copy)]
-pub struct World<'a> {
-    /// The policy.
-    pub policy: &'a Policy,
-    /// What the targets can give, and their connectors can do.
-    pub targets: &'a Targets,
-    /// The daemon's clock.
-    pub now: Timestamp,
+/// Makes plans.
+pub struct Planning {
+    ledger: Ledger,
+    clock: Clock,
+    policy: ArcSwap<Policy>,
+    known: Arc<KnownTargets>,
+    bells: Bells,
+    limits: Limits,
+    /// Plans are made one after the other.
+    turn: Arc<Mutex<()>>,
 }
 
 /// A plan could not be made. Nothing was changed.
@@ -41,4 +59,187 @@ pub enum Failed {
     /// would look like a leaver.
     #[error("a row that was checked cannot be read: {0}")]
     Row(String),
+    /// The daemon is stopping, or has a mistake that the log shows.
+    #[error("planning broke off: {0}")]
+    BrokeOff(String),
+}
+
+impl Planning {
+    /// Plans are made by this policy and what is known of the targets, within the limits of a fresh installation.
+    pub fn new(
+        ledger: Ledger,
+        clock: Clock,
+        policy: Arc<Policy>,
+        known: Arc<KnownTargets>,
+        bells: Bells,
+    ) -> Self {
+        Self {
+            ledger,
+            clock,
+            policy: ArcSwap::new(policy),
+            known,
+            bells,
+            limits: Limits::default(),
+            turn: Arc::default(),
+        }
+    }
+
+    /// Sets how much goes without asking.
+    #[must_use]
+    pub fn limited_by(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The policy that decides.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.load_full()
+    }
+
+    /// Whether a policy is another one than the one that the ledger has as deciding.
+    pub fn is_new(&self, policy: &Policy) -> Result<bool, muster_ledger::Error> {
+        let kept = self.ledger.read()?.policy_in_force()?;
+        Ok(kept.is_none_or(|kept| kept.source.version != *policy.version()))
+    }
+
+    /// What the ledger holds now.
+    pub fn read(&self) -> Result<Reader, muster_ledger::Error> {
+        self.ledger.read()
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Makes a plan, as far as `consent` goes, once nobody else makes one. [`Summary::plan`] and what was ordered
+    /// with it are then durable; otherwise nothing was changed.
+    pub async fn make(
+        self: &Arc<Self>,
+        order: Order<'static>,
+        consent: Consent,
+    ) -> Result<Summary, Failed> {
+        self.alone(move |maker| maker.make(order, consent)).await
+    }
+
+    /// Works out what a plan would be. Changes nothing, and may be asked at any time. Waits for the disk.
+    pub fn preview(&self, order: Order<'_>, watch: Watch<'_>) -> Result<Summary, Failed> {
+        self.run(order, None, watch)
+    }
+
+    /// Does something that plans are part of, once nobody else makes plans and until it is done, on a thread that may
+    /// wait for the disk. Whatever is read of the ledger in it that only plans and approvals change stays as it was
+    /// read.
+    pub async fn alone<T, E>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Maker<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Failed> + Send + 'static,
+    {
+        // It goes along to the thread, which works to its end also where nobody waits for it any more.
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let planning = Arc::clone(self);
+        let worked = tokio::task::spawn_blocking(move || {
+            let worked = work(&Maker(&planning));
+            drop(turn);
+            worked
+        });
+        worked
+            .await
+            .unwrap_or_else(|error| Err(Failed::BrokeOff(error.to_string()).into()))
+    }
+
+    fn run(
+        &self,
+        order: Order<'_>,
+        consent: Option<Consent>,
+        watch: Watch<'_>,
+    ) -> Result<Summary, Failed> {
+        let (policy, known) = match &order.proposal {
+            None => (self.policy(), self.known.load()),
+            Some(Proposal::Policy(policy)) => (Arc::clone(policy), self.known.load()),
+            Some(Proposal::Catalogue {
+                target,
+                entitlements,
+            }) => {
+                let known = self.known.with(target, entitlements)?;
+                (self.policy(), Arc::new(known))
+            }
+        };
+        let basis = run::Basis {
+            policy: &policy,
+            targets: &known.targets,
+            limits: &self.limits,
+            now: self.clock.now(),
+        };
+        run::run(&self.ledger, basis, order, consent, watch)
+    }
+}
+
+/// Makes plans while nobody else does: see [`Planning::alone`].
+pub struct Maker<'p>(&'p Planning);
+
+impl Maker<'_> {
+    /// Makes a plan, as far as `consent` goes. What it was proposed to decide by decides from now on, if the plan
+    /// stands.
+    pub fn make(&self, order: Order<'_>, consent: Consent) -> Result<Summary, Failed> {
+        self.make_watched(order, consent, &mut |_, _| {})
+    }
+
+    /// The same, with somebody who sees each person's part.
+    pub fn make_watched(
+        &self,
+        mut order: Order<'_>,
+        consent: Consent,
+        watch: Watch<'_>,
+    ) -> Result<Summary, Failed> {
+        let Self(planning) = *self;
+        let (proposal, cause) = (order.proposal.clone(), order.cause.clone());
+        order.with.extend(self.of_proposal(proposal.as_ref())?);
+        let summary = planning.run(order, Some(consent), watch)?;
+        if summary.stands() {
+            match proposal {
+                None => {}
+                Some(Proposal::Policy(policy)) => planning.policy.store(policy),
+                Some(Proposal::Catalogue { .. }) => planning.known.refresh()?,
+            }
+        }
+        planning.bells.ring_after(&cause);
+        Ok(summary)
+    }
+
+    /// Whose plans are made.
+    pub fn planning(&self) -> &Planning {
+        self.0
+    }
+
+    /// Records what is decided without a plan.
+    pub fn record(&self, by: impl Into<Actor>, facts: &[Fact]) -> Result<(), muster_ledger::Error> {
+        let Self(planning) = *self;
+        planning.ledger.write(planning.clock.now(), by, |writer| {
+            facts
+                .iter()
+                .try_for_each(|fact| writer.record(fact).map(drop))
+        })
+    }
+
+    /// What the ledger keeps of a proposal whose plan stands. A policy that decided last anyway is kept already.
+    fn of_proposal(&self, proposal: Option<&Proposal>) -> Result<Option<Fact>, Failed> {
+        Ok(match proposal {
+            None => None,
+            Some(Proposal::Policy(policy)) => {
+                let is_new = self.0.is_new(policy)?;
+                let source = Arc::new(policy.source().clone());
+                is_new.then_some(Fact::PolicyTaken { source, plan: None })
+            }
+            Some(Proposal::Catalogue {
+                target,
+                entitlements,
+            }) => Some(Fact::CatalogueRead {
+                target: target.clone(),
+                entitlements: entitlements.clone(),
+            }),
+        })
+    }
 }

@@ -146,7 +146,7 @@ async fn take_up(app: &Arc<App>) -> Result<(), Failed> {
             return Ok(());
         }
     };
-    let before = app.policy.load().version().clone();
+    let before = app.planning.policy().version().clone();
     if *policy.version() == before {
         // The edit that waited was taken back.
         replan::drop_hold(app).await;
@@ -154,7 +154,7 @@ async fn take_up(app: &Arc<App>) -> Result<(), Failed> {
     }
     let version = policy.version().clone();
     replan::decide_by(app, Arc::new(policy)).await?;
-    if *app.policy.load().version() == version {
+    if *app.planning.policy().version() == version {
         tracing::info!(from = %before, to = %version, "policy taken up");
     } else {
         tracing::warn!(%before, %version, "the policy before decides until the new one is approved");

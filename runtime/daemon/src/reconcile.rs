@@ -230,7 +230,7 @@ async fn catalogue(app: &Arc<App>, target: &Connected) -> Option<bool> {
         }
         return Some(false);
     }
-    if let Err(error) = app.refresh_known() {
+    if let Err(error) = app.known.refresh() {
         tracing::error!(%error, "could not read what the targets can give");
     }
     Some(true)
@@ -410,7 +410,7 @@ fn orphans(app: &App, target: &TargetName, strangers: &[&RemoteAccount]) -> Opti
     if strangers.is_empty() {
         return None;
     }
-    let policy = app.policy.load();
+    let policy = app.planning.policy();
     let keys: Vec<&str> = policy
         .targets()
         .get(target)

@@ -9,7 +9,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use muster_config::PolicyApply;
 use muster_core::actor::{Actor, Operator};
-use muster_core::fact::{Cause, Fact};
+use muster_core::fact::Cause;
 use muster_core::finding::{Finding, Severity};
 use muster_core::id::{Digest, PolicyVersion};
 use muster_core::policy::Policy;
@@ -18,7 +18,7 @@ use muster_core::subject::Subject;
 use crate::app::{App, PolicyHold};
 use crate::editor;
 use crate::findings::LookedAt;
-use crate::planning::{self, Consent, Failed, Order, Scope, Summary};
+use crate::planning::{Consent, Failed, Maker, Order, Proposal, Scope, Summary, Watch};
 use crate::policy::EDITED;
 
 /// Begins where the daemon stopped: with the policy that decided then, which takes up what its files say now
@@ -26,7 +26,7 @@ use crate::policy::EDITED;
 pub async fn begin(app: &Arc<App>, configured: Arc<Policy>) -> Result<(), Failed> {
     let version = configured.version().clone();
     decide_by(app, configured).await?;
-    let before = app.policy.load().version().clone();
+    let before = app.planning.policy().version().clone();
     if before != version {
         tracing::warn!(%before, %version, "the policy before decides until the new one is approved");
         everybody(app).await?;
@@ -36,36 +36,48 @@ pub async fn begin(app: &Arc<App>, configured: Arc<Policy>) -> Result<(), Failed
 
 /// Brings everybody to what the policy says now. A plan that takes too much from too many waits.
 pub async fn everybody(app: &Arc<App>) -> Result<Summary, Failed> {
-    decide_by(app, app.policy.load_full()).await
+    decide_by(app, app.planning.policy()).await
 }
 
 /// Brings everybody to what a policy says, and has it decide from now on. Where it is another policy and
 /// changes what somebody has, or takes too much from too many, it waits for a person, and the policy before goes on deciding: a mistake in a rule must
 /// not keep a leaver's file from being worked on.
 pub async fn decide_by(app: &Arc<App>, policy: Arc<Policy>) -> Result<Summary, Failed> {
-    let _one_at_a_time = app.planning.lock().await;
-    let is_new = *policy.version() != *app.policy.load().version();
-    let consent = match app.config.daemon.policy_apply {
-        PolicyApply::Ask if is_new => Consent::IfNothing,
-        PolicyApply::Ask | PolicyApply::WithinLimits => Consent::WithinLimits,
+    let deciding = Arc::clone(app);
+    let decided = move |maker: &Maker<'_>| {
+        let before = deciding.planning.policy();
+        let consent = match deciding.config.daemon.policy_apply {
+            PolicyApply::Ask if before.version() != policy.version() => Consent::IfNothing,
+            PolicyApply::Ask | PolicyApply::WithinLimits => Consent::WithinLimits,
+        };
+        let by = if deciding.planning.is_new(&policy)? {
+            edited_by(&deciding)
+        } else {
+            // Nobody edited anything: the same policy is brought to what was read anew.
+            Actor::Daemon
+        };
+        let summary = maker.make(order(&policy).by(by), consent)?;
+        keep(&deciding, policy, &before, &summary);
+        Ok(summary)
     };
-    let summary = make(app, &policy, consent, None).await?;
-    keep(app, policy, &summary).await;
-    app.wake_all();
-    Ok(summary)
+    app.planning.alone(decided).await
 }
 
-/// Keeps what waits for a person, or that nothing does.
-async fn keep(app: &Arc<App>, policy: Arc<Policy>, summary: &Summary) {
-    let waits = summary.plan.is_none() && !summary.is_empty();
-    if let Some(digest) = summary.digest.filter(|_| waits) {
+/// The plan that brings everybody to what a policy says.
+fn order(policy: &Arc<Policy>) -> Order<'static> {
+    let proposal = Proposal::Policy(Arc::clone(policy));
+    Order::new(Scope::Everybody, Cause::Policy).proposing(proposal)
+}
+
+/// Keeps what waits for a person, or that nothing does. `before` is what decided until now.
+fn keep(app: &App, policy: Arc<Policy>, before: &Policy, summary: &Summary) {
+    if let Some(digest) = summary.digest.filter(|_| !summary.stands()) {
         tracing::warn!(
             digest = crate::plugins::short(digest),
             "a change of the policy waits for a person"
         );
-        let scope = of_hold();
-        let found = held(app, &policy, summary, digest);
-        app.findings.settle(scope, found).await;
+        let found = held(before, &policy, summary, digest);
+        app.findings.settle_blocking(of_hold(), found);
         *hold(app) = Some(PolicyHold {
             policy,
             summary: summary.clone(),
@@ -77,15 +89,15 @@ async fn keep(app: &Arc<App>, policy: Arc<Policy>, summary: &Summary) {
     let other_waits = {
         let held = hold(app);
         let is_other = |held: &PolicyHold| held.policy.version() != policy.version();
-        *app.policy.load().version() == *policy.version() && held.as_ref().is_some_and(is_other)
+        before.version() == policy.version() && held.as_ref().is_some_and(is_other)
     };
     if other_waits {
         return;
     }
-    app.policy.store(policy);
     *hold(app) = None;
-    close_holds(app).await;
-    app.check_capabilities().await;
+    app.findings.settle_blocking(of_hold(), Vec::new());
+    let (scope, lacking) = app.capabilities();
+    app.findings.settle_blocking(scope, lacking);
 }
 
 fn hold(app: &App) -> MutexGuard<'_, Option<PolicyHold>> {
@@ -96,10 +108,10 @@ fn hold(app: &App) -> MutexGuard<'_, Option<PolicyHold>> {
 
 /// Forgets the policy that waits, because its files say again what decides already.
 pub async fn drop_hold(app: &Arc<App>) {
-    let is_other = |held: &PolicyHold| held.policy.version() != app.policy.load().version();
+    let is_other = |held: &PolicyHold| held.policy.version() != app.planning.policy().version();
     if hold(app).as_ref().is_some_and(is_other) {
         *hold(app) = None;
-        close_holds(app).await;
+        app.findings.settle(of_hold(), Vec::new()).await;
     }
 }
 
@@ -111,36 +123,21 @@ pub async fn approved(
     digest: Digest,
     by: &Operator,
 ) -> Result<Summary, Failed> {
-    let _one_at_a_time = app.planning.lock().await;
-    let summary = make(
-        app,
-        &held.policy,
-        Consent::Approved(digest),
-        Some(by.clone()),
-    )
-    .await?;
-    // Nothing is left of what was shown: the policy decides all the same, and the record says by whom.
-    if summary.is_empty() {
-        let operator = Some(by.clone());
-        make(app, &held.policy, Consent::IfNothing, operator).await?;
-    }
-    keep(app, held.policy, &summary).await;
-    app.wake_all();
-    Ok(summary)
+    let (deciding, by) = (Arc::clone(app), by.clone());
+    let approved = move |maker: &Maker<'_>| {
+        let before = deciding.planning.policy();
+        // Where nothing is left of what was shown, the policy decides all the same, and the record says by whom.
+        let order = order(&held.policy).by(by);
+        let summary = maker.make(order, Consent::Approved(digest))?;
+        keep(&deciding, held.policy, &before, &summary);
+        Ok(summary)
+    };
+    app.planning.alone(approved).await
 }
 
 /// What a policy would do, to be looked at. Waits for the disk.
-pub fn preview(app: &App, policy: &Policy, watch: planning::Watch<'_>) -> Result<Summary, Failed> {
-    let (known, limits) = (app.known.load_full(), app.limits());
-    let order = Order {
-        scope: Scope::Everybody,
-        cause: Cause::Policy,
-        consent: Consent::Preview,
-        limits: &limits,
-        by: Actor::Daemon,
-    };
-    let world = app.world(policy, &known);
-    planning::make(&app.ledger, world, order, watch, &mut |_| Vec::new())
+pub fn preview(app: &App, policy: &Arc<Policy>, watch: Watch<'_>) -> Result<Summary, Failed> {
+    app.planning.preview(order(policy), watch)
 }
 
 /// Keeps under which digest a policy that waits can be approved, where what was shown is no more.
@@ -153,50 +150,6 @@ pub fn shown_anew(app: &App, policy: &Policy, summary: &Summary) {
     }
 }
 
-async fn make(
-    app: &Arc<App>,
-    policy: &Arc<Policy>,
-    consent: Consent,
-    approver: Option<Operator>,
-) -> Result<Summary, Failed> {
-    let (planner, policy) = (Arc::clone(app), Arc::clone(policy));
-    let made = tokio::task::spawn_blocking(move || {
-        let known = planner.known.load_full();
-        let limits = planner.limits();
-        let in_force = planner.ledger.read()?.policy_in_force()?;
-        let is_new = in_force.is_none_or(|kept| kept.source.version != *policy.version());
-        let by = match approver {
-            Some(operator) => Actor::Operator(operator),
-            None if is_new => edited_by(&planner),
-            // Nobody edited anything: the same policy is brought to what was read anew.
-            None => Actor::Daemon,
-        };
-        let order = Order {
-            scope: Scope::Everybody,
-            cause: Cause::Policy,
-            consent,
-            limits: &limits,
-            by,
-        };
-        let mut taken = |summary: &Summary| {
-            let taken = Fact::PolicyTaken {
-                source: Arc::new(policy.source().clone()),
-                plan: summary.plan.as_ref().map(|plan| plan.id),
-            };
-            is_new.then_some(taken).into_iter().collect()
-        };
-        planning::make(
-            &planner.ledger,
-            planner.world(&policy, &known),
-            order,
-            &mut |_, _| {},
-            &mut taken,
-        )
-    });
-    made.await
-        .unwrap_or_else(|error| Err(Failed::Row(format!("planning broke off: {error}"))))
-}
-
 /// Whoever edited the policy: the owner of its newest file.
 fn edited_by(app: &App) -> Actor {
     let stamps = crate::policy::stamps(&app.config);
@@ -205,7 +158,7 @@ fn edited_by(app: &App) -> Actor {
     Actor::Editor(editor::of(&file))
 }
 
-fn held(app: &App, policy: &Policy, summary: &Summary, digest: Digest) -> Vec<Finding> {
+fn held(before: &Policy, policy: &Policy, summary: &Summary, digest: Digest) -> Vec<Finding> {
     let with_digest = |finding: &Finding| {
         finding.clone().hint(format!(
             "`muster apply` shows what it would do, and `muster apply {0}` applies it; or put the policy right",
@@ -213,7 +166,6 @@ fn held(app: &App, policy: &Policy, summary: &Summary, digest: Digest) -> Vec<Fi
         ))
     };
     let exceeded = summary.exceeded.iter().map(with_digest);
-    let before = app.policy.load();
     let is_edit = before.version() != policy.version();
     let asked = is_edit.then(|| edited(before.version(), policy, summary, digest));
     asked.into_iter().chain(exceeded).collect()
@@ -252,9 +204,4 @@ fn edited(before: &PolicyVersion, policy: &Policy, summary: &Summary, digest: Di
 fn of_hold() -> LookedAt<'static> {
     let codes = muster_core::guard::CODES.into_iter().chain([EDITED]);
     LookedAt::of(Subject::Policy, codes)
-}
-
-/// Closes what was said while a change of the policy waited.
-async fn close_holds(app: &App) {
-    app.findings.settle(of_hold(), Vec::new()).await;
 }

@@ -20,8 +20,8 @@ use muster_intake::Verdict;
 use super::engine::feed;
 use super::queries::broken;
 use super::{App, present};
-use crate::feeds::{Decision, Desk, Feed, FeedError, Held, Item};
-use crate::planning::{Consent, Summary, Watch};
+use crate::feeds::{Decision, Desk, Feed, FeedError, Going, Held, Item};
+use crate::planning::{Failed, Maker, Summary, Watch};
 use crate::policy::{known, text};
 use crate::replan::waiting::{self, Waiting, Waits};
 use crate::server::engine::ProgressSink;
@@ -44,13 +44,11 @@ pub(super) fn preview(
     let opened = muster_intake::open(bytes, feed.options());
     progress.report("planning", 0, 0);
     preview_of(app, |watch| {
-        let item = Item::preview(file);
         let desk = Desk {
-            app,
             feed: &feed,
-            approver: None,
+            going: Going::Preview(&app.planning),
         };
-        desk.decide(&item, opened, Consent::Preview, watch)
+        desk.decide(&Item::preview(file), opened, watch)
     })
 }
 
@@ -75,7 +73,7 @@ impl People {
     /// Runs `make`, and returns what it made with the people it is about.
     fn of<T>(app: &App, make: impl FnOnce(Watch<'_>) -> T) -> (T, Self) {
         let mut people = Self::default();
-        let known = app.known.load_full();
+        let known = app.known.load();
         let result = make(&mut |planned: &PersonPlanned, before: Option<&Person>| {
             people.add(
                 present::person_preview(planned, before, &known.titles),
@@ -152,7 +150,7 @@ fn of_decision(app: &App, decision: &Decision, people: People) -> v1::Preview {
         file: decision.file.name.clone(),
         file_digest: decision.file.digest.to_string(),
         plan_digest: summary.digest.map(|digest| digest.to_string()),
-        policy: app.policy.load().version().to_string(),
+        policy: app.planning.policy().version().to_string(),
         verdict: verdict.to_owned(),
         reasons,
         rows: decision
@@ -184,8 +182,9 @@ fn of_decision(app: &App, decision: &Decision, people: People) -> v1::Preview {
 
 /// What is held under this plan.
 fn held(app: &App, plan: Digest) -> Result<Option<(Feed, Held)>, Fault> {
+    let reader = app.ledger.read().map_err(|error| broken(&error))?;
     for name in app.config.feeds.keys() {
-        let held = Held::of(app, name, plan).map_err(|error| failed(&error))?;
+        let held = Held::of(&reader, name, plan).map_err(|error| failed(&error))?;
         if let Some(held) = held {
             return Ok(Some((feed(app, name)?, held)));
         }
@@ -201,7 +200,13 @@ fn no_such_plan(plan: Digest) -> Fault {
 /// What a held plan would change.
 pub(super) fn held_preview(app: &Arc<App>, plan: Digest) -> Result<v1::Preview, Fault> {
     if let Some((feed, held)) = held(app, plan)? {
-        return preview_of(app, |watch| held.decide(app, &feed, None, watch));
+        let desk = Desk {
+            feed: &feed,
+            going: Going::Preview(&app.planning),
+        };
+        return preview_of(app, |watch| {
+            held.decide(&app.config.daemon.data, desk, watch)
+        });
     }
     if let Some(waiting) = waiting::of(app, plan) {
         return waiting_preview(app, &waiting);
@@ -211,7 +216,7 @@ pub(super) fn held_preview(app: &Arc<App>, plan: Digest) -> Result<v1::Preview, 
         return Ok(v1::Preview {
             file: question_title(&asked),
             plan_digest: Some(plan.to_string()),
-            policy: app.policy.load().version().to_string(),
+            policy: app.planning.policy().version().to_string(),
             verdict: "hold".to_owned(),
             reasons: vec![present::finding(&finding, None)],
             ..v1::Preview::default()
@@ -233,8 +238,8 @@ pub(super) fn held_preview(app: &Arc<App>, plan: Digest) -> Result<v1::Preview, 
 /// What an edited policy would lead to, before it is in force.
 pub(super) fn policy_preview(app: &App, sent: &[u8]) -> Result<v1::Preview, Fault> {
     let unusable = |text: String| Fault::new(FaultKind::Refused, API_UNUSABLE, text);
-    let policy = text::read(sent).map_err(|error| unusable(chain(&error)))?;
-    let now = app.policy.load();
+    let policy = Arc::new(text::read(sent).map_err(|error| unusable(chain(&error)))?);
+    let now = app.planning.policy();
     let (sent, running) = (policy.source(), now.source());
     if !sent.targets.keys().eq(running.targets.keys()) || sent.attributes != running.attributes {
         let text = "it is about other targets or attributes than the daemon runs with";
@@ -273,7 +278,7 @@ pub(super) fn policy_remarks(app: &App, sent: &[u8]) -> Result<Vec<v1::Finding>,
 }
 
 /// What a policy would do, and to whom.
-fn policy_plan(app: &App, policy: &Policy) -> Result<(Summary, People), Fault> {
+fn policy_plan(app: &App, policy: &Arc<Policy>) -> Result<(Summary, People), Fault> {
     let (summary, people) = People::of(app, |watch| crate::replan::preview(app, policy, watch));
     Ok((summary.map_err(|error| failed(&error.into()))?, people))
 }
@@ -345,20 +350,20 @@ async fn answer(app: &App, digest: Digest, by: &Operator) -> Result<v1::Applied,
 /// What something else that waits would change, person by person.
 fn waiting_preview(app: &App, waiting: &Waiting) -> Result<v1::Preview, Fault> {
     let (summary, people) = People::of(app, |watch| {
-        waiting::make(app, &waiting.what, Consent::Preview, None, watch)
+        let order = waiting::order(app, &waiting.what)?;
+        order.map_or_else(
+            || Ok(Summary::default()),
+            |order| app.planning.preview(order, watch),
+        )
     });
     let mut summary = summary.map_err(|error| failed(&error.into()))?;
     // The clock has no plan of its own.
     summary.digest = summary.digest.or(waiting.summary.digest);
-    let (title, policy) = (waiting.what.title(), app.policy.load_full());
+    let (title, policy) = (waiting.what.title(), app.planning.policy());
     Ok(of_summary(title, &policy, &summary, people, "hold"))
 }
 
 /// Applies exactly the held plan with this digest, or nothing.
-#[expect(
-    clippy::too_many_lines,
-    reason = "a hold of each kind is applied in its way, one after the other"
-)]
 pub(super) async fn apply(
     app: &Arc<App>,
     plan: Digest,
@@ -395,39 +400,14 @@ pub(super) async fn apply(
             "what went on meanwhile changed it; look at `muster apply` and approve the new one";
         return applied(summary, plan, &by, hint);
     }
-    let _one_at_a_time = app.planning.lock().await;
-    let (planner, approver) = (Arc::clone(app), by.clone());
-    let decided = tokio::task::spawn_blocking(move || {
-        let (feed, held) = held(&planner, plan)?.ok_or_else(|| no_such_plan(plan))?;
-        let mut nobody = |_: &_, _: Option<&_>| {};
-        let mut decision = held
-            .decide(&planner, &feed, Some((plan, &approver)), &mut nobody)
-            .map_err(|error| failed(&error))?;
-        // The verdict on its rows is not that it was applied: only what stands in the ledger is.
-        let summary = decision.summary.as_ref();
-        let stands = summary.is_some_and(|summary| summary.plan.is_some() || summary.is_empty());
-        if stands {
-            decision.verdict = Verdict::Accepted;
-        } else {
-            decision.verdict = Verdict::Held;
-            replanned(&planner, &decision)?;
-        }
-        Ok((feed, held, decision))
-    });
-    let (feed, held, decision) = decided.await.unwrap_or_else(|error| {
-        Err(Fault::new(
-            FaultKind::Broken,
-            API_BROKEN,
-            format!("planning broke off: {error}"),
-        ))
-    })?;
+    let (deciding, approver) = (Arc::clone(app), by.clone());
+    let decided = move |maker: &Maker<'_>| Ok(approved(&deciding, maker, plan, &approver));
+    let decided = app.planning.alone(decided).await;
+    let (feed, held, decision) = decided.map_err(|error: Failed| failed(&error.into()))??;
     if decision.verdict == Verdict::Accepted {
         tracing::info!(feed = %feed.name(), uid = by.uid, plan = crate::plugins::short(plan), "held plan approved");
-        app.wake_all();
-        held.put_away(app, &feed, &decision);
-        if let Some(bell) = app.arrivals.get(feed.name()) {
-            bell.notify_one();
-        }
+        held.put_away(&feed, &decision, app.clock.now());
+        app.bells.arrival(feed.name()).notify_one();
     }
     let hint = if decision.verdict == Verdict::Accepted {
         "what the file says is so already; it was put into `processed`"
@@ -437,8 +417,32 @@ pub(super) async fn apply(
     applied(decision.summary.unwrap_or_default(), plan, &by, hint)
 }
 
+/// Decides about what is held under this plan, because somebody approves of it.
+fn approved(
+    app: &App,
+    maker: &Maker<'_>,
+    plan: Digest,
+    by: &Operator,
+) -> Result<(Feed, Held, Decision), Fault> {
+    let (feed, held) = held(app, plan)?.ok_or_else(|| no_such_plan(plan))?;
+    let desk = Desk {
+        feed: &feed,
+        going: Going::Approved { maker, plan, by },
+    };
+    let decided = held.decide(&app.config.daemon.data, desk, &mut |_, _| {});
+    let mut decision = decided.map_err(|error| failed(&error))?;
+    // The verdict on its rows is not that it was applied: only what stands in the ledger is.
+    if decision.summary.as_ref().is_some_and(Summary::stands) {
+        decision.verdict = Verdict::Accepted;
+    } else {
+        decision.verdict = Verdict::Held;
+        replanned(maker, &decision)?;
+    }
+    Ok((feed, held, decision))
+}
+
 /// Keeps under which digest a held file can be approved from now on, since what was shown is no more.
-fn replanned(app: &App, decision: &Decision) -> Result<(), Fault> {
+fn replanned(maker: &Maker<'_>, decision: &Decision) -> Result<(), Fault> {
     let now = decision.summary.as_ref().and_then(|summary| summary.digest);
     let Some(plan_digest) = now else {
         return Ok(());
@@ -448,10 +452,8 @@ fn replanned(app: &App, decision: &Decision) -> Result<(), Fault> {
         digest: decision.file.digest,
         plan_digest,
     };
-    let recorded = app.ledger.write(app.clock.now(), Actor::Daemon, |writer| {
-        writer.record(&fact)
-    });
-    recorded.map(drop).map_err(|error| broken(&error))
+    let recorded = maker.record(Actor::Daemon, &[fact]);
+    recorded.map_err(|error| broken(&error))
 }
 
 fn applied(

@@ -70,9 +70,7 @@ pub(super) fn take(app: &App, delivery: &Delivery) -> Result<v1::Taken, Fault> {
             writer.record(&arrived).map(drop)
         })
         .map_err(|error: Error| broken(&error))?;
-    if let Some(bell) = app.arrivals.get(feed.name()) {
-        bell.notify_one();
-    }
+    app.bells.arrival(feed.name()).notify_one();
     Ok(taken)
 }
 

@@ -36,12 +36,12 @@ pub(super) fn decide(
             .hint("`muster findings` shows the accounts that somebody changed at an app"));
     }
     tracing::info!(person = %account.person, target_name = %account.target, %by, "somebody decided about an account");
-    app.wake_all();
+    app.bells.ring_all();
     let reader = app.ledger.read().map_err(|error| broken(&error))?;
     let person = reader
         .person(&account.person)
         .map_err(|error| broken(&error))?;
-    let known = app.known.load_full();
+    let known = app.known.load();
     let shown = person.as_ref().and_then(|person| {
         present::account(person, &account.target, &known.titles, app.clock.now())
     });

@@ -224,7 +224,7 @@ fn retry_all(app: &App, filter: &OperationFilter, by: &Operator) -> Result<v1::R
     let reader = app.ledger.read().map_err(|error| broken(&error))?;
     let now = app.clock.now();
     let mut waiting = Vec::new();
-    for (name, target) in &app.targets {
+    for (name, target) in app.targets.iter() {
         if filter.target.as_ref().is_some_and(|wanted| wanted != name) {
             continue;
         }
@@ -257,7 +257,7 @@ fn retry_all(app: &App, filter: &OperationFilter, by: &Operator) -> Result<v1::R
             })
             .map_err(|error: Error| broken(&error))?;
     }
-    app.wake_all();
+    app.bells.ring_all();
     Ok(v1::Retried { operations })
 }
 
@@ -297,13 +297,13 @@ fn retry(app: &App, id: OperationId, by: &Operator) -> Result<v1::Operation, Fau
             retry_one(writer, (&owner, &at), id)
         })
         .map_err(|error: Error| broken(&error))?;
-    app.wake_all();
+    app.bells.ring_all();
     let found = app
         .ledger
         .read()
         .and_then(|reader| reader.person(&person))
         .map_err(|error| broken(&error))?;
-    let known = app.known.load_full();
+    let known = app.known.load();
     let shown = found.as_ref().and_then(|person| {
         let account = person.accounts.get(&target)?;
         let open = account

@@ -18,8 +18,9 @@ use muster_core::person::Decision;
 use muster_ledger::{Error, Reader, kept};
 
 use super::App;
-use super::present::{self, Titles};
+use super::present;
 use super::queries::{broken, cause, source_of};
+use crate::planning::Titles;
 use crate::server::engine::ListPage;
 
 impl App {
@@ -32,7 +33,7 @@ impl App {
         let before = before(page)?;
         self.find(id)?;
         let reader = self.ledger.read().map_err(|error| broken(&error))?;
-        let known = self.known.load_full();
+        let known = self.known.load();
         let told = Told {
             reader: &reader,
             person: id,

@@ -1,7 +1,5 @@
 //! From what the ledger knows to what the API answers. Pure: nothing is read here.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use muster_api::v1;
 use muster_core::actor::{Actor, Operator};
@@ -16,8 +14,7 @@ use muster_core::policy::Policy;
 use muster_intake::Problem;
 use serde_json::json;
 
-/// Titles of entitlements by target: what policies and people call them.
-pub type Titles = BTreeMap<TargetName, BTreeMap<EntitlementKey, String>>;
+use crate::planning::Titles;
 
 /// An instant as the API writes it.
 pub fn instant(at: Timestamp) -> String {

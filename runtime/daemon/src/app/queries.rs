@@ -59,7 +59,7 @@ impl App {
             started_at: present::instant(self.started_at),
             now: present::instant(self.clock.now()),
             config: self.config.file.display().to_string(),
-            policy: self.policy.load().version().to_string(),
+            policy: self.planning.policy().version().to_string(),
             policy_since: taken.as_ref().map(|taken| present::instant(taken.at)),
             policy_by: taken.as_ref().map(|taken| present::actor(&taken.by)),
             journal_entries: counts.entries,
@@ -292,7 +292,7 @@ impl App {
         page: &ListPage,
     ) -> Result<v1::Page<v1::Account>, Fault> {
         let reader = read(self)?;
-        let (known, now) = (self.known.load_full(), self.clock.now());
+        let (known, now) = (self.known.load(), self.clock.now());
         self.page_of_people(&reader, page, |person, items: &mut Vec<v1::Account>| {
             for (target, held) in &person.accounts {
                 let is_meant = filter.target.as_ref().is_none_or(|wanted| wanted == target)
@@ -318,7 +318,7 @@ impl App {
         page: &ListPage,
     ) -> Result<v1::Page<v1::Operation>, Fault> {
         let reader = read(self)?;
-        let (known, now) = (self.known.load_full(), self.clock.now());
+        let (known, now) = (self.known.load(), self.clock.now());
         let collect = |person: &Person, items: &mut Vec<v1::Operation>| {
             for target in person.accounts.keys() {
                 if filter
@@ -391,10 +391,10 @@ impl App {
 
     pub(super) fn person_now(&self, id: &PersonId) -> Result<v1::Person, Fault> {
         let person = self.find(id)?;
-        let known = self.known.load_full();
+        let known = self.known.load();
         Ok(present::person(
             &person,
-            &self.policy.load(),
+            &self.planning.policy(),
             &known.titles,
             self.clock.now(),
         ))
@@ -473,9 +473,9 @@ impl App {
                 .hint("`muster status` lists the targets"));
         }
         let reader = read(self)?;
-        let known = self.known.load_full();
+        let known = self.known.load();
         let source = |plan: PlanId| source_of(&reader, plan);
-        let policy = self.policy.load();
+        let policy = self.planning.policy();
         let rule_then = |version: &PolicyVersion, role: &RoleName| {
             let kept = reader.policy(version).ok().flatten()?;
             let mut roles = kept.source.roles.iter();

@@ -11,31 +11,32 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use muster_api::error::{API_BROKEN, Fault, FaultKind};
 use muster_config::{Config, Environment, access};
 use muster_core::actor::{Actor, ConnectorVersion};
 use muster_core::coded::chain;
 use muster_core::fact::Fact;
 use muster_core::finding::{Finding, Severity};
+use muster_core::guard::Limits;
 use muster_core::id::TargetName;
 use muster_core::operation::RetryPolicy;
 use muster_core::policy::{Policy, PolicySource};
 use muster_core::subject::Subject;
 use muster_host::{Compiler, Host, HostOptions};
 use muster_ledger::{Committer, Ledger, committer};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::App;
 use super::engine::Daemon;
 use super::keys::{self, HookKeys};
 use super::queries::broken;
 use super::supervise::{self, Ended};
-use super::{App, Known};
 use crate::clock::Clock;
 use crate::driver::{Activity, Driver, Recent};
 use crate::feeds::{self, Feed, former};
 use crate::findings::{Findings, LookedAt};
+use crate::planning::{Bells, KnownTargets, Planning};
 use crate::plugins::{Library, Said};
 use crate::server::gate::Gate;
 use crate::targets::Connected;
@@ -147,7 +148,7 @@ impl Life {
                 .shut(supervise::absent(&self.config, &self.clock, resting));
         }
         stopper.send_replace(true);
-        let decided = app.policy.load_full();
+        let decided = app.planning.policy();
         if fault.is_none() {
             // What was asked before the stop is answered while the ledger is still there.
             drop(door.await);
@@ -185,10 +186,10 @@ impl Life {
         former::rename(app).await.map_err(|error| broken(&error))?;
         let said = app.library.look().await;
         say(app, said);
-        app.refresh_known().map_err(|error| broken(&error))?;
+        app.known.refresh().map_err(|error| broken(&error))?;
         self.gate.open(Arc::new(Daemon(Arc::clone(app))));
         reconcile::first(app, PATIENCE).await;
-        app.refresh_known().map_err(|error| broken(&error))?;
+        app.known.refresh().map_err(|error| broken(&error))?;
         let planned = async {
             replan::begin(app, policy).await?;
             former::settle(app).await
@@ -202,7 +203,7 @@ impl Life {
         }
         start(app, stop, tasks)?;
         app.ready.store(true, Ordering::Release);
-        tracing::info!(version = env!("CARGO_PKG_VERSION"), policy = %app.policy.load().version(), "ready");
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), policy = %app.planning.policy().version(), "ready");
         Ok(())
     }
 }
@@ -357,6 +358,16 @@ impl Life {
             environment.clone(),
             &connected,
         );
+        let targets = Arc::new(targets);
+        let known = Arc::new(KnownTargets::new(ledger.clone(), Arc::clone(&targets)));
+        let bells = Bells::new(targets.keys(), config.feeds.keys());
+        let planning = Planning::new(
+            ledger.clone(),
+            clock.clone(),
+            policy,
+            Arc::clone(&known),
+            bells.clone(),
+        );
         Ok(App {
             started_at: clock.now(),
             findings: Findings::new(ledger.clone(), committer.clone(), clock.clone()),
@@ -364,35 +375,40 @@ impl Life {
                 .keys()
                 .map(|name| (name.clone(), Arc::default()))
                 .collect(),
-            wakes: targets
-                .keys()
-                .map(|name| (name.clone(), Arc::new(Notify::new())))
-                .collect(),
             files_seen: crate::policy::stamps(&config),
-            arrivals: config
-                .feeds
-                .keys()
-                .map(|name| (name.clone(), Arc::new(Notify::new())))
-                .collect(),
+            planning: Arc::new(planning.limited_by(limits(&config))),
             config,
             environment,
             clock,
             ledger,
             committer,
-            policy: ArcSwap::new(policy),
             library,
             targets,
-            known: ArcSwap::from_pointee(Known::default()),
+            known,
+            bells,
             policy_hold: Mutex::default(),
             waiting: Mutex::default(),
             feed_trouble: Mutex::default(),
             ready: AtomicBool::new(false),
-            planning: tokio::sync::Mutex::new(()),
-            dates: Arc::new(Notify::new()),
-            references: Arc::new(Notify::new()),
             hook_keys: Arc::clone(&self.hook_keys),
             is_resumed: self.is_resumed,
         })
+    }
+}
+
+/// How much goes without asking.
+fn limits(config: &Config) -> Limits {
+    let feeds = config.feeds.iter();
+    let targets = config.targets.iter();
+    Limits {
+        window: config.daemon.budget_window,
+        people_of: feeds
+            .map(|(name, feed)| (name.clone(), feed.guard.people))
+            .collect(),
+        removals_at: targets
+            .map(|(name, target)| (name.clone(), target.limits.removals))
+            .collect(),
+        ..Limits::default()
     }
 }
 
@@ -434,7 +450,7 @@ fn start(app: &Arc<App>, stop: &watch::Receiver<bool>, tasks: &mut Tasks) -> Res
         loops: tasks,
         drivers,
     } = tasks;
-    for (name, target) in &app.targets {
+    for (name, target) in app.targets.iter() {
         let driver = Driver {
             ledger: app.ledger.clone(),
             committer: app.committer.clone(),
@@ -444,9 +460,9 @@ fn start(app: &Arc<App>, stop: &watch::Receiver<bool>, tasks: &mut Tasks) -> Res
                 attempts_max: target.config().limits.attempts_max,
                 ..RetryPolicy::default()
             },
-            wake: app.wakes.get(name).cloned().unwrap_or_default(),
-            dates: Arc::clone(&app.dates),
-            references: Arc::clone(&app.references),
+            wake: app.bells.driver(name),
+            dates: Arc::clone(app.bells.dates()),
+            references: Arc::clone(app.bells.references()),
             activity: app
                 .activity
                 .get(name)
@@ -491,7 +507,7 @@ fn start(app: &Arc<App>, stop: &watch::Receiver<bool>, tasks: &mut Tasks) -> Res
 /// Keeps what the library said as findings, and lets the planner know of new descriptors.
 fn say(app: &Arc<App>, said: Vec<(String, Said)>) {
     // A version that was taken back can do other things as well.
-    if let Err(error) = app.refresh_known() {
+    if let Err(error) = app.known.refresh() {
         tracing::error!(%error, "could not read what the targets can give");
     }
     let app = Arc::clone(app);
@@ -508,7 +524,7 @@ fn say(app: &Arc<App>, said: Vec<(String, Said)>) {
             }
         }
         app.check_capabilities().await;
-        app.wake_all();
+        app.bells.ring_all();
     });
 }
 

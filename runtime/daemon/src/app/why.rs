@@ -15,7 +15,8 @@ use muster_core::plan::UNREAD_CATALOGUE;
 use muster_core::policy::{Policy, Role};
 use muster_core::rule::Failed;
 
-use crate::app::present::{self, Titles};
+use crate::app::present;
+use crate::planning::Titles;
 
 /// What the answer is made from.
 pub struct Known<'a> {

@@ -18,9 +18,10 @@ use muster_intake::{Effect, Opened, Problem, Problems, Snapshot, Verdict, code};
 
 use super::shelf::{held_arrival, is_stored};
 use super::{Feed, FeedError, GIVEN_UP, HELD, REJECTED, ROWS_SET_ASIDE, WAITS, event, keys};
-use crate::app::App;
 use crate::findings::{LookedAt, changes};
-use crate::planning::{self, ChangedPerson, Consent, Order, Scope, Summary};
+use crate::planning::{
+    ChangedPerson, Consent, Failed, Maker, Order, Planning, Scope, Summary, Watch,
+};
 
 /// A file to decide about.
 #[derive(Clone, Copy)]
@@ -80,25 +81,76 @@ pub struct Decision {
     pub changed: Changed,
 }
 
+/// How far a decision goes.
+#[derive(Clone, Copy)]
+pub enum Going<'a> {
+    /// It is looked at what it would be, and nothing is recorded.
+    Preview(&'a Planning),
+    /// It came by itself: it takes effect, is held or is rejected.
+    ByItself(&'a Maker<'a>),
+    /// Somebody approves of what was held: exactly this plan takes effect, or nothing does.
+    Approved {
+        /// What makes it.
+        maker: &'a Maker<'a>,
+        /// The digest of the plan.
+        plan: Digest,
+        /// Who.
+        by: &'a Operator,
+    },
+}
+
+impl<'a> Going<'a> {
+    /// Whose plans these are.
+    pub fn planning(self) -> &'a Planning {
+        match self {
+            Going::Preview(planning) => planning,
+            Going::ByItself(maker) | Going::Approved { maker, .. } => maker.planning(),
+        }
+    }
+
+    /// What makes plans, where nobody has approved of this one.
+    fn by_itself(self) -> Option<&'a Maker<'a>> {
+        match self {
+            Going::ByItself(maker) => Some(maker),
+            Going::Preview(_) | Going::Approved { .. } => None,
+        }
+    }
+
+    /// Makes a plan as far as the decision goes.
+    fn plan(self, order: Order<'_>, watch: Watch<'_>) -> Result<Summary, Failed> {
+        match self {
+            Going::Preview(planning) => planning.preview(order, watch),
+            Going::ByItself(maker) => maker.make_watched(order, Consent::WithinLimits, watch),
+            Going::Approved { maker, plan, .. } => {
+                maker.make_watched(order, Consent::Approved(plan), watch)
+            }
+        }
+    }
+
+    fn approver(self) -> Option<&'a Operator> {
+        match self {
+            Going::Approved { by, .. } => Some(by),
+            Going::Preview(_) | Going::ByItself(_) => None,
+        }
+    }
+}
+
 /// Where the files of one feed are decided about.
 #[derive(Clone, Copy)]
 pub struct Desk<'a> {
-    /// The daemon.
-    pub app: &'a App,
     /// The feed.
     pub feed: &'a Feed,
-    /// Who approves what was held; `None` for what comes by itself.
-    pub approver: Option<&'a Operator>,
+    /// How far a decision goes.
+    pub going: Going<'a>,
 }
 
 impl Desk<'_> {
-    /// Decides about a file and records it, as far as `consent` goes. Nothing is moved.
+    /// Decides about a file, and records it as far as the decision goes. Nothing is moved.
     pub fn decide(
         &self,
         item: &Item<'_>,
         opened: Opened,
-        consent: Consent,
-        watch: planning::Watch<'_>,
+        watch: Watch<'_>,
     ) -> Result<Decision, FeedError> {
         let mut file = FeedFile {
             feed: self.feed.name().clone(),
@@ -106,8 +158,11 @@ impl Desk<'_> {
             digest: opened.digest,
             content: opened.content,
         };
-        if consent == Consent::WithinLimits && is_unchanged(self.app, &file, &opened)? {
-            return self.repeated(file, opened.problems, item);
+        let planning = self.going.planning();
+        if let Some(maker) = self.going.by_itself()
+            && is_unchanged(planning, &file, &opened)?
+        {
+            return self.repeated(maker, file, opened.problems, item);
         }
         if opened.sheet.is_none() && opened.problems.verdict() == Verdict::Accepted {
             // It said what the last one said when it was read, and something else counts by now.
@@ -121,7 +176,7 @@ impl Desk<'_> {
             // warning costs nobody the short way, since hardly a company is without one.
             file.content.read_as = 0;
         }
-        for problem in old_statement(self.app, &file, item)? {
+        for problem in old_statement(planning, &file, item)? {
             problems.push(problem);
         }
         let people = snapshot.as_ref().map(People::of);
@@ -130,15 +185,16 @@ impl Desk<'_> {
         let summary = match &snapshot {
             Some(snapshot) if verdict != Verdict::Rejected => {
                 // A file that is held for its content is planned, too: to show what approving it means.
-                let consent = match (verdict, consent) {
-                    (Verdict::Held, Consent::WithinLimits) => Consent::Preview,
-                    (_, consent) => consent,
+                let going = match (verdict, self.going) {
+                    (Verdict::Held, Going::ByItself(_)) => Going::Preview(planning),
+                    (_, going) => going,
                 };
                 let mut watch = |planned: &PersonPlanned, before: Option<&Person>| {
                     changed.add(planned);
                     watch(planned, before);
                 };
-                Some(self.plan(&file, snapshot, item, consent, &mut watch)?)
+                let order = self.order(&file, snapshot, item)?;
+                Some(going.plan(order, &mut watch)?)
             }
             Some(_) | None => None,
         };
@@ -150,34 +206,30 @@ impl Desk<'_> {
             summary,
             changed,
         };
-        if consent == Consent::WithinLimits {
+        if let Some(maker) = self.going.by_itself() {
             let is_partial = self.feed.is_partial();
-            record_refusal(self.app, is_partial, &mut decision, item.beside)?;
+            record_refusal(maker, is_partial, &mut decision, item.beside)?;
         }
         Ok(decision)
     }
 
     /// Whoever approved what is decided; what arrived, where nobody had to.
     fn by(&self, file: &FeedFile) -> Actor {
-        let approver = self.approver.cloned();
+        let approver = self.going.approver().cloned();
         approver.map_or_else(|| of_file(file), Actor::Operator)
     }
 
     /// Accepts a file that says what the last one said: nothing is planned.
     fn repeated(
         &self,
+        maker: &Maker<'_>,
         file: FeedFile,
         problems: Problems,
         item: &Item<'_>,
     ) -> Result<Decision, FeedError> {
         let mut facts = accepted(self, &file, !self.feed.is_partial())?;
         facts.extend((item.beside)(Outcome::Accepted));
-        let by = self.by(&file);
-        self.app.ledger.write(self.app.clock.now(), by, |writer| {
-            facts
-                .iter()
-                .try_for_each(|fact| writer.record(fact).map(drop))
-        })?;
+        maker.record(self.by(&file), &facts)?;
         Ok(Decision {
             verdict: Verdict::Accepted,
             file,
@@ -194,23 +246,23 @@ impl Desk<'_> {
         let Some(sheet) = opened.sheet else {
             return (problems, None);
         };
-        let (mapping, now) = (&self.feed.config.mapping, self.app.clock.now());
+        let planning = self.going.planning();
+        let (mapping, now) = (&self.feed.config.mapping, planning.now());
         let reading = Snapshot::read(sheet, mapping, self.feed.options(), now);
         problems.merge(reading.problems);
         if let Some(snapshot) = &reading.snapshot {
-            let policy = self.app.policy.load();
+            let policy = planning.policy();
             problems.merge(keys::remarks(&policy, self.feed.name(), snapshot, now));
         }
         (problems, reading.snapshot)
     }
 
-    /// Decides about an event and records it, as far as `consent` goes. `None` if it has to wait: it
+    /// Decides about an event, and records it as far as the decision goes. `None` if it has to wait: it
     /// takes too much from too many to go on by itself, and something else is held already.
     pub fn decide_event(
         &self,
         event: &Event<'_>,
-        consent: Consent,
-        watch: planning::Watch<'_>,
+        watch: Watch<'_>,
     ) -> Result<Option<Decision>, FeedError> {
         let file = FeedFile {
             feed: self.feed.name().clone(),
@@ -235,9 +287,8 @@ impl Desk<'_> {
                     changed.add(planned);
                     watch(planned, before);
                 };
-                let summary =
-                    self.plan_changes(&decision.file, people, event, consent, &mut watch)?;
-                decision.summary = Some(summary);
+                let order = self.order_of_event(&decision.file, people, event)?;
+                decision.summary = Some(self.going.plan(order, &mut watch)?);
                 decision.changed = changed;
             }
             Err(text) => {
@@ -247,9 +298,9 @@ impl Desk<'_> {
                 decision.verdict = Verdict::Rejected;
             }
         }
-        if consent != Consent::WithinLimits {
+        let Some(maker) = self.going.by_itself() else {
             return Ok(Some(decision));
-        }
+        };
         let exceeds = decision
             .summary
             .as_ref()
@@ -257,56 +308,47 @@ impl Desk<'_> {
         if exceeds && self.other_is_held(event.digest)? {
             return Ok(None);
         }
-        record_refusal(self.app, true, &mut decision, event.beside)?;
+        record_refusal(maker, true, &mut decision, event.beside)?;
         Ok(Some(decision))
     }
 
     fn other_is_held(&self, digest: Digest) -> Result<bool, FeedError> {
-        let kept = self.app.ledger.read()?.feed(self.feed.name())?;
+        let kept = self.going.planning().read()?.feed(self.feed.name())?;
         let held = kept.and_then(|kept| kept.held);
         Ok(held.is_some_and(|held| held.file.digest != digest))
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what a plan of a file is made of"
-    )]
-    fn plan_changes(
+    /// The plan of an event.
+    fn order_of_event(
         &self,
         file: &FeedFile,
         people: Vec<(PersonKey, ChangedPerson)>,
         event: &Event<'_>,
-        consent: Consent,
-        watch: planning::Watch<'_>,
-    ) -> Result<Summary, FeedError> {
+    ) -> Result<Order<'_>, FeedError> {
         let scope = Scope::Changes {
-            feed: self.feed.name(),
+            feed: self.feed.name().clone(),
             people,
             carried: &self.feed.carried,
         };
         let mut facts = accepted(self, file, false)?;
         facts.extend((event.beside)(Outcome::Accepted));
-        self.make(file, scope, &facts, consent, watch)
+        Ok(self.order_of(file, scope, facts))
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what a plan of a file is made of"
-    )]
-    fn plan(
-        &self,
+    /// The plan of a file.
+    fn order<'o>(
+        &'o self,
         file: &FeedFile,
-        snapshot: &Snapshot,
-        item: &Item<'_>,
-        consent: Consent,
-        watch: planning::Watch<'_>,
-    ) -> Result<Summary, FeedError> {
-        let Self { app, feed, .. } = *self;
+        snapshot: &'o Snapshot,
+        item: &Item<'o>,
+    ) -> Result<Order<'o>, FeedError> {
+        let Self { feed, going } = *self;
+        let planning = going.planning();
         let scope = if feed.is_partial() {
             let mut people = Feed::changes(snapshot)?;
             people.retain(|(key, _)| !item.news.contains(key));
             Scope::Changes {
-                feed: feed.name(),
+                feed: feed.name().clone(),
                 people,
                 carried: &feed.carried,
             }
@@ -315,69 +357,31 @@ impl Desk<'_> {
                 feed: feed.name(),
                 snapshot,
                 carried: &feed.carried,
-                since: newest_before(app, file)?,
+                since: newest_before(planning, file)?,
                 news: item.news,
             }
         };
-        // Read before the plan's transaction begins: a hold only ends through the lock that we hold.
+        // Read before the plan's transaction begins: a hold only ends while no plan is made.
         let mut facts = accepted(self, file, !feed.is_partial())?;
-        facts.extend(of_rows(app, feed, file, snapshot)?);
+        facts.extend(of_rows(planning, feed, file, snapshot)?);
         facts.extend((item.beside)(Outcome::Accepted));
-        self.make(file, scope, &facts, consent, watch)
+        Ok(self.order_of(file, scope, facts))
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what a plan of a file is made of"
-    )]
-    fn make(
-        &self,
-        file: &FeedFile,
-        scope: Scope<'_>,
-        facts: &[Fact],
-        consent: Consent,
-        watch: planning::Watch<'_>,
-    ) -> Result<Summary, FeedError> {
-        let Self { app, feed, .. } = *self;
-        let (known, policy) = (app.known.load_full(), app.policy.load_full());
-        let limits = app.limits();
+    fn order_of<'o>(&self, file: &FeedFile, scope: Scope<'o>, facts: Vec<Fact>) -> Order<'o> {
         let cause = Cause::File {
-            feed: feed.name().clone(),
+            feed: file.feed.clone(),
             name: file.name.clone(),
             digest: file.digest,
         };
-        let order = Order {
-            scope,
-            cause,
-            consent,
-            limits: &limits,
-            by: self.by(file),
-        };
-        let mut beside = |summary: &Summary| {
-            let plan = summary.plan.as_ref().map(|plan| plan.id);
-            let of_file = |fact: &Fact| match fact {
-                Fact::FileAccepted { file, .. } => Fact::FileAccepted {
-                    file: file.clone(),
-                    plan,
-                },
-                other => other.clone(),
-            };
-            facts.iter().map(of_file).collect()
-        };
-        Ok(planning::make(
-            &app.ledger,
-            app.world(&policy, &known),
-            order,
-            watch,
-            &mut beside,
-        )?)
+        Order::new(scope, cause).with(facts).by(self.by(file))
     }
 }
 
 /// What is kept open of the rows of an accepted file that do not count: HR reads of it in the report,
 /// and IT has to know that a leaver may be among them, for as long as no file is whole.
 fn of_rows(
-    app: &App,
+    planning: &Planning,
     feed: &Feed,
     file: &FeedFile,
     snapshot: &Snapshot,
@@ -412,13 +416,17 @@ fn of_rows(
         .into_iter()
         .chain((is_whole && anybodys > 0).then(unproven));
     let scope = LookedAt::of(&file.feed, [ROWS_SET_ASIDE, code::ABSENCE_UNPROVEN]);
-    Ok(changes(&app.ledger.read()?, &scope, found.collect())?)
+    Ok(changes(&planning.read()?, &scope, found.collect())?)
 }
 
 /// Why a file may be an old statement: it says what an older file said that was replaced since, or it
 /// was written before the one that was accepted last.
-fn old_statement(app: &App, file: &FeedFile, item: &Item<'_>) -> Result<Vec<Problem>, FeedError> {
-    let reader = app.ledger.read()?;
+fn old_statement(
+    planning: &Planning,
+    file: &FeedFile,
+    item: &Item<'_>,
+) -> Result<Vec<Problem>, FeedError> {
+    let reader = planning.read()?;
     let kept = reader.feed(&file.feed)?.unwrap_or_default();
     let day = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
     let hint = "if somebody dropped an old file by mistake, drop the newest one; if it is right, IT applies it";
@@ -454,14 +462,14 @@ fn old_statement(app: &App, file: &FeedFile, item: &Item<'_>) -> Result<Vec<Prob
 }
 
 /// Whether a file says what the last accepted one said, in whichever order.
-fn is_unchanged(app: &App, file: &FeedFile, opened: &Opened) -> Result<bool, FeedError> {
+fn is_unchanged(planning: &Planning, file: &FeedFile, opened: &Opened) -> Result<bool, FeedError> {
     if opened.problems.verdict() != Verdict::Accepted
         || file.content.row_count == 0
         || file.content.read_as == 0
     {
         return Ok(false);
     }
-    let reader = app.ledger.read()?;
+    let reader = planning.read()?;
     // What was asked about its rows may have been answered since.
     let questions = reader.questions()?;
     if questions
@@ -477,8 +485,8 @@ fn is_unchanged(app: &App, file: &FeedFile, opened: &Opened) -> Result<bool, Fee
 }
 
 /// For a file that is held, the newest plan that was made before it was.
-fn newest_before(app: &App, file: &FeedFile) -> Result<Option<PlanId>, FeedError> {
-    let reader = app.ledger.read()?;
+fn newest_before(planning: &Planning, file: &FeedFile) -> Result<Option<PlanId>, FeedError> {
+    let reader = planning.read()?;
     let held = reader.feed(&file.feed)?.and_then(|kept| kept.held);
     let Some(held) = held.filter(|held| held.file.digest == file.digest) else {
         return Ok(None);
@@ -495,16 +503,12 @@ fn newest_before(app: &App, file: &FeedFile) -> Result<Option<PlanId>, FeedError
 /// What is recorded of an accepted file: itself, and that a file that was held has been approved or, by
 /// a file with everybody, overtaken. One that says only what changed overtakes nothing.
 fn accepted(desk: &Desk<'_>, file: &FeedFile, is_whole: bool) -> Result<Vec<Fact>, FeedError> {
-    let Desk {
-        app,
-        feed,
-        approver,
-    } = *desk;
+    let Desk { feed, going } = *desk;
     let mut facts = vec![Fact::FileAccepted {
         file: file.clone(),
         plan: None,
     }];
-    let reader = app.ledger.read()?;
+    let reader = going.planning().read()?;
     let kept = reader.feed(&file.feed)?.unwrap_or_default();
     let held = kept
         .held
@@ -539,7 +543,7 @@ fn accepted(desk: &Desk<'_>, file: &FeedFile, is_whole: bool) -> Result<Vec<Fact
             });
         }
         // The same file may have come again, and within the limits this time: nobody approved that.
-        let end = if approver.is_some() {
+        let end = if going.approver().is_some() {
             HoldEnd::Approved
         } else {
             HoldEnd::Replaced
@@ -564,7 +568,7 @@ pub(super) fn of_file(file: &FeedFile) -> Actor {
 /// Records that a file was held or rejected; turns an accepted one into a held one where the plan
 /// takes too much.
 fn record_refusal(
-    app: &App,
+    maker: &Maker<'_>,
     is_partial: bool,
     decision: &mut Decision,
     beside: &dyn Fn(Outcome) -> Vec<Fact>,
@@ -596,15 +600,10 @@ fn record_refusal(
         }
         Verdict::Rejected => (Fact::FileRejected { file, reasons }, Outcome::Rejected),
     };
-    let facts = beside(outcome);
-    app.ledger
-        .write(app.clock.now(), of_file(&decision.file), |writer| {
-            writer.record(&fact)?;
-            for fact in &facts {
-                writer.record(fact)?;
-            }
-            writer.record(Fact::FindingOpened(said))
-        })?;
+    let mut facts = vec![fact];
+    facts.extend(beside(outcome));
+    facts.push(Fact::FindingOpened(said));
+    maker.record(of_file(&decision.file), &facts)?;
     Ok(())
 }
 

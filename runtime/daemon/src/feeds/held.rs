@@ -1,21 +1,22 @@
 //! What is held: what a person looks at and approves is read from the data folder, never from the folder
 //! where HR finds its copy.
 
+use std::path::Path;
+
 use jiff::Timestamp;
-use muster_core::actor::Operator;
 use muster_core::coded::chain;
 use muster_core::fact::{Fact, FeedFile, Outcome, Source};
 use muster_core::id::{Digest, FeedName};
 use muster_intake::folder;
 use muster_intake::folder::place::{Place, Places};
+use muster_ledger::Reader;
 use muster_ledger::kept::Arrival;
 
 use super::decide::{Decision, Desk, Event, Item};
 use super::evidence::Evidence;
 use super::shelf::{Shelf, held_arrival};
 use super::{Feed, FeedError, news_since};
-use crate::app::App;
-use crate::planning::{Consent, Watch};
+use crate::planning::Watch;
 
 /// Something that is held.
 pub struct Held {
@@ -27,13 +28,12 @@ pub struct Held {
 
 impl Held {
     /// What a feed holds under this plan; `None` if it holds nothing, or something else.
-    pub fn of(app: &App, feed: &FeedName, plan: Digest) -> Result<Option<Self>, FeedError> {
-        let reader = app.ledger.read()?;
+    pub fn of(reader: &Reader, feed: &FeedName, plan: Digest) -> Result<Option<Self>, FeedError> {
         let held = reader.feed(feed)?.and_then(|kept| kept.held);
         let Some(held) = held.filter(|held| held.plan_digest == Some(plan)) else {
             return Ok(None);
         };
-        let Some(arrival) = held_arrival(&reader, &held.file)? else {
+        let Some(arrival) = held_arrival(reader, &held.file)? else {
             let name = held.file.name;
             let source = std::io::ErrorKind::NotFound.into();
             return Err(FeedError::EvidenceGone { name, source });
@@ -45,20 +45,15 @@ impl Held {
         }))
     }
 
-    /// Decides about it again: for a look, or because somebody approves of this plan.
+    /// Decides about it again, from its bytes below the data folder: for a look, or because somebody approves of
+    /// its plan.
     pub fn decide(
         &self,
-        app: &App,
-        feed: &Feed,
-        by: Option<(Digest, &Operator)>,
+        data: &Path,
+        desk: Desk<'_>,
         watch: Watch<'_>,
     ) -> Result<Decision, FeedError> {
-        let consent = by.map_or(Consent::Preview, |(plan, _)| Consent::Approved(plan));
-        let desk = Desk {
-            app,
-            feed,
-            approver: by.map(|(_, operator)| operator),
-        };
+        let feed = desk.feed;
         let nothing = |_: Outcome| -> Vec<Fact> { Vec::new() };
         if let Source::Event { kind, row, .. } = &self.arrival.arrived.source {
             let event = Event {
@@ -68,22 +63,22 @@ impl Held {
                 row,
                 beside: &nothing,
             };
-            let decision = desk.decide_event(&event, consent, watch)?;
+            let decision = desk.decide_event(&event, watch)?;
             // Only what is taken by itself has to wait for others.
             return decision.ok_or_else(|| self.gone(std::io::ErrorKind::NotFound.into()));
         }
-        let news = news_since(&app.ledger.read()?, feed, self.since)?;
+        let news = news_since(&desk.going.planning().read()?, feed, self.since)?;
         let item = Item {
             name: &self.file.name,
             modified: None,
             news: &news,
             beside: &nothing,
         };
-        let kept = Evidence::open(&app.config.daemon.data, feed.name())
+        let kept = Evidence::open(data, feed.name())
             .and_then(|evidence| evidence.read(self.file.digest))
             .and_then(|file| folder::open_kept(&file, feed.options(), None));
         let opened = kept.map_err(|error| self.gone(error))?;
-        desk.decide(&item, opened, consent, watch)
+        desk.decide(&item, opened, watch)
     }
 
     fn gone(&self, source: std::io::Error) -> FeedError {
@@ -92,7 +87,7 @@ impl Held {
     }
 
     /// Moves HR's copy of what was approved from `held` to `processed`, with the report of what it changes.
-    pub fn put_away(&self, app: &App, feed: &Feed, decision: &Decision) {
+    pub fn put_away(&self, feed: &Feed, decision: &Decision, now: Timestamp) {
         let Some(stored) = &self.arrival.stored else {
             return;
         };
@@ -102,8 +97,7 @@ impl Held {
         });
         match moved {
             Ok(Ok((ref places, stored))) => {
-                let put = Shelf { app, feed, places };
-                let now = app.clock.now();
+                let put = Shelf { feed, places };
                 if let Err(error) = put.write_reports(&stored, Place::Processed, decision, now) {
                     tracing::error!(feed = %feed.name(), %error, "could not write the report on an approved file");
                 }

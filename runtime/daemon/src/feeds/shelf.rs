@@ -11,13 +11,10 @@ use muster_intake::report::{Reason, Report};
 use muster_ledger::{Reader, kept};
 
 use super::{Decision, Feed};
-use crate::app::App;
 
 /// The folders of one feed.
 #[derive(Clone, Copy)]
 pub struct Shelf<'a> {
-    /// The daemon.
-    pub app: &'a App,
     /// The feed.
     pub feed: &'a Feed,
     /// Its folders.

@@ -163,7 +163,7 @@ impl Taking {
     }
 
     fn new(app: Arc<App>, feed: Feed, folder: Folder, evidence: Evidence) -> Self {
-        let arrived = app.arrivals.get(feed.name()).cloned().unwrap_or_default();
+        let arrived = app.bells.arrival(feed.name());
         Self {
             app,
             feed,

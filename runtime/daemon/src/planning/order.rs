@@ -1,14 +1,16 @@
 //! What a plan is asked for with, and what it is told in return.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use muster_core::actor::Actor;
+use muster_core::connector::Entitlement;
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
 use muster_core::finding::Finding;
-use muster_core::guard::Limits;
-use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId};
+use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId, TargetName};
 use muster_core::identity::Identity;
 use muster_core::person::Person;
+use muster_core::policy::Policy;
 use muster_core::question::Question;
 use muster_intake::Snapshot;
 
@@ -31,7 +33,7 @@ pub enum Scope<'a> {
     /// Some people of a feed: a file or a delivery that says only what changed.
     Changes {
         /// The feed.
-        feed: &'a FeedName,
+        feed: FeedName,
         /// What it says, by person.
         people: Vec<(PersonKey, ChangedPerson)>,
         /// As for a file.
@@ -84,41 +86,91 @@ impl Summary {
     pub fn is_empty(&self) -> bool {
         self.counts.people.is_empty()
     }
+
+    /// Whether what was ordered is so now, because the plan is recorded or because there was nothing to do. What does
+    /// not stand waits for a person.
+    pub fn stands(&self) -> bool {
+        self.plan.is_some() || self.is_empty()
+    }
 }
 
 /// When a plan may be recorded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Consent {
-    /// Never: it is looked at.
-    Preview,
     /// If there is nothing to do: whatever else it is, a person looks at it first.
     IfNothing,
     /// If no limit is exceeded.
     WithinLimits,
-    /// If it is exactly this one, whatever the limits.
+    /// If it is exactly this one, whatever the limits. Where nothing is left to do, what was approved is so already.
     Approved(Digest),
     /// As far as the limits go: of those who would lose something, whoever is beyond them is left out, and
     /// stands in [`Summary::left_out`].
     AsFarAsItGoes,
 }
 
-/// What to record beside the plan, in the same transaction. Called once the plan will be committed,
-/// with the plan if there is one.
-pub type Beside<'a> = &'a mut dyn FnMut(&Summary) -> Vec<Fact>;
-
 /// Sees each person's part of a plan while it is made, with the person as the ledger had it.
 pub type Watch<'a> = &'a mut dyn FnMut(&PersonPlanned, Option<&Person>);
 
-/// What a plan is made with.
+/// What would decide in place of what does. It takes effect with the plan that was made by it.
+#[derive(Clone, Debug)]
+pub enum Proposal {
+    /// This policy.
+    Policy(Arc<Policy>),
+    /// That a target can give this.
+    Catalogue {
+        /// The target.
+        target: TargetName,
+        /// Everything it can give.
+        entitlements: Vec<Entitlement>,
+    },
+}
+
+/// What a plan is made of, for a look and in earnest alike.
 pub struct Order<'a> {
-    /// The people this plan covers.
-    pub scope: Scope<'a>,
-    /// What led to it.
-    pub cause: Cause,
-    /// When it may be recorded.
-    pub consent: Consent,
-    /// What is too much at once.
-    pub limits: &'a Limits,
-    /// Who or what makes it take effect: whoever approved it, where it had been held.
-    pub by: Actor,
+    pub(super) scope: Scope<'a>,
+    pub(super) cause: Cause,
+    pub(super) proposal: Option<Proposal>,
+    pub(super) with: Vec<Fact>,
+    pub(super) by: Actor,
+}
+
+impl<'a> Order<'a> {
+    /// A plan for these people, because of this.
+    pub fn new(scope: Scope<'a>, cause: Cause) -> Self {
+        let by = match cause {
+            Cause::Date => Actor::Date,
+            Cause::File { .. }
+            | Cause::Policy
+            | Cause::Reference
+            | Cause::FeedRetired(_)
+            | Cause::Operator(_) => Actor::Daemon,
+        };
+        Self {
+            scope,
+            cause,
+            proposal: None,
+            with: Vec::new(),
+            by,
+        }
+    }
+
+    /// Decides by what is proposed.
+    #[must_use]
+    pub fn proposing(self, proposal: Proposal) -> Self {
+        let proposal = Some(proposal);
+        Self { proposal, ..self }
+    }
+
+    /// Records these facts with the plan, in its transaction. What names the plan that it led to names this one.
+    #[must_use]
+    pub fn with(self, with: Vec<Fact>) -> Self {
+        Self { with, ..self }
+    }
+
+    /// Says who or what makes the plan take effect: whoever approved it, where it had been held.
+    #[must_use]
+    pub fn by(self, by: impl Into<Actor>) -> Self {
+        let by = by.into();
+        Self { by, ..self }
+    }
 }

@@ -9,20 +9,20 @@ use muster_core::delta::{self, Described};
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned};
 use muster_core::finding::{Finding, Severity};
 use muster_core::guard::{FeedPopulation, Limits, Population, Tally, TargetPopulation};
-use muster_core::id::{Digest, FeedName, PersonId, PersonKey, TargetName};
+use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId, TargetName};
 use muster_core::identity::{Identity, Phase};
 use muster_core::person::{Account, Person};
-use muster_core::plan::{Planner, Verdict};
-use muster_core::policy::Evaluator;
+use muster_core::plan::{Planner, Targets, Verdict};
+use muster_core::policy::{Evaluator, Policy};
 use muster_core::question::{self, Doubt, Question, Traits};
 use muster_core::subject::Subject;
 use muster_intake::{Presence, Snapshot};
 use muster_ledger::{Ledger, Reader, Writer};
 use sha2::{Digest as _, Sha256};
 
-use super::order::{Beside, ChangedPerson, Consent, Order, Scope, Summary, Watch};
+use super::order::{ChangedPerson, Consent, Order, Scope, Summary, Watch};
 use super::settle::{Settled, settle_findings, settle_questions};
-use super::{ABSENCE_DOUBTED, Failed, World};
+use super::{ABSENCE_DOUBTED, Failed};
 
 /// A transaction that is thrown away: with what was found, or with what went wrong.
 enum Dropped {
@@ -42,23 +42,35 @@ impl From<muster_ledger::Error> for Dropped {
     }
 }
 
-/// Makes a plan, and records it where it may be recorded. [`Summary::plan`] and what `beside` returned
-/// are then durable; otherwise nothing was changed.
-pub fn make(
+/// What the planner decides by, and what is too much at once.
+#[derive(Clone, Copy)]
+pub(super) struct Basis<'a> {
+    /// The policy.
+    pub(super) policy: &'a Policy,
+    /// What the targets can give, and their connectors can do.
+    pub(super) targets: &'a Targets,
+    /// What is too much at once.
+    pub(super) limits: &'a Limits,
+    /// The daemon's clock.
+    pub(super) now: Timestamp,
+}
+
+/// Makes a plan, and records it as far as `consent` goes; nothing is recorded of one that is only looked at.
+pub(super) fn run(
     ledger: &Ledger,
-    world: World<'_>,
+    basis: Basis<'_>,
     order: Order<'_>,
+    consent: Option<Consent>,
     watch: Watch<'_>,
-    beside: Beside<'_>,
 ) -> Result<Summary, Failed> {
     let Order {
         scope,
         cause,
-        consent,
-        limits,
+        proposal: _,
+        with,
         by,
     } = order;
-    let made = ledger.write(world.now, by, |writer| {
+    let made = ledger.write(basis.now, by, |writer| {
         let is_complete = matches!(scope, Scope::File { .. } | Scope::Everybody);
         // The policy and dates say nothing of who somebody is.
         let is_of_feed = matches!(scope, Scope::File { .. } | Scope::Changes { .. });
@@ -66,24 +78,16 @@ pub fn make(
             subject: subject(&cause),
             is_of_dates: matches!(cause, Cause::Date),
             consent,
-            limits,
+            limits: basis.limits,
         };
-        let mut run = Run::new(writer, world, &because(&cause), rules, watch)?;
+        let mut run = Run::new(writer, basis, &because(&cause), rules, watch)?;
         run.everybody_in(scope)?;
         let (mut summary, seen) = run.finish();
-        let may_stand = match consent {
-            Consent::Preview => false,
-            Consent::IfNothing => summary.is_empty(),
-            Consent::WithinLimits => summary.exceeded.is_empty(),
-            // Where nothing is left to do, what was approved is so already.
-            Consent::Approved(digest) => summary.digest == Some(digest) || summary.is_empty(),
-            Consent::AsFarAsItGoes => true,
-        };
-        if !may_stand {
+        if !may_stand(&summary, consent) {
             return Err(Dropped::Unrecorded(Box::new(summary)));
         }
         if !summary.is_empty() {
-            let policy = world.policy.version().clone();
+            let policy = basis.policy.version().clone();
             let plan = writer.finish_plan(cause, policy, summary.counts.clone())?;
             summary.plan = Some(plan);
         }
@@ -96,8 +100,9 @@ pub fn make(
         if is_of_feed {
             settle_questions(writer, &summary, &seen)?;
         }
-        for fact in beside(&summary) {
-            writer.record(fact)?;
+        let plan = summary.plan.as_ref().map(|plan| plan.id);
+        for fact in with {
+            writer.record(led_to(fact, plan))?;
         }
         Ok(summary)
     });
@@ -105,6 +110,25 @@ pub fn make(
         Ok(summary) => Ok(summary),
         Err(Dropped::Unrecorded(summary)) => Ok(*summary),
         Err(Dropped::Failed(error)) => Err(error),
+    }
+}
+
+fn may_stand(summary: &Summary, consent: Option<Consent>) -> bool {
+    match consent {
+        None => false,
+        Some(Consent::IfNothing) => summary.is_empty(),
+        Some(Consent::WithinLimits) => summary.exceeded.is_empty(),
+        Some(Consent::Approved(digest)) => summary.digest == Some(digest) || summary.is_empty(),
+        Some(Consent::AsFarAsItGoes) => true,
+    }
+}
+
+/// Names the plan in a fact that says what it led to.
+fn led_to(fact: Fact, plan: Option<PlanId>) -> Fact {
+    match fact {
+        Fact::FileAccepted { file, .. } => Fact::FileAccepted { file, plan },
+        Fact::PolicyTaken { source, .. } => Fact::PolicyTaken { source, plan },
+        other => other,
     }
 }
 
@@ -155,7 +179,7 @@ impl Seen {
 struct Rules<'a> {
     subject: Subject,
     is_of_dates: bool,
-    consent: Consent,
+    consent: Option<Consent>,
     limits: &'a Limits,
 }
 
@@ -201,7 +225,7 @@ struct Run<'a, 'txn> {
 impl<'a, 'txn> Run<'a, 'txn> {
     fn new(
         writer: &'a mut Writer<'txn>,
-        world: World<'a>,
+        basis: Basis<'a>,
         because: &str,
         rules: Rules<'a>,
         watch: Watch<'a>,
@@ -209,8 +233,8 @@ impl<'a, 'txn> Run<'a, 'txn> {
         let before = writer.before()?;
         let day = writer.day()?;
         let since = rules.limits.since(writer.counts_at()?);
-        let evaluator = Evaluator::new(world.policy);
-        let planner = Planner::new(evaluator, world.targets, writer.next_plan(), day, because);
+        let evaluator = Evaluator::new(basis.policy);
+        let planner = Planner::new(evaluator, basis.targets, writer.next_plan(), day, because);
         let population = population(&before, since)?;
         let answered = before.questions()?.into_iter();
         let answered = answered
@@ -258,7 +282,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 feed,
                 people,
                 carried,
-            } => self.changes(feed, people, carried),
+            } => self.changes(&feed, people, carried),
             Scope::Everybody => {
                 for person in self.before.everybody()? {
                     let person = person?;
@@ -516,7 +540,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 }
                 (self.watch)(&planned, before.as_ref());
                 self.tally.add(&planned, before.as_ref(), &toll, self.since);
-                if self.is_empty() && matches!(self.rules.consent, Consent::Approved(_)) {
+                if self.is_empty() && matches!(self.rules.consent, Some(Consent::Approved(_))) {
                     let plan = planned.plan;
                     self.writer.record(Fact::PlanApproved { plan })?;
                 }
@@ -550,7 +574,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
             limits,
             ..
         } = &self.rules;
-        if *consent != Consent::AsFarAsItGoes || !toll.takes() {
+        if *consent != Some(Consent::AsFarAsItGoes) || !toll.takes() {
             return false;
         }
         let mut tally = self.tally.clone();

@@ -148,7 +148,7 @@ async fn record(
                 target.doubt_rights_of(person);
             }
             tracing::info!(target_name = %target.name(), %person, "an account is other than it was left");
-            app.wake_all();
+            app.bells.ring_all();
             Ok(())
         }
         // The account that holds this person's keys belongs to another one by now.

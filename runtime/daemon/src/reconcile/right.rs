@@ -73,7 +73,7 @@ pub(super) async fn holders(
         });
     if recorded.await? > 0 {
         target.add_side_losses(1);
-        app.wake_all();
+        app.bells.ring_all();
     }
     Ok(())
 }

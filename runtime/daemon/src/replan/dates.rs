@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use super::waiting::{self, Waits};
 use crate::app::App;
 use crate::driver;
-use crate::planning::{self, Consent, Failed, Order, Scope, Summary};
+use crate::planning::{Consent, Failed, Maker, Order, Scope};
 use crate::retry::Retrying;
 
 /// The clock is far ahead of the journal.
@@ -81,7 +81,7 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             // After a failure the pause is kept, however much else goes on.
-            () = app.dates.notified(), if !has_failed => {}
+            () = app.bells.dates().notified(), if !has_failed => {}
             changed = stop.changed() => if changed.is_err() { return },
         }
     }
@@ -107,9 +107,11 @@ async fn round(app: &Arc<App>, looked: &mut Looked) -> Result<Option<Timestamp>,
         };
         let people: Vec<PersonId> = due.into_iter().map(|(_, person)| person).collect();
         tracing::info!(people = people.len(), "dates were reached");
-        let summary = plan(app, people, Cause::Date, Consent::AsFarAsItGoes).await?;
+        let summary = app
+            .planning
+            .make(of_dates(people), Consent::AsFarAsItGoes)
+            .await?;
         left_out.extend(summary.left_out);
-        app.wake_all_drivers();
         after = Some((last.0, Some(last.1)));
     }
     if is_again {
@@ -132,39 +134,9 @@ fn first_at(at: Timestamp) -> (Timestamp, Option<PersonId>) {
     (at, None)
 }
 
-/// Plans for these people.
-pub(super) async fn plan(
-    app: &Arc<App>,
-    people: Vec<PersonId>,
-    cause: Cause,
-    consent: Consent,
-) -> Result<Summary, Failed> {
-    let _one_at_a_time = app.planning.lock().await;
-    let planner = Arc::clone(app);
-    let made = tokio::task::spawn_blocking(move || {
-        let (known, policy) = (planner.known.load_full(), planner.policy.load_full());
-        let limits = planner.limits();
-        let by = match cause {
-            Cause::Date => Actor::Date,
-            _ => Actor::Daemon,
-        };
-        let order = Order {
-            scope: Scope::People(people),
-            cause,
-            consent,
-            limits: &limits,
-            by,
-        };
-        planning::make(
-            &planner.ledger,
-            planner.world(&policy, &known),
-            order,
-            &mut |_, _| {},
-            &mut |_| Vec::new(),
-        )
-    });
-    made.await
-        .unwrap_or_else(|error| Err(Failed::Row(format!("planning broke off: {error}"))))
+/// The plan for people whose date has come.
+fn of_dates(people: Vec<PersonId>) -> Order<'static> {
+    Order::new(Scope::People(people), Cause::Date)
 }
 
 /// Keeps who was left out as a plan of its own that waits for a person.
@@ -173,10 +145,16 @@ async fn hold(app: &Arc<App>, left_out: BTreeSet<PersonId>) -> Result<(), Failed
         waiting::end(app, &Subject::Dates).await;
         return Ok(());
     }
-    let people: Vec<PersonId> = left_out.into_iter().collect();
-    let summary = plan(app, people.clone(), Cause::Date, Consent::Preview).await?;
-    waiting::begin(app, &Subject::Dates, Waits::Dates(people), summary).await;
-    Ok(())
+    let holding = Arc::clone(app);
+    let held = move |maker: &Maker<'_>| {
+        let people: Vec<PersonId> = left_out.into_iter().collect();
+        let summary = maker
+            .planning()
+            .preview(of_dates(people.clone()), &mut |_, _| {})?;
+        waiting::begin(&holding, &Subject::Dates, Waits::Dates(people), summary);
+        Ok(())
+    };
+    app.planning.alone(held).await
 }
 
 /// The instant by which dates are judged. Where the clock is implausibly far ahead of the journal, that

@@ -16,9 +16,8 @@ use muster_core::policy::Policy;
 use muster_ledger::Reader;
 use tokio::sync::watch;
 
-use super::dates;
 use crate::app::App;
-use crate::planning::{Consent, Failed};
+use crate::planning::{Consent, Failed, Order, Scope};
 use crate::retry::Retrying;
 
 /// How long is waited before everybody is looked at, so that a thousand new accounts cost one look.
@@ -30,13 +29,13 @@ const PEOPLE_MAX: usize = 10_000;
 /// The pause after it failed: the first one, and the longest.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(5));
 
-/// Looks after references at each wake-up of `app.references`, until the daemon stops.
+/// Looks after references at each wake-up for them, until the daemon stops.
 pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let mut retrying = Retrying::new(AGAIN.0, AGAIN.1);
     while !*stop.borrow() {
         if retrying.pause().is_zero() {
             tokio::select! {
-                () = app.references.notified() => {}
+                () = app.bells.references().notified() => {}
                 changed = stop.changed() => if changed.is_err() { return } else { continue },
             }
         }
@@ -60,7 +59,7 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
 }
 
 async fn round(app: &Arc<App>) -> Result<(), Failed> {
-    let policy = app.policy.load_full();
+    let policy = app.planning.policy();
     let targets: Vec<TargetName> = policy.targets().keys().cloned().collect();
     let targets = targets.into_iter();
     let targets: Vec<TargetName> = targets.filter(|name| policy.has_references(name)).collect();
@@ -78,15 +77,9 @@ async fn round(app: &Arc<App>) -> Result<(), Failed> {
             "accounts that others refer to changed"
         );
         // What is due to some of them for another reason, and would be too much, waits as it did.
-        dates::plan(
-            app,
-            people.to_vec(),
-            Cause::Reference,
-            Consent::AsFarAsItGoes,
-        )
-        .await?;
+        let order = Order::new(Scope::People(people.to_vec()), Cause::Reference);
+        app.planning.make(order, Consent::AsFarAsItGoes).await?;
     }
-    app.wake_all_drivers();
     Ok(())
 }
 

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::editor;
 use crate::feeds::former;
 use crate::findings::LookedAt;
-use crate::planning::{self, ChangedPerson, Consent, Failed, Order, Scope, Summary, Watch};
+use crate::planning::{ChangedPerson, Consent, Failed, Maker, Order, Proposal, Scope, Summary};
 
 /// What a target can give changed too much to be taken up without asking.
 pub const CATALOGUE: Code = Code::new("PLN-023");
@@ -102,8 +102,8 @@ pub(super) fn keep(app: &App, subject: &Subject, what: Waits, summary: Summary) 
     held.insert(subject.clone(), waiting);
 }
 
-/// Lets a plan wait, and says why.
-pub(super) async fn begin(app: &App, subject: &Subject, what: Waits, summary: Summary) {
+/// Lets a plan wait, and says why. Waits for the disk.
+pub(super) fn begin(app: &App, subject: &Subject, what: Waits, summary: Summary) {
     let digest = summary
         .digest
         .map(crate::plugins::short)
@@ -130,13 +130,19 @@ pub(super) async fn begin(app: &App, subject: &Subject, what: Waits, summary: Su
     keep(app, subject, what, summary);
     let findings = findings.into_iter();
     let findings = findings.map(|finding| finding.hint(hint.clone())).collect();
-    app.findings.settle(of_hold(subject), findings).await;
+    app.findings.settle_blocking(of_hold(subject), findings);
 }
 
 /// What is said while something about this waits.
 fn of_hold(subject: &Subject) -> LookedAt<'static> {
     let codes = guard::CODES.into_iter().chain([CATALOGUE]);
     LookedAt::of(subject.clone(), codes)
+}
+
+/// Ends the waiting about this, on a thread that may wait for the disk.
+fn end_blocking(app: &App, subject: &Subject) {
+    held(app).remove(subject);
+    app.findings.settle_blocking(of_hold(subject), Vec::new());
 }
 
 /// Ends the waiting about this.
@@ -156,74 +162,35 @@ pub(super) fn of_clock(newest: Timestamp) -> Summary {
     }
 }
 
-/// Makes the plan of something that waits, as far as `consent` goes.
-pub fn make(
-    app: &App,
-    what: &Waits,
-    consent: Consent,
-    approver: Option<&Operator>,
-    watch: Watch<'_>,
-) -> Result<Summary, Failed> {
-    let limits = app.limits();
-    let policy = app.policy.load_full();
-    let carried = BTreeSet::new();
-    let (scope, cause, known) = match what {
-        Waits::Dates(people) => {
-            let scope = Scope::People(people.clone());
-            (scope, Cause::Date, app.known.load_full())
-        }
+/// The plan of something that waits; `None` for the clock, which asks for none.
+pub fn order(app: &App, what: &Waits) -> Result<Option<Order<'static>>, Failed> {
+    static NOTHING: BTreeSet<String> = BTreeSet::new();
+    let order = match what {
+        Waits::Dates(people) => Order::new(Scope::People(people.clone()), Cause::Date),
         Waits::Catalogue {
             target,
             entitlements,
             ..
         } => {
-            let known = app.known_with(Some((target, entitlements)))?;
-            (Scope::Everybody, Cause::Policy, Arc::new(known))
+            let proposal = Proposal::Catalogue {
+                target: target.clone(),
+                entitlements: entitlements.clone(),
+            };
+            Order::new(Scope::Everybody, Cause::Policy).proposing(proposal)
         }
         Waits::Retired(feed) => {
             let people = former::people_here(&app.ledger.read()?, feed)?.into_iter();
             let people = people.map(|person| (person.key, ChangedPerson::Left));
             let scope = Scope::Changes {
-                feed,
+                feed: feed.clone(),
                 people: people.collect(),
-                carried: &carried,
+                carried: &NOTHING,
             };
-            (
-                scope,
-                Cause::FeedRetired(feed.clone()),
-                app.known.load_full(),
-            )
+            Order::new(scope, Cause::FeedRetired(feed.clone()))
         }
-        Waits::Clock => return Ok(Summary::default()),
+        Waits::Clock => return Ok(None),
     };
-    let order = Order {
-        scope,
-        cause,
-        consent,
-        limits: &limits,
-        by: approver.map_or_else(
-            || by_itself(app, what),
-            |approver| Actor::Operator(approver.clone()),
-        ),
-    };
-    let mut beside = |_: &Summary| match what {
-        Waits::Catalogue {
-            target,
-            entitlements,
-            ..
-        } => vec![Fact::CatalogueRead {
-            target: target.clone(),
-            entitlements: entitlements.clone(),
-        }],
-        Waits::Dates(_) | Waits::Retired(_) | Waits::Clock => Vec::new(),
-    };
-    planning::make(
-        &app.ledger,
-        app.world(&policy, &known),
-        order,
-        watch,
-        &mut beside,
-    )
+    Ok(Some(order.by(by_itself(app, what))))
 }
 
 /// Who or what brings it about where nobody has to approve it.
@@ -239,20 +206,6 @@ fn by_itself(app: &App, what: &Waits) -> Actor {
     }
 }
 
-async fn make_aside(
-    app: &Arc<App>,
-    what: &Waits,
-    consent: Consent,
-    approver: Option<&Operator>,
-) -> Result<Summary, Failed> {
-    let (planner, what, approver) = (Arc::clone(app), what.clone(), approver.cloned());
-    let made = tokio::task::spawn_blocking(move || {
-        make(&planner, &what, consent, approver.as_ref(), &mut |_, _| {})
-    });
-    made.await
-        .unwrap_or_else(|error| Err(Failed::Row(format!("planning broke off: {error}"))))
-}
-
 /// Approves exactly what waits under this digest. Where it came out otherwise meanwhile, that waits in
 /// its place.
 pub async fn approved(
@@ -261,30 +214,55 @@ pub async fn approved(
     digest: Digest,
     by: &Operator,
 ) -> Result<Summary, Failed> {
-    let subject = match &waiting.what {
-        Waits::Dates(_) => Subject::Dates,
-        Waits::Catalogue { target, .. } => target.into(),
-        Waits::Retired(feed) => feed.into(),
-        Waits::Clock => {
-            let confirmed = vec![Fact::ClockConfirmed];
-            app.committer
-                .record(app.clock.now(), by.clone(), confirmed)
-                .await?;
-            end(app, &Subject::Clock).await;
-            app.dates.notify_one();
-            return Ok(Summary::default());
-        }
-    };
-    let _one_at_a_time = app.planning.lock().await;
-    let summary = make_aside(app, &waiting.what, Consent::Approved(digest), Some(by)).await?;
-    if summary.plan.is_some() || summary.is_empty() {
-        end(app, &subject).await;
-        app.refresh_known()?;
-    } else {
-        begin(app, &subject, waiting.what, summary.clone()).await;
+    if matches!(waiting.what, Waits::Clock) {
+        let confirmed = vec![Fact::ClockConfirmed];
+        app.committer
+            .record(app.clock.now(), by.clone(), confirmed)
+            .await?;
+        end(app, &Subject::Clock).await;
+        app.bells.dates().notify_one();
+        return Ok(Summary::default());
     }
-    app.wake_all();
-    Ok(summary)
+    let by = Some(Actor::Operator(by.clone()));
+    make(app, waiting.what, Consent::Approved(digest), by).await
+}
+
+/// What something that waits is about; `None` for the clock, for which nothing is planned.
+fn subject(what: &Waits) -> Option<Subject> {
+    match what {
+        Waits::Dates(_) => Some(Subject::Dates),
+        Waits::Catalogue { target, .. } => Some(target.into()),
+        Waits::Retired(feed) => Some(feed.into()),
+        Waits::Clock => None,
+    }
+}
+
+/// Makes the plan of something as far as `consent` goes, and lets it wait beyond that.
+async fn make(
+    app: &Arc<App>,
+    what: Waits,
+    consent: Consent,
+    by: Option<Actor>,
+) -> Result<Summary, Failed> {
+    let planner = Arc::clone(app);
+    let made = move |maker: &Maker<'_>| {
+        let order = order(&planner, &what)?;
+        let (Some(order), Some(subject)) = (order, subject(&what)) else {
+            return Ok(Summary::default());
+        };
+        let order = match by {
+            Some(by) => order.by(by),
+            None => order,
+        };
+        let summary = maker.make(order, consent)?;
+        if summary.stands() {
+            end_blocking(&planner, &subject);
+        } else {
+            begin(&planner, &subject, what, summary.clone());
+        }
+        Ok(summary)
+    };
+    app.planning.alone(made).await
 }
 
 /// Takes up that a target can give something else than before, and plans for everybody. Where that
@@ -296,37 +274,18 @@ pub async fn catalogue_changed(
     before: &[Entitlement],
     entitlements: Vec<Entitlement>,
 ) -> Result<(), Failed> {
-    let subject = Subject::from(target);
-    let _one_at_a_time = app.planning.lock().await;
     let what = Waits::Catalogue {
         target: target.clone(),
         changed: changed(before, &entitlements),
         entitlements,
     };
-    let summary = make_aside(app, &what, Consent::WithinLimits, None).await?;
-    if summary.exceeded.is_empty() {
-        end(app, &subject).await;
-        app.refresh_known()?;
-        app.wake_all();
-    } else {
-        begin(app, &subject, what, summary).await;
-    }
-    Ok(())
+    make(app, what, Consent::WithinLimits, None).await.map(drop)
 }
 
 /// Lets everybody of a feed leave that is used no more. Where these are too many, it waits for a person.
 pub async fn feed_retired(app: &Arc<App>, feed: &FeedName) -> Result<(), Failed> {
-    let subject = Subject::from(feed);
-    let _one_at_a_time = app.planning.lock().await;
     let what = Waits::Retired(feed.clone());
-    let summary = make_aside(app, &what, Consent::WithinLimits, None).await?;
-    if summary.exceeded.is_empty() {
-        end(app, &subject).await;
-        app.wake_all();
-    } else {
-        begin(app, &subject, what, summary).await;
-    }
-    Ok(())
+    make(app, what, Consent::WithinLimits, None).await.map(drop)
 }
 
 /// A target can give again what decides already.

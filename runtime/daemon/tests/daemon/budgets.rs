@@ -7,6 +7,7 @@
 #![expect(clippy::print_stderr, reason = "a failed split is told step by step")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use muster_core::actor::Actor;
@@ -19,11 +20,14 @@ use muster_core::mapping::{
     Attribute, Column, Columns, DayColumn, DayForms, Form, Mapping, StatusRule, ZoneRule,
 };
 use muster_core::operation::{AccountSeen, Action, Completion, How, Transition};
-use muster_core::plan::Targets;
 use muster_core::policy::{
     Adopt, LeaverRules, Policy, PolicySource, Prehire, RoleSource, TargetRules,
 };
-use muster_daemon::planning::{self, ChangedPerson, Consent, Order, Scope, Summary, World};
+use muster_daemon::clock::Clock;
+use muster_daemon::planning::{
+    Bells, ChangedPerson, Consent, Failed, KnownTargets, Maker, Order, Planning, Proposal, Scope,
+    Summary,
+};
 use muster_intake::{IntakeOptions, Snapshot};
 use muster_ledger::Ledger;
 use muster_ledger::check::check;
@@ -69,6 +73,10 @@ struct Loss {
 
 struct Company {
     ledger: Ledger,
+    planning: Arc<Planning>,
+    /// What the daemon's clock shows.
+    shown: Arc<Mutex<Timestamp>>,
+    runtime: tokio::runtime::Runtime,
     limits: Limits,
     size: u64,
     rows: BTreeMap<u64, Row>,
@@ -164,13 +172,29 @@ impl Company {
             is_ended: false,
             ends_at: None,
         };
+        let ledger = Ledger::in_memory().unwrap();
+        let time: Timestamp = "2026-03-02T08:00:00Z".parse().unwrap();
+        let shown = Arc::new(Mutex::new(time));
+        let clock = Arc::clone(&shown);
+        let planning = Planning::new(
+            ledger.clone(),
+            Clock::new(move || *clock.lock().unwrap()),
+            Arc::new(policy(&BTreeSet::new())),
+            Arc::new(KnownTargets::new(ledger.clone(), Arc::default())),
+            Bells::default(),
+        );
         let mut company = Company {
-            ledger: Ledger::in_memory().unwrap(),
+            ledger,
+            planning: Arc::new(planning),
+            shown,
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap(),
             limits: Limits::default(),
             size,
             rows: (1..=size).map(|person| (person, row.clone())).collect(),
             shut_out: BTreeSet::new(),
-            time: "2026-03-02T08:00:00Z".parse().unwrap(),
+            time,
             skew: SignedDuration::ZERO,
             losses: Vec::new(),
             held: 0,
@@ -211,24 +235,14 @@ impl Company {
             .collect()
     }
 
-    fn make(&mut self, what: &str, scope: Scope<'_>, cause: Cause, consent: Consent) -> Summary {
+    fn make(
+        &mut self,
+        what: &str,
+        work: impl FnOnce(&Maker<'_>) -> Result<Summary, Failed> + Send + 'static,
+    ) -> Summary {
         let (on, ends) = (self.on(), self.ends());
-        let (policy, targets) = (policy(&self.shut_out), Targets::default());
-        let world = World {
-            policy: &policy,
-            targets: &targets,
-            now: self.clock(),
-        };
-        let order = Order {
-            scope,
-            cause,
-            consent,
-            limits: &self.limits,
-            by: Actor::Daemon,
-        };
-        let made = planning::make(&self.ledger, world, order, &mut |_, _| {}, &mut |_| {
-            Vec::new()
-        });
+        *self.shown.lock().unwrap() = self.clock();
+        let made = self.runtime.block_on(self.planning.alone(work));
         let summary = made.unwrap();
         let is_held = summary.plan.is_none() && !summary.is_empty();
         self.held += u32::from(is_held || !summary.left_out.is_empty());
@@ -357,20 +371,22 @@ impl Company {
         let Some(snapshot) = reading.snapshot else {
             return;
         };
-        let (feed, carried, news) = (hr(), BTreeSet::new(), BTreeSet::new());
-        let scope = Scope::File {
-            feed: &feed,
-            snapshot: &snapshot,
-            carried: &carried,
-            since: None,
-            news: &news,
-        };
-        let cause = Cause::File {
-            feed: hr(),
-            name: "people.csv".to_owned(),
-            digest: Digest([0; 32]),
-        };
-        self.make("file", scope, cause, Consent::WithinLimits);
+        self.make("file", move |maker| {
+            let (feed, carried, news) = (hr(), BTreeSet::new(), BTreeSet::new());
+            let scope = Scope::File {
+                feed: &feed,
+                snapshot: &snapshot,
+                carried: &carried,
+                since: None,
+                news: &news,
+            };
+            let cause = Cause::File {
+                feed: hr(),
+                name: "people.csv".to_owned(),
+                digest: Digest([0; 32]),
+            };
+            maker.make(Order::new(scope, cause), Consent::WithinLimits)
+        });
     }
 
     fn changed(&self, person: u64) -> ChangedPerson {
@@ -396,31 +412,30 @@ impl Company {
 
     fn events(&mut self, people: &[u64]) {
         for person in people {
-            let (feed, carried) = (hr(), BTreeSet::new());
             let people = vec![(key(*person), self.changed(*person))];
-            let scope = Scope::Changes {
-                feed: &feed,
-                people,
-                carried: &carried,
-            };
-            let cause = Cause::File {
-                feed: hr(),
-                name: "event".to_owned(),
-                digest: Digest([1; 32]),
-            };
-            self.make("event", scope, cause, Consent::WithinLimits);
+            self.make("event", move |maker| {
+                let carried = BTreeSet::new();
+                let scope = Scope::Changes {
+                    feed: hr(),
+                    people,
+                    carried: &carried,
+                };
+                let cause = Cause::File {
+                    feed: hr(),
+                    name: "event".to_owned(),
+                    digest: Digest([1; 32]),
+                };
+                maker.make(Order::new(scope, cause), Consent::WithinLimits)
+            });
         }
     }
 
     fn edit(&mut self, people: &[u64]) {
         let before = self.shut_out.clone();
         self.shut_out.extend(people);
-        let summary = self.make(
-            "policy",
-            Scope::Everybody,
-            Cause::Policy,
-            Consent::WithinLimits,
-        );
+        let edited = Proposal::Policy(Arc::new(policy(&self.shut_out)));
+        let order = Order::new(Scope::Everybody, Cause::Policy).proposing(edited);
+        let summary = self.make("policy", |maker| maker.make(order, Consent::WithinLimits));
         if summary.plan.is_none() && !summary.is_empty() {
             self.shut_out = before;
         }
@@ -441,8 +456,8 @@ impl Company {
         drop(reader);
         if !due.is_empty() {
             let people = due.into_iter().map(|(_, person)| person).collect();
-            let scope = Scope::People(people);
-            self.make("dates", scope, Cause::Date, Consent::AsFarAsItGoes);
+            let order = Order::new(Scope::People(people), Cause::Date);
+            self.make("dates", |maker| maker.make(order, Consent::AsFarAsItGoes));
         }
     }
 

@@ -139,7 +139,6 @@ impl Putting<'_> {
         };
         if let (Some(stored), None) = (&stored, &before) {
             let beside = Shelf {
-                app: self.app,
                 feed: self.feed,
                 places: self.places,
             };

@@ -1,7 +1,5 @@
 //! Takes what is next: an event, or a file, or what a person gave up.
 
-use std::sync::Arc;
-
 use muster_core::actor::Actor;
 use muster_core::fact::{ArrivalChange, EventKind, Fact, FeedFile, HoldEnd, Outcome, Source};
 use muster_core::finding::{Finding, Severity};
@@ -10,10 +8,10 @@ use muster_intake::{Opened, Verdict, code, folder};
 use muster_ledger::kept::Arrival;
 
 use super::Taking;
-use crate::feeds::decide::{Decision, Desk, Event, Item};
+use crate::feeds::decide::{Decision, Desk, Event, Going, Item};
 use crate::feeds::queue::WaitingFile;
 use crate::feeds::{FeedError, GIVEN_UP, HELD, WAITS, event, last_said, shelf};
-use crate::planning::Consent;
+use crate::planning::Maker;
 
 impl Taking {
     pub(super) async fn take_event(&mut self, arrival: Arrival) -> Result<bool, FeedError> {
@@ -33,12 +31,10 @@ impl Taking {
                 return self.leave_of_nobody(&arrival, key, &id).await;
             }
         }
-        let app = Arc::clone(&self.app);
-        let _one_at_a_time = app.planning.lock().await;
-        let (planner, feed) = (Arc::clone(&self.app), self.feed.clone());
+        let feed = self.feed.clone();
         let name = format!("event-{seq}.csv");
         let digest = arrival.arrived.digest;
-        let decided = tokio::task::spawn_blocking(move || {
+        let deciding = move |maker: &Maker<'_>| {
             let changed = |outcome| {
                 vec![Fact::ArrivalChanged {
                     feed: feed.name().clone(),
@@ -53,19 +49,13 @@ impl Taking {
                 row: &row,
                 beside: &changed,
             };
-            let mut nobody = |_: &_, _: Option<&_>| {};
-            let (app, feed) = (&planner, &feed);
-            Desk {
-                app,
-                feed,
-                approver: None,
-            }
-            .decide_event(&event, Consent::WithinLimits, &mut nobody)
-        });
-        let Ok(decided) = decided.await else {
-            return Ok(false);
+            let desk = Desk {
+                feed: &feed,
+                going: Going::ByItself(maker),
+            };
+            desk.decide_event(&event, &mut |_, _| {})
         };
-        match decided? {
+        match self.app.planning.alone(deciding).await? {
             None => {
                 self.queue.block(seq, self.held);
                 let name = format!(
@@ -75,7 +65,6 @@ impl Taking {
                 self.say_waits(&name).await?;
             }
             Some(decision) => {
-                self.app.wake_all();
                 if decision.verdict == Verdict::Accepted && kind == EventKind::Leave {
                     self.end_hold_about(key.as_ref()).await?;
                 }
@@ -219,17 +208,12 @@ impl Taking {
             .decide_file(&file.arrival, opened, &older, &events)
             .await;
         let decision = match taken {
-            Ok(Some(decision)) => decision,
-            Ok(None) => {
-                self.queue.give_back(file);
-                return Ok(false);
-            }
+            Ok(decision) => decision,
             Err(error) => {
                 self.queue.give_back(file);
                 return Err(error);
             }
         };
-        self.app.wake_all();
         if decision.verdict != Verdict::Rejected {
             for seq in older {
                 if let Some(arrival) = self.queue.take(seq) {
@@ -292,13 +276,11 @@ impl Taking {
         opened: Opened,
         older: &[u64],
         events: &[u64],
-    ) -> Result<Option<Decision>, FeedError> {
-        let app = Arc::clone(&self.app);
-        let _one_at_a_time = app.planning.lock().await;
-        let (planner, feed) = (Arc::clone(&self.app), self.feed.clone());
+    ) -> Result<Decision, FeedError> {
+        let feed = self.feed.clone();
         let (arrival, older, events) = (arrival.clone(), older.to_vec(), events.to_vec());
         let news = self.queue.news(arrival.arrived.modified);
-        let deciding = move || {
+        let deciding = move |maker: &Maker<'_>| {
             let changed = |arrival: u64, change: ArrivalChange| Fact::ArrivalChanged {
                 feed: feed.name().clone(),
                 arrival,
@@ -321,18 +303,13 @@ impl Taking {
                 news: &news,
                 beside: &beside,
             };
-            let mut nobody = |_: &_, _: Option<&_>| {};
-            let (app, feed) = (&planner, &feed);
-            Desk {
-                app,
-                feed,
-                approver: None,
-            }
-            .decide(&item, opened, Consent::WithinLimits, &mut nobody)
+            let desk = Desk {
+                feed: &feed,
+                going: Going::ByItself(maker),
+            };
+            desk.decide(&item, opened, &mut |_, _| {})
         };
-        // Broken off: the daemon is stopping, or has a mistake that the log shows.
-        let decided = tokio::task::spawn_blocking(deciding).await;
-        decided.ok().transpose()
+        self.app.planning.alone(deciding).await
     }
 
     /// What was decided about what arrived is remembered, and put away.
