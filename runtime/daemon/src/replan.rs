@@ -36,7 +36,10 @@ pub async fn begin(app: &Arc<App>, configured: Arc<Policy>) -> Result<(), Failed
 
 /// Brings everybody to what the policy says now. A plan that takes too much from too many waits.
 pub async fn everybody(app: &Arc<App>) -> Result<Summary, Failed> {
-    decide_by(app, app.planning.policy()).await
+    let deciding = Arc::clone(app);
+    // Which policy that is may have been approved a moment ago.
+    let decided = move |maker: &Maker<'_>| decide(&deciding, maker, maker.planning().policy());
+    app.planning.alone(decided).await
 }
 
 /// Brings everybody to what a policy says, and has it decide from now on. Where it is another policy and
@@ -44,23 +47,25 @@ pub async fn everybody(app: &Arc<App>) -> Result<Summary, Failed> {
 /// not keep a leaver's file from being worked on.
 pub async fn decide_by(app: &Arc<App>, policy: Arc<Policy>) -> Result<Summary, Failed> {
     let deciding = Arc::clone(app);
-    let decided = move |maker: &Maker<'_>| {
-        let before = deciding.planning.policy();
-        let consent = match deciding.config.daemon.policy_apply {
-            PolicyApply::Ask if before.version() != policy.version() => Consent::IfNothing,
-            PolicyApply::Ask | PolicyApply::WithinLimits => Consent::WithinLimits,
-        };
-        let by = if deciding.planning.is_new(&policy)? {
-            edited_by(&deciding)
-        } else {
-            // Nobody edited anything: the same policy is brought to what was read anew.
-            Actor::Daemon
-        };
-        let summary = maker.make(order(&policy).by(by), consent)?;
-        keep(&deciding, policy, &before, &summary);
-        Ok(summary)
-    };
+    let decided = move |maker: &Maker<'_>| decide(&deciding, maker, policy);
     app.planning.alone(decided).await
+}
+
+fn decide(app: &App, maker: &Maker<'_>, policy: Arc<Policy>) -> Result<Summary, Failed> {
+    let before = maker.planning().policy();
+    let consent = match app.config.daemon.policy_apply {
+        PolicyApply::Ask if before.version() != policy.version() => Consent::IfNothing,
+        PolicyApply::Ask | PolicyApply::WithinLimits => Consent::WithinLimits,
+    };
+    let by = if maker.planning().is_new(&policy)? {
+        edited_by(app)
+    } else {
+        // Nobody edited anything: the same policy is brought to what was read anew.
+        Actor::Daemon
+    };
+    let summary = maker.make(order(&policy).by(by), consent)?;
+    keep(app, policy, &before, &summary);
+    Ok(summary)
 }
 
 /// The plan that brings everybody to what a policy says.
@@ -125,7 +130,7 @@ pub async fn approved(
 ) -> Result<Summary, Failed> {
     let (deciding, by) = (Arc::clone(app), by.clone());
     let approved = move |maker: &Maker<'_>| {
-        let before = deciding.planning.policy();
+        let before = maker.planning().policy();
         // Where nothing is left of what was shown, the policy decides all the same, and the record says by whom.
         let order = order(&held.policy).by(by);
         let summary = maker.make(order, Consent::Approved(digest))?;
