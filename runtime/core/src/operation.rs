@@ -249,7 +249,7 @@ impl Transition {
             Transition::Dispatched { .. }
             | Transition::Lost { .. }
             | Transition::Deferred { .. }
-            | Transition::Retried { .. } => None,
+            | Transition::Retried => None,
         }
     }
 }

@@ -94,18 +94,22 @@ impl Account {
         Some((account, operation))
     }
 
+    /// That a call leaves changes nothing but how far its operation has come.
+    fn sent(&mut self, index: usize, change: &Transition, at: Timestamp) {
+        if let Some(operation) = self.operations.get_mut(index)
+            && let Some(state) = operation.after(change, at)
+        {
+            operation.state = state;
+        }
+    }
+
     pub(super) fn changed(&mut self, id: OperationId, change: &Transition, at: Timestamp) -> bool {
         let mut operations = self.operations.iter();
         let Some(index) = operations.position(|operation| operation.id == id) else {
             return false;
         };
-        // That a call leaves changes nothing but how far its operation has come.
-        if let (Transition::Dispatched { .. }, Some(sent)) =
-            (change, self.operations.get_mut(index))
-        {
-            if let Some(state) = sent.after(change, at) {
-                sent.state = state;
-            }
+        if matches!(change, Transition::Dispatched { .. }) {
+            self.sent(index, change, at);
             return true;
         }
         // Out of the list while it moves, since the account moves with it.
