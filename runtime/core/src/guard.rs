@@ -221,6 +221,26 @@ impl Tally {
         }
     }
 
+    /// What is left of a plan of which this part is recorded, and so counted by the ledger.
+    #[must_use]
+    pub fn without(mut self, recorded: &Tally) -> Self {
+        for (feed, done) in &recorded.feeds {
+            if let Some(tally) = self.feeds.get_mut(feed) {
+                tally.leavers = tally.leavers.saturating_sub(done.leavers);
+                tally.rehires = tally.rehires.saturating_sub(done.rehires);
+                tally.joiners = tally.joiners.saturating_sub(done.joiners);
+                tally.movers = tally.movers.saturating_sub(done.movers);
+                tally.updates = tally.updates.saturating_sub(done.updates);
+            }
+        }
+        for (target, done) in &recorded.losing {
+            if let Some(losing) = self.losing.get_mut(target) {
+                *losing = losing.saturating_sub(*done);
+            }
+        }
+        self
+    }
+
     /// Why the plan has to wait; empty where it may go on.
     pub fn exceeded(
         &self,

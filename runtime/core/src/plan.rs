@@ -146,6 +146,14 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Goes on under the number of another plan.
+    pub fn go_on(&mut self, plan: PlanId) {
+        if self.plan != plan {
+            self.plan = plan;
+            self.number = 0;
+        }
+    }
+
     /// What was remarked on the way, each once.
     pub fn into_findings(self) -> Vec<Finding> {
         self.findings.into_values().collect()

@@ -13,9 +13,12 @@
 mod bells;
 mod known;
 mod order;
+mod parts;
 mod run;
 mod settle;
+mod walk;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -26,7 +29,7 @@ use muster_core::finding::Code;
 use muster_core::guard::Limits;
 use muster_core::policy::Policy;
 use muster_ledger::{Ledger, Reader};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::clock::Clock;
 
@@ -45,9 +48,16 @@ pub struct Planning {
     known: Arc<KnownTargets>,
     bells: Bells,
     limits: Limits,
-    /// Plans are made one after the other.
+    /// Most people that a plan has to go through to be made at once, and most people of a part of a larger one.
+    part: usize,
+    /// Plans that may be for everybody are made one after the other, from their beginning to their end.
+    whole: Arc<Mutex<()>>,
+    /// Any plan, or a part of a large one, is made while no other is. Whoever waits for it gets it in their order.
     turn: Arc<Mutex<()>>,
 }
+
+/// Recording so many people holds up who else writes for some tenths of a second.
+const PART: usize = 4_096;
 
 /// A plan could not be made. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +90,8 @@ impl Planning {
             known,
             bells,
             limits: Limits::default(),
+            part: PART,
+            whole: Arc::default(),
             turn: Arc::default(),
         }
     }
@@ -88,6 +100,12 @@ impl Planning {
     #[must_use]
     pub fn limited_by(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// Sets how many people a plan is made for at once.
+    #[must_use]
+    pub fn in_parts_of(self, part: usize) -> Self {
+        Self { part, ..self }
     }
 
     /// The policy that decides.
@@ -118,18 +136,51 @@ impl Planning {
         order: Order<'static>,
         consent: Consent,
     ) -> Result<Summary, Failed> {
-        self.alone(move |maker| maker.make(order, consent)).await
+        let is_for_few = matches!(order.scope, Scope::Changes { .. } | Scope::People(_));
+        let made = move |maker: &Maker<'_>| maker.make(order, consent);
+        if is_for_few {
+            self.briefly(made).await
+        } else {
+            self.alone(made).await
+        }
     }
 
-    /// Works out what a plan would be. Changes nothing, and may be asked at any time. Waits for the disk.
+    /// Works out what a plan would be. Changes nothing, holds up nobody, and may be asked at any time. Waits for the
+    /// disk.
     pub fn preview(&self, order: Order<'_>, watch: Watch<'_>) -> Result<Summary, Failed> {
-        self.run(order, None, watch)
+        let (policy, known) = self.decided_by(&order)?;
+        let looked = run::look(
+            &self.ledger,
+            self.basis(&policy, &known),
+            (order.scope, &order.cause),
+            watch,
+        );
+        looked.map(|looked| looked.summary)
     }
 
     /// Does something that plans are part of, once nobody else makes plans and until it is done, on a thread that may
     /// wait for the disk. Whatever is read of the ledger in it that only plans and approvals change stays as it was
-    /// read.
+    /// read, but for plans that are made [`Planning::briefly`] between two parts of a large one.
     pub async fn alone<T, E>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Maker<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Failed> + Send + 'static,
+    {
+        let whole = Arc::clone(&self.whole).lock_owned().await;
+        self.briefly(move |maker| {
+            let worked = work(maker);
+            drop(whole);
+            worked
+        })
+        .await
+    }
+
+    /// The same for plans for some people only. It does not wait for a large plan, but only for the part of it that is
+    /// being made.
+    pub async fn briefly<T, E>(
         self: &Arc<Self>,
         work: impl FnOnce(&Maker<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
@@ -141,22 +192,25 @@ impl Planning {
         let turn = Arc::clone(&self.turn).lock_owned().await;
         let planning = Arc::clone(self);
         let worked = tokio::task::spawn_blocking(move || {
-            let worked = work(&Maker(&planning));
-            drop(turn);
-            worked
+            let turn = RefCell::new(Some(turn));
+            work(&Maker {
+                planning: &planning,
+                turn,
+            })
         });
         worked
             .await
             .unwrap_or_else(|error| Err(Failed::BrokeOff(error.to_string()).into()))
     }
 
-    fn run(
-        &self,
-        order: Order<'_>,
-        consent: Option<Consent>,
-        watch: Watch<'_>,
-    ) -> Result<Summary, Failed> {
-        let (policy, known) = match &order.proposal {
+    /// Waits until no plan is made, on a thread that may wait.
+    fn enter(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.turn).blocking_lock_owned()
+    }
+
+    /// By what an order is decided.
+    fn decided_by(&self, order: &Order<'_>) -> Result<(Arc<Policy>, Arc<Known>), Failed> {
+        Ok(match &order.proposal {
             None => (self.policy(), self.known.load()),
             Some(Proposal::Policy(policy)) => (Arc::clone(policy), self.known.load()),
             Some(Proposal::Catalogue {
@@ -166,19 +220,25 @@ impl Planning {
                 let known = self.known.with(target, entitlements)?;
                 (self.policy(), Arc::new(known))
             }
-        };
-        let basis = run::Basis {
-            policy: &policy,
+        })
+    }
+
+    fn basis<'a>(&'a self, policy: &'a Policy, known: &'a Known) -> run::Basis<'a> {
+        run::Basis {
+            policy,
             targets: &known.targets,
             limits: &self.limits,
             now: self.clock.now(),
-        };
-        run::run(&self.ledger, basis, order, consent, watch)
+        }
     }
 }
 
 /// Makes plans while nobody else does: see [`Planning::alone`].
-pub struct Maker<'p>(&'p Planning);
+pub struct Maker<'p> {
+    planning: &'p Planning,
+    /// None only while others go first.
+    turn: RefCell<Option<OwnedMutexGuard<()>>>,
+}
 
 impl Maker<'_> {
     /// Makes a plan, as far as `consent` goes. What it was proposed to decide by decides from now on, if the plan
@@ -194,10 +254,10 @@ impl Maker<'_> {
         consent: Consent,
         watch: Watch<'_>,
     ) -> Result<Summary, Failed> {
-        let Self(planning) = *self;
+        let planning = self.planning;
         let (proposal, cause) = (order.proposal.clone(), order.cause.clone());
         order.with.extend(self.of_proposal(proposal.as_ref())?);
-        let summary = planning.run(order, Some(consent), watch)?;
+        let summary = self.run(order, consent, watch)?;
         if summary.stands() {
             match proposal {
                 None => {}
@@ -209,14 +269,30 @@ impl Maker<'_> {
         Ok(summary)
     }
 
+    fn run(&self, order: Order<'_>, consent: Consent, watch: Watch<'_>) -> Result<Summary, Failed> {
+        let planning = self.planning;
+        let (policy, known) = planning.decided_by(&order)?;
+        let basis = planning.basis(&policy, &known);
+        if !parts::are_many(&planning.ledger, &order.scope, planning.part)? {
+            return run::at_once(&planning.ledger, basis, order, consent, watch);
+        }
+        let parts = parts::Parts {
+            people: planning.part,
+            clock: &|| planning.clock.now(),
+            leave: &|| drop(self.turn.take()),
+            enter: &|| drop(self.turn.replace(Some(planning.enter()))),
+        };
+        parts::make(&planning.ledger, basis, &order, consent, watch, &parts)
+    }
+
     /// Whose plans are made.
     pub fn planning(&self) -> &Planning {
-        self.0
+        self.planning
     }
 
     /// Records what is decided without a plan.
     pub fn record(&self, by: impl Into<Actor>, facts: &[Fact]) -> Result<(), muster_ledger::Error> {
-        let Self(planning) = *self;
+        let planning = self.planning;
         planning.ledger.write(planning.clock.now(), by, |writer| {
             facts
                 .iter()
@@ -229,7 +305,7 @@ impl Maker<'_> {
         Ok(match proposal {
             None => None,
             Some(Proposal::Policy(policy)) => {
-                let is_new = self.0.is_new(policy)?;
+                let is_new = self.planning.is_new(policy)?;
                 let source = Arc::new(policy.source().clone());
                 is_new.then_some(Fact::PolicyTaken { source, plan: None })
             }

@@ -528,6 +528,11 @@ impl Reader {
         self.meta.believed(now).of("meta")
     }
 
+    /// The instant under which a plan is counted that is made now, where the clock says `now`. It never goes back.
+    pub fn counts_at(&self, now: Timestamp) -> Result<Timestamp, Error> {
+        self.meta.counts_at(now).of("meta")
+    }
+
     /// How many there are of what. Costs the same however many there are.
     pub fn counts(&self) -> Result<Counts, Error> {
         const STEP: &str = "count";

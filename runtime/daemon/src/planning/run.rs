@@ -16,12 +16,13 @@ use muster_core::plan::{Planner, Targets, Verdict};
 use muster_core::policy::{Evaluator, Policy};
 use muster_core::question::{self, Doubt, Question, Traits};
 use muster_core::subject::Subject;
-use muster_intake::{Presence, Snapshot};
-use muster_ledger::{Ledger, Reader, Writer};
+use muster_intake::Snapshot;
+use muster_ledger::{Ledger, PlanDigest, Reader, Writer};
 use sha2::{Digest as _, Sha256};
 
 use super::order::{ChangedPerson, Consent, Order, Scope, Summary, Watch};
 use super::settle::{Settled, settle_findings, settle_questions};
+use super::walk::Walk;
 use super::{ABSENCE_DOUBTED, Failed};
 
 /// A transaction that is thrown away: with what was found, or with what went wrong.
@@ -55,12 +56,13 @@ pub(super) struct Basis<'a> {
     pub(super) now: Timestamp,
 }
 
-/// Makes a plan, and records it as far as `consent` goes; nothing is recorded of one that is only looked at.
-pub(super) fn run(
+/// Makes a plan for few people, and records it as far as `consent` goes: it is worked out within the transaction that is
+/// kept or thrown away.
+pub(super) fn at_once(
     ledger: &Ledger,
     basis: Basis<'_>,
     order: Order<'_>,
-    consent: Option<Consent>,
+    consent: Consent,
     watch: Watch<'_>,
 ) -> Result<Summary, Failed> {
     let Order {
@@ -71,16 +73,17 @@ pub(super) fn run(
         by,
     } = order;
     let made = ledger.write(basis.now, by, |writer| {
-        let is_complete = matches!(scope, Scope::File { .. } | Scope::Everybody);
-        // The policy and dates say nothing of who somebody is.
-        let is_of_feed = matches!(scope, Scope::File { .. } | Scope::Changes { .. });
-        let rules = Rules {
-            subject: subject(&cause),
-            is_of_dates: matches!(cause, Cause::Date),
-            consent,
-            limits: basis.limits,
-        };
-        let mut run = Run::new(writer, basis, &because(&cause), rules, watch)?;
+        let reach = Reach::of(&scope);
+        let rules = Rules::of(&cause, Some(consent), basis.limits);
+        let (before, because) = (writer.before()?, because(&cause));
+        let mut run = Run::new(
+            before,
+            basis,
+            &because,
+            rules,
+            watch,
+            Ink::Record(&mut *writer),
+        )?;
         run.everybody_in(scope)?;
         let (mut summary, seen) = run.finish();
         if !may_stand(&summary, consent) {
@@ -91,19 +94,8 @@ pub(super) fn run(
             let plan = writer.finish_plan(cause, policy, summary.counts.clone())?;
             summary.plan = Some(plan);
         }
-        let settled = Settled {
-            seen: &seen,
-            is_complete,
-            is_of_feed,
-        };
-        settle_findings(writer, &summary.findings, &settled)?;
-        if is_of_feed {
-            settle_questions(writer, &summary, &seen)?;
-        }
-        let plan = summary.plan.as_ref().map(|plan| plan.id);
-        for fact in with {
-            writer.record(led_to(fact, plan))?;
-        }
+        reach.settle(writer, &summary, &seen)?;
+        record_with(writer, with, &summary)?;
         Ok(summary)
     });
     match made {
@@ -113,13 +105,51 @@ pub(super) fn run(
     }
 }
 
-fn may_stand(summary: &Summary, consent: Option<Consent>) -> bool {
+/// A plan that was worked out and not recorded.
+pub(super) struct Looked {
+    pub(super) summary: Summary,
+    /// What it would count for the guard.
+    pub(super) tally: Tally,
+    /// The number of the next plan when it was begun.
+    pub(super) begun_with: PlanId,
+}
+
+/// Works out what a plan would be, and counts it. Nobody who writes waits for it.
+pub(super) fn look(
+    ledger: &Ledger,
+    basis: Basis<'_>,
+    (scope, cause): (Scope<'_>, &Cause),
+    watch: Watch<'_>,
+) -> Result<Looked, Failed> {
+    let rules = Rules::of(cause, None, basis.limits);
+    let (before, because) = (ledger.read()?, because(cause));
+    let ink = Ink::Look(PlanDigest::new());
+    let mut run = Run::new(before, basis, &because, rules, watch, ink)?;
+    run.everybody_in(scope)?;
+    Ok(Looked {
+        tally: run.tally.clone(),
+        begun_with: run.begun_with,
+        summary: run.finish().0,
+    })
+}
+
+/// Records what was ordered with a plan.
+pub(super) fn record_with(
+    writer: &mut Writer<'_>,
+    with: Vec<Fact>,
+    summary: &Summary,
+) -> Result<(), muster_ledger::Error> {
+    let plan = summary.plan.as_ref().map(|plan| plan.id);
+    with.into_iter()
+        .try_for_each(|fact| writer.record(led_to(fact, plan)).map(drop))
+}
+
+pub(super) fn may_stand(summary: &Summary, consent: Consent) -> bool {
     match consent {
-        None => false,
-        Some(Consent::IfNothing) => summary.is_empty(),
-        Some(Consent::WithinLimits) => summary.exceeded.is_empty(),
-        Some(Consent::Approved(digest)) => summary.digest == Some(digest) || summary.is_empty(),
-        Some(Consent::AsFarAsItGoes) => true,
+        Consent::IfNothing => summary.is_empty(),
+        Consent::WithinLimits => summary.exceeded.is_empty(),
+        Consent::Approved(digest) => summary.digest == Some(digest) || summary.is_empty(),
+        Consent::AsFarAsItGoes => true,
     }
 }
 
@@ -133,7 +163,7 @@ fn led_to(fact: Fact, plan: Option<PlanId>) -> Fact {
 }
 
 /// What a plan is about, for findings.
-fn subject(cause: &Cause) -> Subject {
+pub(super) fn subject(cause: &Cause) -> Subject {
     match cause {
         Cause::File { feed, .. } | Cause::FeedRetired(feed) => feed.into(),
         Cause::Policy => Subject::Policy,
@@ -144,7 +174,7 @@ fn subject(cause: &Cause) -> Subject {
 }
 
 /// The words that go into each operation's reason. Names of files and ids only.
-fn because(cause: &Cause) -> String {
+pub(super) fn because(cause: &Cause) -> String {
     match cause {
         Cause::File { feed, name, .. } => format!("file {name} of feed {feed}"),
         Cause::Policy => "a change of the policy".to_owned(),
@@ -175,46 +205,108 @@ impl Seen {
     }
 }
 
+/// What a plan looks at, and so what it can find to be over.
+#[derive(Clone, Copy)]
+pub(super) struct Reach {
+    is_complete: bool,
+    is_of_feed: bool,
+}
+
+impl Reach {
+    pub(super) fn of(scope: &Scope<'_>) -> Self {
+        Self {
+            is_complete: matches!(scope, Scope::File { .. } | Scope::Everybody),
+            // The policy and dates say nothing of who somebody is.
+            is_of_feed: matches!(scope, Scope::File { .. } | Scope::Changes { .. }),
+        }
+    }
+
+    /// Opens and closes what was remarked and asked.
+    pub(super) fn settle(
+        self,
+        writer: &mut Writer<'_>,
+        summary: &Summary,
+        seen: &Seen,
+    ) -> Result<(), Failed> {
+        let settled = Settled {
+            seen,
+            is_complete: self.is_complete,
+            is_of_feed: self.is_of_feed,
+        };
+        settle_findings(writer, &summary.findings, &settled)?;
+        if self.is_of_feed {
+            settle_questions(writer, summary, seen)?;
+        }
+        Ok(())
+    }
+}
+
 /// What is too much for a plan, and what is done then.
-struct Rules<'a> {
-    subject: Subject,
+pub(super) struct Rules<'a> {
+    pub(super) subject: Subject,
     is_of_dates: bool,
     consent: Option<Consent>,
-    limits: &'a Limits,
+    pub(super) limits: &'a Limits,
 }
+
+impl<'a> Rules<'a> {
+    pub(super) fn of(cause: &Cause, consent: Option<Consent>, limits: &'a Limits) -> Self {
+        Self {
+            subject: subject(cause),
+            is_of_dates: matches!(cause, Cause::Date),
+            consent,
+            limits,
+        }
+    }
+}
+
+/// What becomes of each person's part of a plan.
+pub(super) enum Ink<'a, 'txn> {
+    /// It is only named.
+    Look(PlanDigest),
+    /// It is recorded.
+    Record(&'a mut Writer<'txn>),
+    /// It is kept until so many are there, each with the person as the ledger had it.
+    Keep(Vec<(Option<Person>, PersonPlanned)>, usize),
+}
+
+/// What is said of somebody, with the person as the ledger had it.
+pub(super) type Told = (PersonId, Option<Person>, Described);
 
 /// Who is new and who is gone, kept until everybody was seen.
 #[derive(Default)]
-struct Pairs {
-    new: Vec<(PersonId, Identity, Option<u32>)>,
-    gone: Vec<Person>,
+pub(super) struct Pairs {
+    pub(super) new: Vec<(PersonId, Identity, Option<u32>)>,
+    pub(super) gone: Vec<Person>,
 }
 
 impl Pairs {
     /// A file with more of them than this is held for its size.
     const PEOPLE_MAX: usize = 20_000;
 
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         self.new.len() + self.gone.len() < Self::PEOPLE_MAX
     }
 }
 
-struct Run<'a, 'txn> {
-    writer: &'a mut Writer<'txn>,
-    before: Reader,
+pub(super) struct Run<'a, 'txn> {
+    ink: Ink<'a, 'txn>,
+    pub(super) before: Reader,
+    /// A person for whom there is a plan with this number, or a later one, was planned for meanwhile.
+    pub(super) begun_with: PlanId,
     planner: Planner<'a>,
     watch: Watch<'a>,
     rules: Rules<'a>,
     /// The instant by which days are judged.
     day: Timestamp,
     /// From when on what was counted counts together with this plan.
-    since: Timestamp,
-    tally: Tally,
-    counts: Counts,
+    pub(super) since: Timestamp,
+    pub(super) tally: Tally,
+    pub(super) counts: Counts,
     population: Population,
     left_out: Vec<PersonId>,
     refused: Vec<Finding>,
-    seen: Seen,
+    pub(super) seen: Seen,
     /// What was answered, and how it is named.
     answered: BTreeMap<Question, Digest>,
     used: Vec<Digest>,
@@ -223,18 +315,19 @@ struct Run<'a, 'txn> {
 }
 
 impl<'a, 'txn> Run<'a, 'txn> {
-    fn new(
-        writer: &'a mut Writer<'txn>,
+    pub(super) fn new(
+        before: Reader,
         basis: Basis<'a>,
         because: &str,
         rules: Rules<'a>,
         watch: Watch<'a>,
+        ink: Ink<'a, 'txn>,
     ) -> Result<Self, Failed> {
-        let before = writer.before()?;
-        let day = writer.day()?;
-        let since = rules.limits.since(writer.counts_at()?);
+        let day = before.day(basis.now)?;
+        let since = rules.limits.since(before.counts_at(basis.now)?);
         let evaluator = Evaluator::new(basis.policy);
-        let planner = Planner::new(evaluator, basis.targets, writer.next_plan(), day, because);
+        let begun_with = before.next_plan();
+        let planner = Planner::new(evaluator, basis.targets, begun_with, day, because);
         let population = population(&before, since)?;
         let answered = before.questions()?.into_iter();
         let answered = answered
@@ -242,8 +335,9 @@ impl<'a, 'txn> Run<'a, 'txn> {
             .map(|(digest, kept)| (kept.question, digest))
             .collect();
         Ok(Self {
-            writer,
+            ink,
             before,
+            begun_with,
             planner,
             watch,
             rules,
@@ -262,34 +356,19 @@ impl<'a, 'txn> Run<'a, 'txn> {
         })
     }
 
-    fn everybody_in(&mut self, scope: Scope<'_>) -> Result<(), Failed> {
+    /// Plans for the people of a scope, one after the other.
+    pub(super) fn everybody_in(&mut self, scope: Scope<'_>) -> Result<(), Failed> {
         match scope {
-            Scope::File {
-                feed,
-                snapshot,
-                carried,
-                since,
-                news,
-            } => {
-                self.seen = Seen::Feed(feed.clone());
-                let has_news = |person: &Person| {
-                    since.is_some_and(|since| person.origin.plan > since)
-                        || news.contains(&person.id.key)
-                };
-                self.file(feed, snapshot, carried, &has_news)
+            Scope::File { .. } | Scope::Everybody => {
+                let mut walk = Walk::of(self, scope)?;
+                while !walk.go_on(self)? {}
+                Ok(())
             }
             Scope::Changes {
                 feed,
                 people,
                 carried,
             } => self.changes(&feed, people, carried),
-            Scope::Everybody => {
-                for person in self.before.everybody()? {
-                    let person = person?;
-                    self.person(&person.id.clone(), Some(person), Described::AsBefore)?;
-                }
-                Ok(())
-            }
             Scope::People(people) => {
                 self.seen = Seen::People(people.iter().cloned().collect());
                 for id in people {
@@ -301,79 +380,86 @@ impl<'a, 'txn> Run<'a, 'txn> {
         }
     }
 
-    /// Merges the people of a complete file with the feed's people, both in the order of their keys. Who is
-    /// new and who is gone comes last, because they may be the same people.
-    fn file(
+    /// Whether there is room for another person's part.
+    pub(super) fn has_room(&self) -> bool {
+        match &self.ink {
+            Ink::Look(_) | Ink::Record(_) => true,
+            Ink::Keep(part, most) => part.len() < *most,
+        }
+    }
+
+    /// Goes on with what the ledger holds by now, under the number of the next plan.
+    pub(super) fn go_on(&mut self, before: Reader) {
+        self.planner.go_on(before.next_plan());
+        self.before = before;
+    }
+
+    /// What was kept since the last time.
+    pub(super) fn take_part(&mut self) -> Vec<(Option<Person>, PersonPlanned)> {
+        match &mut self.ink {
+            Ink::Keep(part, _) => std::mem::take(part),
+            Ink::Look(_) | Ink::Record(_) => Vec::new(),
+        }
+    }
+
+    /// What the planner says of somebody whom the ledger holds otherwise by now than when they were planned for. None
+    /// where there is nothing to do any more.
+    pub(super) fn anew(
         &mut self,
-        feed: &FeedName,
-        snapshot: &Snapshot,
-        carried: &BTreeSet<String>,
-        has_news: &dyn Fn(&Person) -> bool,
-    ) -> Result<(), Failed> {
-        let proves_absence = self.proves_absence(feed, snapshot)?;
-        let mut rows = snapshot.rows().peekable();
-        let mut known = self.before.people(feed)?.peekable();
-        // The first file has nobody to be taken for somebody else.
-        let is_first = known.peek().is_none();
-        let mut pairs = Pairs::default();
-        loop {
-            let order = match (rows.peek(), known.peek()) {
-                (None, None) => break,
-                (Some(_), None) => std::cmp::Ordering::Less,
-                (Some(row), Some(Ok(person))) => row.key().cmp(person.id.key.as_str()),
-                // An error is met where it is read.
-                (None, Some(_)) | (Some(_), Some(Err(_))) => std::cmp::Ordering::Greater,
-            };
-            let row = if order.is_le() { rows.next() } else { None };
-            let before = if order.is_ge() {
-                known.next().transpose()?
-            } else {
-                None
-            };
-            match (row, before) {
-                (_, Some(person)) if has_news(&person) => {
-                    self.person(&person.id.clone(), Some(person), Described::AsBefore)?;
-                }
-                (Some(row), before) => {
-                    let read = row
-                        .read()
-                        .map_err(|problem| Failed::Row(problem.code.to_string()))?;
-                    let id = PersonId {
-                        feed: feed.clone(),
-                        key: read.key,
-                    };
-                    let (mut identity, row) = (read.identity, Some(read.row));
-                    delta::carry_over(&mut identity, before.as_ref(), carried);
-                    match before {
-                        None if !is_first && pairs.has_room() => {
-                            pairs.new.push((id, identity, row));
-                        }
-                        before => self.row(&id, before, identity, row)?,
-                    }
-                }
-                (None, Some(person)) => {
-                    // Set aside, or perhaps behind a row that nobody can read: not proven absent.
-                    let is_absent =
-                        proves_absence && snapshot.presence(&person.id.key) == Presence::Absent;
-                    if !is_absent {
-                        continue;
-                    }
-                    let left_lately = self.left_lately(&person);
-                    if (person.phase != Phase::Ended || left_lately) && pairs.has_room() {
-                        pairs.gone.push(person);
-                    } else {
-                        self.person(&person.id.clone(), Some(person), Described::Absent)?;
-                    }
-                }
-                (None, None) => {}
+        planned: PersonPlanned,
+        now: Option<&Person>,
+    ) -> Result<Option<PersonPlanned>, Failed> {
+        let described = match planned.identity {
+            Some(identity) => Described::Row {
+                identity,
+                row: planned.row,
+            },
+            None if planned.is_present => Described::AsBefore,
+            None => Described::Absent,
+        };
+        let described = self.heeding_news(now, described);
+        match self.ask(&planned.person, now, described)? {
+            Verdict::Planned(planned) => Ok(Some(*planned)),
+            Verdict::Same => Ok(None),
+            Verdict::Refused(finding) => {
+                self.refused.push(finding);
+                Ok(None)
             }
         }
-        self.pairs(pairs)
+    }
+
+    /// What is said of somebody, unless there was news of them since this plan was begun.
+    pub(super) fn heeding_news(&self, now: Option<&Person>, described: Described) -> Described {
+        match now {
+            Some(person) if person.origin.plan >= self.begun_with => Described::AsBefore,
+            Some(_) | None => described,
+        }
+    }
+
+    fn ask(
+        &mut self,
+        id: &PersonId,
+        before: Option<&Person>,
+        described: Described,
+    ) -> Result<Verdict, Failed> {
+        let ledger = &self.before;
+        let find = |id: &PersonId, target: &TargetName| -> Result<_, Failed> {
+            let person = ledger.person(id)?;
+            let account = person.and_then(|mut person| person.accounts.remove(target));
+            Ok(account
+                .filter(Account::exists)
+                .and_then(|account| account.object))
+        };
+        self.planner.person(id, before, described, &find)
     }
 
     /// Whether who is missing from a file has left: not while a row that was set aside may be theirs, under
     /// an id that nobody known has.
-    fn proves_absence(&mut self, feed: &FeedName, snapshot: &Snapshot) -> Result<bool, Failed> {
+    pub(super) fn proves_absence(
+        &mut self,
+        feed: &FeedName,
+        snapshot: &Snapshot,
+    ) -> Result<bool, Failed> {
         if !snapshot.proves_absence() {
             return Ok(false);
         }
@@ -401,14 +487,16 @@ impl<'a, 'txn> Run<'a, 'txn> {
         Ok(unknown == 0)
     }
 
-    fn left_lately(&self, person: &Person) -> bool {
+    pub(super) fn left_lately(&self, person: &Person) -> bool {
         let counted = person.counted.filter(|counted| counted.at >= self.since);
         person.phase == Phase::Ended && counted.is_some()
     }
 
-    /// Plans for who is new and who is gone, unless one looks like the other under another id.
-    fn pairs(&mut self, pairs: Pairs) -> Result<(), Failed> {
+    /// Who is new and who is gone, but for those of whom one looks like the other under another id: they are asked
+    /// about.
+    pub(super) fn pairs(&mut self, pairs: Pairs) -> Vec<Told> {
         let Pairs { new, gone } = pairs;
+        let mut told = Vec::new();
         let traits: Vec<Traits> = gone.iter().map(|one| Traits::of(&one.identity)).collect();
         let mut asked = BTreeSet::new();
         for (id, identity, row) in new {
@@ -429,19 +517,18 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 }
             }
             if !is_asked {
-                self.person(&id, None, Described::Row { identity, row })?;
+                told.push((id, None, Described::Row { identity, row }));
             }
         }
-        for person in gone {
-            if !asked.contains(&person.id) {
-                self.person(&person.id.clone(), Some(person), Described::Absent)?;
-            }
-        }
-        Ok(())
+        let gone = gone
+            .into_iter()
+            .filter(|person| !asked.contains(&person.id));
+        told.extend(gone.map(|person| (person.id.clone(), Some(person), Described::Absent)));
+        told
     }
 
     /// Plans what a row says, unless it has to be asked first who it is about.
-    fn row(
+    pub(super) fn row(
         &mut self,
         id: &PersonId,
         before: Option<Person>,
@@ -509,24 +596,19 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 }
             }
         }
-        self.pairs(pairs)
+        for (id, before, described) in self.pairs(pairs) {
+            self.person(&id, before, described)?;
+        }
+        Ok(())
     }
 
-    fn person(
+    pub(super) fn person(
         &mut self,
         id: &PersonId,
         before: Option<Person>,
         described: Described,
     ) -> Result<(), Failed> {
-        let ledger = &self.before;
-        let find = |id: &PersonId, target: &TargetName| -> Result<_, Failed> {
-            let person = ledger.person(id)?;
-            let account = person.and_then(|mut person| person.accounts.remove(target));
-            Ok(account
-                .filter(Account::exists)
-                .and_then(|account| account.object))
-        };
-        match self.planner.person(id, before.as_ref(), described, &find)? {
+        match self.ask(id, before.as_ref(), described)? {
             Verdict::Same => {}
             Verdict::Refused(finding) => self.refused.push(finding),
             Verdict::Planned(planned) => {
@@ -540,12 +622,25 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 }
                 (self.watch)(&planned, before.as_ref());
                 self.tally.add(&planned, before.as_ref(), &toll, self.since);
-                if self.is_empty() && matches!(self.rules.consent, Some(Consent::Approved(_))) {
-                    let plan = planned.plan;
-                    self.writer.record(Fact::PlanApproved { plan })?;
+                let is_first = self.is_empty();
+                match &mut self.ink {
+                    Ink::Look(digest) => digest.add(&planned),
+                    Ink::Record(writer) => {
+                        if is_first && matches!(self.rules.consent, Some(Consent::Approved(_))) {
+                            let plan = planned.plan;
+                            writer.record(Fact::PlanApproved { plan })?;
+                        }
+                        self.counts.add(&planned);
+                        writer.record_planned(before, *planned)?;
+                        return Ok(());
+                    }
+                    // It is counted once it is recorded.
+                    Ink::Keep(part, _) => {
+                        part.push((before, *planned));
+                        return Ok(());
+                    }
                 }
                 self.counts.add(&planned);
-                self.writer.record_planned(before, *planned)?;
             }
         }
         Ok(())
@@ -582,7 +677,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
         !tally.exceeded(subject, &self.population, limits).is_empty()
     }
 
-    fn finish(self) -> (Summary, Seen) {
+    pub(super) fn finish(self) -> (Summary, Seen) {
         let Rules {
             subject, limits, ..
         } = &self.rules;
@@ -596,7 +691,12 @@ impl<'a, 'txn> Run<'a, 'txn> {
             question.finding(&crate::plugins::short(digest))
         }));
         findings.extend(self.absence_doubt.clone());
-        let digest = (!is_empty).then(|| self.writer.plan_digest());
+        let digest = match &self.ink {
+            Ink::Look(digest) => Some(digest.finish()),
+            Ink::Record(writer) => Some(writer.plan_digest()),
+            Ink::Keep(..) => None,
+        };
+        let digest = digest.filter(|_| !is_empty);
         (
             Summary {
                 digest,
@@ -615,7 +715,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
 }
 
 /// What there is, and what was counted since then.
-fn population(reader: &Reader, since: Timestamp) -> Result<Population, Failed> {
+pub(super) fn population(reader: &Reader, since: Timestamp) -> Result<Population, Failed> {
     let narrow = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
     let counts = reader.counts()?;
     let spent = reader.spent(since, &counts)?;

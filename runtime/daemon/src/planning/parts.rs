@@ -1,0 +1,247 @@
+//! A plan for many people: looked at whole, and recorded in parts.
+//!
+//! A plan for a million people takes the better part of a minute. Made in one transaction it would have everybody who
+//! writes wait for so long: a leaver of another feed, and every outcome of a call. So it is worked out first with
+//! nothing but a snapshot, and judged whole; only then is it recorded, some thousand people at a time, each part a plan
+//! with a number of its own and the same cause. Between two parts others write, and small plans are made.
+//!
+//! What others did meanwhile counts: whoever was planned for since is left as they are by that, whoever stands otherwise
+//! is planned for anew, and where others have used up what the rest of this plan would need, it is looked at again from
+//! the beginning, and what is left of it then waits for a person. After a stop between two parts the same cause leads
+//! to a plan for the rest. What was ordered with the plan is recorded with its last part, so until then it is not said
+//! to be done.
+
+use jiff::Timestamp;
+use muster_core::fact::{Counts, Fact, PersonPlanned};
+use muster_core::guard::Tally;
+use muster_core::person::Person;
+use muster_ledger::{Ledger, Writer};
+
+use super::Failed;
+use super::order::{Consent, Order, Scope, Summary, Watch};
+use super::run::{self, Basis, Ink, Looked, Reach, Rules, Run};
+use super::walk::Walk;
+
+/// How a plan for many people is recorded.
+pub(super) struct Parts<'a> {
+    /// Most people of a part.
+    pub(super) people: usize,
+    /// What time it is.
+    pub(super) clock: &'a dyn Fn() -> Timestamp,
+    /// Lets others make plans for few people.
+    pub(super) leave: &'a dyn Fn(),
+    /// Waits until those who came before have made theirs, and lets nobody make any until it is left.
+    pub(super) enter: &'a dyn Fn(),
+}
+
+/// Whether a plan has to go through more people than a part has.
+pub(super) fn are_many(ledger: &Ledger, scope: &Scope<'_>, most: usize) -> Result<bool, Failed> {
+    let most = u64::try_from(most).unwrap_or(u64::MAX);
+    let reader = ledger.read()?;
+    let (people, here) = match scope {
+        Scope::File { feed, snapshot, .. } => {
+            let here = reader.counts()?.here;
+            let here = here.get(*feed).copied().unwrap_or(0);
+            (snapshot.rows().count() as u64, here)
+        }
+        Scope::Everybody => (reader.people_count()?, 0),
+        Scope::Changes { .. } | Scope::People(_) => (0, 0),
+    };
+    Ok(people.max(here) > most)
+}
+
+/// How a part went.
+enum Recorded<'a> {
+    /// There is more.
+    Part(Box<Run<'a, 'a>>),
+    /// It was the last.
+    All(Summary),
+}
+
+/// A transaction that is thrown away.
+enum Dropped {
+    /// Others have used up what the rest would need.
+    Overtaken,
+    Failed(Failed),
+}
+
+impl From<Failed> for Dropped {
+    fn from(error: Failed) -> Self {
+        Dropped::Failed(error)
+    }
+}
+
+impl From<muster_ledger::Error> for Dropped {
+    fn from(error: muster_ledger::Error) -> Self {
+        Dropped::Failed(Failed::Ledger(error))
+    }
+}
+
+/// What is recorded, and why.
+struct Plan<'a> {
+    ledger: &'a Ledger,
+    basis: Basis<'a>,
+    order: &'a Order<'a>,
+    consent: Consent,
+    looked: &'a Looked,
+}
+
+/// Makes a plan for many people, and records it as far as `consent` goes.
+pub(super) fn make(
+    ledger: &Ledger,
+    basis: Basis<'_>,
+    order: &Order<'_>,
+    consent: Consent,
+    watch: Watch<'_>,
+    parts: &Parts<'_>,
+) -> Result<Summary, Failed> {
+    loop {
+        (parts.leave)();
+        let scope = order.scope.of_many();
+        let looked = run::look(ledger, basis, (scope, &order.cause), &mut *watch);
+        (parts.enter)();
+        let looked = looked?;
+        if !run::may_stand(&looked.summary, consent) {
+            return Ok(looked.summary);
+        }
+        let plan = Plan {
+            ledger,
+            basis,
+            order,
+            consent,
+            looked: &looked,
+        };
+        match plan.record(parts) {
+            Ok(recorded) => {
+                let digest = looked.summary.digest;
+                return Ok(Summary { digest, ..recorded });
+            }
+            Err(Dropped::Overtaken) => {
+                tracing::info!(
+                    "others used up what the rest of a plan needs; it is looked at again"
+                );
+            }
+            Err(Dropped::Failed(error)) => return Err(error),
+        }
+    }
+}
+
+impl Plan<'_> {
+    fn record(&self, parts: &Parts<'_>) -> Result<Summary, Dropped> {
+        let because = run::because(&self.order.cause);
+        let rules = Rules::of(&self.order.cause, Some(self.consent), self.basis.limits);
+        let ink = Ink::Keep(Vec::new(), parts.people);
+        let before = self.ledger.read()?;
+        let mut nobody = |_: &PersonPlanned, _: Option<&Person>| {};
+        let mut run = Box::new(Run::new(
+            before,
+            self.basis,
+            &because,
+            rules,
+            &mut nobody,
+            ink,
+        )?);
+        run.begun_with = self.looked.begun_with;
+        let mut walk = Walk::of(&mut run, self.order.scope.of_many())?;
+        let mut recorded = Tally::default();
+        let mut last_plan = None;
+        loop {
+            let is_last = loop {
+                if walk.go_on(&mut run)? {
+                    break true;
+                }
+                if !run.has_room() {
+                    break false;
+                }
+            };
+            let so_far = run.tally.clone();
+            let by = self.order.by.clone();
+            let written = self.ledger.write((parts.clock)(), by, |writer| {
+                self.part(writer, run, &recorded, (is_last, &mut last_plan))
+            })?;
+            run = match written {
+                Recorded::All(summary) => return Ok(summary),
+                Recorded::Part(run) => run,
+            };
+            recorded = so_far;
+            (parts.leave)();
+            (parts.enter)();
+            run.go_on(self.ledger.read()?);
+        }
+    }
+
+    /// Records one part, and with the last one what was ordered with the plan.
+    fn part<'a>(
+        &self,
+        writer: &mut Writer<'_>,
+        mut run: Box<Run<'a, 'a>>,
+        recorded: &Tally,
+        (is_last, last_plan): (bool, &mut Option<muster_core::fact::Plan>),
+    ) -> Result<Recorded<'a>, Dropped> {
+        let now = writer.before()?;
+        let rest = self.looked.tally.clone().without(recorded);
+        let population = run::population(&now, run.since)?;
+        let limits = self.basis.limits;
+        let subject = run::subject(&self.order.cause);
+        if self.consent == Consent::WithinLimits
+            && !rest.exceeded(&subject, &population, limits).is_empty()
+        {
+            return Err(Dropped::Overtaken);
+        }
+        let mut counts = Counts::default();
+        for (before, planned) in run.take_part() {
+            let person = now.person(&planned.person)?;
+            let planned = if person == before {
+                Some(planned)
+            } else {
+                run.anew(planned, person.as_ref())?
+            };
+            let Some(planned) = planned else {
+                continue;
+            };
+            if counts.people.is_empty() && matches!(self.consent, Consent::Approved(_)) {
+                let plan = planned.plan;
+                writer.record(Fact::PlanApproved { plan })?;
+            }
+            counts.add(&planned);
+            run.counts.add(&planned);
+            writer.record_planned(person, planned)?;
+        }
+        if !counts.people.is_empty() {
+            let policy = self.basis.policy.version().clone();
+            let plan = writer.finish_plan(self.order.cause.clone(), policy, counts)?;
+            *last_plan = Some(plan);
+        }
+        if !is_last {
+            return Ok(Recorded::Part(run));
+        }
+        let reach = Reach::of(&self.order.scope);
+        let (mut summary, seen) = run.finish();
+        summary.plan = last_plan.take();
+        reach.settle(writer, &summary, &seen)?;
+        run::record_with(writer, self.order.with.clone(), &summary)?;
+        Ok(Recorded::All(summary))
+    }
+}
+
+impl Scope<'_> {
+    /// The same people once more, where they are many: those of a file, or everybody.
+    fn of_many(&self) -> Scope<'_> {
+        match self {
+            Scope::File {
+                feed,
+                snapshot,
+                carried,
+                since,
+                news,
+            } => Scope::File {
+                feed,
+                snapshot,
+                carried,
+                since: *since,
+                news,
+            },
+            Scope::Everybody | Scope::Changes { .. } | Scope::People(_) => Scope::Everybody,
+        }
+    }
+}
