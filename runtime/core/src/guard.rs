@@ -221,24 +221,26 @@ impl Tally {
         }
     }
 
-    /// What is left of a plan of which this part is recorded, and so counted by the ledger.
+    /// What a plan still takes of the budgets once this part of it is recorded, and so counted by the ledger. How many
+    /// joiners, movers and updates there are is no budget over days: that was judged with the whole plan.
     #[must_use]
-    pub fn without(mut self, recorded: &Tally) -> Self {
-        for (feed, done) in &recorded.feeds {
-            if let Some(tally) = self.feeds.get_mut(feed) {
-                tally.leavers = tally.leavers.saturating_sub(done.leavers);
-                tally.rehires = tally.rehires.saturating_sub(done.rehires);
-                tally.joiners = tally.joiners.saturating_sub(done.joiners);
-                tally.movers = tally.movers.saturating_sub(done.movers);
-                tally.updates = tally.updates.saturating_sub(done.updates);
-            }
+    pub fn budgeted_after(&self, recorded: &Tally) -> Self {
+        let mut rest = Self::default();
+        for (feed, tally) in &self.feeds {
+            let done = recorded.feeds.get(feed).cloned().unwrap_or_default();
+            let left = FeedTally {
+                leavers: tally.leavers.saturating_sub(done.leavers),
+                rehires: tally.rehires.saturating_sub(done.rehires),
+                ..FeedTally::default()
+            };
+            rest.feeds.insert(feed.clone(), left);
         }
-        for (target, done) in &recorded.losing {
-            if let Some(losing) = self.losing.get_mut(target) {
-                *losing = losing.saturating_sub(*done);
-            }
+        for (target, losing) in &self.losing {
+            let done = recorded.losing.get(target).copied().unwrap_or(0);
+            let left = losing.saturating_sub(done);
+            rest.losing.insert(target.clone(), left);
         }
-        self
+        rest
     }
 
     /// Why the plan has to wait; empty where it may go on.

@@ -8,7 +8,7 @@
 //! What others did meanwhile counts: whoever was planned for since is left as they are by that, whoever stands otherwise
 //! is planned for anew, and where others have used up what the rest of this plan would need, it is looked at again from
 //! the beginning, and what is left of it then waits for a person. After a stop between two parts the same cause leads
-//! to a plan for the rest. What was ordered with the plan is recorded with its last part, so until then it is not said
+//! to a plan for the rest, which is judged like any other. What was ordered with the plan is recorded with its last part, so until then it is not said
 //! to be done.
 
 use jiff::Timestamp;
@@ -179,7 +179,7 @@ impl Plan<'_> {
         (is_last, last_plan): (bool, &mut Option<muster_core::fact::Plan>),
     ) -> Result<Recorded<'a>, Dropped> {
         let now = writer.before()?;
-        let rest = self.looked.tally.clone().without(recorded);
+        let rest = self.looked.tally.budgeted_after(recorded);
         let population = run::population(&now, run.since)?;
         let limits = self.basis.limits;
         let subject = run::subject(&self.order.cause);

@@ -7,6 +7,7 @@
 #![expect(clippy::print_stderr, reason = "a failed split is told step by step")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,7 +15,9 @@ use muster_core::actor::Actor;
 use muster_core::connector::{AccountState, ObjectRef};
 use muster_core::fact::{Cause, Fact};
 use muster_core::guard::Limits;
-use muster_core::id::{Digest, FeedName, PersonKey, PolicyVersion, RoleName, TargetName};
+use muster_core::id::{
+    Digest, FeedName, PersonId, PersonKey, PlanId, PolicyVersion, RoleName, TargetName,
+};
 use muster_core::identity::{Employment, Identity, Phase, Status, Value, ValueType};
 use muster_core::mapping::{
     Attribute, Column, Columns, DayColumn, DayForms, Form, Mapping, StatusRule, ZoneRule,
@@ -166,7 +169,8 @@ fn mapping() -> Mapping {
 }
 
 impl Company {
-    fn new(size: u64) -> Self {
+    /// Plans for more than `part` people are recorded in parts.
+    fn new(size: u64, part: usize) -> Self {
         let row = Row {
             is_listed: true,
             is_ended: false,
@@ -182,7 +186,8 @@ impl Company {
             Arc::new(policy(&BTreeSet::new())),
             Arc::new(KnownTargets::new(ledger.clone(), Arc::default())),
             Bells::default(),
-        );
+        )
+        .in_parts_of(part);
         let mut company = Company {
             ledger,
             planning: Arc::new(planning),
@@ -487,10 +492,10 @@ impl Company {
 }
 
 /// One mass change, split at random. Returns how many lost something, and how often something was held.
-fn split(seed: u64) -> (usize, u32) {
+fn split(seed: u64, part: impl Fn(u64) -> u64) -> Company {
     let mut dice = Dice(seed);
     let size = 12 + dice.below(120);
-    let mut company = Company::new(size);
+    let mut company = Company::new(size, usize::try_from(part(size)).unwrap());
     let mut victims: Vec<u64> = (1..=size).collect();
     for _ in 0..(8 + dice.below(24)) {
         let many = if dice.below(4) == 0 { size } else { 6 };
@@ -505,7 +510,7 @@ fn split(seed: u64) -> (usize, u32) {
     }
     let report = check(&company.ledger, |_| {}).unwrap();
     assert!(report.is_clean(), "seed {seed}: {report:?}");
-    (company.losses.len(), company.held)
+    company
 }
 
 fn step(company: &mut Company, dice: &mut Dice, some: &[u64]) {
@@ -571,13 +576,115 @@ fn f22_however_a_mass_change_is_split_no_more_lose_access_than_the_budget_says()
     let seeds = number("MUSTER_SEEDS").unwrap_or(12);
     let (mut lost, mut held) = (0, 0);
     for seed in first..first + seeds {
-        let (of_seed, held_of_seed) = split(seed);
-        lost += of_seed;
-        held += held_of_seed;
+        // However it is recorded: at once, or some people at a time.
+        let company = split(seed, |size| match seed % 4 {
+            0 => size * 10,
+            parts => 1 + size / (2 * parts),
+        });
+        lost += company.losses.len();
+        held += company.held;
     }
     // Neither is everything held, nor nothing.
     assert!(
         seeds < 10 || (lost > 0 && held > 0),
         "{lost} lost, {held} held"
     );
+}
+
+#[test]
+fn a_plan_in_parts_does_what_one_made_at_once_does() {
+    for seed in 101..106 {
+        let at_once = split(seed, |size| size * 10);
+        for people in [1, 7] {
+            let in_parts = split(seed, |_| people);
+            assert_eq!(at_once.on(), in_parts.on(), "seed {seed}, {people}");
+            assert_eq!(at_once.ends(), in_parts.ends(), "seed {seed}, {people}");
+            assert_eq!(at_once.held, in_parts.held, "seed {seed}, {people}");
+        }
+    }
+}
+
+/// Numbers and sizes of the plans that there are.
+fn plans(company: &Company) -> Vec<(u64, u32)> {
+    let reader = company.ledger.read().unwrap();
+    let plans = (1..reader.next_plan().0).map(|number| {
+        let kept = reader.plan(PlanId(number)).unwrap().unwrap();
+        (number, kept.plan.counts.people.values().sum())
+    });
+    plans.collect()
+}
+
+/// Plans that shut these people out of the app.
+fn shutting_out(people: std::ops::RangeInclusive<u64>) -> Order<'static> {
+    let without = Arc::new(policy(&people.collect()));
+    Order::new(Scope::Everybody, Cause::Policy).proposing(Proposal::Policy(without))
+}
+
+#[test]
+fn between_two_parts_of_a_plan_for_everybody_a_plan_for_one_person_is_made() {
+    let company = Company::new(300, 10);
+    let first = plans(&company).into_iter().map(|(_, people)| people);
+    let first: Vec<u32> = first.collect();
+    assert_eq!(first, [10; 30], "a part is a plan of its own");
+    let planning = Arc::clone(&company.planning);
+    let of_date = |person: u64| {
+        let id = PersonId {
+            feed: hr(),
+            key: key(person),
+        };
+        Order::new(Scope::People(vec![id]), Cause::Date)
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+    runtime.block_on(async {
+        let looked = planning.preview(shutting_out(1..=300), &mut |_, _| {});
+        let consent = Consent::Approved(looked.unwrap().digest.unwrap());
+        let maker = Arc::clone(&planning);
+        let all = tokio::spawn(async move { maker.make(shutting_out(1..=300), consent).await });
+        // Whoever waits for their turn gets it before the next part.
+        let mut between = 0;
+        while !all.is_finished() {
+            if planning.read().unwrap().next_plan().0 > 31 {
+                let one = planning.make(of_date(300), Consent::AsFarAsItGoes).await;
+                assert!(one.unwrap().stands());
+                between += 1;
+            }
+            tokio::task::yield_now().await;
+        }
+        assert!(all.await.unwrap().unwrap().plan.is_some());
+        assert!(between > 1, "{between} were made while the large one was");
+    });
+    assert!(company.on().iter().all(|(_, is_on)| !is_on));
+}
+
+#[test]
+fn a_plan_that_breaks_off_between_two_parts_is_made_to_its_end_by_the_same_order() {
+    let company = Company::new(200, 10);
+    // The clock is read once for a plan, and once for each of its parts.
+    let left = Arc::new(AtomicU32::new(u32::MAX));
+    let (reads, time) = (Arc::clone(&left), company.time);
+    let clock = Clock::new(move || {
+        assert!(reads.fetch_sub(1, Ordering::SeqCst) > 0, "the power is cut");
+        time
+    });
+    let known = KnownTargets::new(company.ledger.clone(), Arc::default());
+    let before = Arc::new(policy(&BTreeSet::new()));
+    let ledger = company.ledger.clone();
+    let planning = Planning::new(ledger, clock, before, Arc::new(known), Bells::default());
+    let planning = Arc::new(planning.in_parts_of(10));
+    let make = |reads: u32| {
+        let looked = planning.preview(shutting_out(1..=200), &mut |_, _| {});
+        let consent = Consent::Approved(looked.unwrap().digest.unwrap());
+        left.store(reads, Ordering::SeqCst);
+        let made = planning.make(shutting_out(1..=200), consent);
+        let made = company.runtime.block_on(made);
+        left.store(u32::MAX, Ordering::SeqCst);
+        made
+    };
+    let on = || company.on().iter().filter(|(_, is_on)| *is_on).count();
+    assert!(make(5).is_err(), "it breaks off");
+    assert_eq!(on(), 160, "four parts of ten are recorded");
+    assert!(make(u32::MAX).unwrap().plan.is_some());
+    assert_eq!(on(), 0);
+    let report = check(&company.ledger, |_| {}).unwrap();
+    assert!(report.is_clean(), "{report:?}");
 }
