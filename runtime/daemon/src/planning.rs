@@ -27,6 +27,7 @@ use muster_core::actor::Actor;
 use muster_core::fact::Fact;
 use muster_core::finding::Code;
 use muster_core::guard::Limits;
+use muster_core::id::FeedName;
 use muster_core::policy::Policy;
 use muster_ledger::{Ledger, Reader};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -170,12 +171,7 @@ impl Planning {
         E: From<Failed> + Send + 'static,
     {
         let whole = Arc::clone(&self.whole).lock_owned().await;
-        self.briefly(move |maker| {
-            let worked = work(maker);
-            drop(whole);
-            worked
-        })
-        .await
+        self.work(Some(whole), work).await
     }
 
     /// The same for plans for some people only. It does not wait for a large plan, but only for the part of it that is
@@ -188,14 +184,44 @@ impl Planning {
         T: Send + 'static,
         E: From<Failed> + Send + 'static,
     {
-        // It goes along to the thread, which works to its end also where nobody waits for it any more.
+        self.work(None, work).await
+    }
+
+    /// One of both for a file of so many rows: briefly where neither it nor its feed has many people.
+    pub async fn of_file<T, E>(
+        self: &Arc<Self>,
+        feed: &FeedName,
+        rows: usize,
+        work: impl FnOnce(&Maker<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Failed> + From<muster_ledger::Error> + Send + 'static,
+    {
+        if parts::is_large(&self.read()?, feed, rows, self.part)? {
+            self.alone(work).await
+        } else {
+            self.briefly(work).await
+        }
+    }
+
+    async fn work<T, E>(
+        self: &Arc<Self>,
+        whole: Option<OwnedMutexGuard<()>>,
+        work: impl FnOnce(&Maker<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Failed> + Send + 'static,
+    {
+        // Both go along to the thread, which works to its end also where nobody waits for it any more.
         let turn = Arc::clone(&self.turn).lock_owned().await;
         let planning = Arc::clone(self);
         let worked = tokio::task::spawn_blocking(move || {
-            let turn = RefCell::new(Some(turn));
             work(&Maker {
                 planning: &planning,
-                turn,
+                whole,
+                turn: RefCell::new(Some(turn)),
             })
         });
         worked
@@ -236,6 +262,8 @@ impl Planning {
 /// Makes plans while nobody else does: see [`Planning::alone`].
 pub struct Maker<'p> {
     planning: &'p Planning,
+    /// Held where the plans may be for many people.
+    whole: Option<OwnedMutexGuard<()>>,
     /// None only while others go first.
     turn: RefCell<Option<OwnedMutexGuard<()>>>,
 }
@@ -273,7 +301,8 @@ impl Maker<'_> {
         let planning = self.planning;
         let (policy, known) = planning.decided_by(&order)?;
         let basis = planning.basis(&policy, &known);
-        if !parts::are_many(&planning.ledger, &order.scope, planning.part)? {
+        let are_many = parts::are_many(&planning.read()?, &order.scope, planning.part)?;
+        if self.whole.is_none() || !are_many {
             return run::at_once(&planning.ledger, basis, order, consent, watch);
         }
         let parts = parts::Parts {
@@ -283,6 +312,14 @@ impl Maker<'_> {
             enter: &|| drop(self.turn.replace(Some(planning.enter()))),
         };
         parts::make(&planning.ledger, basis, &order, consent, watch, &parts)
+    }
+
+    /// Does something that takes long and that no plan can change: others go first meanwhile.
+    pub fn aside<T>(&self, work: impl FnOnce() -> T) -> T {
+        drop(self.turn.take());
+        let worked = work();
+        self.turn.replace(Some(self.planning.enter()));
+        worked
     }
 
     /// Whose plans are made.

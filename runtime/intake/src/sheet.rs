@@ -84,6 +84,11 @@ impl Opened {
 }
 
 impl Sheet {
+    /// How many lines it has: at least as many as rows.
+    pub fn lines(&self) -> usize {
+        self.text.lines().count()
+    }
+
     /// The names in the header, as written.
     pub fn header(&self) -> &[String] {
         &self.header

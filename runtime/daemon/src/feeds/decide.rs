@@ -127,6 +127,14 @@ impl<'a> Going<'a> {
         }
     }
 
+    /// Does something that takes long and that no plan can change.
+    fn aside<T>(self, work: impl FnOnce() -> T) -> T {
+        match self {
+            Going::Preview(_) => work(),
+            Going::ByItself(maker) | Going::Approved { maker, .. } => maker.aside(work),
+        }
+    }
+
     fn approver(self) -> Option<&'a Operator> {
         match self {
             Going::Approved { by, .. } => Some(by),
@@ -170,7 +178,7 @@ impl Desk<'_> {
             let source = std::io::ErrorKind::NotFound.into();
             return Err(FeedError::EvidenceGone { name, source });
         }
-        let (mut problems, snapshot) = self.read(opened);
+        let (mut problems, snapshot) = self.going.aside(|| self.read(opened));
         if problems.sets_aside() {
             // A row that did not count may count when it comes again: the words or the dates may be mended. A
             // warning costs nobody the short way, since hardly a company is without one.

@@ -14,8 +14,9 @@
 use jiff::Timestamp;
 use muster_core::fact::{Counts, Fact, PersonPlanned};
 use muster_core::guard::Tally;
+use muster_core::id::FeedName;
 use muster_core::person::Person;
-use muster_ledger::{Ledger, Writer};
+use muster_ledger::{Ledger, Reader, Writer};
 
 use super::Failed;
 use super::order::{Consent, Order, Scope, Summary, Watch};
@@ -34,20 +35,29 @@ pub(super) struct Parts<'a> {
     pub(super) enter: &'a dyn Fn(),
 }
 
-/// Whether a plan has to go through more people than a part has.
-pub(super) fn are_many(ledger: &Ledger, scope: &Scope<'_>, most: usize) -> Result<bool, Failed> {
-    let most = u64::try_from(most).unwrap_or(u64::MAX);
-    let reader = ledger.read()?;
-    let (people, here) = match scope {
+/// Whether a plan has to go through more people than these.
+pub(super) fn are_many(reader: &Reader, scope: &Scope<'_>, most: usize) -> Result<bool, Failed> {
+    match scope {
         Scope::File { feed, snapshot, .. } => {
-            let here = reader.counts()?.here;
-            let here = here.get(*feed).copied().unwrap_or(0);
-            (snapshot.rows().count() as u64, here)
+            Ok(is_large(reader, feed, snapshot.rows().count(), most)?)
         }
-        Scope::Everybody => (reader.people_count()?, 0),
-        Scope::Changes { .. } | Scope::People(_) => (0, 0),
-    };
-    Ok(people.max(here) > most)
+        Scope::Everybody => Ok(reader.people_count()? > most as u64),
+        Scope::Changes { .. } | Scope::People(_) => Ok(false),
+    }
+}
+
+/// Whether a file of so many rows, or the feed that it is for, has more people than these.
+pub(super) fn is_large(
+    reader: &Reader,
+    feed: &FeedName,
+    rows: usize,
+    most: usize,
+) -> Result<bool, muster_ledger::Error> {
+    if rows > most {
+        return Ok(true);
+    }
+    let most = most as u64;
+    Ok(reader.people_count()? > most && reader.people_count_of(feed)? > most)
 }
 
 /// How a part went.
@@ -95,10 +105,14 @@ pub(super) fn make(
     watch: Watch<'_>,
     parts: &Parts<'_>,
 ) -> Result<Summary, Failed> {
+    let mut watch = Some(watch);
     loop {
         (parts.leave)();
         let scope = order.scope.of_many();
-        let looked = run::look(ledger, basis, (scope, &order.cause), &mut *watch);
+        // Whoever watches sees everybody once.
+        let mut nobody = |_: &PersonPlanned, _: Option<&Person>| {};
+        let watch = watch.take().unwrap_or(&mut nobody);
+        let looked = run::look(ledger, basis, (scope, &order.cause), watch);
         (parts.enter)();
         let looked = looked?;
         if !run::may_stand(&looked.summary, consent) {

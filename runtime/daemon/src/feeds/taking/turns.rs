@@ -4,7 +4,7 @@ use muster_core::actor::Actor;
 use muster_core::fact::{ArrivalChange, EventKind, Fact, FeedFile, HoldEnd, Outcome, Source};
 use muster_core::finding::{Finding, Severity};
 use muster_core::id::{PersonId, PersonKey};
-use muster_intake::{Opened, Verdict, code, folder};
+use muster_intake::{Opened, Sheet, Verdict, code, folder};
 use muster_ledger::kept::Arrival;
 
 use super::Taking;
@@ -55,7 +55,7 @@ impl Taking {
             };
             desk.decide_event(&event, &mut |_, _| {})
         };
-        match self.app.planning.alone(deciding).await? {
+        match self.app.planning.briefly(deciding).await? {
             None => {
                 self.queue.block(seq, self.held);
                 let name = format!(
@@ -280,6 +280,8 @@ impl Taking {
         let feed = self.feed.clone();
         let (arrival, older, events) = (arrival.clone(), older.to_vec(), events.to_vec());
         let news = self.queue.news(arrival.arrived.modified);
+        let rows = opened.sheet.as_ref().map_or(0, Sheet::lines);
+        let of = feed.name().clone();
         let deciding = move |maker: &Maker<'_>| {
             let changed = |arrival: u64, change: ArrivalChange| Fact::ArrivalChanged {
                 feed: feed.name().clone(),
@@ -309,7 +311,7 @@ impl Taking {
             };
             desk.decide(&item, opened, &mut |_, _| {})
         };
-        self.app.planning.alone(deciding).await
+        self.app.planning.of_file(&of, rows, deciding).await
     }
 
     /// What was decided about what arrived is remembered, and put away.
