@@ -12,6 +12,7 @@ mod crowd;
 mod export;
 mod figure;
 mod import;
+mod leaver;
 mod memory;
 mod operations;
 mod place;
@@ -46,13 +47,14 @@ impl Scale {
 type Part = (&'static str, fn(Scale) -> anyhow::Result<Vec<Figure>>);
 
 /// In the order of the report. What needs a quiet disk comes before what leaves it much to write.
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     ("call", call::measure),
     ("swap", swap::measure),
     ("reexport", reexport::measure),
     ("operations", operations::measure),
     ("crowd", crowd::measure),
     ("import", import::measure),
+    ("leaver", leaver::measure),
     ("memory", memory::measure),
 ];
 

@@ -9,10 +9,11 @@
 //! it, as many at once, from a runtime of its own: before ours and after it, because a file is read and planned in
 //! between.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -161,9 +162,17 @@ pub(crate) struct Seen {
     count: AtomicU32,
     first_ns: AtomicU64,
     last_ns: AtomicU64,
+    /// The accounts whose state was changed: few in any measurement.
+    stated: Mutex<BTreeSet<String>>,
 }
 
 impl Seen {
+    /// Whether the state of this account was changed.
+    pub(crate) fn has_stated(&self, key: &str) -> bool {
+        let stated = self.stated.lock();
+        stated.unwrap_or_else(PoisonError::into_inner).contains(key)
+    }
+
     /// Waits for so many changes from now on.
     pub(crate) fn reset(&self, wanted: u32) {
         self.wanted.store(wanted, Ordering::SeqCst);
@@ -210,6 +219,7 @@ impl App {
             count: AtomicU32::new(0),
             first_ns: AtomicU64::new(0),
             last_ns: AtomicU64::new(0),
+            stated: Mutex::default(),
         });
         runtime.spawn(accept(listener, Arc::clone(&seen)));
         Ok(Self {
@@ -252,6 +262,12 @@ async fn answer(
     drop(request.into_body().collect().await);
     if is_change {
         seen.note();
+        let account = path.strip_prefix("/accounts/");
+        if let Some(key) = account.and_then(|account| account.strip_suffix("/state")) {
+            let stated = seen.stated.lock();
+            let mut stated = stated.unwrap_or_else(PoisonError::into_inner);
+            stated.insert(key.to_owned());
+        }
     }
     let body = match path.strip_prefix("/accounts/") {
         Some(key) if !is_change => {
