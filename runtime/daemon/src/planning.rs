@@ -57,8 +57,8 @@ pub struct Planning {
     turn: Arc<Mutex<()>>,
 }
 
-/// Recording so many people holds up who else writes for some tenths of a second.
-const PART: usize = 4_096;
+/// Recording so many people holds up who else writes for a tenth of a second or two.
+const PART: usize = 2_048;
 
 /// A plan could not be made. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -154,6 +154,7 @@ impl Planning {
             &self.ledger,
             self.basis(&policy, &known),
             (order.scope, &order.cause),
+            run::Name::Given,
             watch,
         );
         looked.map(|looked| looked.summary)

@@ -20,7 +20,7 @@ use muster_ledger::{Ledger, Reader, Writer};
 
 use super::Failed;
 use super::order::{Consent, Order, Scope, Summary, Watch};
-use super::run::{self, Basis, Ink, Looked, Reach, Rules, Run};
+use super::run::{self, Basis, Ink, Looked, Name, Reach, Rules, Run};
 use super::walk::Walk;
 
 /// How a plan for many people is recorded.
@@ -112,7 +112,24 @@ pub(super) fn make(
         // Whoever watches sees everybody once.
         let mut nobody = |_: &PersonPlanned, _: Option<&Person>| {};
         let watch = watch.take().unwrap_or(&mut nobody);
-        let looked = run::look(ledger, basis, (scope, &order.cause), watch);
+        let name = match consent {
+            Consent::Approved(_) => Name::Given,
+            _ => Name::Spared,
+        };
+        let mut looked = run::look(ledger, basis, (scope, &order.cause), name, watch);
+        if let (Ok(unnamed), Name::Spared) = (&looked, name)
+            && !run::may_stand(&unnamed.summary, consent)
+        {
+            // Whoever approves of it names it.
+            let scope = order.scope.of_many();
+            looked = run::look(
+                ledger,
+                basis,
+                (scope, &order.cause),
+                Name::Given,
+                &mut nobody,
+            );
+        }
         (parts.enter)();
         let looked = looked?;
         if !run::may_stand(&looked.summary, consent) {
@@ -126,10 +143,7 @@ pub(super) fn make(
             looked: &looked,
         };
         match plan.record(parts) {
-            Ok(recorded) => {
-                let digest = looked.summary.digest;
-                return Ok(Summary { digest, ..recorded });
-            }
+            Ok(recorded) => return Ok(recorded),
             Err(Dropped::Overtaken) => {
                 tracing::info!(
                     "others used up what the rest of a plan needs; it is looked at again"
@@ -232,6 +246,7 @@ impl Plan<'_> {
         let reach = Reach::of(&self.order.scope);
         let (mut summary, seen) = run.finish();
         summary.plan = last_plan.take();
+        summary.digest = summary.plan.as_ref().map(|plan| plan.digest);
         reach.settle(writer, &summary, &seen)?;
         run::record_with(writer, self.order.with.clone(), &summary)?;
         Ok(Recorded::All(summary))

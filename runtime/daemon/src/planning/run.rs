@@ -114,16 +114,24 @@ pub(super) struct Looked {
     pub(super) begun_with: PlanId,
 }
 
+/// Whether a plan is named by the digest of its content: that costs as much as a part of planning it.
+#[derive(Clone, Copy)]
+pub(super) enum Name {
+    Given,
+    Spared,
+}
+
 /// Works out what a plan would be, and counts it. Nobody who writes waits for it.
 pub(super) fn look(
     ledger: &Ledger,
     basis: Basis<'_>,
     (scope, cause): (Scope<'_>, &Cause),
+    name: Name,
     watch: Watch<'_>,
 ) -> Result<Looked, Failed> {
     let rules = Rules::of(cause, None, basis.limits);
     let (before, because) = (ledger.read()?, because(cause));
-    let ink = Ink::Look(PlanDigest::new());
+    let ink = Ink::Look(matches!(name, Name::Given).then(PlanDigest::new));
     let mut run = Run::new(before, basis, &because, rules, watch, ink)?;
     run.everybody_in(scope)?;
     Ok(Looked {
@@ -262,8 +270,8 @@ impl<'a> Rules<'a> {
 
 /// What becomes of each person's part of a plan.
 pub(super) enum Ink<'a, 'txn> {
-    /// It is only named.
-    Look(PlanDigest),
+    /// It is counted, and the whole is named where somebody may have to approve of it.
+    Look(Option<PlanDigest>),
     /// It is recorded.
     Record(&'a mut Writer<'txn>),
     /// It is kept until so many are there, each with the person as the ledger had it.
@@ -624,7 +632,8 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 self.tally.add(&planned, before.as_ref(), &toll, self.since);
                 let is_first = self.is_empty();
                 match &mut self.ink {
-                    Ink::Look(digest) => digest.add(&planned),
+                    Ink::Look(None) => {}
+                    Ink::Look(Some(digest)) => digest.add(&planned),
                     Ink::Record(writer) => {
                         if is_first && matches!(self.rules.consent, Some(Consent::Approved(_))) {
                             let plan = planned.plan;
@@ -692,7 +701,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
         }));
         findings.extend(self.absence_doubt.clone());
         let digest = match &self.ink {
-            Ink::Look(digest) => Some(digest.finish()),
+            Ink::Look(digest) => digest.as_ref().map(PlanDigest::finish),
             Ink::Record(writer) => Some(writer.plan_digest()),
             Ink::Keep(..) => None,
         };

@@ -15,7 +15,7 @@ use muster_core::fact::Fact;
 use muster_core::finding::{Finding, Severity};
 use muster_core::id::{PersonId, TargetName};
 use muster_core::person::Sighting;
-use muster_ledger::Error;
+use muster_ledger::{Error, Ledger};
 
 use super::AGAIN;
 use crate::app::App;
@@ -38,9 +38,16 @@ pub(super) async fn holders(
             return Ok(());
         }
     };
-    let principals = listing.items.iter().map(|grant| &grant.principal);
-    let holders: BTreeSet<(&str, &str)> = principals.map(id_of).collect();
-    let missing = missing(app, target, right, &holders)?;
+    let principals = listing.items.into_iter().map(|grant| grant.principal);
+    let holders: BTreeSet<(String, String)> = principals.map(id_of).collect();
+    // Everybody is walked through, and this thread has others to serve meanwhile.
+    let (ledger, name, of) = (app.ledger.clone(), target.name().clone(), right.clone());
+    let missing = move || missing(&ledger, &name, &of, &holders);
+    let Ok(missing) = tokio::task::spawn_blocking(missing).await else {
+        target.doubt_right(right, AGAIN);
+        return Ok(());
+    };
+    let missing = missing?;
     if missing.is_empty() {
         return Ok(());
     }
@@ -88,28 +95,27 @@ pub(super) fn of(app: &App, target: &Connected, person: &PersonId) -> Result<(),
     Ok(())
 }
 
-fn id_of(object: &ObjectRef) -> (&str, &str) {
-    (object.kind.as_str(), object.id.as_str())
+fn id_of(object: ObjectRef) -> (String, String) {
+    (object.kind, object.id)
 }
 
 /// Who should have a right, has it as far as the ledger knows, and is not among those who do.
 fn missing(
-    app: &App,
-    target: &Connected,
+    ledger: &Ledger,
+    target: &TargetName,
     right: &EntitlementKey,
-    holders: &BTreeSet<(&str, &str)>,
+    holders: &BTreeSet<(String, String)>,
 ) -> Result<Vec<(PersonId, ObjectRef)>, Error> {
     let mut missing = Vec::new();
-    for person in app.ledger.read()?.people_at(target.name())? {
+    for person in ledger.read()?.people_at(target)? {
         let mut person = person?;
-        let Some(account) = person.accounts.remove(target.name()) else {
+        let account = person.accounts.remove(target);
+        let Some(account) = account.filter(|account| driver::has_settled(account, right)) else {
             continue;
         };
-        let object = account
-            .object
-            .clone()
-            .filter(|object| !holders.contains(&id_of(object)));
-        if let Some(object) = object.filter(|_| driver::has_settled(&account, right)) {
+        if let Some(object) = account.object
+            && !holders.contains(&id_of(object.clone()))
+        {
             missing.push((person.id, object));
         }
     }
