@@ -143,7 +143,10 @@ pub(super) fn make(
             looked: &looked,
         };
         match plan.record(parts) {
-            Ok(recorded) => return Ok(recorded),
+            Ok(recorded) => {
+                let digest = looked.summary.digest.or(recorded.digest);
+                return Ok(Summary { digest, ..recorded });
+            }
             Err(Dropped::Overtaken) => {
                 tracing::info!(
                     "others used up what the rest of a plan needs; it is looked at again"
