@@ -8,6 +8,7 @@
 mod content;
 mod feeds;
 mod people;
+mod tallies;
 
 use std::sync::Arc;
 
