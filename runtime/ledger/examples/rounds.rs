@@ -63,11 +63,15 @@ fn rounds(committer: &Committer, people: u32, at_once: u32) {
         let claimed = settled.end..(settled.end + at_once).min(people);
         let (settles, claims) = (settled.clone(), claimed.clone());
         let work = move |writer: &mut Writer<'_>| round(writer, settles.clone(), claims.clone());
-        committer.submit_blocking(at(1), Actor::Daemon, work).unwrap();
+        committer
+            .submit_blocking(at(1), Actor::Daemon, work)
+            .unwrap();
         settled = claimed;
     }
     let work = move |writer: &mut Writer<'_>| round(writer, settled.clone(), 0..0);
-    committer.submit_blocking(at(1), Actor::Daemon, work).unwrap();
+    committer
+        .submit_blocking(at(1), Actor::Daemon, work)
+        .unwrap();
 }
 
 #[inline(never)]

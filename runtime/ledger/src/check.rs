@@ -256,6 +256,13 @@ fn step(
         Some(_) | None => {}
     }
     let (fact, by) = (entry.fact()?, entry.by()?);
+    if let Some(operations) = entry.operations_before()
+        && operations != fold.content.operations()
+    {
+        return Err(Broken::because(
+            "says that its plan gave other operations before it",
+        ));
+    }
     // There is one fold so far; a second one is chosen here, by the entry's version.
     let FoldVersion::One = entry.fold;
     let moment = Moment {
@@ -308,6 +315,8 @@ fn compare_all(
     compare.table("tallies", tables::TALLIES, keys::shown)?;
     compare.table("losses", tables::LOSSES, keys::shown)?;
     compare.table("plans", tables::PLANS, shown_number)?;
+    compare.table("open-operations", tables::OPEN_OPERATIONS, shown_number)?;
+    compare.table("decisions", tables::DECISIONS, shown_number)?;
     compare.table("findings", tables::FINDINGS, keys::shown)?;
     compare.table("feeds", tables::FEEDS, keys::shown)?;
     compare.table("arrivals", tables::ARRIVALS, keys::shown)?;

@@ -5,7 +5,6 @@ use std::ops::RangeBounds;
 
 use muster_core::fact::Fact;
 use muster_core::id::PersonId;
-use muster_core::operation::Transition;
 use muster_core::person::Person;
 use redb::{OwnedRange, ReadOnlyTable};
 
@@ -204,63 +203,6 @@ impl Journal {
     }
 }
 
-impl Journal {
-    /// The entries that somebody may ask about without asking about a person, the newest first: what was decided
-    /// and by whom, what files led to, and what plugins, secrets and policies were put in place.
-    pub(crate) fn decisions(self) -> impl Iterator<Item = Result<kept::Entry, Error>> {
-        let mut range = self.range;
-        std::iter::from_fn(move || {
-            loop {
-                let (seq, row) = match range.next_back()?.step(STEP) {
-                    Ok(row) => row,
-                    Err(error) => return Some(Err(error)),
-                };
-                if entry::is_of_person(row.value()) {
-                    continue;
-                }
-                match entry_of(seq.value(), row.value()) {
-                    Ok(entry) if is_decision(&entry.fact) => return Some(Ok(entry)),
-                    Ok(_) => {}
-                    Err(error) => return Some(Err(error)),
-                }
-            }
-        })
-    }
-}
-
-fn is_decision(fact: &Fact) -> bool {
-    match fact {
-        Fact::OperationChanged { change, .. } => *change == Transition::Retried,
-        Fact::PlanMade(_)
-        | Fact::DriftDecided { .. }
-        | Fact::FileAccepted { .. }
-        | Fact::FeedRenamed { .. }
-        | Fact::FileHeld { .. }
-        | Fact::FileRejected { .. }
-        | Fact::HoldEnded { .. }
-        | Fact::QuestionAnswered { .. }
-        | Fact::ClockConfirmed
-        | Fact::PluginTaken { .. }
-        | Fact::SecretChanged { .. }
-        | Fact::PolicyTaken { .. } => true,
-        Fact::PersonPlanned(_)
-        | Fact::PlanApproved { .. }
-        | Fact::AccountSeen { .. }
-        | Fact::PersonRenamed { .. }
-        | Fact::QuestionAsked(_)
-        | Fact::QuestionEnded { .. }
-        | Fact::ClockRead
-        | Fact::HoldReplanned { .. }
-        | Fact::DeliveryTaken { .. }
-        | Fact::Arrived(_)
-        | Fact::ArrivalChanged { .. }
-        | Fact::CatalogueRead { .. }
-        | Fact::ChangesRead { .. }
-        | Fact::FindingOpened(_)
-        | Fact::FindingClosed { .. } => false,
-    }
-}
-
 /// Whether the bytes of a text stand anywhere in a row.
 fn holds(row: &[u8], text: &str) -> bool {
     let text = text.as_bytes();
@@ -278,7 +220,7 @@ fn holds(row: &[u8], text: &str) -> bool {
     false
 }
 
-fn is_about(fact: &Fact, person: &PersonId) -> bool {
+pub(crate) fn is_about(fact: &Fact, person: &PersonId) -> bool {
     match fact {
         Fact::QuestionAsked(question) => question.person == *person,
         Fact::PersonPlanned(planned) => planned.person == *person,
@@ -314,7 +256,7 @@ fn is_about(fact: &Fact, person: &PersonId) -> bool {
     }
 }
 
-fn entry_of(seq: u64, row: &[u8]) -> Result<kept::Entry, Error> {
+pub(crate) fn entry_of(seq: u64, row: &[u8]) -> Result<kept::Entry, Error> {
     let read = |row| -> Result<kept::Entry, Unreadable> {
         let entry = entry::Entry::parse(row)?;
         Ok(kept::Entry {
@@ -342,36 +284,4 @@ impl DoubleEndedIterator for Journal {
         let row = self.range.next_back()?.step(STEP);
         Some(row.and_then(|(seq, row)| entry_of(seq.value(), row.value())))
     }
-}
-
-/// Finds what a plan said of a person: by halving where the plan's people are in order, as those of
-/// files always are, and one by one otherwise.
-pub(crate) fn planned(
-    journal: &ReadOnlyTable<u64, Bytes>,
-    plan: &kept::Plan,
-    person: &PersonId,
-) -> Result<Option<kept::Entry>, Error> {
-    let read = |seq: u64| -> Result<Option<kept::Entry>, Error> {
-        let row = journal.get(seq).step("read a journal entry")?;
-        row.map(|row| entry_of(seq, row.value())).transpose()
-    };
-    let (mut from, mut beyond) = (plan.entries.start, plan.entries.end);
-    while plan.is_sorted && beyond - from > 1 {
-        let middle = from + (beyond - from) / 2;
-        match read(middle)?.map(|entry| entry.fact) {
-            Some(Fact::PersonPlanned(planned)) if planned.person <= *person => from = middle,
-            // Something else stands among them: they are looked through one by one below.
-            Some(Fact::PersonPlanned(_)) => beyond = middle,
-            _ => break,
-        }
-    }
-    for seq in from..beyond {
-        if let Some(entry) = read(seq)?
-            && is_about(&entry.fact, person)
-            && matches!(entry.fact, Fact::PersonPlanned(_))
-        {
-            return Ok(Some(entry));
-        }
-    }
-    Ok(None)
 }

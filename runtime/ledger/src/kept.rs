@@ -12,7 +12,7 @@ use muster_core::fact::{self, Arrived, Fact, FeedFile, Outcome};
 use muster_core::finding::{self, Code};
 use muster_core::id::{Digest, FeedName, PersonId, PlanId, TargetName};
 use muster_core::identity::Phase;
-use muster_core::operation::Urgency;
+use muster_core::operation::{Operation, Urgency};
 use muster_core::policy::PolicySource;
 use muster_core::question;
 
@@ -44,6 +44,73 @@ pub struct Plan {
     pub entries: Range<u64>,
     /// Whether its people stand in the order of their ids.
     pub is_sorted: bool,
+    /// Whether the numbers of its operations rise from person to person.
+    pub is_numbered: bool,
+}
+
+/// An operation that has not ended.
+#[derive(Clone, PartialEq, Debug)]
+pub struct OpenOperation {
+    /// Whose account it is.
+    pub person: PersonId,
+    /// Where the account is.
+    pub target: TargetName,
+    /// The operation.
+    pub operation: Operation,
+}
+
+/// The operations of a plan that have not ended, by how far they have come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct OpenOperations {
+    /// They wait for their turn.
+    pub queued: u64,
+    /// A call is out.
+    pub in_flight: u64,
+    /// The reply was lost.
+    pub unknown: u64,
+    /// They will be tried again.
+    pub waiting: u64,
+    /// The app goes on with them.
+    pub pending: u64,
+    /// They are to be read back.
+    pub verifying: u64,
+    /// A person has to do something.
+    pub halted: u64,
+}
+
+impl OpenOperations {
+    /// How many there are in all.
+    pub fn total(&self) -> u64 {
+        self.queued
+            + self.in_flight
+            + self.unknown
+            + self.waiting
+            + self.pending
+            + self.verifying
+            + self.halted
+    }
+
+    /// The same, where each number has changed by so much.
+    pub(crate) fn changed(self, by: [i64; 7]) -> Self {
+        let [
+            queued,
+            in_flight,
+            unknown,
+            waiting,
+            pending,
+            verifying,
+            halted,
+        ] = by;
+        OpenOperations {
+            queued: self.queued.saturating_add_signed(queued),
+            in_flight: self.in_flight.saturating_add_signed(in_flight),
+            unknown: self.unknown.saturating_add_signed(unknown),
+            waiting: self.waiting.saturating_add_signed(waiting),
+            pending: self.pending.saturating_add_signed(pending),
+            verifying: self.verifying.saturating_add_signed(verifying),
+            halted: self.halted.saturating_add_signed(halted),
+        }
+    }
 }
 
 /// A policy that decides, or decided.

@@ -8,20 +8,27 @@ use muster_core::actor::ConnectorVersion;
 use muster_core::budget::Move;
 use muster_core::connector::ObjectRef;
 use muster_core::fact::Content;
-use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId, PolicyVersion, TargetName};
+use muster_core::id::{
+    Digest, FeedName, OperationId, PersonId, PersonKey, PlanId, PolicyVersion, TargetName,
+};
 use muster_core::person::{Account, Person, Turns};
 use muster_core::subject::Subject;
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
 
-use crate::codec::Unreadable;
+use crate::codec::{self, Unreadable, v1};
+use crate::decisions::Decisions;
 use crate::error::{Error, RecordResult, StoreResult};
 use crate::iter::{Dues, Findings, Journal, People, Plans};
-use crate::kept::{self, Counts, Due, FeedSpent, Lane, Spent, TargetSpent};
+use crate::kept::{
+    self, Counts, Due, FeedSpent, Lane, OpenOperation, OpenOperations, Spent, TargetSpent,
+};
 use crate::keys::Budget;
+use crate::planned::Planned;
 use crate::rows::Tally;
 use crate::tables::{
-    self, ARRIVALS, CATALOGUES, CONTENTS, DELIVERIES, DUE, FEEDS, FINDINGS, INTENTS, JOURNAL,
-    LINKS, LOSSES, Meta, PEOPLE, PLANS, PLUGINS, POLICIES, QUESTIONS, TALLIES, TIMERS, TOKENS,
+    self, ARRIVALS, CATALOGUES, CONTENTS, DECISIONS, DELIVERIES, DUE, FEEDS, FINDINGS, INTENTS,
+    JOURNAL, LINKS, LOSSES, Meta, OPEN_OPERATIONS, PEOPLE, PLANS, PLUGINS, POLICIES, QUESTIONS,
+    TALLIES, TIMERS, TOKENS,
 };
 use crate::{intents, keys, lookup};
 
@@ -317,8 +324,7 @@ impl Reader {
 
     /// Entries of the journal, by number. Read from the end with [`Iterator::rev`].
     pub fn journal(&self, range: impl RangeBounds<u64>) -> Result<Journal, Error> {
-        let table = self.txn.open_table(JOURNAL).step("open the journal")?;
-        Journal::new(&table, range)
+        Journal::new(&self.journal_table()?, range)
     }
 
     /// What a plan said of a person.
@@ -326,8 +332,46 @@ impl Reader {
         let Some(plan) = self.plan(plan)? else {
             return Ok(None);
         };
-        let table = self.txn.open_table(JOURNAL).step("open the journal")?;
-        crate::iter::planned(&table, &plan, person)
+        Planned::new(self.journal_table()?, &plan).of_person(person)
+    }
+
+    /// An operation that has not ended, and whose it is. Costs about the same however many there are.
+    pub fn open_operation(&self, id: OperationId) -> Result<Option<OpenOperation>, Error> {
+        let Some(plan) = self.plan(id.plan)? else {
+            return Ok(None);
+        };
+        let planned = Planned::new(self.journal_table()?, &plan).of_operation(id.number)?;
+        let Some(planned) = planned else {
+            return Ok(None);
+        };
+        let said = self.person(&planned.person)?;
+        if let Some(found) = said.and_then(|person| operation_of(person, id)) {
+            return Ok(Some(found));
+        }
+        // Where the feed was renamed since, they stand under the new name, with the same key.
+        let (people, intents) = (self.rows(PEOPLE)?, self.rows(INTENTS)?);
+        for feed in self.feeds_with_people()? {
+            let key = keys::person_text(&feed, planned.person.key.as_str());
+            let person = lookup::person(&people, &intents, &key)?;
+            if let Some(found) = person.and_then(|person| operation_of(person, id)) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many operations of a plan have not ended, by how far they have come.
+    pub fn open_operations(&self, plan: PlanId) -> Result<OpenOperations, Error> {
+        const STEP: &str = "read what is open of a plan";
+        let table = self.txn.open_table(OPEN_OPERATIONS).step(STEP)?;
+        let row = table.get(plan.0).step(STEP)?;
+        let row = row.map(|row| codec::decode::<v1::OpenOperations>(row.value()));
+        let open = row.transpose().of("open-operations")?;
+        Ok(open.map(v1::OpenOperations::into_core).unwrap_or_default())
+    }
+
+    fn journal_table(&self) -> Result<redb::ReadOnlyTable<u64, &'static [u8]>, Error> {
+        self.txn.open_table(JOURNAL).step("open the journal")
     }
 
     /// The entries about a person, the newest first. The whole journal is looked through, without
@@ -353,7 +397,9 @@ impl Reader {
         &self,
         before: u64,
     ) -> Result<impl Iterator<Item = Result<kept::Entry, Error>> + use<>, Error> {
-        Ok(self.journal(..before)?.decisions())
+        let table = self.txn.open_table(DECISIONS);
+        let table = table.step("open the table decisions")?;
+        Decisions::new(&table, self.journal_table()?, ..before)
     }
 
     // Feeds, targets, findings, counts.
@@ -577,4 +623,22 @@ impl Reader {
         }
         Ok(counts)
     }
+}
+
+/// An operation of a person, while it is open.
+fn operation_of(person: Person, id: OperationId) -> Option<OpenOperation> {
+    let Person {
+        id: owner,
+        accounts,
+        ..
+    } = person;
+    accounts.into_iter().find_map(|(target, account)| {
+        let mut operations = account.operations.into_iter();
+        let operation = operations.find(|operation| operation.id == id)?;
+        Some(OpenOperation {
+            person: owner.clone(),
+            target,
+            operation,
+        })
+    })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use muster_core::budget::Move;
 use muster_core::connector::AccountState;
-use muster_core::id::{FeedName, TargetName};
+use muster_core::id::{FeedName, PlanId, TargetName};
 use muster_core::identity::Phase;
 use muster_core::operation::State;
 use muster_core::person::{Account, Person, Turns};
@@ -116,10 +116,13 @@ fn operation_index(state: &State) -> usize {
     }
 }
 
+/// Operations by state, in the order of [`OPERATION_STATES`].
+type OperationTally = [i64; 7];
+
 #[derive(Default)]
 struct TargetTally {
     accounts: [i64; 6],
-    operations: [i64; 7],
+    operations: OperationTally,
     wanted: i64,
 }
 
@@ -129,6 +132,7 @@ pub(crate) struct Tallies {
     phases: [i64; 4],
     here: BTreeMap<FeedName, i64>,
     targets: BTreeMap<TargetName, TargetTally>,
+    plans: BTreeMap<PlanId, OperationTally>,
     losses: BTreeMap<Vec<u8>, i64>,
 }
 
@@ -181,7 +185,9 @@ impl Tallies {
                 tally.accounts[account_index(state)] += by;
             }
             for operation in &account.operations {
-                tally.operations[operation_index(&operation.state)] += by;
+                let index = operation_index(&operation.state);
+                tally.operations[index] += by;
+                self.plans.entry(operation.id.plan).or_default()[index] += by;
             }
         }
     }
@@ -191,11 +197,21 @@ impl Tallies {
         std::mem::take(&mut self.losses)
     }
 
+    /// The plans whose operations have changed, and by how much.
+    pub(crate) fn take_plans(&mut self) -> BTreeMap<PlanId, OperationTally> {
+        std::mem::take(&mut self.plans)
+    }
+
+    /// How many plans have operations that have changed.
+    pub(crate) fn plans(&self) -> usize {
+        self.plans.len()
+    }
+
     /// The rows that have changed, and by how much; all counts begin at nothing again.
     pub(crate) fn take(&mut self) -> Vec<(String, i64)> {
-        let losses = std::mem::take(&mut self.losses);
+        let (losses, plans) = (self.take_losses(), self.take_plans());
         let taken = std::mem::take(self);
-        self.losses = losses;
+        (self.losses, self.plans) = (losses, plans);
         let phases = PHASES
             .iter()
             .zip(taken.phases)

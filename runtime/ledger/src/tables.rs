@@ -40,6 +40,10 @@ pub(crate) const TALLIES: TableDefinition<'static, &'static str, u64> =
 pub(crate) const LOSSES: TableDefinition<'static, Bytes, u64> = TableDefinition::new("losses");
 /// Plans by their number.
 pub(crate) const PLANS: Numbered = TableDefinition::new("plans");
+/// How many operations of each plan have not ended.
+pub(crate) const OPEN_OPERATIONS: Numbered = TableDefinition::new("open-operations");
+/// The entries that decide something or put something in place.
+pub(crate) const DECISIONS: TableDefinition<'static, u64, ()> = TableDefinition::new("decisions");
 /// Findings that hold, by code and subject.
 pub(crate) const FINDINGS: Rows = TableDefinition::new("findings");
 /// What each feed brought.
@@ -69,8 +73,9 @@ pub(crate) const META: Rows = TableDefinition::new("meta");
 
 const META_KEY: &[u8] = b"journal";
 /// Version of the whole file: which tables there are and how their keys are laid out.
-/// Version 1 was written by builds before the first release, whose entries name no actor.
-pub(crate) const FORMAT: u8 = 2;
+/// Versions 1 and 2 were written by builds before the first release: the entries of 1 name no actor, and 2 has no
+/// table of decisions.
+pub(crate) const FORMAT: u8 = 3;
 
 /// Where the journal ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -176,6 +181,8 @@ pub(crate) struct Tables<'txn> {
     pub(crate) tallies: Table<'txn, &'static str, u64>,
     pub(crate) losses: Table<'txn, Bytes, u64>,
     pub(crate) plans: Table<'txn, u64, Bytes>,
+    pub(crate) open_operations: Table<'txn, u64, Bytes>,
+    pub(crate) decisions: Table<'txn, u64, ()>,
     pub(crate) findings: Table<'txn, Bytes, Bytes>,
     pub(crate) feeds: Table<'txn, Bytes, Bytes>,
     pub(crate) arrivals: Table<'txn, Bytes, Bytes>,
@@ -203,6 +210,8 @@ impl<'txn> Tables<'txn> {
             tallies: txn.open_table(TALLIES).step(STEP)?,
             losses: txn.open_table(LOSSES).step(STEP)?,
             plans: txn.open_table(PLANS).step(STEP)?,
+            open_operations: txn.open_table(OPEN_OPERATIONS).step(STEP)?,
+            decisions: txn.open_table(DECISIONS).step(STEP)?,
             findings: txn.open_table(FINDINGS).step(STEP)?,
             feeds: txn.open_table(FEEDS).step(STEP)?,
             arrivals: txn.open_table(ARRIVALS).step(STEP)?,

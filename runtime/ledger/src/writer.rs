@@ -278,7 +278,15 @@ impl<'txn> Writer<'txn> {
             });
         }
         let opens_commit_on = self.opens_commit_on.as_ref();
-        let body_at = entry::encode(&mut self.buffer, opens_commit_on, (self.at, &self.by), fact);
+        let operations_before = self.fold.content.operations();
+        let stamp = (self.at, &self.by);
+        let body_at = entry::encode(
+            &mut self.buffer,
+            opens_commit_on,
+            stamp,
+            fact,
+            operations_before,
+        );
         let body = self.buffer.get(body_at..).unwrap_or_default();
         let moment = Moment {
             seq,

@@ -237,7 +237,7 @@ fn half_a_file_is_refused() {
 }
 
 #[test]
-fn a_newer_file_and_newer_records_are_named_as_such() {
+fn a_file_of_another_format_and_newer_records_are_named_as_such() {
     let (_folder, path) = folder();
     written(&path);
     tamper(&path, |txn| {
@@ -252,18 +252,16 @@ fn a_newer_file_and_newer_records_are_named_as_such() {
     assert_eq!(error.code().as_str(), "LED-004");
     assert!(check(&ledger, |_| {}).is_err());
     drop((entries, ledger));
-    tamper(&path, |txn| {
-        let mut meta = txn.open_table(META).unwrap();
-        let mut row = meta
-            .get(b"journal".as_slice())
-            .unwrap()
-            .unwrap()
-            .value()
-            .to_vec();
-        row[0] = 3;
-        meta.insert(b"journal".as_slice(), row.as_slice()).unwrap();
-    });
-    assert_eq!(open(&path).unwrap_err().code().as_str(), "LED-004");
+    for (format, code) in [(1, "LED-012"), (2, "LED-012"), (4, "LED-004")] {
+        tamper(&path, |txn| {
+            let mut meta = txn.open_table(META).unwrap();
+            let row = meta.get(b"journal".as_slice()).unwrap();
+            let mut row = row.unwrap().value().to_vec();
+            row[0] = format;
+            meta.insert(b"journal".as_slice(), row.as_slice()).unwrap();
+        });
+        assert_eq!(open(&path).unwrap_err().code().as_str(), code, "{format}");
+    }
 }
 
 #[test]

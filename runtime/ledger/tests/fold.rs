@@ -20,7 +20,7 @@ use muster_core::operation::{AccountSeen, Completion, How, Transition};
 use muster_core::person::{Person, Turn, Turns};
 use muster_core::subject::Subject;
 use muster_ledger::check::check;
-use muster_ledger::kept::{Due, Lane};
+use muster_ledger::kept::{Due, Lane, OpenOperation, OpenOperations};
 use muster_ledger::{Error, Ledger, Reader, Writer};
 use proptest::prelude::*;
 
@@ -339,6 +339,7 @@ fn compare(reader: &Reader, model: &Model) {
         assert_eq!(kept.digest, *digest);
     }
     compare_counts(reader, model);
+    compare_plans(reader, model);
     for name in TARGETS.map(target) {
         for object in 0..OBJECTS {
             let id = format!("u{object}");
@@ -390,6 +391,39 @@ fn compare_counts(reader: &Reader, model: &Model) {
     assert_eq!(counts.people, phases);
     assert_eq!(counts.accounts, accounts);
     assert_eq!(counts.operations, operations);
+}
+
+fn compare_plans(reader: &Reader, model: &Model) {
+    let mut plans: BTreeMap<PlanId, BTreeMap<&str, u64>> = BTreeMap::new();
+    for person in model.people.values() {
+        for (target, account) in &person.accounts {
+            for operation in &account.operations {
+                let open = OpenOperation {
+                    person: person.id.clone(),
+                    target: target.clone(),
+                    operation: operation.clone(),
+                };
+                let found = reader.open_operation(operation.id).unwrap();
+                assert_eq!(found, Some(open));
+                let states = plans.entry(operation.id.plan).or_default();
+                *states.entry(operation.state.name()).or_default() += 1;
+            }
+        }
+    }
+    for plan in (1..=model.plans).map(PlanId) {
+        let mut states = plans.remove(&plan).unwrap_or_default();
+        let mut take = |state| states.remove(state).unwrap_or(0);
+        let open = OpenOperations {
+            queued: take("queued"),
+            in_flight: take("in-flight"),
+            unknown: take("unknown"),
+            waiting: take("waiting"),
+            pending: take("pending"),
+            verifying: take("verifying"),
+            halted: take("halted"),
+        };
+        assert_eq!(reader.open_operations(plan).unwrap(), open);
+    }
 }
 
 fn dice() -> impl Strategy<Value = Dice> {

@@ -7,11 +7,13 @@ mod common;
 
 use common::{at, dispatched, join, joiner, leaver, operation_id, person, policy, target};
 use muster_core::actor::Actor;
+use muster_core::connector::Problem;
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
-use muster_core::id::{Digest, PlanId};
-use muster_core::operation::Transition;
+use muster_core::id::{Digest, FeedName, PersonId, PlanId};
+use muster_core::operation::{Completion, How, Transition};
 use muster_core::person::Person;
 use muster_ledger::check::check;
+use muster_ledger::kept::OpenOperations;
 use muster_ledger::{Error, Ledger, PlanDigest};
 
 fn people(plan: PlanId, count: u32) -> Vec<PersonPlanned> {
@@ -246,4 +248,164 @@ fn people_are_found_by_key_and_read_page_by_page() {
     assert_eq!(reader.feeds_with_people().unwrap(), [id.feed]);
     assert_eq!(reader.people_at(&target("crm")).unwrap().count(), 3);
     assert_eq!(reader.people_at(&target("mail")).unwrap().count(), 0);
+}
+
+/// Who has an open operation.
+fn holder(ledger: &Ledger, plan: PlanId, number: u32) -> Option<PersonId> {
+    let reader = ledger.read().unwrap();
+    let open = reader.open_operation(operation_id(plan, number)).unwrap();
+    open.map(|open| {
+        assert_eq!(open.operation.id, operation_id(plan, number));
+        assert_eq!(open.target, target("crm"));
+        open.person
+    })
+}
+
+/// Plans these people, each with so many operations from that number on.
+fn plan_numbered(ledger: &Ledger, people: &[(&str, u32)]) -> PlanId {
+    let made = ledger.write(at(0), Actor::Daemon, |writer| {
+        let id = writer.next_plan();
+        let people: Vec<PersonPlanned> = people
+            .iter()
+            .map(|(key, number)| {
+                let mut planned = joiner(id, key, &["crm"], *number);
+                if *number == 0 {
+                    planned.accounts.clear();
+                }
+                planned
+            })
+            .collect();
+        common::plan(writer, people)
+    });
+    made.unwrap()
+}
+
+#[test]
+fn an_open_operation_is_found_by_its_number() {
+    let ledger = Ledger::in_memory().unwrap();
+    // Most people of a plan may have nothing to do at any target.
+    let rising = [
+        ("a", 0),
+        ("b", 1),
+        ("c", 0),
+        ("d", 0),
+        ("e", 3),
+        ("f", 5),
+        ("g", 0),
+    ];
+    let falling = [("b", 5), ("e", 3), ("f", 1)];
+    for people in [&rising[..], &falling[..]] {
+        let plan = plan_numbered(&ledger, people);
+        let kept = ledger.read().unwrap().plan(plan).unwrap().unwrap();
+        assert_eq!(kept.is_numbered, people.len() == rising.len());
+        for (key, number) in people.iter().filter(|(_, number)| *number > 0) {
+            for number in [*number, *number + 1] {
+                assert_eq!(holder(&ledger, plan, number), Some(person(key)));
+            }
+        }
+        for number in [0, 7, 8] {
+            assert_eq!(holder(&ledger, plan, number), None);
+        }
+    }
+    // The second plan took the place of what the first one had queued.
+    assert_eq!(holder(&ledger, PlanId(1), 1), None);
+    assert_eq!(holder(&ledger, PlanId(3), 1), None);
+    assert!(check(&ledger, |_| {}).unwrap().is_clean());
+}
+
+#[test]
+fn an_operation_that_has_ended_is_not_open_and_one_of_a_renamed_feed_is() {
+    let ledger = Ledger::in_memory().unwrap();
+    let plan = join(&ledger, 0, &["a", "b"], &["crm"]);
+    let ended = common::completed("a", "crm", operation_id(plan, 1), "u1");
+    let feed = FeedName::new("staff").unwrap();
+    let renamed = ["a", "b"].map(|key| Fact::PersonRenamed {
+        person: person(key),
+        feed: feed.clone(),
+    });
+    ledger
+        .write(at(1), Actor::Daemon, |writer| {
+            writer.record(ended)?;
+            renamed
+                .iter()
+                .try_for_each(|fact| writer.record(fact).map(drop))
+        })
+        .unwrap();
+    let staff = |key: &str| PersonId {
+        feed: feed.clone(),
+        ..person(key)
+    };
+    assert_eq!(holder(&ledger, plan, 1), None);
+    assert_eq!(holder(&ledger, plan, 2), Some(staff("a")));
+    assert_eq!(holder(&ledger, plan, 3), Some(staff("b")));
+    let open = OpenOperations {
+        queued: 3,
+        ..OpenOperations::default()
+    };
+    let reader = ledger.read().unwrap();
+    assert_eq!(reader.open_operations(plan).unwrap(), open);
+    assert!(check(&ledger, |_| {}).unwrap().is_clean());
+}
+
+#[test]
+fn what_is_open_of_a_plan_is_counted_until_nothing_is() {
+    let ledger = Ledger::in_memory().unwrap();
+    let plan = join(&ledger, 0, &["a"], &["crm"]);
+    let (first, second) = (operation_id(plan, 1), operation_id(plan, 2));
+    let halted = Transition::Halted {
+        problem: Problem::NoCapacity("no seat is left".to_owned()),
+        account: None,
+    };
+    let counts = |queued, in_flight, halted| OpenOperations {
+        queued,
+        in_flight,
+        halted,
+        ..OpenOperations::default()
+    };
+    let completed = common::changed(
+        "a",
+        "crm",
+        second,
+        Transition::Completed(Completion::of(How::Done, None)),
+    );
+    for (fact, open) in [
+        (dispatched("a", "crm", first), counts(1, 1, 0)),
+        (common::completed("a", "crm", first, "u1"), counts(1, 0, 0)),
+        (common::changed("a", "crm", second, halted), counts(0, 0, 1)),
+        (completed, counts(0, 0, 0)),
+    ] {
+        ledger
+            .write(at(1), Actor::Daemon, |writer| writer.record(fact))
+            .unwrap();
+        let reader = ledger.read().unwrap();
+        assert_eq!(reader.open_operations(plan).unwrap(), open);
+    }
+    assert_eq!(counts(1, 1, 1).total(), 3);
+    assert!(check(&ledger, |_| {}).unwrap().is_clean());
+}
+
+#[test]
+fn what_was_decided_is_read_page_by_page_without_the_rest() {
+    let ledger = Ledger::in_memory().unwrap();
+    let plan = join(&ledger, 0, &["a", "b"], &["crm"]);
+    let retried = common::changed("a", "crm", operation_id(plan, 1), Transition::Retried);
+    for fact in [
+        dispatched("a", "crm", operation_id(plan, 1)),
+        Fact::ClockRead,
+        retried,
+        Fact::ClockConfirmed,
+    ] {
+        ledger
+            .write(at(1), Actor::Daemon, |writer| writer.record(fact))
+            .unwrap();
+    }
+    let reader = ledger.read().unwrap();
+    let seqs = |before| -> Vec<u64> {
+        let entries = reader.decisions_before(before).unwrap();
+        entries.map(|entry| entry.unwrap().seq).collect()
+    };
+    assert_eq!(seqs(u64::MAX), [7, 6, 3]);
+    assert_eq!(seqs(6), [3]);
+    assert_eq!(seqs(3), [0; 0]);
+    assert!(check(&ledger, |_| {}).unwrap().is_clean());
 }

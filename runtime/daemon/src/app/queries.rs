@@ -497,33 +497,21 @@ impl App {
     /// Where an operation stands: whose it is, and at which target.
     pub(super) fn locate(&self, id: OperationId) -> Result<(PersonId, TargetName), Fault> {
         let reader = read(self)?;
-        for person in reader.everybody().map_err(|error| broken(&error))? {
-            let person = person.map_err(|error| broken(&error))?;
-            for (target, account) in &person.accounts {
-                if let Some(operation) = account
-                    .operations
-                    .iter()
-                    .find(|operation| operation.id == id)
-                {
-                    return match operation.state {
-                        State::Waiting { .. }
-                        | State::Halted { .. }
-                        | State::Unknown { .. }
-                        | State::Pending { .. } => Ok((person.id.clone(), target.clone())),
-                        _ => Err(Fault::new(
-                            FaultKind::Conflict,
-                            API_NOT_HALTED,
-                            format!(
-                                "operation {id} is {} and goes on by itself",
-                                operation.state.name()
-                            ),
-                        )),
-                    };
-                }
+        let open = reader.open_operation(id).map_err(|error| broken(&error))?;
+        let open = open.ok_or_else(|| {
+            Fault::not_found("open operation", &id.to_string())
+                .hint("`muster operations` lists those that are open")
+        })?;
+        match open.operation.state {
+            State::Waiting { .. }
+            | State::Halted { .. }
+            | State::Unknown { .. }
+            | State::Pending { .. } => Ok((open.person, open.target)),
+            state @ (State::Queued | State::InFlight { .. } | State::Verifying { .. }) => {
+                let message = format!("operation {id} is {} and goes on by itself", state.name());
+                Err(Fault::new(FaultKind::Conflict, API_NOT_HALTED, message))
             }
         }
-        Err(Fault::not_found("open operation", &id.to_string())
-            .hint("`muster operations` lists those that are open"))
     }
 
     /// How a plan stands.
@@ -532,36 +520,15 @@ impl App {
         let kept = reader.plan(id).map_err(|error| broken(&error))?;
         let kept = kept.ok_or_else(|| Fault::not_found("plan", &id.to_string()))?;
         let total = u64::from(kept.plan.counts.operations_total());
-        let (mut open, mut waiting, mut halted) = (0_u64, 0_u64, 0_u64);
-        for target in kept.plan.counts.operations.keys() {
-            for person in reader.people_at(target).map_err(|error| broken(&error))? {
-                let person = person.map_err(|error| broken(&error))?;
-                let of_plan = person
-                    .accounts
-                    .get(target)
-                    .into_iter()
-                    .flat_map(|account| &account.operations);
-                for operation in of_plan.filter(|operation| operation.id.plan == id) {
-                    open += 1;
-                    match operation.state {
-                        State::Halted { .. } => halted += 1,
-                        State::Waiting { .. } | State::Pending { .. } => waiting += 1,
-                        State::Queued
-                        | State::InFlight { .. }
-                        | State::Unknown { .. }
-                        | State::Verifying { .. } => {}
-                    }
-                }
-            }
-        }
+        let open = reader.open_operations(id).map_err(|error| broken(&error))?;
         Ok(v1::PlanStatus {
             plan: id.0,
             cause: cause(&kept.plan.cause),
             made_at: present::instant(kept.at),
             operations: total,
-            done: total.saturating_sub(open),
-            waiting,
-            halted,
+            done: total.saturating_sub(open.total()),
+            waiting: open.waiting + open.pending,
+            halted: open.halted,
             approved_by: present::approver(&kept.by),
         })
     }

@@ -26,12 +26,16 @@ struct Begun {
     digest: PlanDigest,
     last: PersonId,
     is_sorted: bool,
+    /// The highest number of an operation so far.
+    operations: u32,
+    is_numbered: bool,
 }
 
 /// A plan's place in the journal.
 pub(crate) struct Finished {
     pub(crate) entries: Range<u64>,
     pub(crate) is_sorted: bool,
+    pub(crate) is_numbered: bool,
 }
 
 impl Content {
@@ -45,13 +49,17 @@ impl Content {
         let Some(begun) = &mut self.begun else {
             let mut digest = PlanDigest::new();
             digest.add_body(body);
-            self.begun = Some(Begun {
+            let mut begun = Begun {
                 plan: planned.plan,
                 first: seq,
                 digest,
                 last: planned.person.clone(),
                 is_sorted: true,
-            });
+                operations: 0,
+                is_numbered: true,
+            };
+            begun.number(planned);
+            self.begun = Some(begun);
             return Ok(());
         };
         if begun.plan != planned.plan {
@@ -63,7 +71,13 @@ impl Content {
         begun.digest.add_body(body);
         begun.is_sorted &= begun.last.cmp(&planned.person) == Ordering::Less;
         begun.last.clone_from(&planned.person);
+        begun.number(planned);
         Ok(())
+    }
+
+    /// The highest number of an operation that the plan at work has given so far.
+    pub(crate) fn operations(&self) -> u32 {
+        self.begun.as_ref().map_or(0, |begun| begun.operations)
     }
 
     /// Takes in that a person has approved the plan that follows.
@@ -119,11 +133,25 @@ impl Content {
             return Ok(Finished {
                 entries: seq..seq,
                 is_sorted: true,
+                is_numbered: true,
             });
         };
         Ok(Finished {
             entries: begun.first..seq,
             is_sorted: begun.is_sorted,
+            is_numbered: begun.is_numbered,
         })
+    }
+}
+
+impl Begun {
+    /// Takes in the numbers of one person's operations.
+    fn number(&mut self, planned: &PersonPlanned) {
+        let before = self.operations;
+        let accounts = planned.accounts.values();
+        for operation in accounts.flat_map(|account| &account.operations) {
+            self.is_numbered &= operation.id.number > before;
+            self.operations = self.operations.max(operation.id.number);
+        }
     }
 }

@@ -26,7 +26,7 @@ use redb::{ReadableTable, WriteTransaction};
 use crate::codec::{self, Unreadable, micros, v1};
 use crate::error::{Error, RecordResult, StoreResult};
 use crate::tables::Tables;
-use crate::{kept, keys, lookup};
+use crate::{decisions, kept, keys, lookup};
 
 use content::Content;
 pub use feeds::{CONTENTS_MAX, DELIVERIES_MAX};
@@ -102,16 +102,25 @@ impl<'txn> Fold<'txn> {
 
     /// Takes in a fact; `body` is the fact as the journal holds it. Returns whether it changed
     /// anything. After [`Error::LinkedTwice`] nothing of the fact was taken in.
-    #[expect(
-        clippy::too_many_lines,
-        reason = "one arm for each fact, in the order of the enum"
-    )]
     pub(crate) fn apply(
         &mut self,
         moment: Moment<'_>,
         fact: &Fact,
         body: &[u8],
     ) -> Result<bool, Error> {
+        let applied = self.applied(moment, fact, body)?;
+        if decisions::is_decision(fact) {
+            let inserted = self.tables.decisions.insert(moment.seq, ());
+            inserted.step("write which entries decide")?;
+        }
+        Ok(applied)
+    }
+
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each fact, in the order of the enum"
+    )]
+    fn applied(&mut self, moment: Moment<'_>, fact: &Fact, body: &[u8]) -> Result<bool, Error> {
         let Moment { seq, at, .. } = moment;
         match fact {
             Fact::PlanMade(plan) => self.plan_made(moment, plan).map(|()| true),
@@ -256,6 +265,7 @@ impl<'txn> Fold<'txn> {
             by: moment.by.clone(),
             entries: content.entries,
             is_sorted: content.is_sorted,
+            is_numbered: content.is_numbered,
         };
         codec::encode(&mut self.buffer, &v1::PlanKept::of(&kept));
         let inserted = self.tables.plans.insert(plan.id.0, self.buffer.as_slice());

@@ -188,7 +188,7 @@ impl Fold<'_> {
         self.people.tallies.count(&after, 1);
         self.people.follow(&rows_before, &rows);
         if self.people.is_full() {
-            self.write_rows()?;
+            self.write_people()?;
         }
         Ok(true)
     }
@@ -445,7 +445,8 @@ impl Fold<'_> {
                 self.people.out.insert(key, touched);
             }
         }
-        self.write_rows()
+        self.write_rows()?;
+        self.write_open_operations()
     }
 
     /// Writes which calls are out for a person.
@@ -519,7 +520,7 @@ impl People {
     }
 
     fn is_full(&self) -> bool {
-        self.due.changes.len() + self.timers.changes.len() >= ROWS_MAX
+        self.due.changes.len() + self.timers.changes.len() + self.tallies.plans() >= ROWS_MAX
     }
 }
 

@@ -3,9 +3,36 @@
 use redb::ReadableTable;
 
 use super::Fold;
-use crate::error::{Error, StoreResult};
+use crate::codec::{self, v1};
+use crate::error::{Error, RecordResult, StoreResult};
+use crate::kept::OpenOperations;
 
 impl Fold<'_> {
+    /// Writes how many operations of each plan have not ended. A plan of which all have ended has no row. Only
+    /// once everybody who was kept aside is written, or somebody would have been counted out and not in again.
+    pub(super) fn write_open_operations(&mut self) -> Result<(), Error> {
+        const STEP: &str = "write what is open of a plan";
+        const TABLE: &str = "open-operations";
+        for (plan, by) in self.people.tallies.take_plans() {
+            if by == [0; 7] {
+                continue;
+            }
+            let table = &mut self.tables.open_operations;
+            let before = match table.get(plan.0).step(STEP)? {
+                Some(row) => codec::decode::<v1::OpenOperations>(row.value()).of(TABLE)?,
+                None => v1::OpenOperations::of(&OpenOperations::default()),
+            };
+            let after = before.into_core().changed(by);
+            if after == OpenOperations::default() {
+                table.remove(plan.0).step(STEP)?;
+            } else {
+                codec::encode(&mut self.buffer, &v1::OpenOperations::of(&after));
+                table.insert(plan.0, self.buffer.as_slice()).step(STEP)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Writes how many there are of what.
     pub(super) fn write_tallies(&mut self) -> Result<(), Error> {
         const STEP: &str = "write the counts";

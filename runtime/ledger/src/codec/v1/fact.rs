@@ -164,6 +164,7 @@ pub(crate) struct PlanKept<'a> {
     first: u64,
     end: u64,
     is_sorted: bool,
+    is_numbered: bool,
 }
 
 impl<'a> PlanKept<'a> {
@@ -175,6 +176,7 @@ impl<'a> PlanKept<'a> {
             first: plan.entries.start,
             end: plan.entries.end,
             is_sorted: plan.is_sorted,
+            is_numbered: plan.is_numbered,
         }
     }
 
@@ -185,6 +187,7 @@ impl<'a> PlanKept<'a> {
             by: self.by.into_core()?,
             entries: self.first..self.end,
             is_sorted: self.is_sorted,
+            is_numbered: self.is_numbered,
         })
     }
 }

@@ -20,6 +20,7 @@ pub(crate) use actor::{Actor, ConnectorVersion};
 pub(crate) use fact::{Fact, FindingKept, PersonPlanned, PlanKept, fact_body};
 pub(crate) use feed::{ArrivalKept, ContentKept, Delivery, FeedKept};
 pub(crate) use intent::Intent;
+pub(crate) use operation::OpenOperations;
 pub(crate) use person::Person;
 pub(crate) use policy::PolicyKept;
 pub(crate) use question::QuestionKept;

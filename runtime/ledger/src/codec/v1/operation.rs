@@ -16,6 +16,45 @@ use super::connector::{
 };
 use super::parts::{Pairs, Who};
 use crate::codec::{Unreadable, instant, instant_opt, micros};
+use crate::kept;
+
+/// The operations of a plan that have not ended, by state.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct OpenOperations {
+    queued: u64,
+    in_flight: u64,
+    unknown: u64,
+    waiting: u64,
+    pending: u64,
+    verifying: u64,
+    halted: u64,
+}
+
+impl OpenOperations {
+    pub(crate) fn of(open: &kept::OpenOperations) -> Self {
+        OpenOperations {
+            queued: open.queued,
+            in_flight: open.in_flight,
+            unknown: open.unknown,
+            waiting: open.waiting,
+            pending: open.pending,
+            verifying: open.verifying,
+            halted: open.halted,
+        }
+    }
+
+    pub(crate) fn into_core(self) -> kept::OpenOperations {
+        kept::OpenOperations {
+            queued: self.queued,
+            in_flight: self.in_flight,
+            unknown: self.unknown,
+            waiting: self.waiting,
+            pending: self.pending,
+            verifying: self.verifying,
+            halted: self.halted,
+        }
+    }
+}
 
 /// What an account should be.
 #[derive(Serialize, Deserialize)]
