@@ -1,6 +1,8 @@
 //! What others broke, end to end: each test carries the number of its row in
 //! `docs/testing/numbers.md`.
 
+#![expect(clippy::unwrap_used, reason = "test code")]
+
 use std::collections::BTreeSet;
 
 use muster_core::actor::Actor;

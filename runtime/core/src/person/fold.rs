@@ -103,6 +103,10 @@ impl Account {
         }
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "what each transition does to the account, in the order of the enum"
+    )]
     pub(super) fn changed(&mut self, id: OperationId, change: &Transition, at: Timestamp) -> bool {
         let mut operations = self.operations.iter();
         let Some(index) = operations.position(|operation| operation.id == id) else {
