@@ -366,6 +366,8 @@ pub struct Plan {
     pub digest: Digest,
     /// How many people and operations.
     pub counts: Counts,
+    /// The number of the first part, where this is a part of a plan for many people; the first one names itself.
+    pub part_of: Option<PlanId>,
 }
 
 /// How many people a plan touches, and in which way.

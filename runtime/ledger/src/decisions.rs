@@ -16,8 +16,9 @@ use crate::kept;
 pub(crate) fn is_decision(fact: &Fact) -> bool {
     match fact {
         Fact::OperationChanged { change, .. } => *change == Transition::Retried,
-        Fact::PlanMade(_)
-        | Fact::DriftDecided { .. }
+        // Of a plan that is made in parts, the first says that it was made.
+        Fact::PlanMade(plan) => plan.part_of.is_none_or(|first| first == plan.id),
+        Fact::DriftDecided { .. }
         | Fact::FileAccepted { .. }
         | Fact::FeedRenamed { .. }
         | Fact::FileHeld { .. }

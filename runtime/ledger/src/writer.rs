@@ -141,12 +141,35 @@ impl<'txn> Writer<'txn> {
         policy: PolicyVersion,
         counts: Counts,
     ) -> Result<Plan, Error> {
+        self.make(cause, policy, counts, None)
+    }
+
+    /// The same for a part of a plan for many people, which began with another part or begins with this one.
+    pub fn finish_part(
+        &mut self,
+        cause: Cause,
+        policy: PolicyVersion,
+        counts: Counts,
+        first: Option<PlanId>,
+    ) -> Result<Plan, Error> {
+        let first = first.unwrap_or_else(|| self.next_plan());
+        self.make(cause, policy, counts, Some(first))
+    }
+
+    fn make(
+        &mut self,
+        cause: Cause,
+        policy: PolicyVersion,
+        counts: Counts,
+        part_of: Option<PlanId>,
+    ) -> Result<Plan, Error> {
         let plan = Plan {
             id: self.next_plan(),
             cause,
             policy,
             digest: self.plan_digest(),
             counts,
+            part_of,
         };
         self.record(Fact::PlanMade(plan.clone()))?;
         Ok(plan)

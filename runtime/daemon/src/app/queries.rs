@@ -7,7 +7,7 @@ use muster_api::error::{API_NOT_HALTED, API_UNUSABLE, Fault, FaultKind};
 use muster_api::page::title_of;
 use muster_api::v1;
 use muster_core::coded::chain;
-use muster_core::fact::Cause;
+use muster_core::fact::{Cause, Plan};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::operation::State;
@@ -519,16 +519,23 @@ impl App {
         let reader = read(self)?;
         let kept = reader.plan(id).map_err(|error| broken(&error))?;
         let kept = kept.ok_or_else(|| Fault::not_found("plan", &id.to_string()))?;
-        let total = u64::from(kept.plan.counts.operations_total());
-        let open = reader.open_operations(id).map_err(|error| broken(&error))?;
+        let (mut total, mut open, mut waiting, mut halted) = (0_u64, 0_u64, 0_u64, 0_u64);
+        for part in parts(&reader, &kept.plan).map_err(|error| broken(&error))? {
+            total += u64::from(part.counts.operations_total());
+            let left = reader.open_operations(part.id);
+            let left = left.map_err(|error| broken(&error))?;
+            open += left.total();
+            waiting += left.waiting + left.pending;
+            halted += left.halted;
+        }
         Ok(v1::PlanStatus {
             plan: id.0,
             cause: cause(&kept.plan.cause),
             made_at: present::instant(kept.at),
             operations: total,
-            done: total.saturating_sub(open.total()),
-            waiting: open.waiting + open.pending,
-            halted: open.halted,
+            done: total.saturating_sub(open),
+            waiting,
+            halted,
             approved_by: present::approver(&kept.by),
         })
     }
@@ -678,4 +685,17 @@ fn last_file(kept: &kept::Feed, reader: &Reader) -> Result<Option<v1::FileSeen>,
         last.approved_by = plan.and_then(|kept| present::approver(&kept.by));
     }
     Ok(Some(last))
+}
+
+/// All parts of a plan that was made in parts; otherwise the plan.
+fn parts(reader: &Reader, plan: &Plan) -> Result<Vec<Plan>, muster_ledger::Error> {
+    let Some(first) = plan.part_of else {
+        return Ok(vec![plan.clone()]);
+    };
+    let mut parts = Vec::new();
+    for number in first.0..reader.next_plan().0 {
+        let kept = reader.plan(PlanId(number))?.map(|kept| kept.plan);
+        parts.extend(kept.filter(|kept| kept.part_of == plan.part_of));
+    }
+    Ok(parts)
 }

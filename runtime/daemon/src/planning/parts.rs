@@ -240,7 +240,9 @@ impl Plan<'_> {
         }
         if !counts.people.is_empty() {
             let policy = self.basis.policy.version().clone();
-            let plan = writer.finish_plan(self.order.cause.clone(), policy, counts)?;
+            let first = last_plan.as_ref().and_then(|plan| plan.part_of);
+            let cause = self.order.cause.clone();
+            let plan = writer.finish_part(cause, policy, counts, first)?;
             *last_plan = Some(plan);
         }
         if !is_last {

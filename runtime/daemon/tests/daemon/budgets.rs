@@ -609,6 +609,7 @@ fn plans(company: &Company) -> Vec<(u64, u32)> {
     let reader = company.ledger.read().unwrap();
     let plans = (1..reader.next_plan().0).map(|number| {
         let kept = reader.plan(PlanId(number)).unwrap().unwrap();
+        assert_eq!(kept.plan.part_of, Some(PlanId(1)));
         (number, kept.plan.counts.people.values().sum())
     });
     plans.collect()

@@ -50,6 +50,7 @@ pub(crate) fn facts() -> Vec<Fact> {
         policy: policy(),
         digest: digest.finish(),
         counts,
+        part_of: None,
     }));
     for (id, cause) in (2..).zip([
         Cause::Policy,
@@ -64,6 +65,7 @@ pub(crate) fn facts() -> Vec<Fact> {
             policy: policy(),
             digest: PlanDigest::new().finish(),
             counts: Counts::default(),
+            part_of: Some(PlanId(2)),
         }));
     }
     facts.extend(changes().into_iter().map(|change| {

@@ -83,6 +83,7 @@ pub(crate) struct Plan<'a> {
     people: Vec<(Kind, u32)>,
     #[serde(borrow)]
     operations: Pairs<&'a str, Pairs<&'a str, u32>>,
+    part_of: Option<u64>,
 }
 
 impl<'a> Plan<'a> {
@@ -115,6 +116,7 @@ impl<'a> Plan<'a> {
                     })
                     .collect(),
             ),
+            part_of: plan.part_of.map(|first| first.0),
         }
     }
 
@@ -149,6 +151,7 @@ impl<'a> Plan<'a> {
                     })
                     .collect::<Result<_, Unreadable>>()?,
             },
+            part_of: self.part_of.map(PlanId),
         })
     }
 }
