@@ -577,7 +577,7 @@ fn limits(source: &str) -> BTreeMap<String, String> {
 
 #[test]
 fn c60_the_sdk_names_the_limits_that_the_host_keeps() {
-    let sdk = limits("plugin-sdk/src/limits.rs");
+    let sdk = limits("plugin-sdk/rust/src/limits.rs");
     let mut host = limits("runtime/host/src/contract/v0_1/convert/check.rs");
     host.extend(limits("runtime/host/src/contract/v0_1/calls.rs"));
     host.extend(limits("runtime/host/src/read.rs"));

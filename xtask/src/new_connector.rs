@@ -2,7 +2,7 @@
 //! one that is wanted.
 //!
 //! The template is the connector of `docs/guides/write-a-connector.md`, under another name. It is read from
-//! `plugin-sdk/tests/tutorial.rs`, where it is compiled and tested, so a change of the SDK reaches the guide and
+//! `plugin-sdk/rust/tests/tutorial.rs`, where it is compiled and tested, so a change of the SDK reaches the guide and
 //! what is made here at once.
 
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::toolchain::cargo;
 use crate::workspace::{Workspace, write_atomically};
 use crate::{child, say};
 
-const TEMPLATE: &str = include_str!("../../plugin-sdk/tests/tutorial.rs");
+const TEMPLATE: &str = include_str!("../../plugin-sdk/rust/tests/tutorial.rs");
 /// What the connector of the template is called: as a plugin, for people, as a type, and as a domain.
 const CALLED: [&str; 4] = ["acme-chat", "Acme Chat", "AcmeChat", "acme.example"];
 /// The connector of the template begins here; above it is what is said of the tutorial.

@@ -153,7 +153,7 @@ mod tests {
 /// Every block of Rust in the guide is a piece of this file, letter for letter.
 #[test]
 fn the_guide_shows_the_code_that_was_compiled() {
-    let guide = include_str!("../../docs/guides/write-a-connector.md");
+    let guide = include_str!("../../../docs/guides/write-a-connector.md");
     let blocks: Vec<&str> = guide
         .split(
             "```rust
