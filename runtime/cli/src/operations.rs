@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 use muster_api::v1;
+use muster_core::operation::OperationState;
 
 use super::client::{Client, Route};
 use super::show::{self, deed};
@@ -16,8 +17,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     target: Option<String>,
     /// Only in this state
-    #[arg(long, value_parser =
-        ["queued", "in-flight", "unknown", "waiting", "pending", "verifying", "halted"])]
+    #[arg(long, value_parser = OperationState::ALL.map(OperationState::as_str))]
     state: Option<String>,
     /// Only of this person
     #[arg(long, value_name = "PERSON")]
@@ -113,7 +113,7 @@ async fn retry(args: &Retry, client: &Client, context: &mut Context<'_, '_>) -> 
         return Ok(Answer::Yes);
     }
     let state = if args.halted {
-        Some("halted")
+        Some(OperationState::Halted.as_str())
     } else {
         args.state.as_deref()
     };

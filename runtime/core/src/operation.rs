@@ -473,17 +473,73 @@ impl State {
         }
     }
 
-    /// The word for it in tables and answers.
-    pub fn name(&self) -> &'static str {
+    /// Which one it is, without what is in it.
+    pub fn kind(&self) -> OperationState {
         match self {
-            State::Queued => "queued",
-            State::InFlight { .. } => "in-flight",
-            State::Unknown { .. } => "unknown",
-            State::Waiting { .. } => "waiting",
-            State::Pending { .. } => "pending",
-            State::Verifying { .. } => "verifying",
-            State::Halted { .. } => "halted",
+            State::Queued => OperationState::Queued,
+            State::InFlight { .. } => OperationState::InFlight,
+            State::Unknown { .. } => OperationState::Unknown,
+            State::Waiting { .. } => OperationState::Waiting,
+            State::Pending { .. } => OperationState::Pending,
+            State::Verifying { .. } => OperationState::Verifying,
+            State::Halted { .. } => OperationState::Halted,
         }
+    }
+}
+
+/// How far an open operation has come: a [`State`] as it is counted, listed and asked for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum OperationState {
+    /// [`State::Queued`]
+    Queued,
+    /// [`State::InFlight`]
+    InFlight,
+    /// [`State::Unknown`]
+    Unknown,
+    /// [`State::Waiting`]
+    Waiting,
+    /// [`State::Pending`]
+    Pending,
+    /// [`State::Verifying`]
+    Verifying,
+    /// [`State::Halted`]
+    Halted,
+}
+
+impl OperationState {
+    /// Every one, in the order in which they are shown.
+    pub const ALL: [Self; 7] = [
+        Self::Queued,
+        Self::InFlight,
+        Self::Unknown,
+        Self::Waiting,
+        Self::Pending,
+        Self::Verifying,
+        Self::Halted,
+    ];
+
+    /// The word for it in tables, answers and the ledger's counts.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::InFlight => "in-flight",
+            Self::Unknown => "unknown",
+            Self::Waiting => "waiting",
+            Self::Pending => "pending",
+            Self::Verifying => "verifying",
+            Self::Halted => "halted",
+        }
+    }
+
+    /// The one that this word is for.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+impl std::fmt::Display for OperationState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

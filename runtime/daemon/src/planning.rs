@@ -200,9 +200,9 @@ impl Planning {
         E: From<Failed> + From<muster_ledger::Error> + Send + 'static,
     {
         if parts::is_large(&self.read()?, feed, rows, self.part)? {
-            self.alone(work).await
+            Box::pin(self.alone(work)).await
         } else {
-            self.briefly(work).await
+            Box::pin(self.briefly(work)).await
         }
     }
 
@@ -312,7 +312,7 @@ impl Maker<'_> {
             leave: &|| drop(self.turn.take()),
             enter: &|| drop(self.turn.replace(Some(planning.enter()))),
         };
-        parts::make(&planning.ledger, basis, &order, consent, watch, &parts)
+        parts::make(&planning.ledger, basis, (&order, consent), watch, &parts)
     }
 
     /// Does something that takes long and that no plan can change: others go first meanwhile.

@@ -12,7 +12,7 @@ use muster_core::fact::{self, Arrived, Fact, FeedFile, Outcome};
 use muster_core::finding::{self, Code};
 use muster_core::id::{Digest, FeedName, PersonId, PlanId, TargetName};
 use muster_core::identity::Phase;
-use muster_core::operation::{Operation, Urgency};
+use muster_core::operation::{Operation, OperationState, Urgency};
 use muster_core::policy::PolicySource;
 use muster_core::question;
 
@@ -250,8 +250,8 @@ pub struct Counts {
     pub people: BTreeMap<Phase, u64>,
     /// Accounts by target and state; those whose state is not known yet are not counted.
     pub accounts: BTreeMap<TargetName, BTreeMap<AccountState, u64>>,
-    /// Operations that have not ended, by target and the name of their state.
-    pub operations: BTreeMap<TargetName, BTreeMap<&'static str, u64>>,
+    /// Operations that have not ended, by target and state.
+    pub operations: BTreeMap<TargetName, BTreeMap<OperationState, u64>>,
     /// People who have not left, by feed.
     pub here: BTreeMap<FeedName, u64>,
     /// Accounts that people are to have, by target.

@@ -606,12 +606,12 @@ impl Reader {
                         .or_default()
                         .insert(state, count);
                 }
-                Some(Tally::Operation(target, name)) => {
+                Some(Tally::Operation(target, state)) => {
                     counts
                         .operations
                         .entry(target)
                         .or_default()
-                        .insert(name, count);
+                        .insert(state, count);
                 }
                 None => {
                     return Err(Error::Record {

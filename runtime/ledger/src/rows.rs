@@ -7,7 +7,7 @@ use muster_core::budget::Move;
 use muster_core::connector::AccountState;
 use muster_core::id::{FeedName, PlanId, TargetName};
 use muster_core::identity::Phase;
-use muster_core::operation::State;
+use muster_core::operation::{OperationState, State};
 use muster_core::person::{Account, Person, Turns};
 
 use crate::kept::Lane;
@@ -74,16 +74,6 @@ const ACCOUNT_STATES: [AccountState; 6] = [
     AccountState::Deactivated,
     AccountState::Deleted,
 ];
-const OPERATION_STATES: [&str; 7] = [
-    "queued",
-    "in-flight",
-    "unknown",
-    "waiting",
-    "pending",
-    "verifying",
-    "halted",
-];
-
 fn phase_index(phase: Phase) -> usize {
     match phase {
         Phase::Prehire => 0,
@@ -105,18 +95,18 @@ fn account_index(state: AccountState) -> usize {
 }
 
 fn operation_index(state: &State) -> usize {
-    match state {
-        State::Queued => 0,
-        State::InFlight { .. } => 1,
-        State::Unknown { .. } => 2,
-        State::Waiting { .. } => 3,
-        State::Pending { .. } => 4,
-        State::Verifying { .. } => 5,
-        State::Halted { .. } => 6,
+    match state.kind() {
+        OperationState::Queued => 0,
+        OperationState::InFlight => 1,
+        OperationState::Unknown => 2,
+        OperationState::Waiting => 3,
+        OperationState::Pending => 4,
+        OperationState::Verifying => 5,
+        OperationState::Halted => 6,
     }
 }
 
-/// Operations by state, in the order of [`OPERATION_STATES`].
+/// Operations by state, in the order of [`OperationState::ALL`].
 type OperationTally = [i64; 7];
 
 #[derive(Default)]
@@ -144,7 +134,7 @@ pub(crate) enum Tally {
     /// Accounts that people are to have.
     Wanted(TargetName),
     Account(TargetName, AccountState),
-    Operation(TargetName, &'static str),
+    Operation(TargetName, OperationState),
 }
 
 impl Tallies {
@@ -222,11 +212,11 @@ impl Tallies {
         for (target, tally) in taken.targets {
             let states = ACCOUNT_STATES.iter().zip(tally.accounts);
             rows.push((format!("wanted/{target}"), tally.wanted));
-            let names = OPERATION_STATES.iter().zip(tally.operations);
+            let states_of = OperationState::ALL.iter().zip(tally.operations);
             rows.extend(
                 states.map(|(state, by)| (format!("accounts/{target}/{}", state.as_str()), by)),
             );
-            rows.extend(names.map(|(name, by)| (format!("operations/{target}/{name}"), by)));
+            rows.extend(states_of.map(|(state, by)| (format!("operations/{target}/{state}"), by)));
         }
         rows.retain(|(_, by)| *by != 0);
         rows
@@ -247,10 +237,9 @@ impl Tally {
                 TargetName::new(target).ok()?,
                 *ACCOUNT_STATES.iter().find(|state| state.as_str() == name)?,
             ),
-            ("operations", target, Some(name)) => Tally::Operation(
-                TargetName::new(target).ok()?,
-                OPERATION_STATES.iter().find(|state| **state == name)?,
-            ),
+            ("operations", target, Some(name)) => {
+                Tally::Operation(TargetName::new(target).ok()?, OperationState::parse(name)?)
+            }
             _ => return None,
         };
         Some(tally)

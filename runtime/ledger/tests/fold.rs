@@ -16,7 +16,7 @@ use muster_core::connector::{AccountState, Problem, SideEffect, Unreached};
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
-use muster_core::operation::{AccountSeen, Completion, How, Transition};
+use muster_core::operation::{AccountSeen, Completion, How, OperationState, Transition};
 use muster_core::person::{Person, Turn, Turns};
 use muster_core::subject::Subject;
 use muster_ledger::check::check;
@@ -374,7 +374,7 @@ fn compare_counts(reader: &Reader, model: &Model) {
     assert_eq!(counts.findings, model.findings.len() as u64);
     let mut phases = BTreeMap::new();
     let mut accounts: BTreeMap<TargetName, BTreeMap<AccountState, u64>> = BTreeMap::new();
-    let mut operations: BTreeMap<TargetName, BTreeMap<&str, u64>> = BTreeMap::new();
+    let mut operations: BTreeMap<TargetName, BTreeMap<OperationState, u64>> = BTreeMap::new();
     for person in model.people.values() {
         *phases.entry(person.phase).or_insert(0) += 1;
         for (name, account) in &person.accounts {
@@ -384,7 +384,7 @@ fn compare_counts(reader: &Reader, model: &Model) {
             }
             for operation in &account.operations {
                 let names = operations.entry(name.clone()).or_default();
-                *names.entry(operation.state.name()).or_insert(0) += 1;
+                *names.entry(operation.state.kind()).or_insert(0) += 1;
             }
         }
     }
@@ -406,7 +406,7 @@ fn compare_plans(reader: &Reader, model: &Model) {
                 let found = reader.open_operation(operation.id).unwrap();
                 assert_eq!(found, Some(open));
                 let states = plans.entry(operation.id.plan).or_default();
-                *states.entry(operation.state.name()).or_default() += 1;
+                *states.entry(operation.state.kind().as_str()).or_default() += 1;
             }
         }
     }

@@ -18,7 +18,7 @@ use muster_core::fact::{
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, PlanId, PolicyVersion, RoleName};
 use muster_core::identity::Phase;
-use muster_core::operation::{Transition, Urgency};
+use muster_core::operation::{OperationState, Transition, Urgency};
 use muster_core::policy::{PolicySource, RoleSource};
 use muster_core::subject::Subject;
 use muster_ledger::kept::Lane;
@@ -43,7 +43,10 @@ fn a_plan_is_read_back_as_it_was_recorded() {
     );
     let counts = reader.counts().unwrap();
     assert_eq!(counts.people[&Phase::Active], 2);
-    assert_eq!(counts.operations[&target("crm")]["queued"], 4);
+    assert_eq!(
+        counts.operations[&target("crm")][&OperationState::Queued],
+        4
+    );
     assert_eq!(counts.entries, 3);
 }
 

@@ -217,7 +217,10 @@ fn show(world: &World, text: &str) -> Vec<String> {
             .flat_map(|person| operations(person).into_iter().map(move |one| (person, one)))
             .map(|(person, (operation, target))| {
                 let (key, action) = (&person.id.key, short(&operation.action));
-                format!("{key} {target} {action}: {}", operation.state.name())
+                format!(
+                    "{key} {target} {action}: {}",
+                    operation.state.kind().as_str()
+                )
             })
             .collect(),
         ["why", key, name] => {

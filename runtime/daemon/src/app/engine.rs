@@ -236,8 +236,7 @@ fn retry_all(app: &App, filter: &OperationFilter, by: &Operator) -> Result<v1::R
             }
             let account = person.accounts.get(name);
             for open in account.into_iter().flat_map(|account| &account.operations) {
-                let state = filter.state.as_deref();
-                let is_meant = state.is_none_or(|state| state == open.state.name());
+                let is_meant = filter.state.is_none_or(|state| state == open.state.kind());
                 if is_meant && retried_by_hand(open, now).is_some() {
                     waiting.push((person.id.clone(), name.clone(), open.id));
                 }

@@ -98,10 +98,7 @@ fn of_ledger(counts: &Counts) -> Vec<Family> {
         .map(|(phase, count)| (phase.as_str().to_owned(), number(*count)));
     let open = counts.operations.iter().flat_map(|(target, states)| {
         states.iter().map(move |(state, count)| Sample {
-            labels: vec![
-                ("target", target.to_string()),
-                ("state", (*state).to_owned()),
-            ],
+            labels: vec![("target", target.to_string()), ("state", state.to_string())],
             value: number(*count),
         })
     });

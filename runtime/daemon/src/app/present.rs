@@ -326,7 +326,7 @@ pub fn operation(
         verb: open.action.verb().to_owned(),
         object: object(titles, target, &open.action),
         urgency: urgency(open.urgency).to_owned(),
-        state: open.state.name().to_owned(),
+        state: open.state.kind().to_string(),
         attempt: open.state.attempt(),
         next_at,
         reason: open.reason.clone(),

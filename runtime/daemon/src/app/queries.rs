@@ -10,7 +10,7 @@ use muster_core::coded::chain;
 use muster_core::fact::{Cause, Plan};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
-use muster_core::operation::State;
+use muster_core::operation::{OperationState, State};
 use muster_core::person::Person;
 use muster_core::subject::Subject;
 use muster_ledger::{Reader, kept};
@@ -44,7 +44,7 @@ impl App {
         let counts = reader.counts().map_err(|error| broken(&error))?;
         let mut operations: BTreeMap<String, u64> = BTreeMap::new();
         for (state, count) in counts.operations.values().flatten() {
-            *operations.entry((*state).to_owned()).or_default() += count;
+            *operations.entry(state.to_string()).or_default() += count;
         }
         let mut findings: BTreeMap<String, u64> = BTreeMap::new();
         for kept in reader.findings().map_err(|error| broken(&error))? {
@@ -162,7 +162,7 @@ impl App {
             accounts: kept.map(|(_, count)| count).sum(),
             operations_open: open,
             operations_halted: of_target
-                .and_then(|states| states.get("halted"))
+                .and_then(|states| states.get(&OperationState::Halted))
                 .copied()
                 .unwrap_or(0),
             last_answer_at: answered
@@ -332,8 +332,7 @@ impl App {
                 let by_state = |open: &v1::Operation| {
                     filter
                         .state
-                        .as_ref()
-                        .is_none_or(|state| open.state == *state)
+                        .is_none_or(|state| open.state == state.as_str())
                 };
                 items.extend(open.into_iter().filter(by_state));
             }
@@ -508,7 +507,7 @@ impl App {
             | State::Unknown { .. }
             | State::Pending { .. } => Ok((open.person, open.target)),
             state @ (State::Queued | State::InFlight { .. } | State::Verifying { .. }) => {
-                let message = format!("operation {id} is {} and goes on by itself", state.name());
+                let message = format!("operation {id} is {} and goes on by itself", state.kind());
                 Err(Fault::new(FaultKind::Conflict, API_NOT_HALTED, message))
             }
         }

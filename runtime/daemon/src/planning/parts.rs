@@ -65,7 +65,7 @@ enum Recorded<'a> {
     /// There is more.
     Part(Box<Run<'a, 'a>>),
     /// It was the last.
-    All(Summary),
+    All(Box<Summary>),
 }
 
 /// A transaction that is thrown away.
@@ -100,8 +100,7 @@ struct Plan<'a> {
 pub(super) fn make(
     ledger: &Ledger,
     basis: Basis<'_>,
-    order: &Order<'_>,
-    consent: Consent,
+    (order, consent): (&Order<'_>, Consent),
     watch: Watch<'_>,
     parts: &Parts<'_>,
 ) -> Result<Summary, Failed> {
@@ -168,12 +167,11 @@ impl Plan<'_> {
             before,
             self.basis,
             &because,
-            rules,
             &mut nobody,
-            ink,
+            (rules, ink),
         )?);
         run.begun_with = self.looked.begun_with;
-        let mut walk = Walk::of(&mut run, self.order.scope.of_many())?;
+        let mut walk = Walk::of(&mut run, &self.order.scope)?;
         let mut recorded = Tally::default();
         let mut last_plan = None;
         loop {
@@ -191,7 +189,7 @@ impl Plan<'_> {
                 self.part(writer, run, &recorded, (is_last, &mut last_plan))
             })?;
             run = match written {
-                Recorded::All(summary) => return Ok(summary),
+                Recorded::All(summary) => return Ok(*summary),
                 Recorded::Part(run) => run,
             };
             recorded = so_far;
@@ -254,7 +252,7 @@ impl Plan<'_> {
         summary.digest = summary.plan.as_ref().map(|plan| plan.digest);
         reach.settle(writer, &summary, &seen)?;
         run::record_with(writer, self.order.with.clone(), &summary)?;
-        Ok(Recorded::All(summary))
+        Ok(Recorded::All(Box::new(summary)))
     }
 }
 

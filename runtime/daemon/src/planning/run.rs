@@ -80,9 +80,8 @@ pub(super) fn at_once(
             before,
             basis,
             &because,
-            rules,
             watch,
-            Ink::Record(&mut *writer),
+            (rules, Ink::Record(&mut *writer)),
         )?;
         run.everybody_in(scope)?;
         let (mut summary, seen) = run.finish();
@@ -132,7 +131,7 @@ pub(super) fn look(
     let rules = Rules::of(cause, None, basis.limits);
     let (before, because) = (ledger.read()?, because(cause));
     let ink = Ink::Look(matches!(name, Name::Given).then(PlanDigest::new));
-    let mut run = Run::new(before, basis, &because, rules, watch, ink)?;
+    let mut run = Run::new(before, basis, &because, watch, (rules, ink))?;
     run.everybody_in(scope)?;
     Ok(Looked {
         tally: run.tally.clone(),
@@ -327,9 +326,8 @@ impl<'a, 'txn> Run<'a, 'txn> {
         before: Reader,
         basis: Basis<'a>,
         because: &str,
-        rules: Rules<'a>,
         watch: Watch<'a>,
-        ink: Ink<'a, 'txn>,
+        (rules, ink): (Rules<'a>, Ink<'a, 'txn>),
     ) -> Result<Self, Failed> {
         let day = before.day(basis.now)?;
         let since = rules.limits.since(before.counts_at(basis.now)?);
@@ -368,7 +366,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
     pub(super) fn everybody_in(&mut self, scope: Scope<'_>) -> Result<(), Failed> {
         match scope {
             Scope::File { .. } | Scope::Everybody => {
-                let mut walk = Walk::of(self, scope)?;
+                let mut walk = Walk::of(self, &scope)?;
                 while !walk.go_on(self)? {}
                 Ok(())
             }

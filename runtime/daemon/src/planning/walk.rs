@@ -43,14 +43,14 @@ pub(super) struct File<'s> {
 
 impl<'s> Walk<'s> {
     /// The beginning of a file, or of everybody. Some people that are named are no walk.
-    pub(super) fn of(run: &mut Run<'_, '_>, scope: Scope<'s>) -> Result<Self, Failed> {
+    pub(super) fn of(run: &mut Run<'_, '_>, scope: &Scope<'s>) -> Result<Self, Failed> {
         let Scope::File {
             feed,
             snapshot,
             carried,
             since,
             news,
-        } = scope
+        } = *scope
         else {
             return Ok(Walk::Everybody(None));
         };

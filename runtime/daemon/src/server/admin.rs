@@ -22,6 +22,7 @@ use muster_api::error::{API_UNUSABLE, Fault, FaultKind};
 use muster_api::v1;
 use muster_core::actor::Operator;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
+use muster_core::operation::OperationState;
 use muster_core::person::Decision;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -127,6 +128,15 @@ fn target_name(text: Option<&str>) -> Result<Option<TargetName>, Fault> {
     text.map(parse).transpose()
 }
 
+fn operation_state(word: &str) -> Result<OperationState, Fault> {
+    OperationState::parse(word).ok_or_else(|| {
+        let words = OperationState::ALL.map(OperationState::as_str).join(", ");
+        unusable(format!(
+            "no operation is in the state `{word}`; they are {words}"
+        ))
+    })
+}
+
 fn digest(text: &str) -> Result<Digest, Fault> {
     let invalid = || unusable("a plan is named by the 64 hexadecimal digits of its digest");
     if text.len() != 64 || !text.is_ascii() {
@@ -219,7 +229,7 @@ impl OperationParameters {
     fn filter(self) -> Result<OperationFilter, Refusal> {
         Ok(OperationFilter {
             target: target_name(self.target.as_deref())?,
-            state: self.state,
+            state: self.state.as_deref().map(operation_state).transpose()?,
             person: self.person.as_deref().map(person_id).transpose()?,
         })
     }

@@ -11,6 +11,7 @@ use muster_api::v1;
 use muster_core::actor::Operator;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
 use muster_core::mapping::Mapping;
+use muster_core::operation::OperationState;
 use muster_core::person::Decision;
 use tokio::sync::watch;
 
@@ -202,7 +203,7 @@ pub struct OperationFilter {
     /// At this target only.
     pub target: Option<TargetName>,
     /// In this state only.
-    pub state: Option<String>,
+    pub state: Option<OperationState>,
     /// Of this person only.
     pub person: Option<PersonId>,
 }
