@@ -6,15 +6,15 @@
 //! with a number of its own and the same cause. Between two parts others write, and small plans are made.
 //!
 //! What others did meanwhile counts: whoever was planned for since is left as they are by that, whoever stands otherwise
-//! is planned for anew, and where others have used up what the rest of this plan would need, it is looked at again from
-//! the beginning, and what is left of it then waits for a person. After a stop between two parts the same cause leads
+//! is planned for anew, and where others have used up what the rest of this plan would need, or what was approved of is
+//! another thing by now, it is looked at again from the beginning, and what is left of it then waits for a person. After a stop between two parts the same cause leads
 //! to a plan for the rest, which is judged like any other. What was ordered with the plan is recorded with its last part, so until then it is not said
 //! to be done.
 
 use jiff::Timestamp;
 use muster_core::fact::{Counts, Fact, PersonPlanned};
 use muster_core::guard::Tally;
-use muster_core::id::FeedName;
+use muster_core::id::{FeedName, OperationId, PlanId};
 use muster_core::person::Person;
 use muster_ledger::{Ledger, Reader, Writer};
 
@@ -186,7 +186,7 @@ impl Plan<'_> {
             let so_far = run.tally.clone();
             let by = self.order.by.clone();
             let written = self.ledger.write((parts.clock)(), by, |writer| {
-                self.part(writer, run, &recorded, (is_last, &mut last_plan))
+                self.part(writer, run, (&recorded, &so_far), (is_last, &mut last_plan))
             })?;
             run = match written {
                 Recorded::All(summary) => return Ok(*summary),
@@ -204,26 +204,43 @@ impl Plan<'_> {
         &self,
         writer: &mut Writer<'_>,
         mut run: Box<Run<'a, 'a>>,
-        recorded: &Tally,
+        (recorded, so_far): (&Tally, &Tally),
         (is_last, last_plan): (bool, &mut Option<muster_core::fact::Plan>),
     ) -> Result<Recorded<'a>, Dropped> {
         let now = writer.before()?;
-        let rest = self.looked.tally.budgeted_after(recorded);
-        let population = run::population(&now, run.since)?;
-        let limits = self.basis.limits;
-        let subject = run::subject(&self.order.cause);
-        if self.consent == Consent::WithinLimits
-            && !rest.exceeded(&subject, &population, limits).is_empty()
-        {
+        let part = run.take_part();
+        let is_overtaken = match self.consent {
+            Consent::IfNothing => !part.is_empty(),
+            Consent::WithinLimits => {
+                let population = run::population(&now, run.since)?;
+                let subject = run::subject(&self.order.cause);
+                let rest = self.looked.tally.budgeted_after(recorded);
+                // Of those who were planned for meanwhile, more may be taken than when it was looked at.
+                let this = so_far.budgeted_after(recorded);
+                let limits = self.basis.limits;
+                [rest, this]
+                    .iter()
+                    .any(|tally| !tally.exceeded(&subject, &population, limits).is_empty())
+            }
+            Consent::Approved(_) | Consent::AsFarAsItGoes => false,
+        };
+        if is_overtaken {
             return Err(Dropped::Overtaken);
         }
         let mut counts = Counts::default();
-        for (before, planned) in run.take_part() {
+        for (before, planned) in part {
             let person = now.person(&planned.person)?;
             let planned = if person == before {
                 Some(planned)
             } else {
-                run.anew(planned, person.as_ref())?
+                let content = content_of(&planned);
+                let anew = run.anew(planned, person.as_ref())?;
+                // Nobody has approved of anything else.
+                let is_other = anew.as_ref().map(content_of) != Some(content);
+                if is_other && matches!(self.consent, Consent::Approved(_)) {
+                    return Err(Dropped::Overtaken);
+                }
+                anew
             };
             let Some(planned) = planned else {
                 continue;
@@ -254,6 +271,18 @@ impl Plan<'_> {
         run::record_with(writer, self.order.with.clone(), &summary)?;
         Ok(Recorded::All(Box::new(summary)))
     }
+}
+
+/// What a person's part of a plan says, whatever its numbers.
+fn content_of(planned: &PersonPlanned) -> PersonPlanned {
+    let mut content = planned.clone();
+    content.plan = PlanId(0);
+    let accounts = content.accounts.values_mut();
+    for operation in accounts.flat_map(|account| &mut account.operations) {
+        let (plan, number) = (PlanId(0), 0);
+        operation.id = OperationId { plan, number };
+    }
+    content
 }
 
 impl Scope<'_> {
