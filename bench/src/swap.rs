@@ -79,13 +79,13 @@ async fn both(company: &Company, scale: Scale) -> anyhow::Result<(Rounds, Rounds
         cache: Some(config.daemon.plugin_cache()),
         ..HostOptions::default()
     })?;
+    let clock = Clock::of_machine();
     let targets: Vec<Arc<Connected>> = config
         .targets
         .values()
-        .map(|target| Arc::new(Connected::new(target.clone())))
+        .map(|target| Arc::new(Connected::new(target.clone(), clock.clone())))
         .collect();
     let environment = Environment::new(std::iter::empty());
-    let clock = Clock::of_machine();
     let folder = &config.daemon.plugins;
     let library = Library::new(host.clone(), folder, clock, environment, &targets);
     let library = Arc::new(library);

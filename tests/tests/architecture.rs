@@ -507,6 +507,57 @@ fn no_function_of_the_contract_is_written_as_a_text() {
     );
 }
 
+/// What asks the machine for the time, or waits by its clock.
+const OF_THE_MACHINES_CLOCK: [&str; 7] = [
+    "Timestamp::now",
+    "Zoned::now",
+    "SystemTime::now",
+    "Instant::now",
+    "time::sleep",
+    "time::timeout",
+    "time::interval",
+];
+
+/// Files in which a bound of I/O goes by the machine's clock, and decides nothing of the product: what a client at a
+/// door may take, how long a stop waits for what is out, what the command line asks in its own process.
+const BOUNDS_OF_IO: [&str; 7] = [
+    "runtime/daemon/src/server/admin.rs",
+    "runtime/daemon/src/server/connection.rs",
+    "runtime/daemon/src/server/hooks.rs",
+    "runtime/daemon/src/server/listen.rs",
+    "runtime/daemon/src/app/serve.rs",
+    "runtime/daemon/src/local/reach.rs",
+    // The machine's clock itself.
+    "runtime/intake/src/folder/time.rs",
+];
+
+#[test]
+fn the_daemon_and_its_drop_folders_ask_nobody_but_their_clock_for_the_time() {
+    for file in sources() {
+        let shown = file
+            .strip_prefix(root())
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
+        let is_ours = ["runtime/daemon/src/", "runtime/intake/src/folder/"]
+            .iter()
+            .any(|folder| shown.starts_with(folder));
+        if !is_ours || BOUNDS_OF_IO.contains(&shown.as_str()) {
+            continue;
+        }
+        let source = std::fs::read_to_string(&file).unwrap();
+        for (number, line) in source.lines().enumerate() {
+            for call in OF_THE_MACHINES_CLOCK {
+                assert!(
+                    !line.contains(call),
+                    "{shown}:{} asks the machine: `{call}`; take a `Clock` and ask that",
+                    number + 1
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn what_prints_for_debugging_decides_nothing_in_the_daemon() {
     let daemon = root().join("runtime/daemon/src");

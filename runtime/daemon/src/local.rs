@@ -198,6 +198,7 @@ async fn check_plugins(
     compiler: Option<Compiler>,
 ) -> Result<Vec<v1::Finding>, Fault> {
     let host = host(compiler)?;
+    let clock = Clock::of_machine();
     let environment =
         Environment::new(std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
@@ -220,7 +221,7 @@ async fn check_plugins(
                 let descriptor = plugin.descriptor().clone();
                 let descriptor = descriptor.with_settings(|key| target.settings.contains_key(key));
                 descriptors.insert(name.clone(), descriptor);
-                let connected = Connected::new(target.clone());
+                let connected = Connected::new(target.clone(), clock.clone());
                 let slot = Arc::new(Slot::new(plugin));
                 if let Err(trouble) = connected.connect(&host, &slot, &environment) {
                     found(name, &trouble.code, &trouble.text, &trouble.hint);

@@ -415,7 +415,7 @@ impl Library {
         while !*stop.borrow() {
             tokio::select! {
                 () = hint.notified() => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = self.clock.sleep(LOOK_EVERY) => {}
                 changed = stop.changed() => if changed.is_err() { break },
             }
             // A plugin may take minutes to compile; a stop does not wait for that.

@@ -53,7 +53,7 @@ pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let mut retrying = Retrying::new(LOOK_EVERY, AGAIN_MAX);
     while !*stop.borrow() {
         tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY.max(retrying.pause())) => {}
+            () = app.clock.sleep(LOOK_EVERY.max(retrying.pause())) => {}
             changed = stop.changed() => if changed.is_err() { return },
         }
         let now = stamps(&app.config);

@@ -10,7 +10,7 @@ mod right;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muster_core::coded::chain;
 use muster_core::connector::{
@@ -26,6 +26,7 @@ use muster_core::subject::Subject;
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::clock::Moment;
 use crate::driver::{DOUBT_AFTER, REFUSED, TOOK_ALONG};
 use crate::findings::LookedAt;
 use crate::replan::{self, waiting};
@@ -73,21 +74,21 @@ pub async fn first(app: &Arc<App>, patience: Duration) {
         .filter(|target| target.is_usable())
         .map(|target| catalogue(app, target));
     let all = futures_util::future::join_all(reading);
-    if tokio::time::timeout(patience, all).await.is_err() {
+    if app.clock.within(patience, all).await.is_none() {
         tracing::warn!("some targets have not yet said what they can give");
     }
 }
 
 /// When a target is read next.
 struct Schedule {
-    catalogue: Instant,
-    accounts: Instant,
+    catalogue: Moment,
+    accounts: Moment,
 }
 
 impl Schedule {
-    fn next(&self) -> Duration {
+    fn next(&self, now: Moment) -> Duration {
         let next = self.catalogue.min(self.accounts);
-        next.saturating_duration_since(Instant::now())
+        next.since(now)
     }
 }
 
@@ -95,33 +96,35 @@ impl Schedule {
 pub async fn run(app: Arc<App>, target: Arc<Connected>, mut stop: watch::Receiver<bool>) {
     remember_side_losses(&app, &target);
     let mut schedule = Schedule {
-        catalogue: Instant::now(),
-        accounts: Instant::now(),
+        catalogue: app.clock.moment(),
+        accounts: app.clock.moment(),
     };
     let mut versions = target.versions();
     while !*stop.borrow() {
         // What another version read may have been wrong, or not whole.
         if std::mem::replace(&mut versions, target.versions()) != target.versions() {
-            schedule.catalogue = Instant::now();
-            schedule.accounts = Instant::now();
+            schedule.catalogue = app.clock.moment();
+            schedule.accounts = app.clock.moment();
         }
         let (doubts, next_doubt) = target.take_doubts();
         for doubt in doubts {
             look_at(&app, &target, doubt).await;
         }
-        let wait = schedule.next().min(next_doubt.unwrap_or(Duration::MAX));
+        let wait = schedule
+            .next(app.clock.moment())
+            .min(next_doubt.unwrap_or(Duration::MAX));
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
+            () = app.clock.sleep(wait) => {}
             () = target.doubted() => continue,
             () = target.became_ready() => {
-                schedule.catalogue = Instant::now();
-                schedule.accounts = Instant::now();
+                schedule.catalogue = app.clock.moment();
+                schedule.accounts = app.clock.moment();
             }
             changed = stop.changed() => if changed.is_err() { return },
         }
         if !target.is_usable() {
-            schedule.catalogue = Instant::now() + EVERY;
-            schedule.accounts = Instant::now() + EVERY;
+            schedule.catalogue = app.clock.moment() + EVERY;
+            schedule.accounts = app.clock.moment() + EVERY;
             continue;
         }
         read(&app, &target, &mut schedule).await;
@@ -142,7 +145,7 @@ async fn look_at(app: &Arc<App>, target: &Connected, doubt: Doubt) {
 
 /// Reads what is due of a target. One that could not be read is read again soon.
 async fn read(app: &Arc<App>, target: &Connected, schedule: &mut Schedule) {
-    if schedule.catalogue <= Instant::now() {
+    if schedule.catalogue <= app.clock.moment() {
         let read = catalogue(app, target).await;
         if read == Some(true)
             && let Err(error) = replan::everybody(app).await
@@ -152,17 +155,17 @@ async fn read(app: &Arc<App>, target: &Connected, schedule: &mut Schedule) {
                 "could not plan after a target was read for the first time"
             );
         }
-        schedule.catalogue = Instant::now() + read.map_or(AGAIN, |_| EVERY);
+        schedule.catalogue = app.clock.moment() + read.map_or(AGAIN, |_| EVERY);
         if read.is_none() {
             // Of an app that cannot be read it is not known who is there, either.
             target.know_strangers(None::<std::iter::Empty<&ObjectRef>>);
             return;
         }
     }
-    if schedule.accounts <= Instant::now() {
+    if schedule.accounts <= app.clock.moment() {
         let is_read = accounts(app, target).await;
         let every = target.config().limits.compare_every;
-        schedule.accounts = Instant::now() + if is_read { every } else { AGAIN.min(every) };
+        schedule.accounts = app.clock.moment() + if is_read { every } else { AGAIN.min(every) };
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use muster_core::actor::{Actor, ConnectorVersion};
@@ -28,6 +28,7 @@ use muster_host::{
 use tokio::sync::Notify;
 
 use self::absences::Absences;
+use crate::clock::{Clock, Moment};
 use crate::driver::Gate;
 use crate::editor;
 
@@ -36,6 +37,7 @@ pub use self::absences::APART;
 /// A connected app.
 pub struct Connected {
     config: muster_config::Target,
+    clock: Clock,
     /// `None` while there is no plugin that fits.
     target: ArcSwapOption<Target>,
     trouble: Mutex<Option<Trouble>>,
@@ -52,7 +54,7 @@ pub struct Connected {
     /// What is known of the accounts there that are nobody's.
     strangers: Strangers,
     /// What to look at by itself, and from when on.
-    doubts: Mutex<BTreeMap<Doubt, Instant>>,
+    doubts: Mutex<BTreeMap<Doubt, Moment>>,
     doubted: Notify,
     absences: Mutex<Absences>,
     /// Whether somebody said that the next listing should be believed, however much it lacks.
@@ -102,16 +104,17 @@ pub struct Trouble {
 
 impl Connected {
     /// A target that has no plugin yet.
-    pub fn new(config: muster_config::Target) -> Self {
+    pub fn new(config: muster_config::Target, clock: Clock) -> Self {
         Self {
+            gate: Gate::new(clock.clone()),
             config,
+            clock,
             target: ArcSwapOption::empty(),
             trouble: Mutex::new(None),
             ready: Notify::new(),
             secrets: Mutex::new(None),
             connections: AtomicU64::new(0),
             versions: AtomicU64::new(0),
-            gate: Gate::default(),
             side_losses: AtomicU32::new(0),
             strangers: Strangers::default(),
             doubts: Mutex::default(),
@@ -139,7 +142,7 @@ impl Connected {
         let is_listed = || lock(&self.strangers.known).is_some();
         if !is_listed() {
             // Without a listing nothing speaks against what the app says it made.
-            drop(tokio::time::timeout(FIRST_LISTING_PATIENCE, listed).await);
+            self.clock.within(FIRST_LISTING_PATIENCE, listed).await;
         }
         let known = lock(&self.strangers.known);
         known
@@ -152,26 +155,28 @@ impl Connected {
     pub fn doubt(&self, person: &PersonId, after: Duration) {
         lock(&self.doubts)
             .entry(Doubt::Of(person.clone()))
-            .or_insert_with(|| Instant::now() + after);
+            .or_insert_with(|| self.clock.moment() + after);
         self.doubted.notify_one();
     }
 
     /// Schedules a look at somebody's rights: their account has another id at the app.
     pub fn doubt_rights_of(&self, person: &PersonId) {
-        lock(&self.doubts).insert(Doubt::RightsOf(person.clone()), Instant::now());
+        let now = self.clock.moment();
+        lock(&self.doubts).insert(Doubt::RightsOf(person.clone()), now);
         self.doubted.notify_one();
     }
 
     /// Schedules a look at who has a right, once `after` has passed since this was last asked for.
     pub fn doubt_right(&self, right: &EntitlementKey, after: Duration) {
-        lock(&self.doubts).insert(Doubt::About(right.clone()), Instant::now() + after);
+        let at = self.clock.moment() + after;
+        lock(&self.doubts).insert(Doubt::About(right.clone()), at);
         self.doubted.notify_one();
     }
 
     /// Records that an account was found nowhere at the app. Returns whether it counts as gone: it does once a look
     /// [`APART`] before this one found it nowhere, too.
     pub fn is_gone(&self, object: &ObjectRef) -> bool {
-        lock(&self.absences).missed(object, Instant::now())
+        lock(&self.absences).missed(object, self.clock.moment())
     }
 
     /// Waits until there may be somebody to look at.
@@ -182,13 +187,13 @@ impl Connected {
     /// What has to be looked at now, and how long until the next one is due.
     pub fn take_doubts(&self) -> (Vec<Doubt>, Option<Duration>) {
         let mut doubts = lock(&self.doubts);
-        let now = Instant::now();
+        let now = self.clock.moment();
         let due = doubts
             .extract_if(.., |_, at| *at <= now)
             .map(|(doubt, _)| doubt)
             .collect();
         let next = doubts.values().min();
-        (due, next.map(|at| at.saturating_duration_since(now)))
+        (due, next.map(|at| at.since(now)))
     }
 
     /// Has the next listing believed, whatever it lacks; it is taken at once.

@@ -74,7 +74,10 @@ impl Engine for Daemon {
     fn hook(&self, name: &FeedName) -> Option<Hook> {
         let source = self.0.config.feeds.get(name)?.hook.as_ref()?;
         let feed = feed(&self.0, name).ok()?;
-        let hook = self.0.hook_keys.read(name, source, &self.0.environment);
+        let hook = self
+            .0
+            .hook_keys
+            .read(name, source, &self.0.environment, &self.0.clock);
         // An event names only what changed.
         Some(Hook {
             mapping: feed.upsert_mapping().clone(),
@@ -187,7 +190,7 @@ impl Engine for Daemon {
                 if status.done + status.waiting + status.halted >= status.operations {
                     return Ok(status);
                 }
-                tokio::time::sleep(FOLLOW_EVERY).await;
+                daemon.0.clock.sleep(FOLLOW_EVERY).await;
             }
         })
     }

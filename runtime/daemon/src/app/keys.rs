@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muster_config::{Environment, HookSource};
 use muster_core::coded::{Coded as _, chain};
@@ -14,6 +14,7 @@ use muster_core::subject::Subject;
 use tokio::sync::watch;
 
 use super::App;
+use crate::clock::{Clock, Moment};
 use crate::server::Hook;
 use crate::server::signature::HookKey;
 
@@ -33,7 +34,7 @@ pub struct HookKeys(Mutex<BTreeMap<FeedName, Vec<Option<Kept>>>>);
 #[derive(Clone, Debug)]
 struct Kept {
     key: HookKey,
-    read_at: Instant,
+    read_at: Moment,
 }
 
 /// What came of reading the secrets of a hook.
@@ -47,8 +48,14 @@ struct Looked {
 
 impl HookKeys {
     /// The hook of a feed, with the keys that work now.
-    pub fn read(&self, feed: &FeedName, source: &HookSource, environment: &Environment) -> Hook {
-        let looked = self.look(feed, source, environment);
+    pub fn read(
+        &self,
+        feed: &FeedName,
+        source: &HookSource,
+        environment: &Environment,
+        clock: &Clock,
+    ) -> Hook {
+        let looked = self.look(feed, source, environment, clock);
         Hook {
             keys: looked.keys,
             is_whole: looked.is_whole,
@@ -58,7 +65,14 @@ impl HookKeys {
         }
     }
 
-    fn look(&self, feed: &FeedName, source: &HookSource, environment: &Environment) -> Looked {
+    fn look(
+        &self,
+        feed: &FeedName,
+        source: &HookSource,
+        environment: &Environment,
+        clock: &Clock,
+    ) -> Looked {
+        let now = clock.moment();
         let read = HookKey::read(source, environment);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = all.entry(feed.clone()).or_default();
@@ -67,14 +81,14 @@ impl HookKeys {
         for (kept, read) in kept.iter_mut().zip(read) {
             match read {
                 Ok(key) => {
-                    let read_at = Instant::now();
+                    let read_at = now;
                     *kept = Some(Kept { key, read_at });
                 }
                 Err(error) => {
                     trouble.push((chain(&error), error.hint()));
                     if kept
                         .as_ref()
-                        .is_some_and(|kept| kept.read_at.elapsed() > KEPT_MAX)
+                        .is_some_and(|kept| now.since(kept.read_at) > KEPT_MAX)
                     {
                         *kept = None;
                     }
@@ -101,12 +115,13 @@ pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
             say(
                 &app,
                 feed,
-                app.hook_keys.look(feed, source, &app.environment),
+                app.hook_keys
+                    .look(feed, source, &app.environment, &app.clock),
             )
             .await;
         }
         tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = app.clock.sleep(LOOK_EVERY) => {}
             changed = stop.changed() => if changed.is_err() { return },
         }
     }

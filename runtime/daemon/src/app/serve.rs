@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muster_api::error::{API_BROKEN, Fault, FaultKind};
 use muster_config::{Config, Environment, access};
@@ -224,8 +224,9 @@ async fn end(
     }
     drop(tasks);
     let (committer, ledger) = (app.committer.clone(), app.ledger.clone());
+    let clock = app.clock.clone();
     drop(app);
-    supervise::while_gone(&ledger, stop).await;
+    supervise::while_gone(&ledger, &clock, stop).await;
     let closing = tokio::task::spawn_blocking(move || {
         committer.stop();
         ledger.close(LAST_WRITE)
@@ -348,7 +349,10 @@ impl Life {
         let targets: BTreeMap<TargetName, Arc<Connected>> = config
             .targets
             .iter()
-            .map(|(name, target)| (name.clone(), Arc::new(Connected::new(target.clone()))))
+            .map(|(name, target)| {
+                let connected = Connected::new(target.clone(), clock.clone());
+                (name.clone(), Arc::new(connected))
+            })
             .collect();
         let connected: Vec<Arc<Connected>> = targets.values().cloned().collect();
         let library = Library::new(
@@ -468,7 +472,7 @@ fn start(app: &Arc<App>, stop: &watch::Receiver<bool>, tasks: &mut Tasks) -> Res
                 .get(name)
                 .cloned()
                 .unwrap_or_else(|| Arc::new(Activity::default())),
-            recent: Arc::new(Recent::new(Instant::now())),
+            recent: Arc::new(Recent::new(app.clock.moment())),
         };
         drivers.spawn(driver.run(stop.clone()));
         tasks.spawn(reconcile::run(

@@ -24,7 +24,6 @@ use muster_host::Compiler;
 use muster_ledger::Ledger;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 use super::serve::{Life, compile, stopped};
 use super::{App, present};
@@ -121,7 +120,7 @@ async fn again_and_again(
 ) -> Result<(), Fault> {
     let mut retrying = Retrying::new(PAUSE.0, PAUSE.1);
     loop {
-        let begun = Instant::now();
+        let begun = life.clock.moment();
         let fault = match life.live(Arc::clone(&policy), stop, door).await {
             Ended::Told => return Ok(()),
             Ended::Stuck(fault) => return Err(fault),
@@ -139,7 +138,7 @@ async fn again_and_again(
             }
         };
         life.is_resumed = true;
-        if begun.elapsed() >= RECOVERED_AFTER {
+        if life.clock.moment().since(begun) >= RECOVERED_AFTER {
             retrying.succeeded();
         }
         let is_news = retrying.failed(&fault.message);
@@ -150,7 +149,7 @@ async fn again_and_again(
         life.gate.shut(absent(&life.config, &life.clock, resting));
         let mut stopping = stop.clone();
         tokio::select! {
-            () = tokio::time::sleep(retrying.pause()) => {}
+            () = life.clock.sleep(retrying.pause()) => {}
             () = stopped(&mut stopping) => return Ok(()),
         }
     }
@@ -196,7 +195,7 @@ pub(super) fn absent(config: &Config, clock: &Clock, fault: Fault) -> Absent {
 /// Waits until the ledger cannot be written any more.
 pub(super) async fn failed(app: &App) -> Fault {
     loop {
-        tokio::time::sleep(PROBE_EVERY).await;
+        app.clock.sleep(PROBE_EVERY).await;
         let probed = app.committer.probe().await;
         if let Some(failure) = app.ledger.failure() {
             return Fault::new(FaultKind::Unavailable, failure.code, failure.text);
@@ -209,7 +208,7 @@ pub(super) async fn failed(app: &App) -> Fault {
 
 /// Waits as long as there is no file where the ledger was: closed, what it holds would be lost for good.
 /// Until then it can be copied back from this process, as LED-011 says.
-pub(super) async fn while_gone(ledger: &Ledger, stop: &mut watch::Receiver<bool>) {
+pub(super) async fn while_gone(ledger: &Ledger, clock: &Clock, stop: &mut watch::Receiver<bool>) {
     let mut retrying = Retrying::new(PAUSE.0, PAUSE.1);
     while ledger.check_in_place().is_err() && ledger.file().is_some_and(|path| !path.exists()) {
         if retrying.failed("gone") {
@@ -217,7 +216,7 @@ pub(super) async fn while_gone(ledger: &Ledger, stop: &mut watch::Receiver<bool>
             tracing::error!(code = %muster_ledger::error::GONE, process, "the ledger's file is gone, and its content is kept open in this process");
         }
         tokio::select! {
-            () = tokio::time::sleep(retrying.pause()) => {}
+            () = clock.sleep(retrying.pause()) => {}
             () = stopped(stop) => return,
         }
     }

@@ -9,7 +9,7 @@
 //! where that waits for a person. And an instant that a clock wrote that was ahead would keep a leaver open for
 //! years; it counts as reached once the clock has stepped back.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_core::actor::Actor;
@@ -24,6 +24,7 @@ use muster_ledger::{Error, Ledger, Writer};
 
 use super::settle::{DELAYED, HALTED, subject_of};
 use super::{Driver, change_each};
+use crate::clock::Moment;
 use crate::findings::{self, LookedAt};
 
 /// People whose operations are changed in one transaction.
@@ -175,7 +176,7 @@ fn was_not_adopted(operation: &Operation) -> bool {
 }
 
 /// Compares the clock with the time that passes.
-pub(super) struct Steps(Option<(Instant, Timestamp)>);
+pub(super) struct Steps(Option<(Moment, Timestamp)>);
 
 impl Steps {
     /// Where a daemon starts, the clock may have stepped back while none ran.
@@ -184,11 +185,10 @@ impl Steps {
     }
 
     /// Whether the clock has stepped back since this was asked last.
-    pub(super) fn is_back(&mut self, now: Timestamp) -> bool {
-        let asked_at = Instant::now();
+    pub(super) fn is_back(&mut self, asked_at: Moment, now: Timestamp) -> bool {
         let before = self.0.replace((asked_at, now));
         before.is_none_or(|(asked_before, was)| {
-            let expected = later(was, asked_at.duration_since(asked_before));
+            let expected = later(was, asked_at.since(asked_before));
             later(now, DRIFT_MAX) < expected
         })
     }
@@ -197,15 +197,23 @@ impl Steps {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     #[test]
     fn c23_a_clock_that_steps_back_is_noticed_and_one_that_goes_on_is_not() {
         let now: Timestamp = "2026-03-01T09:00:00Z".parse().unwrap();
+        let moment = Clock::of_machine().moment();
         let mut steps = Steps::new();
-        assert!(steps.is_back(now), "nobody knows what the clock did before");
+        assert!(
+            steps.is_back(moment, now),
+            "nobody knows what the clock did before"
+        );
         let after = |seconds| later(now, Duration::from_secs(seconds));
-        assert!(!steps.is_back(after(1)));
-        assert!(!steps.is_back(after(90_000)), "ahead is no step back");
-        assert!(steps.is_back(after(10)));
+        assert!(!steps.is_back(moment, after(1)));
+        assert!(
+            !steps.is_back(moment, after(90_000)),
+            "ahead is no step back"
+        );
+        assert!(steps.is_back(moment, after(10)));
     }
 }

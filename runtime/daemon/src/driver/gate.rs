@@ -6,9 +6,11 @@
 //! apps let a probe pass without looking at the credentials; the first that succeeds opens it for all.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muster_core::connector::Problem;
+
+use crate::clock::{Clock, Moment};
 
 /// The pause after the first refusal; doubled with each further one.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -20,14 +22,16 @@ const PAUSE_MAX: Duration = Duration::from_mins(15);
 const PAUSE_WITH_NEWS: Duration = Duration::from_mins(1);
 
 /// Whether calls may leave.
-#[derive(Default)]
-pub struct Gate(Mutex<Option<Refused>>);
+pub struct Gate {
+    clock: Clock,
+    refused: Mutex<Option<Refused>>,
+}
 
 struct Refused {
     text: String,
     times: u32,
-    tried_at: Instant,
-    next_at: Instant,
+    tried_at: Moment,
+    next_at: Moment,
     is_ajar: bool,
 }
 
@@ -43,14 +47,20 @@ pub enum Standing {
 }
 
 impl Gate {
+    /// All calls may leave.
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            refused: Mutex::default(),
+        }
+    }
+
     /// Which calls may leave now.
     pub fn standing(&self) -> Standing {
         match &*self.lock() {
             None => Standing::Open,
             Some(refused) if refused.is_ajar => Standing::Ajar,
-            Some(refused) => {
-                Standing::Shut(refused.next_at.saturating_duration_since(Instant::now()))
-            }
+            Some(refused) => Standing::Shut(refused.next_at.since(self.clock.moment())),
         }
     }
 
@@ -87,7 +97,7 @@ impl Gate {
             // It says nothing of the credentials; it is tried again as late as if it had refused them.
             Some(_) => {
                 if let Some(refused) = &mut *self.lock() {
-                    refused.again();
+                    refused.again(self.clock.moment());
                 }
             }
         }
@@ -113,14 +123,14 @@ impl Gate {
     }
 
     fn refuse(&self, text: &str) {
-        let now = Instant::now();
+        let now = self.clock.moment();
         let mut refused = self.lock();
         match &mut *refused {
             // Calls that were out when the first was refused say nothing new.
             Some(before) if !before.is_ajar && now < before.next_at => {}
             Some(before) => {
                 text.clone_into(&mut before.text);
-                before.again();
+                before.again(now);
             }
             None => {
                 *refused = Some(Refused {
@@ -135,18 +145,18 @@ impl Gate {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Refused>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Refused {
     /// Waits for the next attempt, longer than for the last one.
-    fn again(&mut self) {
+    fn again(&mut self, now: Moment) {
         let pause = PAUSE_MIN
             .saturating_mul(1 << self.times.min(20))
             .min(PAUSE_MAX);
         self.times = self.times.saturating_add(1);
-        self.tried_at = Instant::now();
+        self.tried_at = now;
         self.next_at = self.tried_at + pause;
         self.is_ajar = false;
     }
@@ -169,7 +179,7 @@ mod tests {
 
     #[test]
     fn c25_refused_credentials_are_tried_after_pauses_that_grow() {
-        let gate = Gate::default();
+        let gate = Gate::new(Clock::of_machine());
         gate.learn(Some(&refused()), true);
         assert!(gate.refusal().is_some());
         assert!(pause(&gate) <= PAUSE_MIN);
@@ -195,7 +205,7 @@ mod tests {
 
     #[test]
     fn c25_what_says_nothing_of_the_credentials_opens_nothing() {
-        let gate = Gate::default();
+        let gate = Gate::new(Clock::of_machine());
         gate.learn(Some(&refused()), true);
         let transient = Problem::Transient {
             text: String::new(),

@@ -2,7 +2,7 @@
 //! calls are out, and what came back and is not recorded yet.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muster_core::coded::chain;
 use muster_core::id::PersonId;
@@ -16,6 +16,7 @@ use super::pace::Pace;
 use super::round::{Piece, Recorded, Round};
 use super::work::Claim;
 use super::{Driver, LEDGER_PAUSE, LEDGER_PAUSE_MAX, SLEEP_MAX, Standing, read_back, until};
+use crate::clock::Moment;
 use crate::retry::Retrying;
 
 /// Accounts that are read ahead for each call that may be out. They are claimed in the order in which they
@@ -51,7 +52,7 @@ pub(super) struct Hand {
     /// What came back.
     ended: Vec<Piece>,
     /// Since when some of that waits to be recorded.
-    first_ended_at: Option<Instant>,
+    first_ended_at: Option<Moment>,
     /// How many have come back since the last round began.
     during: usize,
     /// How many come back while a round is made.
@@ -59,9 +60,9 @@ pub(super) struct Hand {
     /// Whether something more urgent may have come in.
     has_news: bool,
     /// When it was last read whose accounts come next.
-    read_at: Option<Instant>,
+    read_at: Option<Moment>,
     /// Accounts that the ledger refused, and when they may be tried again.
-    refused: Vec<(Instant, PersonId)>,
+    refused: Vec<(Moment, PersonId)>,
     /// How often the ledger refused the account of whom.
     refusals: BTreeMap<PersonId, Retrying>,
     /// How reading from the ledger stands, and what was said of it.
@@ -110,11 +111,12 @@ impl Hand {
     }
 
     /// Waits until a call has ended, and takes in all that have. None: no call is out.
-    pub(super) async fn call_ended(&mut self) -> Option<()> {
+    pub(super) async fn call_ended(&mut self, driver: &Driver) -> Option<()> {
         let mut ended = self.calls.join_next().await;
         ended.as_ref()?;
         while let Some(call) = ended {
-            self.first_ended_at.get_or_insert_with(Instant::now);
+            self.first_ended_at
+                .get_or_insert_with(|| driver.clock.moment());
             self.during += 1;
             match call {
                 Ok(piece) => self.ended.push(piece),
@@ -141,7 +143,7 @@ impl Hand {
         driver: &Driver,
         is_stopping: bool,
     ) -> Result<Round, Duration> {
-        if !is_stopping && let Some(wait) = self.linger() {
+        if !is_stopping && let Some(wait) = self.linger(driver) {
             return Err(wait);
         }
         self.first_ended_at = None;
@@ -209,11 +211,12 @@ impl Hand {
 
     /// How long the next round may wait for company: a round costs about as much for one call as for fifty,
     /// and as long as claimed steps are left the app has something to do.
-    fn linger(&self) -> Option<Duration> {
+    fn linger(&self, driver: &Driver) -> Option<Duration> {
         if self.claimed.len() <= self.pace.expected() || self.has_news {
             return None;
         }
-        LINGER.checked_sub(self.first_ended_at?.elapsed())
+        let waited = driver.clock.moment().since(self.first_ended_at?);
+        LINGER.checked_sub(waited)
     }
 
     /// Adds the accounts whose step is to be claimed. Returns how long there is nothing to do if there
@@ -230,7 +233,8 @@ impl Hand {
         // A round that claims much more than it settles takes so long that the app waits for it.
         let chosen_max = calls_max + pieces.len() + pieces.len() / 2;
         let mut chosen = 0;
-        if self.read_at.is_none_or(|at| at.elapsed() >= READ_EVERY) {
+        let moment = driver.clock.moment();
+        if self.read_at.is_none_or(|at| moment.since(at) >= READ_EVERY) {
             self.next.clear();
         }
         loop {
@@ -258,10 +262,9 @@ impl Hand {
     fn read_ahead(&mut self, driver: &Driver) -> Result<Option<Duration>, Error> {
         let (reader, target) = (driver.ledger.read()?, driver.target.name());
         let now = driver.clock.now();
-        self.read_at = Some(Instant::now());
-        let refused = self
-            .refused
-            .extract_if(.., |(until, _)| *until <= Instant::now());
+        let moment = driver.clock.moment();
+        self.read_at = Some(moment);
+        let refused = self.refused.extract_if(.., |(until, _)| *until <= moment);
         for (_, person) in refused {
             self.busy.remove(&person);
         }
@@ -319,7 +322,7 @@ impl Hand {
         let refusals = self.refusals.entry(person.clone()).or_insert(pauses);
         let of_person = refusals.failed(&text);
         self.refused
-            .push((Instant::now() + refusals.pause(), person.clone()));
+            .push((driver.clock.moment() + refusals.pause(), person.clone()));
         // What no account can be recorded because of is said once, and not of each.
         let is_news = if error.is_lasting() {
             self.ledger.failed(&text)

@@ -149,7 +149,7 @@ impl Driver {
                 }
             }
             tokio::select! {
-                Some(()) = hand.call_ended() => {}
+                Some(()) = hand.call_ended(&self) => {}
                 recorded = recorded(&mut recording), if recording.is_some() => {
                     recording = None;
                     hand.take(&self, recorded);
@@ -161,7 +161,7 @@ impl Driver {
                     hand.read_again();
                 }
                 () = self.target.became_ready() => {}
-                () = tokio::time::sleep(wait) => {}
+                () = self.clock.sleep(wait) => {}
                 changed = stop.changed(), if !is_stopping => {
                     is_stopping = changed.is_err() || *stop.borrow();
                 }
@@ -172,7 +172,7 @@ impl Driver {
     /// Does what news ask for: new credentials, credentials that are accepted again, another version of the
     /// plugin, a clock that stepped back.
     async fn heed(&self, news: &mut News) -> Result<(), Error> {
-        if news.steps.is_back(self.clock.now()) {
+        if news.steps.is_back(self.clock.moment(), self.clock.now()) {
             again::too_far(self).await?;
         }
         let connections = self.target.connections();

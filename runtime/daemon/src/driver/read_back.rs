@@ -4,7 +4,7 @@
 //! answer and another one for the look. Both are recorded in one transaction then. Where the daemon stops in between,
 //! the call counts as out, its reply as lost, and the app is looked at after the start, as after every lost reply.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muster_core::operation::{Step, Transition};
 use muster_core::person::Account;
@@ -21,17 +21,17 @@ const LOOK_MAX: Duration = Duration::from_millis(500);
 
 /// Takes a step that was claimed, and reads back at once what the app answered. Returns what each came to.
 pub(super) async fn take(driver: &Driver, claim: Box<Claim>) -> (Settled, Option<Settled>) {
-    let began = Instant::now();
+    let began = driver.clock.moment();
     let acted = work::act(driver, &claim).await;
     let settled = Settled::new(driver, claim, acted).await;
-    if began.elapsed() > FAST {
+    if driver.clock.moment().since(began) > FAST {
         return (settled, None);
     }
     let Some(looking) = look_of(&settled) else {
         return (settled, None);
     };
-    let looked = tokio::time::timeout(LOOK_MAX, look(driver, looking)).await;
-    (settled, looked.ok())
+    let looked = driver.clock.within(LOOK_MAX, look(driver, looking)).await;
+    (settled, looked)
 }
 
 async fn look(driver: &Driver, claim: Box<Claim>) -> Settled {

@@ -10,11 +10,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muster_core::connector::EntitlementKey;
 use muster_core::id::{OperationId, PersonId};
 use muster_core::operation::Action;
+
+use crate::clock::Moment;
 
 /// How old a write is that every look shows, where the connector says nothing.
 const SETTLED_AFTER: Duration = Duration::from_secs(3);
@@ -52,22 +54,22 @@ type Thing = u64;
 #[derive(Clone, Copy, Debug)]
 struct Last {
     by: OperationId,
-    at: Instant,
+    at: Moment,
     /// When another operation wrote last before that one.
-    other: Option<Instant>,
+    other: Option<Moment>,
 }
 
 #[derive(Debug, Default)]
 struct Writes {
     last: HashMap<Thing, Last>,
-    order: VecDeque<(Instant, Thing)>,
+    order: VecDeque<(Moment, Thing)>,
 }
 
 /// When what was last written to at a target.
 #[derive(Debug)]
 pub struct Recent {
     /// Of what was written before, nothing is known.
-    since: Instant,
+    since: Moment,
     digests: RandomState,
     writes: Mutex<Writes>,
 }
@@ -86,7 +88,7 @@ pub(super) struct Freshness {
 
 impl Recent {
     /// Nothing is known from before this instant.
-    pub fn new(since: Instant) -> Self {
+    pub fn new(since: Moment) -> Self {
         Self {
             since,
             digests: RandomState::new(),
@@ -103,7 +105,7 @@ impl Recent {
     }
 
     /// A call of this operation left, and may have been carried out until now.
-    pub(super) fn wrote(&self, person: &PersonId, by: OperationId, action: &Action, now: Instant) {
+    pub(super) fn wrote(&self, person: &PersonId, by: OperationId, action: &Action, now: Moment) {
         let Some(subject) = Subject::of(action) else {
             return;
         };
@@ -121,7 +123,7 @@ impl Recent {
         person: &PersonId,
         by: OperationId,
         action: &Action,
-        now: Instant,
+        now: Moment,
     ) -> Freshness {
         let Some(subject) = Subject::of(action) else {
             return Freshness::default();
@@ -144,15 +146,15 @@ impl Recent {
     }
 
     /// How long a write may not be shown yet. One that is not known may have been done until the start.
-    fn until_settled(&self, at: Option<Instant>, now: Instant) -> Duration {
-        let age = now.saturating_duration_since(at.unwrap_or(self.since));
+    fn until_settled(&self, at: Option<Moment>, now: Moment) -> Duration {
+        let age = now.since(at.unwrap_or(self.since));
         SETTLED_AFTER.saturating_sub(age)
     }
 }
 
 impl Last {
     /// When another operation than this one wrote last.
-    fn before(self, by: OperationId) -> Option<Instant> {
+    fn before(self, by: OperationId) -> Option<Moment> {
         if self.by == by {
             self.other
         } else {
@@ -162,16 +164,16 @@ impl Last {
 }
 
 impl Writes {
-    fn add(&mut self, thing: Thing, by: OperationId, now: Instant) {
+    fn add(&mut self, thing: Thing, by: OperationId, now: Moment) {
         let other = self.last.get(&thing).and_then(|last| last.before(by));
         self.last.insert(thing, Last { by, at: now, other });
         self.order.push_back((now, thing));
     }
 
     /// Forgets what every look shows by now, and what is too much.
-    fn forget(&mut self, now: Instant) {
+    fn forget(&mut self, now: Moment) {
         while let Some((at, _)) = self.order.front() {
-            let is_old = now.saturating_duration_since(*at) >= SETTLED_AFTER;
+            let is_old = now.since(*at) >= SETTLED_AFTER;
             if !is_old && self.order.len() < KEPT_MAX {
                 return;
             }
@@ -191,6 +193,7 @@ mod tests {
     use muster_core::id::{FeedName, PersonKey, PlanId};
 
     use super::*;
+    use crate::clock::Clock;
 
     fn person(key: &str) -> PersonId {
         PersonId {
@@ -211,7 +214,7 @@ mod tests {
     #[test]
     fn what_another_operation_wrote_a_moment_ago_is_not_believed_yet() {
         let person = person("1");
-        let begun = Instant::now();
+        let begun = Clock::of_machine().moment();
         let at = |seconds| begun + Duration::from_secs(seconds);
         let recent = Recent::new(begun);
         let unsettled = |by, seconds| {
@@ -240,7 +243,8 @@ mod tests {
             container: None,
             id: "sales".to_owned(),
         };
-        let (begun, later) = (Instant::now(), Instant::now() + Duration::from_secs(10));
+        let begun = Clock::of_machine().moment();
+        let later = begun + Duration::from_secs(10);
         let recent = Recent::new(begun);
         let gives = Action::EnsureGranted(right.clone());
         recent.wrote(&person("1"), operation(1), &gives, later);
@@ -252,7 +256,7 @@ mod tests {
 
     #[test]
     fn as_much_is_kept_as_there_is_room_for() {
-        let begun = Instant::now();
+        let begun = Clock::of_machine().moment();
         let recent = Recent::new(begun);
         for key in 0..KEPT_MAX + 500 {
             let person = person(&key.to_string());

@@ -81,7 +81,7 @@ impl Driver {
             }
         }
         if refused == pieces.len() {
-            tokio::time::sleep(LEDGER_PAUSE).await;
+            self.clock.sleep(LEDGER_PAUSE).await;
         }
         all
     }

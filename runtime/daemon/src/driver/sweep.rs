@@ -42,7 +42,7 @@ pub(crate) async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
             Err(error) => tracing::error!(%error, "seeing which findings are over broke off"),
         }
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
+            () = app.clock.sleep(wait) => {}
             changed = stop.changed() => if changed.is_err() { return },
         }
     }

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
@@ -199,7 +199,7 @@ pub(super) async fn act(driver: &Driver, taken: &Claim) -> Acted {
     let freshness = if taken.account.exists() {
         let (id, action) = (taken.operation.id, &taken.operation.action);
         let recent = &driver.recent;
-        recent.freshness(&taken.person, id, action, Instant::now())
+        recent.freshness(&taken.person, id, action, driver.clock.moment())
     } else {
         Freshness::default()
     };
@@ -207,7 +207,7 @@ pub(super) async fn act(driver: &Driver, taken: &Claim) -> Acted {
     let mut has_hung = false;
     let acted = tokio::select! {
         acted = &mut acting => acted,
-        () = tokio::time::sleep(HANGS_AFTER) => {
+        () = driver.clock.sleep(HANGS_AFTER) => {
             has_hung = true;
             driver.activity.failed(
                 driver.clock.now(),
@@ -276,7 +276,7 @@ async fn call(driver: &Driver, taken: &Claim, change: &Change, attempt: u32) -> 
         let (id, action) = (taken.operation.id, &taken.operation.action);
         driver
             .recent
-            .wrote(&taken.person, id, action, Instant::now());
+            .wrote(&taken.person, id, action, driver.clock.moment());
     }
     if reply.is_ok() {
         driver.activity.answered(driver.clock.now());

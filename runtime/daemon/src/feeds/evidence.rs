@@ -136,13 +136,8 @@ impl Evidence {
     ///
     /// # Errors
     /// The folder cannot be read.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "how old a file is, by the clock of the file system that dated it"
-    )]
-    pub fn prune(&self, needed: &BTreeSet<Digest>) -> io::Result<()> {
+    pub fn prune(&self, now: SystemTime, needed: &BTreeSet<Digest>) -> io::Result<()> {
         let needed: BTreeSet<String> = needed.iter().map(ToString::to_string).collect();
-        let now = SystemTime::now();
         let mut kept: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
         for file in fs::read_dir(&self.folder)?.flatten() {
             let name = file.file_name();

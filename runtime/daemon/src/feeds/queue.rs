@@ -17,9 +17,9 @@ use muster_core::fact::{EventKind, Outcome, Source};
 use muster_core::id::{Digest, PersonKey};
 use muster_intake::{Opened, folder};
 use muster_ledger::kept::Arrival;
-use tokio::time::Instant;
 
 use super::{Feed, event};
+use crate::clock::Moment;
 
 /// Events that were taken are remembered for this long, for files that were written before them.
 pub const EVENTS_KEPT: Duration = Duration::from_hours(24);
@@ -39,7 +39,7 @@ struct Waiting {
     /// The person it is about; `None` if nobody can tell any more.
     key: Option<PersonKey>,
     /// Since when it waits for a person, and for the decision about what.
-    blocked: Option<(Instant, Option<Digest>)>,
+    blocked: Option<(Moment, Option<Digest>)>,
     /// Nobody is known under the id yet; a file before it may bring somebody.
     is_after_files: bool,
 }
@@ -189,7 +189,7 @@ impl Queue {
     }
 
     /// Whose turn it is; `None` if everything waits for a person. `held` is what is held.
-    pub fn turn(&mut self, is_whole: bool, held: Option<Digest>) -> Option<Turn> {
+    pub fn turn(&mut self, now: Moment, is_whole: bool, held: Option<Digest>) -> Option<Turn> {
         let first_file = self.files.keys().next().copied().unwrap_or(u64::MAX);
         let mut ahead: BTreeSet<&PersonKey> = self.holding.values().collect();
         let mut is_held_up = false;
@@ -198,7 +198,7 @@ impl Queue {
             let is_over = waiting
                 .blocked
                 .as_ref()
-                .is_some_and(|(since, by)| *by != held || since.elapsed() >= TRIED_AGAIN_AFTER);
+                .is_some_and(|(since, by)| *by != held || now.since(*since) >= TRIED_AGAIN_AFTER);
             if is_over {
                 waiting.blocked = None;
             }
@@ -245,9 +245,9 @@ impl Queue {
     }
 
     /// Lets an event wait for a person, or for the decision about what is held.
-    pub fn block(&mut self, seq: u64, held: Option<Digest>) {
+    pub fn block(&mut self, now: Moment, seq: u64, held: Option<Digest>) {
         if let Some(waiting) = self.events.get_mut(&seq) {
-            waiting.blocked = Some((Instant::now(), held));
+            waiting.blocked = Some((now, held));
         }
     }
 

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use muster_core::actor::Actor;
@@ -21,12 +21,12 @@ use muster_intake::folder::{self, Folder, FolderEvent, ReadError};
 use muster_intake::{Problem, code};
 use muster_ledger::kept::Arrival;
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
 
 use super::evidence::Evidence;
 use super::queue::{Queue, Turn};
 use super::{Decision, FOLDER, Feed, FeedError};
 use crate::app::App;
+use crate::clock::Moment;
 use copying::{Copied, copy_all};
 
 mod copying;
@@ -101,9 +101,9 @@ struct Taking {
     left_behind: BTreeMap<u64, String>,
     troubles: Troubles,
     held: Option<Digest>,
-    sweep_at: Instant,
+    sweep_at: Moment,
     /// Nothing is decided before.
-    pause_until: Instant,
+    pause_until: Moment,
     pause: Duration,
 }
 
@@ -122,7 +122,11 @@ impl Taking {
         let mut said = String::new();
         loop {
             let evidence = Evidence::open(&app.config.daemon.data, feed.name());
-            let folder = Folder::open(&feed.config.folder, feed.folder_options());
+            let folder = Folder::open(
+                &feed.config.folder,
+                feed.folder_options(),
+                app.clock.for_folder(),
+            );
             let subject = Subject::from(feed.name());
             let (text, hint) = match (evidence, folder) {
                 (Ok(evidence), Ok(folder)) => {
@@ -158,12 +162,13 @@ impl Taking {
                 let finding = Finding::new(FOLDER, Severity::Error, subject, text).hint(hint);
                 app.findings.open(finding).await;
             }
-            tokio::time::sleep(feed.config.poll).await;
+            app.clock.sleep(feed.config.poll).await;
         }
     }
 
     fn new(app: Arc<App>, feed: Feed, folder: Folder, evidence: Evidence) -> Self {
         let arrived = app.bells.arrival(feed.name());
+        let now = app.clock.moment();
         Self {
             app,
             feed,
@@ -179,8 +184,8 @@ impl Taking {
             left_behind: BTreeMap::new(),
             troubles: Troubles::default(),
             held: None,
-            sweep_at: Instant::now(),
-            pause_until: Instant::now(),
+            sweep_at: now,
+            pause_until: now,
             pause: Duration::ZERO,
         }
     }
@@ -199,29 +204,32 @@ impl Taking {
             let mut wake_at = self.sweep_at.max(self.pause_until);
             if !self.queue.is_idle() {
                 // A hold may be given up by taking its file away, which nobody announces.
-                let soon = Instant::now() + self.feed.config.quiet.max(Duration::from_millis(100));
+                let soon = self.app.clock.moment()
+                    + self.feed.config.quiet.max(Duration::from_millis(100));
                 wake_at = wake_at.min(soon.max(self.pause_until));
             }
             let notified = Arc::clone(&self.arrived);
             tokio::select! {
                 event = self.folder.next() => self.events(event).await,
                 () = notified.notified() => {}
-                () = tokio::time::sleep_until(wake_at) => {}
+                () = self.app.clock.sleep_until(wake_at) => {}
             }
         }
     }
 
     /// Does what is next. Returns false if there is nothing to do now.
     async fn round(&mut self) -> Result<bool, FeedError> {
-        if self.pause_until > Instant::now() {
+        if self.pause_until > self.app.clock.moment() {
             return Ok(false);
         }
         self.load()?;
-        if self.sweep_at <= Instant::now() {
+        if self.sweep_at <= self.app.clock.moment() {
             self.sweep().await?;
         }
         let is_whole = !self.feed.is_partial();
-        let turn = self.queue.turn(is_whole, self.held);
+        let turn = self
+            .queue
+            .turn(self.app.clock.moment(), is_whole, self.held);
         match turn {
             Some(Turn::Event(arrival)) => self.take_event(arrival).await,
             turn => {
@@ -248,7 +256,7 @@ impl Taking {
             tracing::error!(feed = %self.feed.name(), error = text, "what arrived could not be worked on; it is tried again");
         }
         self.pause = (self.pause * 2).clamp(Duration::from_millis(200), PAUSE_MAX);
-        self.pause_until = Instant::now() + self.pause;
+        self.pause_until = self.app.clock.moment() + self.pause;
     }
 
     /// Keeps what stands in the way of the feed. Returns whether it is news.
@@ -557,7 +565,7 @@ impl Taking {
 
     /// Compares the folder with what was taken of it.
     async fn sweep(&mut self) -> Result<(), FeedError> {
-        self.sweep_at = Instant::now() + SWEEP_EVERY;
+        self.sweep_at = self.app.clock.moment() + SWEEP_EVERY;
         let mut ended = self.queue.forget_events(self.app.clock.now());
         if self.queue.open().next().is_some() || !self.unreadable.is_empty() {
             let places = self.folder.places().clone();
@@ -591,8 +599,11 @@ impl Taking {
         self.to_put_away.extend(unshown);
         self.say_folder_troubles().await;
         let needed = self.queue.needed();
+        let now = SystemTime::from(self.app.clock.now());
         let evidence = self.evidence.clone();
-        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || evidence.prune(&needed)).await {
+        if let Ok(Err(error)) =
+            tokio::task::spawn_blocking(move || evidence.prune(now, &needed)).await
+        {
             tracing::warn!(feed = %self.feed.name(), %error, "old files in the data folder could not be removed");
         }
         Ok(())

@@ -79,7 +79,7 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
         };
         let has_failed = !retrying.pause().is_zero();
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
+            () = app.clock.sleep(wait) => {}
             // After a failure the pause is kept, however much else goes on.
             () = app.bells.dates().notified(), if !has_failed => {}
             changed = stop.changed() => if changed.is_err() { return },

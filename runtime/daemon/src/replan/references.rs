@@ -40,7 +40,7 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
             }
         }
         tokio::select! {
-            () = tokio::time::sleep(GATHER.max(retrying.pause())) => {}
+            () = app.clock.sleep(GATHER.max(retrying.pause())) => {}
             changed = stop.changed() => if changed.is_err() { return } else { continue },
         }
         match round(&app).await {

@@ -5,9 +5,11 @@
 //! is gone once two looks, some time apart, found it nowhere, and none between them found it.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muster_core::connector::ObjectRef;
+
+use crate::clock::Moment;
 
 /// The least time between the two looks.
 pub const APART: Duration = Duration::from_secs(3);
@@ -28,12 +30,12 @@ fn key(object: &ObjectRef) -> Key {
 
 /// When each account was first found nowhere.
 #[derive(Debug, Default)]
-pub(super) struct Absences(BTreeMap<Key, Instant>);
+pub(super) struct Absences(BTreeMap<Key, Moment>);
 
 impl Absences {
     /// Records that a look found the account nowhere. Returns whether it counts as gone.
-    pub(super) fn missed(&mut self, object: &ObjectRef, now: Instant) -> bool {
-        let age = |since: Instant| now.saturating_duration_since(since);
+    pub(super) fn missed(&mut self, object: &ObjectRef, now: Moment) -> bool {
+        let age = |since: Moment| now.since(since);
         let key = key(object);
         match self.0.get(&key).map(|since| age(*since)) {
             Some(age) if age < APART => false,
@@ -64,6 +66,7 @@ impl Absences {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     fn account(id: &str) -> ObjectRef {
         ObjectRef {
@@ -77,7 +80,7 @@ mod tests {
 
     #[test]
     fn an_account_is_gone_once_two_looks_apart_found_it_nowhere() {
-        let begun = Instant::now();
+        let begun = Clock::of_machine().moment();
         let at = |seconds| begun + Duration::from_secs(seconds);
         let mut absences = Absences::default();
         let ada = account("ada");
@@ -89,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_look_that_finds_it_between_the_two_begins_anew() {
-        let begun = Instant::now();
+        let begun = Clock::of_machine().moment();
         let at = |seconds| begun + Duration::from_secs(seconds);
         let mut absences = Absences::default();
         let ada = account("ada");
@@ -102,7 +105,7 @@ mod tests {
 
     #[test]
     fn as_many_are_remembered_as_there_is_room_for() {
-        let begun = Instant::now();
+        let begun = Clock::of_machine().moment();
         let mut absences = Absences::default();
         for number in 0..KEPT_MAX + 10 {
             let at = begun + Duration::from_nanos(number as u64);

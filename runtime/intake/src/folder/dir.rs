@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
 
-use super::settle::{Look, Stamp};
+use super::settle::Stamp;
 
 /// A folder of ours: everybody who may enter the folder above may look into it, we alone may write.
 const FOLDER_MODE: u32 = 0o755;
@@ -43,7 +43,7 @@ pub(super) struct Seen {
     /// Who owns it.
     owner: u32,
     /// What a file looks like.
-    pub(super) look: Option<Look>,
+    pub(super) written: Option<Stamp>,
     /// When the file system last noted a change of it, in nanoseconds. Nobody can set it.
     changed: i128,
 }
@@ -67,20 +67,17 @@ impl Seen {
         let nanos =
             |seconds: i64, nanos: u64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
         let modified = Timestamp::from_nanosecond(nanos(stat.st_mtime, stat.st_mtime_nsec)).ok();
-        let look = modified.map(|modified| Look {
-            stamp: Stamp {
-                size: u64::try_from(stat.st_size).unwrap_or(0),
-                modified,
-                inode: stat.st_ino,
-            },
-            age: age(modified),
+        let written = modified.map(|modified| Stamp {
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            modified,
+            inode: stat.st_ino,
         });
         Self {
             kind: FileType::from_raw_mode(stat.st_mode),
             inode: stat.st_ino,
             links: stat.st_nlink,
             owner: stat.st_uid,
-            look,
+            written,
             changed: nanos(stat.st_ctime, stat.st_ctime_nsec),
         }
     }
@@ -89,7 +86,7 @@ impl Seen {
     /// a folder that whoever dropped the file cannot read.
     pub(super) fn stamp(&self) -> Option<Stamp> {
         let is_plain = self.kind == FileType::RegularFile && self.links == 1;
-        self.look.filter(|_| is_plain).map(|look| look.stamp)
+        self.written.filter(|_| is_plain)
     }
 
     /// A digest of a file's name and of everything that is seen of it: the same file has the same, until
@@ -99,9 +96,9 @@ impl Seen {
         seen.push(0);
         seen.extend_from_slice(&self.inode.to_be_bytes());
         seen.extend_from_slice(&self.changed.to_be_bytes());
-        if let Some(look) = self.look {
-            seen.extend_from_slice(&look.stamp.size.to_be_bytes());
-            seen.extend_from_slice(&look.stamp.modified.as_nanosecond().to_be_bytes());
+        if let Some(written) = self.written {
+            seen.extend_from_slice(&written.size.to_be_bytes());
+            seen.extend_from_slice(&written.modified.as_nanosecond().to_be_bytes());
         }
         xxhash_rust::xxh3::xxh3_128(&seen)
     }
@@ -110,12 +107,6 @@ impl Seen {
 /// What an open file looks like.
 pub(super) fn seen(file: &File) -> io::Result<Seen> {
     Ok(Seen::of(&fs::fstat(file)?))
-}
-
-/// How long ago something was written; nothing for a time in the future, which proves no age.
-fn age(modified: Timestamp) -> std::time::Duration {
-    let age = Timestamp::now().duration_since(modified);
-    std::time::Duration::try_from(age).unwrap_or_default()
 }
 
 impl Dir {

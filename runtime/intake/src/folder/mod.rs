@@ -28,23 +28,26 @@ pub mod place;
 mod read;
 mod scan;
 pub mod settle;
+pub mod time;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use muster_core::finding::Code;
 use rustix::fs::FileType;
-use tokio::time::{Instant, sleep_until};
 
 use super::code;
 use super::problem::{Effect, Problem};
 use dir::{Dir, Seen};
 use place::{Place, Places};
-use settle::{Decision, Hint, Settling, Stamp, Waits};
+use settle::{Decision, Hint, Look, Settling, Stamp, Waits};
+use time::Time;
 use watch::Watch;
 
 pub use pattern::Pattern;
@@ -144,7 +147,8 @@ pub struct Folder {
     said: BTreeMap<Code, u32>,
     /// Whether it could not be read the last time.
     is_closed: bool,
-    started: Instant,
+    time: Arc<dyn Time>,
+    started: Duration,
     scan_at: Duration,
 }
 
@@ -154,7 +158,7 @@ impl Folder {
     ///
     /// # Errors
     /// The folder cannot be made or read.
-    pub fn open(root: &Path, options: FolderOptions) -> io::Result<Self> {
+    pub fn open(root: &Path, options: FolderOptions, time: Arc<dyn Time>) -> io::Result<Self> {
         let places = Places::open(root)?;
         let waits = Waits {
             quiet: options.quiet,
@@ -170,7 +174,8 @@ impl Folder {
             remarked: BTreeMap::new(),
             said: BTreeMap::new(),
             is_closed: false,
-            started: Instant::now(),
+            started: time.passed(),
+            time,
             scan_at: Duration::ZERO,
             places,
             options,
@@ -197,7 +202,8 @@ impl Folder {
                 return event;
             }
             let next_look = self.settling.next_look().unwrap_or(Duration::MAX);
-            let wake_at = self.started + next_look.min(self.scan_at);
+            let wake_at = self.started.saturating_add(next_look.min(self.scan_at));
+            let time = Arc::clone(&self.time);
             let hints = self.watch.as_ref().map(Watch::shared);
             let hinted = async {
                 match hints {
@@ -207,7 +213,7 @@ impl Folder {
             };
             tokio::select! {
                 () = hinted => {}
-                () = sleep_until(wake_at) => {}
+                () = time.until(wake_at) => {}
             }
         }
     }
@@ -261,7 +267,13 @@ impl Folder {
     }
 
     fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+        self.time.passed().saturating_sub(self.started)
+    }
+
+    /// How long ago something was written; nothing for a time in the future, which proves no age.
+    fn age(&self, modified: Timestamp) -> Duration {
+        let age = self.time.now().duration_since(modified);
+        Duration::try_from(age).unwrap_or_default()
     }
 
     fn take_hints(&mut self) {
@@ -393,7 +405,10 @@ impl Folder {
             self.remark_once(name, seen.inode, || not_a_file(name, &seen));
             return;
         }
-        let look = seen.and_then(|seen| seen.look);
+        let look = seen.and_then(|seen| seen.written).map(|stamp| Look {
+            stamp,
+            age: self.age(stamp.modified),
+        });
         if look.is_some_and(|look| self.has_arrived(name, look.stamp, at)) {
             self.settling.forget(name);
             return;

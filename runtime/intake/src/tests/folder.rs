@@ -6,12 +6,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::time::timeout;
 
 use crate::folder::place::{MoveError, Place, Places};
+use crate::folder::time::{MachineTime, Time};
 use crate::folder::{
     Arrival, Folder, FolderEvent, FolderOptions, Pattern, ReadError, open_arrival, open_changed,
 };
@@ -33,9 +35,13 @@ fn quick() -> FolderOptions {
     }
 }
 
+fn of_machine() -> Arc<dyn Time> {
+    Arc::new(MachineTime::begin())
+}
+
 fn folder(options: FolderOptions) -> (TempDir, Folder) {
     let root = tempfile::tempdir().unwrap();
-    let folder = Folder::open(root.path(), options).unwrap();
+    let folder = Folder::open(root.path(), options, of_machine()).unwrap();
     (root, folder)
 }
 
@@ -78,7 +84,7 @@ async fn a_file_that_is_moved_in_arrives_and_its_temporary_name_does_not() {
 async fn a_file_that_was_there_before_arrives() {
     let root = tempfile::tempdir().unwrap();
     fs::write(root.path().join("workers.csv"), WHOLE).unwrap();
-    let mut folder = Folder::open(root.path(), quick()).unwrap();
+    let mut folder = Folder::open(root.path(), quick(), of_machine()).unwrap();
     assert_eq!(arrival(&mut folder).await.name, "workers.csv");
 }
 
@@ -187,7 +193,7 @@ async fn a_folder_that_was_made_anew_is_watched_anew() {
     };
     let parent = tempfile::tempdir().unwrap();
     let root = parent.path().join("drop");
-    let mut folder = Folder::open(&root, options).unwrap();
+    let mut folder = Folder::open(&root, options, of_machine()).unwrap();
     move_in(&root, "first.csv", WHOLE);
     assert_eq!(arrival(&mut folder).await.name, "first.csv");
     fs::remove_dir_all(&root).unwrap();
@@ -212,7 +218,7 @@ async fn a_folder_that_cannot_be_read_is_said_once_and_so_is_its_return() {
         poll: Some(Duration::from_millis(10)),
         ..quick()
     };
-    let mut folder = Folder::open(&root, options).unwrap();
+    let mut folder = Folder::open(&root, options, of_machine()).unwrap();
     fs::remove_dir_all(&root).unwrap();
     fs::write(&root, "a file in the folder's place").unwrap();
     let FolderEvent::Closed(problem) = next(&mut folder).await else {
@@ -530,7 +536,7 @@ async fn c38_ten_thousand_files_are_looked_at_in_linear_time() {
     for number in 0..count {
         fs::write(root.path().join(format!("{number}.csv")), WHOLE).unwrap();
     }
-    let mut folder = Folder::open(root.path(), quick()).unwrap();
+    let mut folder = Folder::open(root.path(), quick(), of_machine()).unwrap();
     let mut names = std::collections::BTreeSet::new();
     while names.len() < count {
         names.insert(arrival(&mut folder).await.file_name);

@@ -57,7 +57,7 @@ impl Taking {
         };
         match self.app.planning.briefly(deciding).await? {
             None => {
-                self.queue.block(seq, self.held);
+                self.queue.block(self.app.clock.moment(), seq, self.held);
                 let name = format!(
                     "an event about `{}`",
                     key.as_ref().map_or("?", PersonKey::as_str)
