@@ -5,11 +5,12 @@
 //! there are does not: that takes a restart, and is said, too.
 
 pub mod known;
+mod stamps;
 pub mod text;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use muster_config::{Config, Target, access};
 use muster_core::coded::chain;
@@ -24,6 +25,8 @@ use crate::planning::Failed;
 use crate::replan;
 use crate::retry::Retrying;
 
+pub use stamps::{Stamps, edited, stamps};
+
 /// An edited policy or configuration cannot be used; the one before goes on deciding.
 pub const UNUSABLE: Code = Code::new("POL-020");
 /// An edited configuration has other feeds or targets, which takes a restart.
@@ -37,9 +40,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// How often planning for an edited policy is tried again at least.
 const AGAIN_MAX: Duration = Duration::from_mins(5);
-
-/// What the files look like from outside; where it is the same, they are.
-pub type Stamps = Vec<(PathBuf, Option<SystemTime>, u64)>;
 
 /// Looks at the files until the daemon stops, beginning with what they looked like when it began: an edit made
 /// while it started is noticed.
@@ -59,7 +59,8 @@ pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
         let now = stamps(&app.config);
         // Two looks that agree: an editor that writes several files is let finish.
         if now != taken && now == seen {
-            match take_up(&app).await {
+            let edited = edited(&taken, &now).unwrap_or_else(|| app.config.file.clone());
+            match take_up(&app, &edited).await {
                 Ok(()) => {
                     retrying.succeeded();
                     taken.clone_from(&now);
@@ -80,33 +81,8 @@ pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// What the files look like now.
-pub fn stamps(config: &Config) -> Stamps {
-    let in_folder = std::fs::read_dir(&config.daemon.policy);
-    let files = in_folder
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|file| file.path());
-    let mut stamps: Stamps = files
-        .chain([config.file.clone()])
-        .map(|path| stamp(&path))
-        .collect();
-    stamps.sort();
-    stamps
-}
-
-fn stamp(path: &Path) -> (PathBuf, Option<SystemTime>, u64) {
-    let metadata = std::fs::metadata(path).ok();
-    let modified = metadata
-        .as_ref()
-        .and_then(|metadata| metadata.modified().ok());
-    let bytes = metadata.map_or(0, |metadata| metadata.len());
-    (path.to_owned(), modified, bytes)
-}
-
-/// Reads the files, and has the new policy decide where they can be used.
-async fn take_up(app: &Arc<App>) -> Result<(), Failed> {
+/// Reads the files, and has the new policy decide where they can be used. `edited` is the file whose owner edited it.
+async fn take_up(app: &Arc<App>, edited: &Path) -> Result<(), Failed> {
     let file = app.config.file.clone();
     let loaded = tokio::task::spawn_blocking(move || Config::load(&file)).await;
     let config = match loaded {
@@ -153,7 +129,7 @@ async fn take_up(app: &Arc<App>) -> Result<(), Failed> {
         return Ok(());
     }
     let version = policy.version().clone();
-    replan::decide_by(app, Arc::new(policy)).await?;
+    replan::decide_by(app, Arc::new(policy), edited).await?;
     if *app.planning.policy().version() == version {
         tracing::info!(from = %before, to = %version, "policy taken up");
     } else {

@@ -5,6 +5,7 @@ pub mod dates;
 pub mod references;
 pub mod waiting;
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use muster_config::PolicyApply;
@@ -19,13 +20,14 @@ use crate::app::{App, PolicyHold};
 use crate::editor;
 use crate::findings::LookedAt;
 use crate::planning::{Consent, Failed, Maker, Order, Proposal, Scope, Summary, Watch};
-use crate::policy::EDITED;
+use crate::policy::{self, EDITED, Stamps};
 
 /// Begins where the daemon stopped: with the policy that decided then, which takes up what its files say now
 /// like any other edit.
 pub async fn begin(app: &Arc<App>, configured: Arc<Policy>) -> Result<(), Failed> {
     let version = configured.version().clone();
-    decide_by(app, configured).await?;
+    // What was edited while nobody ran was seen by nobody, so that each file may be what changed.
+    decide_by(app, configured, &newest_file(app)).await?;
     let before = app.planning.policy().version().clone();
     if before != version {
         tracing::warn!(%before, %version, "the policy before decides until the new one is approved");
@@ -38,27 +40,47 @@ pub async fn begin(app: &Arc<App>, configured: Arc<Policy>) -> Result<(), Failed
 pub async fn everybody(app: &Arc<App>) -> Result<Summary, Failed> {
     let deciding = Arc::clone(app);
     // Which policy that is may have been approved a moment ago.
-    let decided = move |maker: &Maker<'_>| decide(&deciding, maker, maker.planning().policy());
+    let decided = move |maker: &Maker<'_>| {
+        let edited = newest_file(&deciding);
+        decide(&deciding, maker, maker.planning().policy(), &edited)
+    };
     app.planning.alone(decided).await
 }
 
 /// Brings everybody to what a policy says, and has it decide from now on. Where it is another policy and
 /// changes what somebody has, or takes too much from too many, it waits for a person, and the policy before goes on deciding: a mistake in a rule must
 /// not keep a leaver's file from being worked on.
-pub async fn decide_by(app: &Arc<App>, policy: Arc<Policy>) -> Result<Summary, Failed> {
-    let deciding = Arc::clone(app);
-    let decided = move |maker: &Maker<'_>| decide(&deciding, maker, policy);
+///
+/// `edited` is the file whose owner is taken for whoever edited it.
+pub async fn decide_by(
+    app: &Arc<App>,
+    policy: Arc<Policy>,
+    edited: &Path,
+) -> Result<Summary, Failed> {
+    let (deciding, edited) = (Arc::clone(app), edited.to_owned());
+    let decided = move |maker: &Maker<'_>| decide(&deciding, maker, policy, &edited);
     app.planning.alone(decided).await
 }
 
-fn decide(app: &App, maker: &Maker<'_>, policy: Arc<Policy>) -> Result<Summary, Failed> {
+/// The newest file of the policy, where nobody saw which of them changed.
+fn newest_file(app: &App) -> PathBuf {
+    let newest = policy::edited(&Stamps::new(), &policy::stamps(&app.config));
+    newest.unwrap_or_else(|| app.config.file.clone())
+}
+
+fn decide(
+    app: &App,
+    maker: &Maker<'_>,
+    policy: Arc<Policy>,
+    edited: &Path,
+) -> Result<Summary, Failed> {
     let before = maker.planning().policy();
     let consent = match app.config.daemon.policy_apply {
         PolicyApply::Ask if before.version() != policy.version() => Consent::IfNothing,
         PolicyApply::Ask | PolicyApply::WithinLimits => Consent::WithinLimits,
     };
     let by = if maker.planning().is_new(&policy)? {
-        edited_by(app)
+        Actor::Editor(editor::of(edited))
     } else {
         // Nobody edited anything: the same policy is brought to what was read anew.
         Actor::Daemon
@@ -153,14 +175,6 @@ pub fn shown_anew(app: &App, policy: &Policy, summary: &Summary) {
     {
         held.summary = summary.clone();
     }
-}
-
-/// Whoever edited the policy: the owner of its newest file.
-fn edited_by(app: &App) -> Actor {
-    let stamps = crate::policy::stamps(&app.config);
-    let newest = stamps.into_iter().max_by_key(|(_, modified, _)| *modified);
-    let file = newest.map_or_else(|| app.config.file.clone(), |(file, _, _)| file);
-    Actor::Editor(editor::of(&file))
 }
 
 fn held(before: &Policy, policy: &Policy, summary: &Summary, digest: Digest) -> Vec<Finding> {
