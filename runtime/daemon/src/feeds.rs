@@ -5,7 +5,9 @@
 //! folder ([`evidence`]); so a stop is harmless at any point, names mean nothing, and what was decided is
 //! never decided again ([`taking`]).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use muster_config::FeedKind;
@@ -17,10 +19,11 @@ use muster_core::mapping::{Columns, InvalidMapping, Mapping, StatusRule};
 use muster_core::subject::Subject;
 use muster_intake::folder::FolderOptions;
 use muster_intake::{IntakeOptions, LastLineBreak, Snapshot, Trailer};
-use muster_ledger::Reader;
+use muster_ledger::{Committer, Ledger, Reader};
 
-use crate::app::App;
-use crate::planning::{self, ChangedPerson};
+use crate::clock::Clock;
+use crate::findings::Findings;
+use crate::planning::{self, Bells, ChangedPerson, Planning};
 
 mod decide;
 pub mod event;
@@ -51,6 +54,49 @@ pub const ROWS_SET_ASIDE: Code = Code::new("FEED-004");
 
 /// What was held was taken out of its folder: nothing of it happened.
 pub const GIVEN_UP: Code = Code::new("FEED-010");
+
+/// What feeds are taken with.
+pub struct Feeds {
+    /// The ledger, to read.
+    pub ledger: Ledger,
+    /// The ledger, for everything small.
+    pub committer: Committer,
+    /// The clock.
+    pub clock: Clock,
+    /// What is said to people.
+    pub findings: Findings,
+    /// What makes plans.
+    pub planning: Arc<Planning>,
+    /// The wake-ups.
+    pub bells: Bells,
+    /// The data folder.
+    pub data: PathBuf,
+    /// What stands in the way of each.
+    pub obstacles: Arc<Obstacles>,
+}
+
+/// What stands in the way of feeds.
+#[derive(Debug, Default)]
+pub struct Obstacles(Mutex<BTreeMap<FeedName, String>>);
+
+impl Obstacles {
+    /// Records what stands in the way of a feed; `None` if nothing does.
+    pub fn set(&self, feed: &FeedName, obstacle: Option<String>) {
+        let mut obstacles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match obstacle {
+            Some(text) => drop(obstacles.insert(feed.clone(), text)),
+            None => drop(obstacles.remove(feed)),
+        }
+    }
+
+    /// What stands in the way of each feed of which something does.
+    pub fn all(&self) -> BTreeMap<FeedName, String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
 
 /// A feed, ready to take files.
 #[derive(Clone)]
@@ -129,7 +175,7 @@ impl Feed {
             .collect();
         carried.insert(muster_core::mapping::MANAGER.to_owned());
         let leave = Columns {
-            attributes: std::collections::BTreeMap::new(),
+            attributes: BTreeMap::new(),
             status: StatusRule::Always(Status::Ended),
             start: None,
             end: None,
@@ -194,7 +240,7 @@ impl Feed {
     }
 }
 
-async fn say_waits(app: &App, feed: &Feed, name: &str, held: &FeedFile) {
+async fn say_waits(feeds: &Feeds, feed: &Feed, name: &str, held: &FeedFile) {
     let subject = Subject::from(feed.name());
     let text = format!(
         "`{name}` and what comes after it waits until `{}`, which is held, was decided about",
@@ -203,18 +249,18 @@ async fn say_waits(app: &App, feed: &Feed, name: &str, held: &FeedFile) {
     let finding = Finding::new(WAITS, Severity::Error, subject, text).hint(
         "look at the held one with `muster apply`; if it is wrong, delete it from the folder `held`",
     );
-    let kept = app.ledger.read();
+    let kept = feeds.ledger.read();
     let kept = kept.and_then(|reader| reader.finding(&WAITS, &finding.subject));
     // Said once for all that wait.
     if kept.is_ok_and(|kept| kept.is_none()) {
-        app.findings.open(finding).await;
+        feeds.findings.open(finding).await;
     }
 }
 
 /// What the last accepted file said, where another one can say the same. With it, a re-export in which
 /// nothing changed is known while it is read.
-fn last_said(app: &App, feed: &Feed) -> Result<Option<Content>, FeedError> {
-    let reader = app.ledger.read()?;
+fn last_said(feeds: &Feeds, feed: &Feed) -> Result<Option<Content>, FeedError> {
+    let reader = feeds.ledger.read()?;
     // What was asked about its rows may have been answered since.
     let questions = reader.questions()?;
     let asks = |kept: &muster_ledger::kept::Question| kept.question.person.feed == *feed.name();

@@ -19,10 +19,10 @@ use muster_core::policy::Policy;
 use muster_core::subject::Subject;
 use tokio::sync::watch;
 
-use crate::app::App;
-use crate::findings::LookedAt;
-use crate::planning::Failed;
-use crate::replan;
+use crate::clock::Clock;
+use crate::findings::{Findings, LookedAt};
+use crate::planning::{Failed, Planning};
+use crate::replan::{self, Deciding};
 use crate::retry::Retrying;
 
 pub use stamps::{Stamps, edited, stamps};
@@ -41,26 +41,44 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How often planning for an edited policy is tried again at least.
 const AGAIN_MAX: Duration = Duration::from_mins(5);
 
+/// The files, and what is done with what they say.
+pub struct PolicyFiles {
+    /// What the daemon runs with.
+    pub config: Arc<Config>,
+    /// What the files looked like when the daemon began.
+    pub seen: Stamps,
+    /// Whether the daemon ran before in this process, and its ledger failed.
+    pub is_resumed: bool,
+    /// The clock.
+    pub clock: Clock,
+    /// What is said to people.
+    pub findings: Findings,
+    /// What makes plans, by the policy that decides.
+    pub planning: Arc<Planning>,
+    /// Which policy decides.
+    pub deciding: Arc<Deciding>,
+}
+
 /// Looks at the files until the daemon stops, beginning with what they looked like when it began: an edit made
 /// while it started is noticed.
-pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
-    let mut taken = app.files_seen.clone();
+pub async fn watch(files: Arc<PolicyFiles>, mut stop: watch::Receiver<bool>) {
+    let mut taken = files.seen.clone();
     let mut seen = taken.clone();
-    if app.is_resumed {
+    if files.is_resumed {
         // What was edited while the ledger could not be written was seen by nobody.
         taken.clear();
     }
     let mut retrying = Retrying::new(LOOK_EVERY, AGAIN_MAX);
     while !*stop.borrow() {
         tokio::select! {
-            () = app.clock.sleep(LOOK_EVERY.max(retrying.pause())) => {}
+            () = files.clock.sleep(LOOK_EVERY.max(retrying.pause())) => {}
             changed = stop.changed() => if changed.is_err() { return },
         }
-        let now = stamps(&app.config);
+        let now = stamps(&files.config);
         // Two looks that agree: an editor that writes several files is let finish.
         if now != taken && now == seen {
-            let edited = edited(&taken, &now).unwrap_or_else(|| app.config.file.clone());
-            match take_up(&app, &edited).await {
+            let edited = edited(&taken, &now).unwrap_or_else(|| files.config.file.clone());
+            match take_up(&files, &edited).await {
                 Ok(()) => {
                     retrying.succeeded();
                     taken.clone_from(&now);
@@ -82,17 +100,17 @@ pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
 }
 
 /// Reads the files, and has the new policy decide where they can be used. `edited` is the file whose owner edited it.
-async fn take_up(app: &Arc<App>, edited: &Path) -> Result<(), Failed> {
-    let file = app.config.file.clone();
+async fn take_up(files: &Arc<PolicyFiles>, edited: &Path) -> Result<(), Failed> {
+    let file = files.config.file.clone();
     let loaded = tokio::task::spawn_blocking(move || Config::load(&file)).await;
     let config = match loaded {
         Ok(Ok(config)) => config,
         Ok(Err(error)) => {
-            refuse(app, chain(&error)).await;
+            refuse(files, chain(&error)).await;
             return Ok(());
         }
         Err(error) => {
-            refuse(app, format!("reading broke off: {error}")).await;
+            refuse(files, format!("reading broke off: {error}")).await;
             return Ok(());
         }
     };
@@ -103,34 +121,34 @@ async fn take_up(app: &Arc<App>, edited: &Path) -> Result<(), Failed> {
             open.shown(),
             access::OTHERS_WRITE
         );
-        refuse(app, text).await;
+        refuse(files, text).await;
         return Ok(());
     }
-    if !has_same_parts(&app.config, &config) {
+    if !has_same_parts(&files.config, &config) {
         let text = "muster.toml has other feeds, targets or connections than the daemon runs with";
         let finding = Finding::new(NEEDS_RESTART, Severity::Warning, Subject::Policy, text)
             .hint("restart the daemon; it takes up exactly where it was");
-        app.findings.settle(of_files(), vec![finding]).await;
+        files.findings.settle(of_files(), vec![finding]).await;
         return Ok(());
     }
-    app.findings.settle(of_files(), Vec::new()).await;
+    files.findings.settle(of_files(), Vec::new()).await;
     let policy = match Policy::compile(config.policy) {
         Ok(policy) => policy,
         Err(findings) => {
             let first = findings.into_iter().next().map(|finding| finding.text);
-            refuse(app, first.unwrap_or_default()).await;
+            refuse(files, first.unwrap_or_default()).await;
             return Ok(());
         }
     };
-    let before = app.planning.policy().version().clone();
+    let before = files.planning.policy().version().clone();
     if *policy.version() == before {
         // The edit that waited was taken back.
-        replan::drop_hold(app).await;
+        replan::drop_hold(&files.deciding).await;
         return Ok(());
     }
     let version = policy.version().clone();
-    replan::decide_by(app, Arc::new(policy), edited).await?;
-    if *app.planning.policy().version() == version {
+    replan::decide_by(&files.deciding, Arc::new(policy), edited).await?;
+    if *files.planning.policy().version() == version {
         tracing::info!(from = %before, to = %version, "policy taken up");
     } else {
         tracing::warn!(%before, %version, "the policy before decides until the new one is approved");
@@ -160,8 +178,8 @@ fn of_files() -> LookedAt<'static> {
     LookedAt::of(Subject::Policy, [UNUSABLE, NEEDS_RESTART])
 }
 
-async fn refuse(app: &App, text: String) {
+async fn refuse(files: &PolicyFiles, text: String) {
     let finding = Finding::new(UNUSABLE, Severity::Error, Subject::Policy, text)
         .hint("`muster check` says everything that is wrong; until it is mended, the policy before decides");
-    app.findings.open(finding).await;
+    files.findings.open(finding).await;
 }

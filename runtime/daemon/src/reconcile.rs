@@ -23,13 +23,15 @@ use muster_core::operation::{Action, later};
 use muster_core::person::Account;
 use muster_core::redact;
 use muster_core::subject::Subject;
+use muster_ledger::{Committer, Ledger};
 use tokio::sync::watch;
 
-use crate::app::App;
-use crate::clock::Moment;
+use crate::clock::{Clock, Moment};
 use crate::driver::{DOUBT_AFTER, REFUSED, TOOK_ALONG};
-use crate::findings::LookedAt;
-use crate::replan::{self, waiting};
+use crate::findings::{Findings, LookedAt};
+use crate::planning::{Bells, KnownTargets, Planning};
+use crate::replan::waiting::Pending;
+use crate::replan::{self, Deciding, waiting};
 use crate::targets::{Connected, Doubt};
 
 /// A target could not be read.
@@ -65,16 +67,40 @@ const AGAIN: Duration = Duration::from_mins(1);
 /// Most ids that a finding names.
 const NAMED_MAX: usize = 20;
 
+/// What targets are read with.
+pub struct Reconciling {
+    /// The ledger, to read.
+    pub ledger: Ledger,
+    /// The ledger, for everything small.
+    pub committer: Committer,
+    /// The clock.
+    pub clock: Clock,
+    /// What is said to people.
+    pub findings: Findings,
+    /// What makes plans.
+    pub planning: Arc<Planning>,
+    /// The wake-ups.
+    pub bells: Bells,
+    /// The connected apps.
+    pub targets: Arc<BTreeMap<TargetName, Arc<Connected>>>,
+    /// What is known of them.
+    pub known: Arc<KnownTargets>,
+    /// Which policy decides.
+    pub deciding: Arc<Deciding>,
+    /// What waits for a person.
+    pub pending: Arc<Pending>,
+}
+
 /// Reads what every target can give, so that the first plan knows it. A target that does not answer
 /// in time is read later.
-pub async fn first(app: &Arc<App>, patience: Duration) {
-    let reading = app
+pub async fn first(reading: &Reconciling, patience: Duration) {
+    let asked = reading
         .targets
         .values()
         .filter(|target| target.is_usable())
-        .map(|target| catalogue(app, target));
-    let all = futures_util::future::join_all(reading);
-    if app.clock.within(patience, all).await.is_none() {
+        .map(|target| catalogue(reading, target));
+    let all = futures_util::future::join_all(asked);
+    if reading.clock.within(patience, all).await.is_none() {
         tracing::warn!("some targets have not yet said what they can give");
     }
 }
@@ -93,50 +119,54 @@ impl Schedule {
 }
 
 /// Reads one target again and again until the daemon stops.
-pub async fn run(app: Arc<App>, target: Arc<Connected>, mut stop: watch::Receiver<bool>) {
-    remember_side_losses(&app, &target);
+pub async fn run(
+    reading: Arc<Reconciling>,
+    target: Arc<Connected>,
+    mut stop: watch::Receiver<bool>,
+) {
+    remember_side_losses(&reading, &target);
     let mut schedule = Schedule {
-        catalogue: app.clock.moment(),
-        accounts: app.clock.moment(),
+        catalogue: reading.clock.moment(),
+        accounts: reading.clock.moment(),
     };
     let mut versions = target.versions();
     while !*stop.borrow() {
         // What another version read may have been wrong, or not whole.
         if std::mem::replace(&mut versions, target.versions()) != target.versions() {
-            schedule.catalogue = app.clock.moment();
-            schedule.accounts = app.clock.moment();
+            schedule.catalogue = reading.clock.moment();
+            schedule.accounts = reading.clock.moment();
         }
         let (doubts, next_doubt) = target.take_doubts();
         for doubt in doubts {
-            look_at(&app, &target, doubt).await;
+            look_at(&reading, &target, doubt).await;
         }
         let wait = schedule
-            .next(app.clock.moment())
+            .next(reading.clock.moment())
             .min(next_doubt.unwrap_or(Duration::MAX));
         tokio::select! {
-            () = app.clock.sleep(wait) => {}
+            () = reading.clock.sleep(wait) => {}
             () = target.doubted() => continue,
             () = target.became_ready() => {
-                schedule.catalogue = app.clock.moment();
-                schedule.accounts = app.clock.moment();
+                schedule.catalogue = reading.clock.moment();
+                schedule.accounts = reading.clock.moment();
             }
             changed = stop.changed() => if changed.is_err() { return },
         }
         if !target.is_usable() {
-            schedule.catalogue = app.clock.moment() + EVERY;
-            schedule.accounts = app.clock.moment() + EVERY;
+            schedule.catalogue = reading.clock.moment() + EVERY;
+            schedule.accounts = reading.clock.moment() + EVERY;
             continue;
         }
-        read(&app, &target, &mut schedule).await;
+        read(&reading, &target, &mut schedule).await;
     }
 }
 
 /// Looks at what is in doubt.
-async fn look_at(app: &Arc<App>, target: &Connected, doubt: Doubt) {
+async fn look_at(reading: &Reconciling, target: &Connected, doubt: Doubt) {
     let looked = match &doubt {
-        Doubt::Of(person) => inspect::person(app, target, person).await,
-        Doubt::About(right) => right::holders(app, target, right).await,
-        Doubt::RightsOf(person) => right::of(app, target, person),
+        Doubt::Of(person) => inspect::person(reading, target, person).await,
+        Doubt::About(right) => right::holders(reading, target, right).await,
+        Doubt::RightsOf(person) => right::of(reading, target, person),
     };
     if let Err(error) = looked {
         tracing::error!(%error, "could not record what was seen at a target");
@@ -144,44 +174,50 @@ async fn look_at(app: &Arc<App>, target: &Connected, doubt: Doubt) {
 }
 
 /// Reads what is due of a target. One that could not be read is read again soon.
-async fn read(app: &Arc<App>, target: &Connected, schedule: &mut Schedule) {
-    if schedule.catalogue <= app.clock.moment() {
-        let read = catalogue(app, target).await;
+async fn read(reading: &Reconciling, target: &Connected, schedule: &mut Schedule) {
+    if schedule.catalogue <= reading.clock.moment() {
+        let read = catalogue(reading, target).await;
         if read == Some(true)
-            && let Err(error) = replan::everybody(app).await
+            && let Err(error) = replan::everybody(&reading.deciding).await
         {
             tracing::error!(
                 error = chain(&error),
                 "could not plan after a target was read for the first time"
             );
         }
-        schedule.catalogue = app.clock.moment() + read.map_or(AGAIN, |_| EVERY);
+        schedule.catalogue = reading.clock.moment() + read.map_or(AGAIN, |_| EVERY);
         if read.is_none() {
             // Of an app that cannot be read it is not known who is there, either.
             target.know_strangers(None::<std::iter::Empty<&ObjectRef>>);
             return;
         }
     }
-    if schedule.accounts <= app.clock.moment() {
-        let is_read = accounts(app, target).await;
+    if schedule.accounts <= reading.clock.moment() {
+        let is_read = accounts(reading, target).await;
         let every = target.config().limits.compare_every;
-        schedule.accounts = app.clock.moment() + if is_read { every } else { AGAIN.min(every) };
+        schedule.accounts = reading.clock.moment() + if is_read { every } else { AGAIN.min(every) };
     }
 }
 
 /// Reads what a target can give. Returns whether that is known for the first time; `None` if it could not be
 /// read.
-async fn catalogue(app: &Arc<App>, target: &Connected) -> Option<bool> {
+async fn catalogue(reading: &Reconciling, target: &Connected) -> Option<bool> {
     let name = target.name();
     let mut listing = match target.entitlements().await {
         Ok(listing) => listing,
         Err(problem) => {
-            unreadable(app, name, "what it can give", &problem).await;
+            unreadable(reading, name, "what it can give", &problem).await;
             return None;
         }
     };
     if !listing.is_whole {
-        not_whole(app, name, "what it can give", listing.why_not.as_deref()).await;
+        not_whole(
+            reading,
+            name,
+            "what it can give",
+            listing.why_not.as_deref(),
+        )
+        .await;
         return None;
     }
     let sort_key = |entitlement: &Entitlement| {
@@ -191,7 +227,7 @@ async fn catalogue(app: &Arc<App>, target: &Connected) -> Option<bool> {
         )
     };
     listing.items.sort_by_key(sort_key);
-    let before = app
+    let before = reading
         .ledger
         .read()
         .and_then(|reader| reader.catalogue(name))
@@ -204,15 +240,15 @@ async fn catalogue(app: &Arc<App>, target: &Connected) -> Option<bool> {
     // A connector that has nothing to list has asked the app nothing.
     let accepted = (!listing.items.is_empty()).then_some(REFUSED);
     let codes = [UNREADABLE, NOT_WHOLE].into_iter().chain(accepted);
-    app.findings.close(name, codes).await;
+    reading.findings.close(name, codes).await;
     if before.is_none() {
         let read = Fact::CatalogueRead {
             target: name.clone(),
             entitlements: listing.items.clone(),
         };
-        if let Err(error) = app
+        if let Err(error) = reading
             .committer
-            .record(app.clock.now(), target.actor(), vec![read])
+            .record(reading.clock.now(), target.actor(), vec![read])
             .await
         {
             tracing::error!(%error, "could not record what a target can give");
@@ -221,10 +257,10 @@ async fn catalogue(app: &Arc<App>, target: &Connected) -> Option<bool> {
     }
     if let Some(before) = &before {
         if is_same {
-            waiting::catalogue_is_same(app, name).await;
+            waiting::catalogue_is_same(&reading.pending, name).await;
             return Some(false);
         }
-        let taken = waiting::catalogue_changed(app, name, before, listing.items).await;
+        let taken = waiting::catalogue_changed(&reading.pending, name, before, listing.items).await;
         if let Err(error) = taken {
             tracing::error!(
                 error = chain(&error),
@@ -233,7 +269,7 @@ async fn catalogue(app: &Arc<App>, target: &Connected) -> Option<bool> {
         }
         return Some(false);
     }
-    if let Err(error) = app.known.refresh() {
+    if let Err(error) = reading.known.refresh() {
         tracing::error!(%error, "could not read what the targets can give");
     }
     Some(true)
@@ -241,7 +277,7 @@ async fn catalogue(app: &Arc<App>, target: &Connected) -> Option<bool> {
 
 /// Compares the accounts at a target with those that the ledger knows of. Returns false if it has to be done
 /// again soon.
-async fn accounts(app: &Arc<App>, target: &Connected) -> bool {
+async fn accounts(reading: &Reconciling, target: &Connected) -> bool {
     let name = target.name();
     let listing = match target.accounts().await {
         Ok(listing) => listing,
@@ -250,11 +286,11 @@ async fn accounts(app: &Arc<App>, target: &Connected) -> bool {
             if matches!(problem, Problem::Unsupported(_)) {
                 return true;
             }
-            unreadable(app, name, "its accounts", &problem).await;
+            unreadable(reading, name, "its accounts", &problem).await;
             return false;
         }
     };
-    let compared = match compare(app, name, &listing.items) {
+    let compared = match compare(reading, name, &listing.items) {
         Ok(compared) => compared,
         Err(error) => {
             tracing::error!(%error, "could not compare a listing with the ledger");
@@ -265,7 +301,7 @@ async fn accounts(app: &Arc<App>, target: &Connected) -> bool {
         compared.strangers.iter().map(|account| &account.object),
     ));
     let mut looked_for = vec![ORPHANS];
-    let mut found: Vec<Finding> = orphans(app, name, &compared.strangers)
+    let mut found: Vec<Finding> = orphans(reading, name, &compared.strangers)
         .into_iter()
         .collect();
     let mut odd = compared.otherwise;
@@ -277,16 +313,16 @@ async fn accounts(app: &Arc<App>, target: &Connected) -> bool {
             odd.extend(compared.missing.into_iter().map(|(person, _)| person));
         }
     }
-    if is_side_loss_over(app, name) {
+    if is_side_loss_over(reading, name) {
         looked_for.push(TOOK_ALONG);
     }
     let scope = LookedAt::of(name, looked_for);
-    app.findings.settle(scope, found).await;
+    reading.findings.settle(scope, found).await;
     for person in odd.into_iter().take(LOOKS_MAX) {
         target.doubt(&person, DOUBT_AFTER);
     }
     if !listing.is_whole {
-        not_whole(app, name, "its accounts", listing.why_not.as_deref()).await;
+        not_whole(reading, name, "its accounts", listing.why_not.as_deref()).await;
     }
     true
 }
@@ -307,11 +343,11 @@ struct Compared<'l> {
 }
 
 fn compare<'l>(
-    app: &App,
+    reading: &Reconciling,
     target: &TargetName,
     listed: &'l [RemoteAccount],
 ) -> Result<Compared<'l>, muster_ledger::Error> {
-    let reader = app.ledger.read()?;
+    let reader = reading.ledger.read()?;
     let mut by_id = Listed::new();
     for account in listed {
         let key = (account.object.kind.as_str(), account.object.id.as_str());
@@ -409,11 +445,15 @@ async fn doubted(target: &Connected, missing: &[(PersonId, ObjectRef)], known: u
 }
 
 /// What is said of accounts that are nobody's.
-fn orphans(app: &App, target: &TargetName, strangers: &[&RemoteAccount]) -> Option<Finding> {
+fn orphans(
+    reading: &Reconciling,
+    target: &TargetName,
+    strangers: &[&RemoteAccount],
+) -> Option<Finding> {
     if strangers.is_empty() {
         return None;
     }
-    let policy = app.planning.policy();
+    let policy = reading.planning.policy();
     let keys: Vec<&str> = policy
         .targets()
         .get(target)
@@ -461,9 +501,9 @@ fn called(account: &RemoteAccount, keys: &[&str]) -> String {
 
 /// That changes took rights from others is remembered over a restart: the connector goes the other way from
 /// the start.
-fn remember_side_losses(app: &App, target: &Connected) {
+fn remember_side_losses(reading: &Reconciling, target: &Connected) {
     let subject = Subject::from(target.name());
-    let known = app
+    let known = reading
         .ledger
         .read()
         .and_then(|reader| reader.finding(&TOOK_ALONG, &subject));
@@ -473,21 +513,22 @@ fn remember_side_losses(app: &App, target: &Connected) {
 }
 
 /// Whether what was said of a change that took rights from others is long ago.
-fn is_side_loss_over(app: &App, target: &TargetName) -> bool {
-    let kept = app.ledger.read();
+fn is_side_loss_over(reading: &Reconciling, target: &TargetName) -> bool {
+    let kept = reading.ledger.read();
     let kept = kept.and_then(|reader| reader.finding(&TOOK_ALONG, &target.into()));
     kept.is_ok_and(|kept| {
-        kept.is_some_and(|kept| later(kept.last_at, SIDE_LOSS_KEPT) <= app.clock.now())
+        kept.is_some_and(|kept| later(kept.last_at, SIDE_LOSS_KEPT) <= reading.clock.now())
     })
 }
 
-async fn unreadable(app: &App, target: &TargetName, what: &str, problem: &Problem) {
+async fn unreadable(reading: &Reconciling, target: &TargetName, what: &str, problem: &Problem) {
     let text = format!(
         "could not read {what}: {}",
         redact::without_people(&problem.text())
     );
     let finding = Finding::new(UNREADABLE, Severity::Warning, target, text);
-    app.findings
+    reading
+        .findings
         .open(
             finding.hint(
                 "see whether the app can be reached with these credentials; it is tried again",
@@ -496,13 +537,14 @@ async fn unreadable(app: &App, target: &TargetName, what: &str, problem: &Proble
         .await;
 }
 
-async fn not_whole(app: &App, target: &TargetName, what: &str, why: Option<&str>) {
+async fn not_whole(reading: &Reconciling, target: &TargetName, what: &str, why: Option<&str>) {
     let text = format!(
         "the listing of {what} is not whole: {}",
         redact::without_people(why.unwrap_or("the connector does not say why"))
     );
     let finding = Finding::new(NOT_WHOLE, Severity::Warning, target, text);
-    app.findings
+    reading
+        .findings
         .open(finding.hint("nothing is concluded from what is missing in it; it is read again"))
         .await;
 }

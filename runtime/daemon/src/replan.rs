@@ -6,9 +6,10 @@ pub mod references;
 pub mod waiting;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use muster_config::PolicyApply;
+use jiff::Timestamp;
+use muster_config::{Config, PolicyApply};
 use muster_core::actor::{Actor, Operator};
 use muster_core::fact::Cause;
 use muster_core::finding::{Finding, Severity};
@@ -16,35 +17,90 @@ use muster_core::id::{Digest, PolicyVersion};
 use muster_core::policy::Policy;
 use muster_core::subject::Subject;
 
-use crate::app::{App, PolicyHold};
+use crate::clock::Clock;
 use crate::editor;
-use crate::findings::LookedAt;
-use crate::planning::{Consent, Failed, Maker, Order, Proposal, Scope, Summary, Watch};
+use crate::findings::{Findings, LookedAt};
+use crate::planning::{
+    Consent, Failed, KnownTargets, Maker, Order, Planning, Proposal, Scope, Summary, Watch,
+};
 use crate::policy::{self, EDITED, Stamps};
+
+/// Which policy decides, and which one waits until it may.
+pub struct Deciding {
+    /// What is configured.
+    pub config: Arc<Config>,
+    /// The clock.
+    pub clock: Clock,
+    /// What is said to people.
+    pub findings: Findings,
+    /// What makes plans, by the policy that decides.
+    pub planning: Arc<Planning>,
+    /// What is known of the targets.
+    pub known: Arc<KnownTargets>,
+    /// A change of the policy that waits for a person.
+    pub hold: Mutex<Option<PolicyHold>>,
+}
+
+/// A change of the policy that takes too much from too many to go on by itself.
+#[derive(Clone, Debug)]
+pub struct PolicyHold {
+    /// The policy that waits. Until it is approved the one before decides, about HR's files, too.
+    pub policy: Arc<Policy>,
+    /// What it would do.
+    pub summary: Summary,
+    /// Since when it waits.
+    pub since: Timestamp,
+}
+
+impl Deciding {
+    /// What the policy asks for and the connectors cannot do, to be kept as findings.
+    fn capabilities(&self) -> (LookedAt<'static>, Vec<Finding>) {
+        let (policy, known) = (self.planning.policy(), self.known.load());
+        let lacking = muster_core::capability::check(&policy, &known.targets.descriptors);
+        (LookedAt::all(muster_core::capability::CODES), lacking)
+    }
+
+    /// Keeps as findings what the policy asks for and the connectors cannot do.
+    pub async fn check_capabilities(&self) {
+        let (scope, lacking) = self.capabilities();
+        self.findings.settle(scope, lacking).await;
+    }
+
+    /// The change of the policy that waits.
+    pub fn held(&self) -> Option<PolicyHold> {
+        hold(self).clone()
+    }
+
+    /// The change of the policy that waits, if its plan has this digest.
+    pub fn held_as(&self, digest: Digest) -> Option<PolicyHold> {
+        self.held()
+            .filter(|hold| hold.summary.digest == Some(digest))
+    }
+}
 
 /// Begins where the daemon stopped: with the policy that decided then, which takes up what its files say now
 /// like any other edit.
-pub async fn begin(app: &Arc<App>, configured: Arc<Policy>) -> Result<(), Failed> {
+pub async fn begin(deciding: &Arc<Deciding>, configured: Arc<Policy>) -> Result<(), Failed> {
     let version = configured.version().clone();
     // What was edited while nobody ran was seen by nobody, so that each file may be what changed.
-    decide_by(app, configured, &newest_file(app)).await?;
-    let before = app.planning.policy().version().clone();
+    decide_by(deciding, configured, &newest_file(deciding)).await?;
+    let before = deciding.planning.policy().version().clone();
     if before != version {
         tracing::warn!(%before, %version, "the policy before decides until the new one is approved");
-        everybody(app).await?;
+        everybody(deciding).await?;
     }
     Ok(())
 }
 
 /// Brings everybody to what the policy says now. A plan that takes too much from too many waits.
-pub async fn everybody(app: &Arc<App>) -> Result<Summary, Failed> {
-    let deciding = Arc::clone(app);
+pub async fn everybody(deciding: &Arc<Deciding>) -> Result<Summary, Failed> {
+    let asked = Arc::clone(deciding);
     // Which policy that is may have been approved a moment ago.
     let decided = move |maker: &Maker<'_>| {
-        let edited = newest_file(&deciding);
-        decide(&deciding, maker, maker.planning().policy(), &edited)
+        let edited = newest_file(&asked);
+        decide(&asked, maker, maker.planning().policy(), &edited)
     };
-    app.planning.alone(decided).await
+    deciding.planning.alone(decided).await
 }
 
 /// Brings everybody to what a policy says, and has it decide from now on. Where it is another policy and
@@ -53,29 +109,29 @@ pub async fn everybody(app: &Arc<App>) -> Result<Summary, Failed> {
 ///
 /// `edited` is the file whose owner is taken for whoever edited it.
 pub async fn decide_by(
-    app: &Arc<App>,
+    deciding: &Arc<Deciding>,
     policy: Arc<Policy>,
     edited: &Path,
 ) -> Result<Summary, Failed> {
-    let (deciding, edited) = (Arc::clone(app), edited.to_owned());
-    let decided = move |maker: &Maker<'_>| decide(&deciding, maker, policy, &edited);
-    app.planning.alone(decided).await
+    let (asked, edited) = (Arc::clone(deciding), edited.to_owned());
+    let decided = move |maker: &Maker<'_>| decide(&asked, maker, policy, &edited);
+    deciding.planning.alone(decided).await
 }
 
 /// The newest file of the policy, where nobody saw which of them changed.
-fn newest_file(app: &App) -> PathBuf {
-    let newest = policy::edited(&Stamps::new(), &policy::stamps(&app.config));
-    newest.unwrap_or_else(|| app.config.file.clone())
+fn newest_file(deciding: &Deciding) -> PathBuf {
+    let newest = policy::edited(&Stamps::new(), &policy::stamps(&deciding.config));
+    newest.unwrap_or_else(|| deciding.config.file.clone())
 }
 
 fn decide(
-    app: &App,
+    deciding: &Deciding,
     maker: &Maker<'_>,
     policy: Arc<Policy>,
     edited: &Path,
 ) -> Result<Summary, Failed> {
     let before = maker.planning().policy();
-    let consent = match app.config.daemon.policy_apply {
+    let consent = match deciding.config.daemon.policy_apply {
         PolicyApply::Ask if before.version() != policy.version() => Consent::IfNothing,
         PolicyApply::Ask | PolicyApply::WithinLimits => Consent::WithinLimits,
     };
@@ -86,7 +142,7 @@ fn decide(
         Actor::Daemon
     };
     let summary = maker.make(order(&policy).by(by), consent)?;
-    keep(app, policy, &before, &summary);
+    keep(deciding, policy, &before, &summary);
     Ok(summary)
 }
 
@@ -97,79 +153,82 @@ fn order(policy: &Arc<Policy>) -> Order<'static> {
 }
 
 /// Keeps what waits for a person, or that nothing does. `before` is what decided until now.
-fn keep(app: &App, policy: Arc<Policy>, before: &Policy, summary: &Summary) {
+fn keep(deciding: &Deciding, policy: Arc<Policy>, before: &Policy, summary: &Summary) {
     if let Some(digest) = summary.digest.filter(|_| !summary.stands()) {
         tracing::warn!(
             digest = crate::plugins::short(digest),
             "a change of the policy waits for a person"
         );
         let found = held(before, &policy, summary, digest);
-        app.findings.settle_blocking(of_hold(), found);
-        *hold(app) = Some(PolicyHold {
+        deciding.findings.settle_blocking(of_hold(), found);
+        *hold(deciding) = Some(PolicyHold {
             policy,
             summary: summary.clone(),
-            since: app.clock.now(),
+            since: deciding.clock.now(),
         });
         return;
     }
     // Another policy that waits goes on waiting: this was the one that decides already.
     let other_waits = {
-        let held = hold(app);
+        let held = hold(deciding);
         let is_other = |held: &PolicyHold| held.policy.version() != policy.version();
         before.version() == policy.version() && held.as_ref().is_some_and(is_other)
     };
     if other_waits {
         return;
     }
-    *hold(app) = None;
-    app.findings.settle_blocking(of_hold(), Vec::new());
-    let (scope, lacking) = app.capabilities();
-    app.findings.settle_blocking(scope, lacking);
+    *hold(deciding) = None;
+    deciding.findings.settle_blocking(of_hold(), Vec::new());
+    let (scope, lacking) = deciding.capabilities();
+    deciding.findings.settle_blocking(scope, lacking);
 }
 
-fn hold(app: &App) -> MutexGuard<'_, Option<PolicyHold>> {
-    app.policy_hold
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
+fn hold(deciding: &Deciding) -> MutexGuard<'_, Option<PolicyHold>> {
+    deciding.hold.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Forgets the policy that waits, because its files say again what decides already.
-pub async fn drop_hold(app: &Arc<App>) {
-    let is_other = |held: &PolicyHold| held.policy.version() != app.planning.policy().version();
-    if hold(app).as_ref().is_some_and(is_other) {
-        *hold(app) = None;
-        app.findings.settle(of_hold(), Vec::new()).await;
+pub async fn drop_hold(deciding: &Arc<Deciding>) {
+    let is_other =
+        |held: &PolicyHold| held.policy.version() != deciding.planning.policy().version();
+    if hold(deciding).as_ref().is_some_and(is_other) {
+        *hold(deciding) = None;
+        deciding.findings.settle(of_hold(), Vec::new()).await;
     }
 }
 
 /// Applies the change of the policy that waits, if it is still the one with this digest. If the ledger
 /// moved meanwhile, what would now be done waits in its place, so that somebody can look at that.
 pub async fn approved(
-    app: &Arc<App>,
+    deciding: &Arc<Deciding>,
     held: PolicyHold,
     digest: Digest,
     by: &Operator,
 ) -> Result<Summary, Failed> {
-    let (deciding, by) = (Arc::clone(app), by.clone());
+    let (asked, by) = (Arc::clone(deciding), by.clone());
     let approved = move |maker: &Maker<'_>| {
         let before = maker.planning().policy();
         // Where nothing is left of what was shown, the policy decides all the same, and the record says by whom.
         let order = order(&held.policy).by(by);
         let summary = maker.make(order, Consent::Approved(digest))?;
-        keep(&deciding, held.policy, &before, &summary);
+        keep(&asked, held.policy, &before, &summary);
         Ok(summary)
     };
-    app.planning.alone(approved).await
+    deciding.planning.alone(approved).await
 }
 
 /// What a policy would do, to be looked at. Waits for the disk.
-pub fn preview(app: &App, policy: &Arc<Policy>, watch: Watch<'_>) -> Result<Summary, Failed> {
-    app.planning.preview(order(policy), watch)
+pub fn preview(
+    deciding: &Deciding,
+    policy: &Arc<Policy>,
+    watch: Watch<'_>,
+) -> Result<Summary, Failed> {
+    deciding.planning.preview(order(policy), watch)
 }
 
 /// Keeps under which digest a policy that waits can be approved, where what was shown is no more.
-pub fn shown_anew(app: &App, policy: &Policy, summary: &Summary) {
-    if let Some(held) = hold(app).as_mut()
+pub fn shown_anew(deciding: &Deciding, policy: &Policy, summary: &Summary) {
+    if let Some(held) = hold(deciding).as_mut()
         && held.policy.version() == policy.version()
         && !summary.is_empty()
     {

@@ -208,7 +208,7 @@ pub(super) fn held_preview(app: &Arc<App>, plan: Digest) -> Result<v1::Preview, 
             held.decide(&app.config.daemon.data, desk, watch)
         });
     }
-    if let Some(waiting) = waiting::of(app, plan) {
+    if let Some(waiting) = waiting::of(&app.pending, plan) {
         return waiting_preview(app, &waiting);
     }
     if let Some(asked) = question_of(app, plan)? {
@@ -222,10 +222,13 @@ pub(super) fn held_preview(app: &Arc<App>, plan: Digest) -> Result<v1::Preview, 
             ..v1::Preview::default()
         });
     }
-    let hold = app.policy_hold_of(plan).ok_or_else(|| no_such_plan(plan))?;
+    let hold = app
+        .deciding
+        .held_as(plan)
+        .ok_or_else(|| no_such_plan(plan))?;
     let (summary, people) = policy_plan(app, &hold.policy)?;
     // Operations that ended meanwhile have changed it: what is shown now is what can be approved.
-    crate::replan::shown_anew(app, &hold.policy, &summary);
+    crate::replan::shown_anew(&app.deciding, &hold.policy, &summary);
     Ok(of_summary(
         "the policy".to_owned(),
         &hold.policy,
@@ -279,7 +282,9 @@ pub(super) fn policy_remarks(app: &App, sent: &[u8]) -> Result<Vec<v1::Finding>,
 
 /// What a policy would do, and to whom.
 fn policy_plan(app: &App, policy: &Arc<Policy>) -> Result<(Summary, People), Fault> {
-    let (summary, people) = People::of(app, |watch| crate::replan::preview(app, policy, watch));
+    let (summary, people) = People::of(app, |watch| {
+        crate::replan::preview(&app.deciding, policy, watch)
+    });
     Ok((summary.map_err(|error| failed(&error.into()))?, people))
 }
 
@@ -350,7 +355,7 @@ async fn answer(app: &App, digest: Digest, by: &Operator) -> Result<v1::Applied,
 /// What something else that waits would change, person by person.
 fn waiting_preview(app: &App, waiting: &Waiting) -> Result<v1::Preview, Fault> {
     let (summary, people) = People::of(app, |watch| {
-        let order = waiting::order(app, &waiting.what)?;
+        let order = waiting::order(&app.pending, &waiting.what)?;
         order.map_or_else(
             || Ok(Summary::default()),
             |order| app.planning.preview(order, watch),
@@ -369,8 +374,8 @@ pub(super) async fn apply(
     plan: Digest,
     by: Operator,
 ) -> Result<v1::Applied, Fault> {
-    if let Some(held) = app.policy_hold_of(plan) {
-        let summary = crate::replan::approved(app, held, plan, &by)
+    if let Some(held) = app.deciding.held_as(plan) {
+        let summary = crate::replan::approved(&app.deciding, held, plan, &by)
             .await
             .map_err(|error| failed(&error.into()))?;
         let hint = if summary.is_empty() {
@@ -383,9 +388,9 @@ pub(super) async fn apply(
     if question_of(app, plan)?.is_some() {
         return answer(app, plan, &by).await;
     }
-    if let Some(waiting) = waiting::of(app, plan) {
+    if let Some(waiting) = waiting::of(&app.pending, plan) {
         let is_clock = matches!(waiting.what, Waits::Clock);
-        let summary = waiting::approved(app, waiting, plan, &by)
+        let summary = waiting::approved(&app.pending, waiting, plan, &by)
             .await
             .map_err(|error| failed(&error.into()))?;
         if is_clock {

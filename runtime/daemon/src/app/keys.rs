@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use muster_config::{Environment, HookSource};
+use muster_config::{Config, Environment, HookSource};
 use muster_core::coded::{Coded as _, chain};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::FeedName;
 use muster_core::subject::Subject;
 use tokio::sync::watch;
 
-use super::App;
 use crate::clock::{Clock, Moment};
+use crate::findings::Findings;
 use crate::server::Hook;
 use crate::server::signature::HookKey;
 
@@ -104,33 +104,48 @@ impl HookKeys {
     }
 }
 
+/// The secrets of hooks, and what is said of them.
+pub struct HookSecrets {
+    /// What is configured.
+    pub config: Arc<Config>,
+    /// Where secrets may be.
+    pub environment: Environment,
+    /// The keys that were read last.
+    pub keys: Arc<HookKeys>,
+    /// The clock.
+    pub clock: Clock,
+    /// What is said to people.
+    pub findings: Findings,
+}
+
 /// Says which secrets cannot be read, until they can be, and remembers those that can.
-pub async fn watch(app: Arc<App>, mut stop: watch::Receiver<bool>) {
-    let hooks = app.config.feeds.iter();
+pub async fn watch(secrets: Arc<HookSecrets>, mut stop: watch::Receiver<bool>) {
+    let hooks = secrets.config.feeds.iter();
     let hooks: Vec<(FeedName, HookSource)> = hooks
         .filter_map(|(name, feed)| Some((name.clone(), feed.hook.clone()?)))
         .collect();
     while !*stop.borrow() && !hooks.is_empty() {
         for (feed, source) in &hooks {
             say(
-                &app,
+                &secrets,
                 feed,
-                app.hook_keys
-                    .look(feed, source, &app.environment, &app.clock),
+                secrets
+                    .keys
+                    .look(feed, source, &secrets.environment, &secrets.clock),
             )
             .await;
         }
         tokio::select! {
-            () = app.clock.sleep(LOOK_EVERY) => {}
+            () = secrets.clock.sleep(LOOK_EVERY) => {}
             changed = stop.changed() => if changed.is_err() { return },
         }
     }
 }
 
-async fn say(app: &App, feed: &FeedName, looked: Looked) {
+async fn say(secrets: &HookSecrets, feed: &FeedName, looked: Looked) {
     let subject = Subject::from(feed);
     let Some((_, hint)) = looked.trouble.first() else {
-        return app.findings.close(subject, [UNREADABLE]).await;
+        return secrets.findings.close(subject, [UNREADABLE]).await;
     };
     let texts: Vec<&str> = looked
         .trouble
@@ -144,5 +159,5 @@ async fn say(app: &App, feed: &FeedName, looked: Looked) {
     };
     let text = format!("{}; {until}", texts.join("; "));
     let finding = Finding::new(UNREADABLE, Severity::Error, subject, text).hint(hint.clone());
-    app.findings.open(finding).await;
+    secrets.findings.open(finding).await;
 }

@@ -87,11 +87,7 @@ impl App {
     }
 
     fn feed_statuses(&self, reader: &Reader) -> Result<Vec<v1::FeedStatus>, Fault> {
-        let troubles = self
-            .feed_trouble
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone();
+        let troubles = self.obstacles.all();
         let mut statuses = Vec::new();
         for (name, feed) in &self.config.feeds {
             let kept = reader
@@ -210,12 +206,7 @@ impl App {
                 counts: v1::Counts::default(),
             });
         }
-        let policy = self
-            .policy_hold
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone();
-        if let Some(hold) = policy {
+        if let Some(hold) = self.deciding.held() {
             held.push(v1::Held {
                 feed: String::new(),
                 file: "the policy".to_owned(),
@@ -244,7 +235,7 @@ impl App {
                 counts: v1::Counts::default(),
             });
         }
-        for waiting in crate::replan::waiting::all(self) {
+        for waiting in crate::replan::waiting::all(&self.pending) {
             let reasons = waiting.summary.exceeded.iter();
             held.push(v1::Held {
                 feed: String::new(),

@@ -24,23 +24,30 @@ use muster_core::policy::{Policy, PolicySource};
 use muster_core::subject::Subject;
 use muster_host::{Compiler, Host, HostOptions};
 use muster_ledger::{Committer, Ledger, committer};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::App;
 use super::engine::Daemon;
-use super::keys::{self, HookKeys};
+use super::keys::{self, HookKeys, HookSecrets};
 use super::queries::broken;
 use super::supervise::{self, Ended};
 use crate::clock::Clock;
+use crate::driver::sweep::{self, Sweep};
 use crate::driver::{Activity, Driver, Recent};
-use crate::feeds::{self, Feed, former};
+use crate::feeds::former::{self, FormerFeeds};
+use crate::feeds::{self, Feed, Feeds};
 use crate::findings::{Findings, LookedAt};
 use crate::planning::{Bells, KnownTargets, Planning};
 use crate::plugins::{Library, Said};
+use crate::policy::{self, PolicyFiles};
+use crate::reconcile::{self, Reconciling};
+use crate::replan::dates::Dates;
+use crate::replan::references::References;
+use crate::replan::waiting::Pending;
+use crate::replan::{self, Deciding};
 use crate::server::gate::Gate;
 use crate::targets::Connected;
-use crate::{reconcile, replan};
 
 /// How long the first plan waits for targets to say what they can give.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -132,8 +139,10 @@ impl Life {
         let (mut tasks, mut stopping) = (Tasks::default(), stop.clone());
         let living = async {
             self.begin(&app, policy, &inner_stop, &mut tasks).await?;
-            say_open(&app, open).await;
-            Err::<std::convert::Infallible, Fault>(supervise::failed(&app).await)
+            say_open(&app.findings, open).await;
+            Err::<std::convert::Infallible, Fault>(
+                supervise::failed(&app.committer, &app.ledger, &app.clock).await,
+            )
         };
         let fault = tokio::select! {
             Err(fault) = living => Some(fault),
@@ -180,26 +189,28 @@ impl Life {
         tasks: &mut Tasks,
     ) -> Result<(), Fault> {
         if self.is_resumed {
-            let recorded = supervise::record_recovery(app).await;
+            let recorded = supervise::record_recovery(&app.committer, &app.clock).await;
             recorded.map_err(|error| broken(&error))?;
         }
-        former::rename(app).await.map_err(|error| broken(&error))?;
+        let former_feeds = former_feeds(app);
+        let renamed = former::rename(&former_feeds).await;
+        renamed.map_err(|error| broken(&error))?;
         let said = app.library.look().await;
-        say(app, said);
+        plugin_news(app).take_up(said).await;
         app.known.refresh().map_err(|error| broken(&error))?;
         self.gate.open(Arc::new(Daemon(Arc::clone(app))));
-        reconcile::first(app, PATIENCE).await;
+        reconcile::first(&reconciling(app), PATIENCE).await;
         app.known.refresh().map_err(|error| broken(&error))?;
         let planned = async {
-            replan::begin(app, policy).await?;
-            former::settle(app).await
+            replan::begin(&app.deciding, policy).await?;
+            former::settle(&former_feeds).await
         };
         if let Err(error) = planned.await {
             return Err(Fault::new(FaultKind::Broken, API_BROKEN, chain(&error))
                 .hint("`muster ledger check` looks for damage"));
         }
         if !self.is_resumed {
-            close_of_files(app).await;
+            close_of_files(&app.findings).await;
         }
         start(app, stop, tasks)?;
         app.ready.store(true, Ordering::Release);
@@ -262,7 +273,7 @@ fn close_to_others(config: &Config) -> Result<Vec<access::Open>, Fault> {
 }
 
 /// Keeps as findings which secrets others can read.
-async fn say_open(app: &App, open: Vec<access::Open>) {
+async fn say_open(findings: &Findings, open: Vec<access::Open>) {
     let found = open.into_iter().map(|open| {
         let text = format!("others can read {}", open.shown());
         let subject = Subject::File(open.path.display().to_string());
@@ -270,13 +281,13 @@ async fn say_open(app: &App, open: Vec<access::Open>) {
         Finding::new(access::OTHERS_READ, Severity::Warning, subject, text).hint(hint)
     });
     let scope = LookedAt::all([access::OTHERS_READ]);
-    app.findings.settle(scope, found.collect()).await;
+    findings.settle(scope, found.collect()).await;
 }
 
 /// Closes what was said of the files as they were before: this start has read them.
-async fn close_of_files(app: &App) {
+async fn close_of_files(findings: &Findings) {
     use crate::policy::{NEEDS_RESTART, UNUSABLE};
-    app.findings
+    findings
         .close(Subject::Policy, [NEEDS_RESTART, UNUSABLE])
         .await;
 }
@@ -372,30 +383,61 @@ impl Life {
             Arc::clone(&known),
             bells.clone(),
         );
+        let planning = Arc::new(planning.limited_by(limits(&config)));
+        let findings = Findings::new(ledger.clone(), committer.clone(), clock.clone());
+        let config = Arc::new(config);
+        let deciding = Deciding {
+            config: Arc::clone(&config),
+            clock: clock.clone(),
+            findings: findings.clone(),
+            planning: Arc::clone(&planning),
+            known: Arc::clone(&known),
+            hold: Mutex::default(),
+        };
+        let pending = Pending {
+            ledger: ledger.clone(),
+            committer: committer.clone(),
+            clock: clock.clone(),
+            findings: findings.clone(),
+            planning: Arc::clone(&planning),
+            bells: bells.clone(),
+            targets: Arc::clone(&targets),
+            config_file: config.file.clone(),
+            waiting: Mutex::default(),
+        };
+        let deciding = Arc::new(deciding);
+        let policy_files = PolicyFiles {
+            seen: policy::stamps(&config),
+            config: Arc::clone(&config),
+            is_resumed: self.is_resumed,
+            clock: clock.clone(),
+            findings: findings.clone(),
+            planning: Arc::clone(&planning),
+            deciding: Arc::clone(&deciding),
+        };
         Ok(App {
             started_at: clock.now(),
-            findings: Findings::new(ledger.clone(), committer.clone(), clock.clone()),
+            findings,
             activity: targets
                 .keys()
                 .map(|name| (name.clone(), Arc::default()))
                 .collect(),
-            files_seen: crate::policy::stamps(&config),
-            planning: Arc::new(planning.limited_by(limits(&config))),
+            planning,
             config,
             environment,
             clock,
             ledger,
             committer,
-            library,
+            library: Arc::new(library),
             targets,
             known,
             bells,
-            policy_hold: Mutex::default(),
-            waiting: Mutex::default(),
-            feed_trouble: Mutex::default(),
+            deciding,
+            policy_files: Arc::new(policy_files),
+            pending: Arc::new(pending),
+            obstacles: Arc::default(),
             ready: AtomicBool::new(false),
             hook_keys: Arc::clone(&self.hook_keys),
-            is_resumed: self.is_resumed,
         })
     }
 }
@@ -475,12 +517,10 @@ fn start(app: &Arc<App>, stop: &watch::Receiver<bool>, tasks: &mut Tasks) -> Res
             recent: Arc::new(Recent::new(app.clock.moment())),
         };
         drivers.spawn(driver.run(stop.clone()));
-        tasks.spawn(reconcile::run(
-            Arc::clone(app),
-            Arc::clone(target),
-            stop.clone(),
-        ));
+        let reading = Arc::new(reconciling(app));
+        tasks.spawn(reconcile::run(reading, Arc::clone(target), stop.clone()));
     }
+    let taking = Arc::new(taking(app));
     for (name, config) in &app.config.feeds {
         let feed = Feed::new(config, app.config.daemon.file_bytes_max).map_err(|errors| {
             let text = errors.first().map(ToString::to_string).unwrap_or_default();
@@ -490,67 +530,176 @@ fn start(app: &Arc<App>, stop: &watch::Receiver<bool>, tasks: &mut Tasks) -> Res
                 format!("the mapping of feed `{name}` cannot be used: {text}"),
             )
         })?;
-        tasks.spawn(feeds::run(Arc::clone(app), feed, stop.clone()));
+        tasks.spawn(feeds::run(Arc::clone(&taking), feed, stop.clone()));
     }
-    tasks.spawn(crate::policy::watch(Arc::clone(app), stop.clone()));
-    tasks.spawn(crate::driver::sweep::run(Arc::clone(app), stop.clone()));
-    tasks.spawn(replan::dates::run(Arc::clone(app), stop.clone()));
-    tasks.spawn(replan::references::run(Arc::clone(app), stop.clone()));
-    tasks.spawn(keys::watch(Arc::clone(app), stop.clone()));
-    let (watched, plugin_stop) = (Arc::clone(app), stop.clone());
+    tasks.spawn(policy::watch(Arc::clone(&app.policy_files), stop.clone()));
+    tasks.spawn(sweep::run(Arc::new(sweep(app)), stop.clone()));
+    tasks.spawn(replan::dates::run(Arc::new(dates(app)), stop.clone()));
+    let references = Arc::new(references(app));
+    tasks.spawn(replan::references::run(references, stop.clone()));
+    tasks.spawn(keys::watch(Arc::new(hook_secrets(app)), stop.clone()));
+    // As few as plugin files and secrets that change.
+    let (teller, told) = mpsc::unbounded_channel();
+    tasks.spawn(plugin_news(app).run(told));
+    let (library, plugin_stop) = (Arc::clone(&app.library), stop.clone());
     tasks.spawn(async move {
-        let told = Arc::clone(&watched);
-        watched
-            .library
-            .watch(plugin_stop, move |said| say(&told, said))
-            .await;
+        // Nobody takes the news any more only where everything ends at once.
+        let tell = move |said| drop(teller.send(said));
+        library.watch(plugin_stop, tell).await;
     });
     Ok(())
 }
 
-/// Keeps what the library said as findings, and lets the planner know of new descriptors.
-fn say(app: &Arc<App>, said: Vec<(String, Said)>) {
-    // A version that was taken back can do other things as well.
-    if let Err(error) = app.known.refresh() {
-        tracing::error!(%error, "could not read what the targets can give");
+fn former_feeds(app: &App) -> FormerFeeds {
+    FormerFeeds {
+        config: Arc::clone(&app.config),
+        ledger: app.ledger.clone(),
+        committer: app.committer.clone(),
+        clock: app.clock.clone(),
+        findings: app.findings.clone(),
+        pending: Arc::clone(&app.pending),
     }
-    let app = Arc::clone(app);
-    tokio::spawn(async move {
+}
+
+fn reconciling(app: &App) -> Reconciling {
+    Reconciling {
+        ledger: app.ledger.clone(),
+        committer: app.committer.clone(),
+        clock: app.clock.clone(),
+        findings: app.findings.clone(),
+        planning: Arc::clone(&app.planning),
+        bells: app.bells.clone(),
+        targets: Arc::clone(&app.targets),
+        known: Arc::clone(&app.known),
+        deciding: Arc::clone(&app.deciding),
+        pending: Arc::clone(&app.pending),
+    }
+}
+
+fn taking(app: &App) -> Feeds {
+    Feeds {
+        ledger: app.ledger.clone(),
+        committer: app.committer.clone(),
+        clock: app.clock.clone(),
+        findings: app.findings.clone(),
+        planning: Arc::clone(&app.planning),
+        bells: app.bells.clone(),
+        data: app.config.daemon.data.clone(),
+        obstacles: Arc::clone(&app.obstacles),
+    }
+}
+
+fn sweep(app: &App) -> Sweep {
+    Sweep {
+        ledger: app.ledger.clone(),
+        clock: app.clock.clone(),
+        findings: app.findings.clone(),
+    }
+}
+
+fn dates(app: &App) -> Dates {
+    Dates {
+        ledger: app.ledger.clone(),
+        committer: app.committer.clone(),
+        clock: app.clock.clone(),
+        findings: app.findings.clone(),
+        planning: Arc::clone(&app.planning),
+        bells: app.bells.clone(),
+        pending: Arc::clone(&app.pending),
+    }
+}
+
+fn references(app: &App) -> References {
+    References {
+        ledger: app.ledger.clone(),
+        clock: app.clock.clone(),
+        planning: Arc::clone(&app.planning),
+        bells: app.bells.clone(),
+    }
+}
+
+fn hook_secrets(app: &App) -> HookSecrets {
+    HookSecrets {
+        config: Arc::clone(&app.config),
+        environment: app.environment.clone(),
+        keys: Arc::clone(&app.hook_keys),
+        clock: app.clock.clone(),
+        findings: app.findings.clone(),
+    }
+}
+
+fn plugin_news(app: &App) -> PluginNews {
+    PluginNews {
+        ledger: app.ledger.clone(),
+        committer: app.committer.clone(),
+        clock: app.clock.clone(),
+        findings: app.findings.clone(),
+        known: Arc::clone(&app.known),
+        deciding: Arc::clone(&app.deciding),
+        bells: app.bells.clone(),
+    }
+}
+
+/// Takes up what the library says.
+struct PluginNews {
+    ledger: Ledger,
+    committer: Committer,
+    clock: Clock,
+    findings: Findings,
+    known: Arc<KnownTargets>,
+    deciding: Arc<Deciding>,
+    bells: Bells,
+}
+
+impl PluginNews {
+    /// Takes up what comes, until the library is watched no more.
+    async fn run(self, mut told: mpsc::UnboundedReceiver<Vec<(String, Said)>>) {
+        while let Some(said) = told.recv().await {
+            self.take_up(said).await;
+        }
+    }
+
+    /// Keeps what the library said as findings, and lets the planner know of new descriptors.
+    async fn take_up(&self, said: Vec<(String, Said)>) {
+        // A version that was taken back can do other things as well.
+        if let Err(error) = self.known.refresh() {
+            tracing::error!(%error, "could not read what the targets can give");
+        }
         for (name, said) in said {
             match said {
-                Said::Opened(finding) => app.findings.open(finding).await,
-                Said::Closed(code) => app.findings.close(Subject::Plugin(name), [code]).await,
-                Said::Serves { plugin, by } => record_plugin(&app, plugin, by).await,
+                Said::Opened(finding) => self.findings.open(finding).await,
+                Said::Closed(code) => self.findings.close(Subject::Plugin(name), [code]).await,
+                Said::Serves { plugin, by } => self.record_plugin(plugin, by).await,
                 Said::SecretChanged { target, slot, by } => {
                     let changed = Fact::SecretChanged { target, slot };
-                    record(&app, by, changed).await;
+                    self.record(by, changed).await;
                 }
             }
         }
-        app.check_capabilities().await;
-        app.bells.ring_all();
-    });
-}
-
-/// Records that a version of a plugin came into service, unless it is the one that served last.
-async fn record_plugin(app: &App, plugin: ConnectorVersion, by: Actor) {
-    let before = app.ledger.read();
-    let before = before.and_then(|reader| reader.plugin(&plugin.plugin));
-    let Ok(before) = before.inspect_err(
-        |error| tracing::error!(%error, "could not read which version of a plugin served last"),
-    ) else {
-        return;
-    };
-    if before.as_ref() != Some(&plugin) {
-        record(app, by, Fact::PluginTaken { plugin, before }).await;
+        self.deciding.check_capabilities().await;
+        self.bells.ring_all();
     }
-}
 
-/// Records what was done already, so that a failure can only be logged.
-async fn record(app: &App, by: Actor, fact: Fact) {
-    let recorded = app.committer.record(app.clock.now(), by, vec![fact]);
-    if let Err(error) = recorded.await {
-        tracing::error!(%error, "could not record that a plugin or a secret is another one");
+    /// Records that a version of a plugin came into service, unless it is the one that served last.
+    async fn record_plugin(&self, plugin: ConnectorVersion, by: Actor) {
+        let before = self.ledger.read();
+        let before = before.and_then(|reader| reader.plugin(&plugin.plugin));
+        let Ok(before) = before.inspect_err(
+            |error| tracing::error!(%error, "could not read which version of a plugin served last"),
+        ) else {
+            return;
+        };
+        if before.as_ref() != Some(&plugin) {
+            self.record(by, Fact::PluginTaken { plugin, before }).await;
+        }
+    }
+
+    /// Records what was done already, so that a failure can only be logged.
+    async fn record(&self, by: Actor, fact: Fact) {
+        let recorded = self.committer.record(self.clock.now(), by, vec![fact]);
+        if let Err(error) = recorded.await {
+            tracing::error!(%error, "could not record that a plugin or a secret is another one");
+        }
     }
 }
 

@@ -21,12 +21,12 @@ use muster_core::finding::{Code, Finding, Severity};
 use muster_core::policy::Policy;
 use muster_core::subject::Subject;
 use muster_host::Compiler;
-use muster_ledger::Ledger;
+use muster_ledger::{Committer, Ledger};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::present;
 use super::serve::{Life, compile, stopped};
-use super::{App, present};
 use crate::clock::Clock;
 use crate::durable;
 use crate::retry::Retrying;
@@ -193,11 +193,11 @@ pub(super) fn absent(config: &Config, clock: &Clock, fault: Fault) -> Absent {
 }
 
 /// Waits until the ledger cannot be written any more.
-pub(super) async fn failed(app: &App) -> Fault {
+pub(super) async fn failed(committer: &Committer, ledger: &Ledger, clock: &Clock) -> Fault {
     loop {
-        app.clock.sleep(PROBE_EVERY).await;
-        let probed = app.committer.probe().await;
-        if let Some(failure) = app.ledger.failure() {
+        clock.sleep(PROBE_EVERY).await;
+        let probed = committer.probe().await;
+        if let Some(failure) = ledger.failure() {
             return Fault::new(FaultKind::Unavailable, failure.code, failure.text);
         }
         if let Err(error) = probed {
@@ -240,7 +240,10 @@ pub(super) fn has_room(config: &Config) -> Result<(), Fault> {
 }
 
 /// Records that the ledger failed and was opened again: the record has it, and a write was durable.
-pub(super) async fn record_recovery(app: &App) -> Result<(), muster_ledger::Error> {
+pub(super) async fn record_recovery(
+    committer: &Committer,
+    clock: &Clock,
+) -> Result<(), muster_ledger::Error> {
     let text = "the ledger could not be written for a while, and was opened again";
     let finding = Finding::new(RESTING, Severity::Note, SUBJECT, text);
     let closed = Fact::FindingClosed {
@@ -248,8 +251,8 @@ pub(super) async fn record_recovery(app: &App) -> Result<(), muster_ledger::Erro
         subject: SUBJECT,
     };
     let facts = vec![Fact::FindingOpened(finding), closed];
-    app.committer
-        .record(app.clock.now(), Actor::Daemon, facts)
+    committer
+        .record(clock.now(), Actor::Daemon, facts)
         .await
         .map(drop)
 }

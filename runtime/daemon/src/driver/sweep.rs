@@ -10,12 +10,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use muster_core::finding::Code;
 use muster_core::subject::Subject;
-use muster_ledger::{Error, Reader};
+use muster_ledger::{Error, Ledger, Reader};
 use tokio::sync::watch;
 
 use super::settle::{UNREACHABLE, WHILE_OPEN};
 use super::until;
-use crate::app::App;
+use crate::clock::Clock;
+use crate::findings::Findings;
 
 /// How long it sleeps at most.
 const SLEEP_MAX: Duration = Duration::from_secs(10);
@@ -23,26 +24,33 @@ const SLEEP_MAX: Duration = Duration::from_secs(10);
 /// How long it sleeps at least, so that an instant that is just not reached is not asked for in circles.
 const SLEEP_MIN: Duration = Duration::from_millis(200);
 
+/// What is looked with.
+pub(crate) struct Sweep {
+    pub(crate) ledger: Ledger,
+    pub(crate) clock: Clock,
+    pub(crate) findings: Findings,
+}
+
 /// Looks again and again until the daemon stops.
-pub(crate) async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn run(sweep: Arc<Sweep>, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
-        let looking = Arc::clone(&app);
+        let looking = Arc::clone(&sweep);
         let looked = tokio::task::spawn_blocking(move || over(&looking)).await;
         let mut wait = SLEEP_MAX;
         match looked {
             Ok(Ok(over)) => {
                 if let Some(at) = over.next_at {
-                    wait = until(at, app.clock.now()).clamp(SLEEP_MIN, SLEEP_MAX);
+                    wait = until(at, sweep.clock.now()).clamp(SLEEP_MIN, SLEEP_MAX);
                 }
                 for (subject, code) in over.closed {
-                    app.findings.close(subject, [code]).await;
+                    sweep.findings.close(subject, [code]).await;
                 }
             }
             Ok(Err(error)) => tracing::error!(%error, "could not see which findings are over"),
             Err(error) => tracing::error!(%error, "seeing which findings are over broke off"),
         }
         tokio::select! {
-            () = app.clock.sleep(wait) => {}
+            () = sweep.clock.sleep(wait) => {}
             changed = stop.changed() => if changed.is_err() { return },
         }
     }
@@ -61,8 +69,8 @@ impl Over {
     }
 }
 
-fn over(app: &App) -> Result<Over, Error> {
-    let (reader, now) = (app.ledger.read()?, app.clock.now());
+fn over(sweep: &Sweep) -> Result<Over, Error> {
+    let (reader, now) = (sweep.ledger.read()?, sweep.clock.now());
     let mut over = Over::default();
     for code in &WHILE_OPEN {
         for kept in reader.findings_of(code)? {

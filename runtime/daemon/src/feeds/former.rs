@@ -12,14 +12,14 @@ use muster_core::actor::Actor;
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{FeedName, PersonId};
-use muster_ledger::{Error, Writer};
+use muster_ledger::{Committer, Error, Ledger, Writer};
 
 use super::evidence::Evidence;
-use crate::app::App;
+use crate::clock::Clock;
 use crate::editor;
-use crate::findings::LookedAt;
+use crate::findings::{Findings, LookedAt};
 use crate::planning::Failed;
-use crate::replan::waiting;
+use crate::replan::waiting::{self, Pending};
 
 /// People are here whose feed the configuration does not have.
 pub const FORMER: Code = Code::new("FEED-020");
@@ -58,16 +58,32 @@ fn finding(name: &FeedName, people: u64, config: &Config) -> Finding {
     Finding::new(FORMER, Severity::Error, name, text).hint(hint)
 }
 
+/// What becomes of former feeds is brought about with this.
+pub struct FormerFeeds {
+    /// What is configured.
+    pub config: Arc<Config>,
+    /// The ledger, to read.
+    pub ledger: Ledger,
+    /// The ledger, for everything small.
+    pub committer: Committer,
+    /// The clock.
+    pub clock: Clock,
+    /// What is said to people.
+    pub findings: Findings,
+    /// What waits for a person.
+    pub pending: Arc<Pending>,
+}
+
 /// Moves the people of renamed feeds to the new names, before anything is decided about anybody.
-pub async fn rename(app: &Arc<App>) -> Result<(), Error> {
-    let feeds: Vec<(FeedName, FeedName)> = app
+pub async fn rename(former_feeds: &FormerFeeds) -> Result<(), Error> {
+    let feeds: Vec<(FeedName, FeedName)> = former_feeds
         .config
         .feeds
         .iter()
         .flat_map(|(name, feed)| renamed_from(feed).map(|former| (former.clone(), name.clone())))
         .collect();
     for (former, name) in feeds {
-        let data = app.config.daemon.data.clone();
+        let data = former_feeds.config.daemon.data.clone();
         let (from, to) = (former.clone(), name.clone());
         let moving = move || Evidence::rename(&data, &from, &to);
         let moved = tokio::task::spawn_blocking(moving).await;
@@ -76,12 +92,12 @@ pub async fn rename(app: &Arc<App>) -> Result<(), Error> {
             tracing::error!(%error, %former, %name, "the kept files of a renamed feed could not be moved");
         }
         let (from, to) = (former.clone(), name.clone());
-        let by = editor::of(&app.config.file);
-        let recording = app
-            .committer
-            .submit(app.clock.now(), Actor::Editor(by), move |writer| {
-                rename_all(writer, &from, &to)
-            });
+        let by = editor::of(&former_feeds.config.file);
+        let recording = former_feeds.committer.submit(
+            former_feeds.clock.now(),
+            Actor::Editor(by),
+            move |writer| rename_all(writer, &from, &to),
+        );
         let people = recording.await?;
         if people > 0 {
             tracing::info!(people, %former, %name, "a feed was renamed");
@@ -136,14 +152,17 @@ fn rename_all(writer: &mut Writer<'_>, from: &FeedName, to: &FeedName) -> Result
 }
 
 /// Lets the people of retired feeds leave, and says which feeds are missing.
-pub async fn settle(app: &Arc<App>) -> Result<(), Failed> {
-    for feed in &app.config.retired {
-        waiting::feed_retired(app, feed).await?;
+pub async fn settle(former_feeds: &FormerFeeds) -> Result<(), Failed> {
+    for feed in &former_feeds.config.retired {
+        waiting::feed_retired(&former_feeds.pending, feed).await?;
     }
-    let reader = app.ledger.read()?;
-    let open = remarks(&reader.counts()?.here, &app.config);
+    let reader = former_feeds.ledger.read()?;
+    let open = remarks(&reader.counts()?.here, &former_feeds.config);
     drop(reader);
-    app.findings.settle(LookedAt::all([FORMER]), open).await;
+    former_feeds
+        .findings
+        .settle(LookedAt::all([FORMER]), open)
+        .await;
     Ok(())
 }
 

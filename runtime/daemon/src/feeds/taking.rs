@@ -24,8 +24,7 @@ use tokio::sync::{Notify, watch};
 
 use super::evidence::Evidence;
 use super::queue::{Queue, Turn};
-use super::{Decision, FOLDER, Feed, FeedError};
-use crate::app::App;
+use super::{Decision, FOLDER, Feed, FeedError, Feeds};
 use crate::clock::Moment;
 use copying::{Copied, copy_all};
 
@@ -61,7 +60,7 @@ const NAMED_MAX: usize = 3;
 const PAUSE_MAX: Duration = Duration::from_mins(1);
 
 /// Takes what comes to one feed until the daemon stops.
-pub async fn run(app: Arc<App>, feed: Feed, mut stop: watch::Receiver<bool>) {
+pub async fn run(feeds: Arc<Feeds>, feed: Feed, mut stop: watch::Receiver<bool>) {
     let told = async |stop: &mut watch::Receiver<bool>| {
         while !*stop.borrow() {
             if stop.changed().await.is_err() {
@@ -71,7 +70,7 @@ pub async fn run(app: Arc<App>, feed: Feed, mut stop: watch::Receiver<bool>) {
     };
     let mut watched = stop.clone();
     let taking = async {
-        let mut taking = Taking::begin(Arc::clone(&app), feed).await;
+        let mut taking = Taking::begin(Arc::clone(&feeds), feed).await;
         taking.run(&mut stop).await;
     };
     // Whatever it waits for, a stop ends it: what was begun is found again.
@@ -83,7 +82,7 @@ pub async fn run(app: Arc<App>, feed: Feed, mut stop: watch::Receiver<bool>) {
 
 /// The loop's state.
 struct Taking {
-    app: Arc<App>,
+    feeds: Arc<Feeds>,
     feed: Feed,
     folder: Folder,
     evidence: Evidence,
@@ -118,19 +117,19 @@ fn of_problem(severity: Severity, subject: &Subject, problem: &Problem) -> Findi
 
 impl Taking {
     /// Opens the folder and the data folder; tried again until both are there.
-    async fn begin(app: Arc<App>, feed: Feed) -> Self {
+    async fn begin(feeds: Arc<Feeds>, feed: Feed) -> Self {
         let mut said = String::new();
         loop {
-            let evidence = Evidence::open(&app.config.daemon.data, feed.name());
+            let evidence = Evidence::open(&feeds.data, feed.name());
             let folder = Folder::open(
                 &feed.config.folder,
                 feed.folder_options(),
-                app.clock.for_folder(),
+                feeds.clock.for_folder(),
             );
             let subject = Subject::from(feed.name());
             let (text, hint) = match (evidence, folder) {
                 (Ok(evidence), Ok(folder)) => {
-                    app.set_feed_trouble(feed.name(), None);
+                    feeds.obstacles.set(feed.name(), None);
                     // What still holds is said again.
                     let said = [
                         FOLDER,
@@ -141,8 +140,8 @@ impl Taking {
                         code::OTHER_NAME,
                         code::UNSETTLED,
                     ];
-                    app.findings.close(subject, said).await;
-                    return Self::new(app, feed, folder, evidence);
+                    feeds.findings.close(subject, said).await;
+                    return Self::new(feeds, feed, folder, evidence);
                 }
                 (Err(error), _) => (
                     format!("the data folder cannot be used: {error}"),
@@ -156,21 +155,21 @@ impl Taking {
                     "give the daemon's user read and write access to it, or name another folder",
                 ),
             };
-            app.set_feed_trouble(feed.name(), Some(text.clone()));
+            feeds.obstacles.set(feed.name(), Some(text.clone()));
             if said != text {
                 said.clone_from(&text);
                 let finding = Finding::new(FOLDER, Severity::Error, subject, text).hint(hint);
-                app.findings.open(finding).await;
+                feeds.findings.open(finding).await;
             }
-            app.clock.sleep(feed.config.poll).await;
+            feeds.clock.sleep(feed.config.poll).await;
         }
     }
 
-    fn new(app: Arc<App>, feed: Feed, folder: Folder, evidence: Evidence) -> Self {
-        let arrived = app.bells.arrival(feed.name());
-        let now = app.clock.moment();
+    fn new(feeds: Arc<Feeds>, feed: Feed, folder: Folder, evidence: Evidence) -> Self {
+        let arrived = feeds.bells.arrival(feed.name());
+        let now = feeds.clock.moment();
         Self {
-            app,
+            feeds,
             feed,
             folder,
             evidence,
@@ -204,7 +203,7 @@ impl Taking {
             let mut wake_at = self.sweep_at.max(self.pause_until);
             if !self.queue.is_idle() {
                 // A hold may be given up by taking its file away, which nobody announces.
-                let soon = self.app.clock.moment()
+                let soon = self.feeds.clock.moment()
                     + self.feed.config.quiet.max(Duration::from_millis(100));
                 wake_at = wake_at.min(soon.max(self.pause_until));
             }
@@ -212,24 +211,24 @@ impl Taking {
             tokio::select! {
                 event = self.folder.next() => self.events(event).await,
                 () = notified.notified() => {}
-                () = self.app.clock.sleep_until(wake_at) => {}
+                () = self.feeds.clock.sleep_until(wake_at) => {}
             }
         }
     }
 
     /// Does what is next. Returns false if there is nothing to do now.
     async fn round(&mut self) -> Result<bool, FeedError> {
-        if self.pause_until > self.app.clock.moment() {
+        if self.pause_until > self.feeds.clock.moment() {
             return Ok(false);
         }
         self.load()?;
-        if self.sweep_at <= self.app.clock.moment() {
+        if self.sweep_at <= self.feeds.clock.moment() {
             self.sweep().await?;
         }
         let is_whole = !self.feed.is_partial();
         let turn = self
             .queue
-            .turn(self.app.clock.moment(), is_whole, self.held);
+            .turn(self.feeds.clock.moment(), is_whole, self.held);
         match turn {
             Some(Turn::Event(arrival)) => self.take_event(arrival).await,
             turn => {
@@ -256,7 +255,7 @@ impl Taking {
             tracing::error!(feed = %self.feed.name(), error = text, "what arrived could not be worked on; it is tried again");
         }
         self.pause = (self.pause * 2).clamp(Duration::from_millis(200), PAUSE_MAX);
-        self.pause_until = self.app.clock.moment() + self.pause;
+        self.pause_until = self.feeds.clock.moment() + self.pause;
     }
 
     /// Keeps what stands in the way of the feed. Returns whether it is news.
@@ -270,14 +269,14 @@ impl Taking {
                 None => drop(kept.remove(&code)),
             }
             let text = text.map(str::to_owned);
-            self.app.set_feed_trouble(self.feed.name(), text);
+            self.feeds.obstacles.set(self.feed.name(), text);
         }
         is_news
     }
 
     /// Reads what the ledger has that is not in the queue yet, and what is held.
     fn load(&mut self) -> Result<(), FeedError> {
-        let reader = self.app.ledger.read()?;
+        let reader = self.feeds.ledger.read()?;
         let kept = reader.feed(self.feed.name())?.unwrap_or_default();
         let held = kept.held.map(|held| held.file.digest);
         if held != self.held {
@@ -331,7 +330,7 @@ impl Taking {
         }
         let subject = self.subject();
         // Whatever hung has come to rest.
-        self.app.findings.close(subject, [code::UNSETTLED]).await;
+        self.feeds.findings.close(subject, [code::UNSETTLED]).await;
         files.retain(|file| {
             let is_known = self.queue.knows(file);
             if is_known {
@@ -376,21 +375,22 @@ impl Taking {
             FolderEvent::Arrived(_) => {}
             FolderEvent::Remarked(problem) => {
                 let finding = of_problem(Severity::Warning, &subject, &problem);
-                self.app.findings.open(finding).await;
+                self.feeds.findings.open(finding).await;
             }
             FolderEvent::Over(code) => {
-                self.app.findings.close(subject, [code]).await;
+                self.feeds.findings.close(subject, [code]).await;
             }
             FolderEvent::Closed(problem) => {
-                self.app
-                    .set_feed_trouble(self.feed.name(), Some(problem.text.clone()));
+                self.feeds
+                    .obstacles
+                    .set(self.feed.name(), Some(problem.text.clone()));
                 let finding = of_problem(Severity::Error, &subject, &problem);
-                self.app.findings.open(finding).await;
+                self.feeds.findings.open(finding).await;
             }
             FolderEvent::Reopened => {
-                self.app.set_feed_trouble(self.feed.name(), None);
+                self.feeds.obstacles.set(self.feed.name(), None);
                 self.troubles.0.remove(&code::FOLDER_IO);
-                self.app.findings.close(subject, [code::FOLDER_IO]).await;
+                self.feeds.findings.close(subject, [code::FOLDER_IO]).await;
             }
         }
     }
@@ -402,7 +402,7 @@ impl Taking {
     /// Copies files into the data folder and records, in one transaction, that they arrived.
     async fn record(&mut self, files: Vec<folder::Arrival>) -> Result<(), FeedError> {
         let count = self
-            .app
+            .feeds
             .ledger
             .read()
             .and_then(|reader| reader.arrivals_count());
@@ -452,11 +452,11 @@ impl Taking {
         if self.queue.has_files() {
             return None;
         }
-        super::last_said(&self.app, &self.feed).ok().flatten()
+        super::last_said(&self.feeds, &self.feed).ok().flatten()
     }
 
     async fn write_arrivals(&mut self, kept: Vec<Copied>) -> Result<(), FeedError> {
-        let now = self.app.clock.now();
+        let now = self.feeds.clock.now();
         let arrived: Vec<Arrived> = kept
             .iter()
             .map(|copy| Arrived {
@@ -489,9 +489,9 @@ impl Taking {
             }
             Ok::<_, muster_ledger::Error>(rows)
         };
-        let app = Arc::clone(&self.app);
+        let ledger = self.feeds.ledger.clone();
         let written =
-            tokio::task::spawn_blocking(move || app.ledger.write(now, Actor::Daemon, work)).await;
+            tokio::task::spawn_blocking(move || ledger.write(now, Actor::Daemon, work)).await;
         let Ok(rows) = written else {
             return Ok(());
         };
@@ -532,12 +532,12 @@ impl Taking {
         }
         self.troubles.0.insert(code.clone(), text.clone());
         let finding = Finding::new(code, Severity::Error, self.subject(), text).hint(hint);
-        self.app.findings.open(finding).await;
+        self.feeds.findings.open(finding).await;
     }
 
     async fn close_trouble(&mut self, code: Code) {
         if self.troubles.0.remove(&code).is_some() {
-            self.app.findings.close(self.subject(), [code]).await;
+            self.feeds.findings.close(self.subject(), [code]).await;
         }
     }
 
@@ -565,8 +565,8 @@ impl Taking {
 
     /// Compares the folder with what was taken of it.
     async fn sweep(&mut self) -> Result<(), FeedError> {
-        self.sweep_at = self.app.clock.moment() + SWEEP_EVERY;
-        let mut ended = self.queue.forget_events(self.app.clock.now());
+        self.sweep_at = self.feeds.clock.moment() + SWEEP_EVERY;
+        let mut ended = self.queue.forget_events(self.feeds.clock.now());
         if self.queue.open().next().is_some() || !self.unreadable.is_empty() {
             let places = self.folder.places().clone();
             let marks = tokio::task::spawn_blocking(move || Folder::marks(&places)).await;
@@ -599,7 +599,7 @@ impl Taking {
         self.to_put_away.extend(unshown);
         self.say_folder_troubles().await;
         let needed = self.queue.needed();
-        let now = SystemTime::from(self.app.clock.now());
+        let now = SystemTime::from(self.feeds.clock.now());
         let evidence = self.evidence.clone();
         if let Ok(Err(error)) =
             tokio::task::spawn_blocking(move || evidence.prune(now, &needed)).await
@@ -636,9 +636,9 @@ impl Taking {
             .iter()
             .map(|seq| self.changed(*seq, ArrivalChange::Ended));
         let facts = facts.collect();
-        self.app
+        self.feeds
             .committer
-            .record(self.app.clock.now(), Actor::Daemon, facts)
+            .record(self.feeds.clock.now(), Actor::Daemon, facts)
             .await?;
         for seq in ended {
             self.queue.end(seq);

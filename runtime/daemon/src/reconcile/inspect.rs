@@ -5,8 +5,6 @@
 //! done last. What follows from a look of its own is recorded as seen; the next plan puts it right, or asks
 //! a person. Nothing is recorded of an account that is being worked on.
 
-use std::sync::Arc;
-
 use muster_core::connector::{AccountState, ObjectRef, Problem};
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
@@ -17,7 +15,7 @@ use muster_core::person::{Account, Sighting};
 use muster_core::subject::Subject;
 use muster_ledger::Error;
 
-use crate::app::App;
+use super::Reconciling;
 use crate::driver;
 use crate::findings::{self, LookedAt};
 use crate::targets::{APART, Connected};
@@ -40,11 +38,11 @@ pub(super) fn is_quiet(account: &Account) -> bool {
 
 /// Looks at somebody's account and records what differs from the ledger.
 pub(super) async fn person(
-    app: &Arc<App>,
+    reading: &Reconciling,
     target: &Connected,
     person: &PersonId,
 ) -> Result<(), muster_ledger::Error> {
-    let known = app.ledger.read()?.person(person)?;
+    let known = reading.ledger.read()?.person(person)?;
     let account = known.and_then(|mut known| known.accounts.remove(target.name()));
     let Some(account) = account.filter(is_quiet) else {
         return Ok(());
@@ -52,12 +50,12 @@ pub(super) async fn person(
     let sighting = match look(target, &account).await {
         Ok(Looked::AsKnown) => {
             let subject = subject(person, target.name());
-            app.findings.close(subject, [UNCLEAR]).await;
+            reading.findings.close(subject, [UNCLEAR]).await;
             return Ok(());
         }
         Ok(Looked::Otherwise(sighting)) => sighting,
         Ok(Looked::Unclear(other)) => {
-            unclear(app, target.name(), person, &other).await;
+            unclear(reading, target.name(), person, &other).await;
             return Ok(());
         }
         Ok(Looked::NotYetGone) => {
@@ -71,7 +69,7 @@ pub(super) async fn person(
             return Ok(());
         }
     };
-    record(app, target, person, account, sighting).await
+    record(reading, target, person, account, sighting).await
 }
 
 enum Looked {
@@ -108,7 +106,7 @@ async fn look(target: &Connected, account: &Account) -> Result<Looked, Problem> 
 
 /// Records what was seen, unless something was done to the account meanwhile.
 async fn record(
-    app: &Arc<App>,
+    reading: &Reconciling,
     target: &Connected,
     person: &PersonId,
     before: Account,
@@ -119,9 +117,9 @@ async fn record(
         Sighting::Moved(object) => Some(object.clone()),
         _ => None,
     };
-    let recorded = app
+    let recorded = reading
         .committer
-        .submit(app.clock.now(), target.actor(), move |writer| {
+        .submit(reading.clock.now(), target.actor(), move |writer| {
             let known = writer.person(&whose)?;
             let account = known.and_then(|known| known.accounts.get(&at));
             let is_as_before = account.is_some_and(|account| {
@@ -148,12 +146,12 @@ async fn record(
                 target.doubt_rights_of(person);
             }
             tracing::info!(target_name = %target.name(), %person, "an account is other than it was left");
-            app.bells.ring_all();
+            reading.bells.ring_all();
             Ok(())
         }
         // The account that holds this person's keys belongs to another one by now.
         (Err(Error::LinkedTwice { .. }), Some(object)) => {
-            unclear(app, target.name(), person, &object).await;
+            unclear(reading, target.name(), person, &object).await;
             Ok(())
         }
         (Err(error), _) => Err(error),
@@ -164,13 +162,13 @@ fn subject(person: &PersonId, target: &TargetName) -> Subject {
     Subject::Account(person.clone(), target.clone())
 }
 
-async fn unclear(app: &Arc<App>, target: &TargetName, person: &PersonId, other: &ObjectRef) {
+async fn unclear(reading: &Reconciling, target: &TargetName, person: &PersonId, other: &ObjectRef) {
     let text = format!(
         "the account is not there under the app's key of it, and {} {} holds what it is found by, in part or for somebody else",
         other.kind, other.id
     );
     let finding = Finding::new(UNCLEAR, Severity::Error, subject(person, target), text);
-    app.findings.open(finding.hint(
+    reading.findings.open(finding.hint(
         "see at the app whose account that is; give it all of the person's keys, or none of them",
     ))
     .await;

@@ -7,7 +7,6 @@
 //! known to have had it, so nothing follows for them.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use muster_core::connector::{EntitlementKey, ObjectRef, Problem};
@@ -18,13 +17,13 @@ use muster_core::person::Sighting;
 use muster_ledger::{Error, Ledger};
 
 use super::AGAIN;
-use crate::app::App;
+use super::Reconciling;
 use crate::driver::{self, TOOK_ALONG};
 use crate::targets::Connected;
 
 /// Looks at everybody who has a right, and records who lost it.
 pub(super) async fn holders(
-    app: &Arc<App>,
+    reading: &Reconciling,
     target: &Connected,
     right: &EntitlementKey,
 ) -> Result<(), Error> {
@@ -41,7 +40,7 @@ pub(super) async fn holders(
     let principals = listing.items.into_iter().map(|grant| grant.principal);
     let holders: BTreeSet<(String, String)> = principals.map(id_of).collect();
     // Everybody is walked through, and this thread has others to serve meanwhile.
-    let (ledger, name, of) = (app.ledger.clone(), target.name().clone(), right.clone());
+    let (ledger, name, of) = (reading.ledger.clone(), target.name().clone(), right.clone());
     let missing = move || missing(&ledger, &name, &of, &holders);
     let Ok(missing) = tokio::task::spawn_blocking(missing).await else {
         target.doubt_right(right, AGAIN);
@@ -52,9 +51,9 @@ pub(super) async fn holders(
         return Ok(());
     }
     let (name, right) = (target.name().clone(), right.clone());
-    let recorded = app
+    let recorded = reading
         .committer
-        .submit(app.clock.now(), target.actor(), move |writer| {
+        .submit(reading.clock.now(), target.actor(), move |writer| {
             let mut lost = 0;
             for (person, object) in &missing {
                 // What was done to it since it was listed counts more than the listing.
@@ -80,14 +79,18 @@ pub(super) async fn holders(
         });
     if recorded.await? > 0 {
         target.add_side_losses(1);
-        app.bells.ring_all();
+        reading.bells.ring_all();
     }
     Ok(())
 }
 
 /// Has the holders of each of somebody's rights looked at.
-pub(super) fn of(app: &App, target: &Connected, person: &PersonId) -> Result<(), Error> {
-    let person = app.ledger.read()?.person(person)?;
+pub(super) fn of(
+    reading: &Reconciling,
+    target: &Connected,
+    person: &PersonId,
+) -> Result<(), Error> {
+    let person = reading.ledger.read()?.person(person)?;
     let account = person.and_then(|mut person| person.accounts.remove(target.name()));
     for right in account.iter().flat_map(|account| account.grants.keys()) {
         target.doubt_right(right, Duration::ZERO);

@@ -15,12 +15,14 @@ use muster_core::fact::{Cause, Fact};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::PersonId;
 use muster_core::subject::Subject;
+use muster_ledger::{Committer, Ledger};
 use tokio::sync::watch;
 
-use super::waiting::{self, Waits};
-use crate::app::App;
+use super::waiting::{self, Pending, Waits};
+use crate::clock::Clock;
 use crate::driver;
-use crate::planning::{Consent, Failed, Maker, Order, Scope};
+use crate::findings::Findings;
+use crate::planning::{Bells, Consent, Failed, Maker, Order, Planning, Scope};
 use crate::retry::Retrying;
 
 /// The clock is far ahead of the journal.
@@ -54,16 +56,34 @@ struct Looked {
     again_at: Option<Timestamp>,
 }
 
+/// What is planned with.
+pub struct Dates {
+    /// The ledger, to read.
+    pub ledger: Ledger,
+    /// The ledger, for everything small.
+    pub committer: Committer,
+    /// The clock.
+    pub clock: Clock,
+    /// What is said to people.
+    pub findings: Findings,
+    /// What makes plans.
+    pub planning: Arc<Planning>,
+    /// Who wakes this, and whom.
+    pub bells: Bells,
+    /// What waits for a person.
+    pub pending: Arc<Pending>,
+}
+
 /// Plans for people whose date has come, until the daemon stops.
-pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+pub async fn run(dates: Arc<Dates>, mut stop: watch::Receiver<bool>) {
     let mut looked = Looked::default();
     let mut retrying = Retrying::new(AGAIN.0, AGAIN.1);
     while !*stop.borrow() {
-        let wait = match round(&app, &mut looked).await {
+        let wait = match round(&dates, &mut looked).await {
             Ok(next_at) => {
                 retrying.succeeded();
                 next_at.map_or(SLEEP_MAX, |at| {
-                    driver::until(at, app.clock.now()).min(SLEEP_MAX)
+                    driver::until(at, dates.clock.now()).min(SLEEP_MAX)
                 })
             }
             Err(error) => {
@@ -79,17 +99,17 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
         };
         let has_failed = !retrying.pause().is_zero();
         tokio::select! {
-            () = app.clock.sleep(wait) => {}
+            () = dates.clock.sleep(wait) => {}
             // After a failure the pause is kept, however much else goes on.
-            () = app.bells.dates().notified(), if !has_failed => {}
+            () = dates.bells.dates().notified(), if !has_failed => {}
             changed = stop.changed() => if changed.is_err() { return },
         }
     }
 }
 
 /// Plans for everybody whose date has come; returns the next date.
-async fn round(app: &Arc<App>, looked: &mut Looked) -> Result<Option<Timestamp>, Failed> {
-    let day = read_clock(app).await?;
+async fn round(dates: &Arc<Dates>, looked: &mut Looked) -> Result<Option<Timestamp>, Failed> {
+    let day = read_clock(dates).await?;
     let is_again = looked.again_at.is_none_or(|at| at <= day);
     // A clock that was set back begins anew.
     let from = looked.until.filter(|until| !is_again && *until <= day);
@@ -98,7 +118,7 @@ async fn round(app: &Arc<App>, looked: &mut Looked) -> Result<Option<Timestamp>,
         .map(first_at);
     let mut left_out = BTreeSet::new();
     loop {
-        let due = app
+        let due = dates
             .ledger
             .read()?
             .timers_due(day, after.as_ref(), PEOPLE_MAX)?;
@@ -107,7 +127,7 @@ async fn round(app: &Arc<App>, looked: &mut Looked) -> Result<Option<Timestamp>,
         };
         let people: Vec<PersonId> = due.into_iter().map(|(_, person)| person).collect();
         tracing::info!(people = people.len(), "dates were reached");
-        let summary = app
+        let summary = dates
             .planning
             .make(of_dates(people), Consent::AsFarAsItGoes)
             .await?;
@@ -119,9 +139,9 @@ async fn round(app: &Arc<App>, looked: &mut Looked) -> Result<Option<Timestamp>,
     }
     looked.until = Some(day);
     if is_again || !left_out.is_empty() {
-        hold(app, left_out).await?;
+        hold(dates, left_out).await?;
     }
-    let next = app
+    let next = dates
         .ledger
         .read()?
         .timers_due(Timestamp::MAX, Some(&first_at(day)), 1)?;
@@ -140,28 +160,33 @@ fn of_dates(people: Vec<PersonId>) -> Order<'static> {
 }
 
 /// Keeps who was left out as a plan of its own that waits for a person.
-async fn hold(app: &Arc<App>, left_out: BTreeSet<PersonId>) -> Result<(), Failed> {
+async fn hold(dates: &Arc<Dates>, left_out: BTreeSet<PersonId>) -> Result<(), Failed> {
     if left_out.is_empty() {
-        waiting::end(app, &Subject::Dates).await;
+        waiting::end(&dates.pending, &Subject::Dates).await;
         return Ok(());
     }
-    let holding = Arc::clone(app);
+    let holding = Arc::clone(dates);
     let held = move |maker: &Maker<'_>| {
         let people: Vec<PersonId> = left_out.into_iter().collect();
         let summary = maker
             .planning()
             .preview(of_dates(people.clone()), &mut |_, _| {})?;
-        waiting::begin(&holding, &Subject::Dates, Waits::Dates(people), summary);
+        waiting::begin(
+            &holding.pending,
+            &Subject::Dates,
+            Waits::Dates(people),
+            summary,
+        );
         Ok(())
     };
-    app.planning.alone(held).await
+    dates.planning.alone(held).await
 }
 
 /// The instant by which dates are judged. Where the clock is implausibly far ahead of the journal, that
 /// is said, and waits for somebody to say that it is right.
-async fn read_clock(app: &Arc<App>) -> Result<Timestamp, Failed> {
-    let now = app.clock.now();
-    let reader = app.ledger.read()?;
+async fn read_clock(dates: &Arc<Dates>) -> Result<Timestamp, Failed> {
+    let now = dates.clock.now();
+    let reader = dates.ledger.read()?;
     let (day, newest) = (reader.day(now)?, reader.newest_at()?);
     let Some(newest) = newest else {
         return Ok(day);
@@ -169,10 +194,10 @@ async fn read_clock(app: &Arc<App>) -> Result<Timestamp, Failed> {
     if day == now {
         if now.duration_since(newest) > READ_EVERY {
             let read = vec![Fact::ClockRead];
-            app.committer.record(now, Actor::Daemon, read).await?;
+            dates.committer.record(now, Actor::Daemon, read).await?;
         }
-        waiting::end(app, &Subject::Clock).await;
-        app.findings.close(Subject::Clock, [CLOCK]).await;
+        waiting::end(&dates.pending, &Subject::Clock).await;
+        dates.findings.close(Subject::Clock, [CLOCK]).await;
         return Ok(day);
     }
     let summary = waiting::of_clock(newest);
@@ -187,7 +212,7 @@ async fn read_clock(app: &Arc<App>) -> Result<Timestamp, Failed> {
         "set the clock right; if it is right, because nothing ran for long, say so with `muster apply {digest}`"
     );
     let finding = Finding::new(CLOCK, Severity::Error, Subject::Clock, text).hint(hint);
-    app.findings.open(finding).await;
-    waiting::keep(app, &Subject::Clock, Waits::Clock, summary);
+    dates.findings.open(finding).await;
+    waiting::keep(&dates.pending, &Subject::Clock, Waits::Clock, summary);
     Ok(day)
 }

@@ -13,11 +13,11 @@ use muster_core::fact::Cause;
 use muster_core::id::{PersonId, TargetName};
 use muster_core::person::{Account, Person};
 use muster_core::policy::Policy;
-use muster_ledger::Reader;
+use muster_ledger::{Ledger, Reader};
 use tokio::sync::watch;
 
-use crate::app::App;
-use crate::planning::{Consent, Failed, Order, Scope};
+use crate::clock::Clock;
+use crate::planning::{Bells, Consent, Failed, Order, Planning, Scope};
 use crate::retry::Retrying;
 
 /// How long is waited before everybody is looked at, so that a thousand new accounts cost one look.
@@ -29,21 +29,33 @@ const PEOPLE_MAX: usize = 10_000;
 /// The pause after it failed: the first one, and the longest.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(5));
 
+/// What is planned with.
+pub struct References {
+    /// The ledger, to read.
+    pub ledger: Ledger,
+    /// The clock.
+    pub clock: Clock,
+    /// What makes plans.
+    pub planning: Arc<Planning>,
+    /// Who wakes this, and whom.
+    pub bells: Bells,
+}
+
 /// Looks after references at each wake-up for them, until the daemon stops.
-pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+pub async fn run(references: Arc<References>, mut stop: watch::Receiver<bool>) {
     let mut retrying = Retrying::new(AGAIN.0, AGAIN.1);
     while !*stop.borrow() {
         if retrying.pause().is_zero() {
             tokio::select! {
-                () = app.bells.references().notified() => {}
+                () = references.bells.references().notified() => {}
                 changed = stop.changed() => if changed.is_err() { return } else { continue },
             }
         }
         tokio::select! {
-            () = app.clock.sleep(GATHER.max(retrying.pause())) => {}
+            () = references.clock.sleep(GATHER.max(retrying.pause())) => {}
             changed = stop.changed() => if changed.is_err() { return } else { continue },
         }
-        match round(&app).await {
+        match round(&references).await {
             Ok(()) => drop(retrying.succeeded()),
             Err(error) => {
                 let error = chain(&error);
@@ -58,15 +70,15 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-async fn round(app: &Arc<App>) -> Result<(), Failed> {
-    let policy = app.planning.policy();
+async fn round(references: &Arc<References>) -> Result<(), Failed> {
+    let policy = references.planning.policy();
     let targets: Vec<TargetName> = policy.targets().keys().cloned().collect();
     let targets = targets.into_iter();
     let targets: Vec<TargetName> = targets.filter(|name| policy.has_references(name)).collect();
     if targets.is_empty() {
         return Ok(());
     }
-    let ledger = app.ledger.clone();
+    let ledger = references.ledger.clone();
     let found = tokio::task::spawn_blocking(move || outdated(&ledger.read()?, &policy, &targets));
     let people = found
         .await
@@ -78,7 +90,10 @@ async fn round(app: &Arc<App>) -> Result<(), Failed> {
         );
         // What is due to some of them for another reason, and would be too much, waits as it did.
         let order = Order::new(Scope::People(people.to_vec()), Cause::Reference);
-        app.planning.make(order, Consent::AsFarAsItGoes).await?;
+        references
+            .planning
+            .make(order, Consent::AsFarAsItGoes)
+            .await?;
     }
     Ok(())
 }

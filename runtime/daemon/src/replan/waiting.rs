@@ -2,8 +2,9 @@
 //! that changed too much, a clock that is far ahead. Each waits under its digest, and nothing else waits
 //! for it. After a restart they are found again where they were found before.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use muster_core::actor::{Actor, Operator};
@@ -13,13 +14,17 @@ use muster_core::finding::{Code, Finding, Severity};
 use muster_core::guard;
 use muster_core::id::{Digest, FeedName, PersonId, TargetName};
 use muster_core::subject::Subject;
+use muster_ledger::{Committer, Ledger};
 use sha2::{Digest as _, Sha256};
 
-use crate::app::App;
+use crate::clock::Clock;
 use crate::editor;
 use crate::feeds::former;
-use crate::findings::LookedAt;
-use crate::planning::{ChangedPerson, Consent, Failed, Maker, Order, Proposal, Scope, Summary};
+use crate::findings::{Findings, LookedAt};
+use crate::planning::{
+    Bells, ChangedPerson, Consent, Failed, Maker, Order, Planning, Proposal, Scope, Summary,
+};
+use crate::targets::Connected;
 
 /// What a target can give changed too much to be taken up without asking.
 pub const CATALOGUE: Code = Code::new("PLN-023");
@@ -69,20 +74,45 @@ impl Waits {
     }
 }
 
-type Held<'a> = MutexGuard<'a, std::collections::BTreeMap<Subject, Waiting>>;
+/// What waits for a person beside files and the policy, and what it takes to plan for it.
+pub struct Pending {
+    /// The ledger, to read.
+    pub ledger: Ledger,
+    /// The ledger, for everything small.
+    pub committer: Committer,
+    /// The clock.
+    pub clock: Clock,
+    /// What is said to people.
+    pub findings: Findings,
+    /// What makes plans.
+    pub planning: Arc<Planning>,
+    /// The wake-ups.
+    pub bells: Bells,
+    /// The connected apps.
+    pub targets: Arc<BTreeMap<TargetName, Arc<Connected>>>,
+    /// The configuration, whose owner retires a feed.
+    pub config_file: PathBuf,
+    /// What waits, by what it is about.
+    pub waiting: Mutex<BTreeMap<Subject, Waiting>>,
+}
 
-fn held(app: &App) -> Held<'_> {
-    app.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+type Held<'a> = MutexGuard<'a, BTreeMap<Subject, Waiting>>;
+
+fn held(pending: &Pending) -> Held<'_> {
+    pending
+        .waiting
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Everything that waits.
-pub fn all(app: &App) -> Vec<Waiting> {
-    held(app).values().cloned().collect()
+pub fn all(pending: &Pending) -> Vec<Waiting> {
+    held(pending).values().cloned().collect()
 }
 
 /// What waits under this digest.
-pub fn of(app: &App, digest: Digest) -> Option<Waiting> {
-    let held = held(app);
+pub fn of(pending: &Pending, digest: Digest) -> Option<Waiting> {
+    let held = held(pending);
     let mut waiting = held.values();
     waiting
         .find(|waiting| waiting.summary.digest == Some(digest))
@@ -90,10 +120,10 @@ pub fn of(app: &App, digest: Digest) -> Option<Waiting> {
 }
 
 /// Lets something wait, or goes on to.
-pub(super) fn keep(app: &App, subject: &Subject, what: Waits, summary: Summary) {
-    let mut held = held(app);
+pub(super) fn keep(pending: &Pending, subject: &Subject, what: Waits, summary: Summary) {
+    let mut held = held(pending);
     let since = held.get(subject).map(|waiting| waiting.since);
-    let since = since.unwrap_or_else(|| app.clock.now());
+    let since = since.unwrap_or_else(|| pending.clock.now());
     let waiting = Waiting {
         what,
         summary,
@@ -103,7 +133,7 @@ pub(super) fn keep(app: &App, subject: &Subject, what: Waits, summary: Summary) 
 }
 
 /// Lets a plan wait, and says why. Waits for the disk.
-pub(super) fn begin(app: &App, subject: &Subject, what: Waits, summary: Summary) {
+pub(super) fn begin(pending: &Pending, subject: &Subject, what: Waits, summary: Summary) {
     let digest = summary
         .digest
         .map(crate::plugins::short)
@@ -127,10 +157,10 @@ pub(super) fn begin(app: &App, subject: &Subject, what: Waits, summary: Summary)
             text,
         ));
     }
-    keep(app, subject, what, summary);
+    keep(pending, subject, what, summary);
     let findings = findings.into_iter();
     let findings = findings.map(|finding| finding.hint(hint.clone())).collect();
-    app.findings.settle_blocking(of_hold(subject), findings);
+    pending.findings.settle_blocking(of_hold(subject), findings);
 }
 
 /// What is said while something about this waits.
@@ -140,15 +170,17 @@ fn of_hold(subject: &Subject) -> LookedAt<'static> {
 }
 
 /// Ends the waiting about this, on a thread that may wait for the disk.
-fn end_blocking(app: &App, subject: &Subject) {
-    held(app).remove(subject);
-    app.findings.settle_blocking(of_hold(subject), Vec::new());
+fn end_blocking(pending: &Pending, subject: &Subject) {
+    held(pending).remove(subject);
+    pending
+        .findings
+        .settle_blocking(of_hold(subject), Vec::new());
 }
 
 /// Ends the waiting about this.
-pub(super) async fn end(app: &App, subject: &Subject) {
-    held(app).remove(subject);
-    app.findings.settle(of_hold(subject), Vec::new()).await;
+pub(super) async fn end(pending: &Pending, subject: &Subject) {
+    held(pending).remove(subject);
+    pending.findings.settle(of_hold(subject), Vec::new()).await;
 }
 
 /// What waits while the clock is far ahead of this entry; the same until a newer one is believed.
@@ -163,7 +195,7 @@ pub(super) fn of_clock(newest: Timestamp) -> Summary {
 }
 
 /// The plan of something that waits; `None` for the clock, which asks for none.
-pub fn order(app: &App, what: &Waits) -> Result<Option<Order<'static>>, Failed> {
+pub fn order(pending: &Pending, what: &Waits) -> Result<Option<Order<'static>>, Failed> {
     static NOTHING: BTreeSet<String> = BTreeSet::new();
     let order = match what {
         Waits::Dates(people) => Order::new(Scope::People(people.clone()), Cause::Date),
@@ -179,7 +211,7 @@ pub fn order(app: &App, what: &Waits) -> Result<Option<Order<'static>>, Failed> 
             Order::new(Scope::Everybody, Cause::Policy).proposing(proposal)
         }
         Waits::Retired(feed) => {
-            let people = former::people_here(&app.ledger.read()?, feed)?.into_iter();
+            let people = former::people_here(&pending.ledger.read()?, feed)?.into_iter();
             let people = people.map(|person| (person.key, ChangedPerson::Left));
             let scope = Scope::Changes {
                 feed: feed.clone(),
@@ -190,18 +222,18 @@ pub fn order(app: &App, what: &Waits) -> Result<Option<Order<'static>>, Failed> 
         }
         Waits::Clock => return Ok(None),
     };
-    Ok(Some(order.by(by_itself(app, what))))
+    Ok(Some(order.by(by_itself(pending, what))))
 }
 
 /// Who or what brings it about where nobody has to approve it.
-fn by_itself(app: &App, what: &Waits) -> Actor {
+fn by_itself(pending: &Pending, what: &Waits) -> Actor {
     match what {
         Waits::Dates(_) => Actor::Date,
         Waits::Catalogue { target, .. } => {
-            let target = app.targets.get(target);
+            let target = pending.targets.get(target);
             target.map_or(Actor::Daemon, |target| target.actor())
         }
-        Waits::Retired(_) => Actor::Editor(editor::of(&app.config.file)),
+        Waits::Retired(_) => Actor::Editor(editor::of(&pending.config_file)),
         Waits::Clock => Actor::Daemon,
     }
 }
@@ -209,22 +241,23 @@ fn by_itself(app: &App, what: &Waits) -> Actor {
 /// Approves exactly what waits under this digest. Where it came out otherwise meanwhile, that waits in
 /// its place.
 pub async fn approved(
-    app: &Arc<App>,
+    pending: &Arc<Pending>,
     waiting: Waiting,
     digest: Digest,
     by: &Operator,
 ) -> Result<Summary, Failed> {
     if matches!(waiting.what, Waits::Clock) {
         let confirmed = vec![Fact::ClockConfirmed];
-        app.committer
-            .record(app.clock.now(), by.clone(), confirmed)
+        pending
+            .committer
+            .record(pending.clock.now(), by.clone(), confirmed)
             .await?;
-        end(app, &Subject::Clock).await;
-        app.bells.dates().notify_one();
+        end(pending, &Subject::Clock).await;
+        pending.bells.dates().notify_one();
         return Ok(Summary::default());
     }
     let by = Some(Actor::Operator(by.clone()));
-    make(app, waiting.what, Consent::Approved(digest), by).await
+    make(pending, waiting.what, Consent::Approved(digest), by).await
 }
 
 /// What something that waits is about; `None` for the clock, for which nothing is planned.
@@ -239,12 +272,12 @@ fn subject(what: &Waits) -> Option<Subject> {
 
 /// Makes the plan of something as far as `consent` goes, and lets it wait beyond that.
 async fn make(
-    app: &Arc<App>,
+    pending: &Arc<Pending>,
     what: Waits,
     consent: Consent,
     by: Option<Actor>,
 ) -> Result<Summary, Failed> {
-    let planner = Arc::clone(app);
+    let planner = Arc::clone(pending);
     let made = move |maker: &Maker<'_>| {
         let order = order(&planner, &what)?;
         let (Some(order), Some(subject)) = (order, subject(&what)) else {
@@ -262,14 +295,14 @@ async fn make(
         }
         Ok(summary)
     };
-    app.planning.alone(made).await
+    pending.planning.alone(made).await
 }
 
 /// Takes up that a target can give something else than before, and plans for everybody. Where that
 /// changes too much, it waits, and what the target could give before goes on deciding: HR's files must
 /// not wait for it.
 pub async fn catalogue_changed(
-    app: &Arc<App>,
+    pending: &Arc<Pending>,
     target: &TargetName,
     before: &[Entitlement],
     entitlements: Vec<Entitlement>,
@@ -279,21 +312,25 @@ pub async fn catalogue_changed(
         changed: changed(before, &entitlements),
         entitlements,
     };
-    make(app, what, Consent::WithinLimits, None).await.map(drop)
+    make(pending, what, Consent::WithinLimits, None)
+        .await
+        .map(drop)
 }
 
 /// Lets everybody of a feed leave that is used no more. Where these are too many, it waits for a person.
-pub async fn feed_retired(app: &Arc<App>, feed: &FeedName) -> Result<(), Failed> {
+pub async fn feed_retired(pending: &Arc<Pending>, feed: &FeedName) -> Result<(), Failed> {
     let what = Waits::Retired(feed.clone());
-    make(app, what, Consent::WithinLimits, None).await.map(drop)
+    make(pending, what, Consent::WithinLimits, None)
+        .await
+        .map(drop)
 }
 
 /// A target can give again what decides already.
-pub async fn catalogue_is_same(app: &App, target: &TargetName) {
+pub async fn catalogue_is_same(pending: &Pending, target: &TargetName) {
     let subject = Subject::from(target);
-    let waits = held(app).contains_key(&subject);
+    let waits = held(pending).contains_key(&subject);
     if waits {
-        end(app, &subject).await;
+        end(pending, &subject).await;
     }
 }
 

@@ -9,8 +9,8 @@ use muster_intake::folder::place::{MoveError, Place, Places};
 use muster_ledger::kept::Arrival;
 
 use super::{Evidence, Feed, PUT_AWAY_MAX, Taking};
-use crate::app::App;
 use crate::feeds::FeedError;
+use crate::feeds::Feeds;
 use crate::feeds::decide::Decision;
 use crate::feeds::shelf::{self, Shelf};
 
@@ -40,13 +40,13 @@ impl Taking {
             return Ok(false);
         }
         let (feed, evidence) = (self.feed.clone(), self.evidence.clone());
-        let (app, places) = (
-            std::sync::Arc::clone(&self.app),
+        let (feeds, places) = (
+            std::sync::Arc::clone(&self.feeds),
             self.folder.places().clone(),
         );
         let putting = move || -> Vec<Done> {
             let at = Putting {
-                app: &app,
+                feeds: &feeds,
                 feed: &feed,
                 places: &places,
                 evidence: &evidence,
@@ -82,8 +82,11 @@ impl Taking {
             }
         }
         if !facts.is_empty() {
-            let now = self.app.clock.now();
-            self.app.committer.record(now, Actor::Daemon, facts).await?;
+            let now = self.feeds.clock.now();
+            self.feeds
+                .committer
+                .record(now, Actor::Daemon, facts)
+                .await?;
         }
         self.end(ended).await?;
         if self.left_behind.values().any(String::is_empty) {
@@ -123,7 +126,7 @@ impl Taking {
 
 /// Where things are put away, without waiting.
 struct Putting<'a> {
-    app: &'a App,
+    feeds: &'a Feeds,
     feed: &'a Feed,
     places: &'a Places,
     evidence: &'a Evidence,
@@ -144,7 +147,7 @@ impl Putting<'_> {
             };
             let written = match &job.decision {
                 Some(decision) => {
-                    beside.write_reports(stored, place, decision, self.app.clock.now())
+                    beside.write_reports(stored, place, decision, self.feeds.clock.now())
                 }
                 None => beside.write_outcome(stored, &job.arrival, job.outcome),
             };

@@ -55,9 +55,9 @@ impl Taking {
             };
             desk.decide_event(&event, &mut |_, _| {})
         };
-        match self.app.planning.briefly(deciding).await? {
+        match self.feeds.planning.briefly(deciding).await? {
             None => {
-                self.queue.block(self.app.clock.moment(), seq, self.held);
+                self.queue.block(self.feeds.clock.moment(), seq, self.held);
                 let name = format!(
                     "an event about `{}`",
                     key.as_ref().map_or("?", PersonKey::as_str)
@@ -79,7 +79,7 @@ impl Taking {
             feed: self.feed.name().clone(),
             key: key.clone(),
         };
-        Ok(self.app.ledger.read()?.person(&id)?.is_some())
+        Ok(self.feeds.ledger.read()?.person(&id)?.is_some())
     }
 
     /// A leave event about nobody: perhaps a file before it brings them. Otherwise somebody has to know.
@@ -99,8 +99,11 @@ impl Taking {
             Fact::FindingOpened(finding),
             self.changed(seq, ArrivalChange::Ended),
         ];
-        let now = self.app.clock.now();
-        self.app.committer.record(now, Actor::Daemon, facts).await?;
+        let now = self.feeds.clock.now();
+        self.feeds
+            .committer
+            .record(now, Actor::Daemon, facts)
+            .await?;
         self.queue.take(seq);
         Ok(true)
     }
@@ -130,8 +133,11 @@ impl Taking {
         };
         let arrival = self.changed(held.seq, ArrivalChange::Ended);
         let facts = closed.into_iter().chain([ended, arrival]).collect();
-        let now = self.app.clock.now();
-        self.app.committer.record(now, Actor::Daemon, facts).await?;
+        let now = self.feeds.clock.now();
+        self.feeds
+            .committer
+            .record(now, Actor::Daemon, facts)
+            .await?;
         self.queue.end(held.seq);
         Ok(())
     }
@@ -165,14 +171,14 @@ impl Taking {
         let hint = "if it was given up by mistake, drop it again; this closes when a file of that name, or one \
                     with everybody, is accepted";
         let finding = Finding::new(GIVEN_UP, Severity::Error, self.subject(), text).hint(hint);
-        self.app.findings.open(finding).await;
+        self.feeds.findings.open(finding).await;
     }
 
     async fn say_waits(&mut self, name: &str) -> Result<(), FeedError> {
-        let held = self.app.ledger.read()?.feed(self.feed.name())?;
+        let held = self.feeds.ledger.read()?.feed(self.feed.name())?;
         let held: Option<FeedFile> = held.and_then(|kept| kept.held).map(|held| held.file);
         if let Some(held) = held {
-            crate::feeds::say_waits(&self.app, &self.feed, name, &held).await;
+            crate::feeds::say_waits(&self.feeds, &self.feed, name, &held).await;
         }
         Ok(())
     }
@@ -232,7 +238,7 @@ impl Taking {
     }
 
     async fn open(&self, arrival: &Arrival) -> std::io::Result<Opened> {
-        let known = last_said(&self.app, &self.feed).ok().flatten();
+        let known = last_said(&self.feeds, &self.feed).ok().flatten();
         let (evidence, digest) = (self.evidence.clone(), arrival.arrived.digest);
         let feed = self.feed.clone();
         let opening = move || {
@@ -311,7 +317,7 @@ impl Taking {
             };
             desk.decide(&item, opened, &mut |_, _| {})
         };
-        self.app.planning.of_file(&of, rows, deciding).await
+        self.feeds.planning.of_file(&of, rows, deciding).await
     }
 
     /// What was decided about what arrived is remembered, and put away.
@@ -357,8 +363,11 @@ impl Taking {
         if facts.is_empty() {
             return Ok(());
         }
-        let now = self.app.clock.now();
-        self.app.committer.record(now, Actor::Daemon, facts).await?;
+        let now = self.feeds.clock.now();
+        self.feeds
+            .committer
+            .record(now, Actor::Daemon, facts)
+            .await?;
         for other in others {
             self.queue.end(other.seq);
         }
