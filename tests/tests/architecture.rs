@@ -559,6 +559,26 @@ fn the_daemon_and_its_drop_folders_ask_nobody_but_their_clock_for_the_time() {
 }
 
 #[test]
+fn every_task_of_the_daemon_has_an_owner() {
+    for file in sources() {
+        let shown = file
+            .strip_prefix(root())
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
+        if !shown.starts_with("runtime/daemon/src/") {
+            continue;
+        }
+        for line in std::fs::read_to_string(&file).unwrap().lines() {
+            assert!(
+                !line.contains("tokio::spawn(") || line.contains("= tokio::spawn("),
+                "{shown}: somebody has to hold this task, and end it: {line}"
+            );
+        }
+    }
+}
+
+#[test]
 fn what_prints_for_debugging_decides_nothing_in_the_daemon() {
     let daemon = root().join("runtime/daemon/src");
     let mut found = Vec::new();
