@@ -9,10 +9,9 @@ use muster_intake::folder::place::{MoveError, Place, Places};
 use muster_ledger::kept::Arrival;
 
 use super::{Evidence, Feed, PUT_AWAY_MAX, Taking};
-use crate::feeds::FeedError;
-use crate::feeds::Feeds;
 use crate::feeds::decide::Decision;
 use crate::feeds::shelf::{self, Shelf};
+use crate::feeds::{FeedError, Feeds};
 
 /// Something to put away.
 struct Job {
