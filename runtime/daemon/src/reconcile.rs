@@ -246,11 +246,9 @@ async fn catalogue(reading: &Reconciling, target: &Connected) -> Option<bool> {
             target: name.clone(),
             entitlements: listing.items.clone(),
         };
-        if let Err(error) = reading
-            .committer
-            .record(reading.clock.now(), target.actor(), vec![read])
-            .await
-        {
+        let now = reading.clock.now();
+        let recorded = reading.committer.record(now, target.actor(), vec![read]);
+        if let Err(error) = recorded.await {
             tracing::error!(%error, "could not record what a target can give");
             return None;
         }

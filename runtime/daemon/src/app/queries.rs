@@ -177,10 +177,6 @@ impl App {
     }
 
     /// The files, and the change of the policy, that wait for a person.
-    #[expect(
-        clippy::too_many_lines,
-        reason = "the holds of each kind, one after the other"
-    )]
     pub(super) fn held_now(&self, reader: &Reader) -> Result<Vec<v1::Held>, Fault> {
         let mut held = Vec::new();
         for name in self.config.feeds.keys() {

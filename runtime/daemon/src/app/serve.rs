@@ -343,8 +343,19 @@ fn fitted(mut source: PolicySource, configured: &Policy) -> Option<Policy> {
     Policy::compile(source).ok()
 }
 
+/// What a life begins with.
+struct Opened {
+    ledger: Ledger,
+    committer: Committer,
+    /// The policy to begin with.
+    policy: Arc<Policy>,
+    library: Library,
+    targets: Arc<BTreeMap<TargetName, Arc<Connected>>>,
+}
+
 impl Life {
-    fn assemble(&self, configured: &Arc<Policy>) -> Result<App, Fault> {
+    /// Opens the ledger and the plugins; `configured` is what the files of the policy say.
+    fn open(&self, configured: &Arc<Policy>) -> Result<Opened, Fault> {
         let (config, environment, clock) = (
             self.config.clone(),
             self.environment.clone(),
@@ -374,16 +385,44 @@ impl Life {
             &connected,
         );
         let targets = Arc::new(targets);
-        let known = Arc::new(KnownTargets::new(ledger.clone(), Arc::clone(&targets)));
-        let bells = Bells::new(targets.keys(), config.feeds.keys());
+        Ok(Opened {
+            ledger,
+            committer,
+            policy,
+            library,
+            targets,
+        })
+    }
+
+    fn planning(
+        &self,
+        ledger: &Ledger,
+        policy: Arc<Policy>,
+        known: &Arc<KnownTargets>,
+        bells: &Bells,
+    ) -> Arc<Planning> {
         let planning = Planning::new(
             ledger.clone(),
-            clock.clone(),
+            self.clock.clone(),
             policy,
-            Arc::clone(&known),
+            Arc::clone(known),
             bells.clone(),
         );
-        let planning = Arc::new(planning.limited_by(limits(&config)));
+        Arc::new(planning.limited_by(limits(&self.config)))
+    }
+
+    fn assemble(&self, configured: &Arc<Policy>) -> Result<App, Fault> {
+        let (config, clock) = (self.config.clone(), self.clock.clone());
+        let Opened {
+            ledger,
+            committer,
+            policy,
+            library,
+            targets,
+        } = self.open(configured)?;
+        let known = Arc::new(KnownTargets::new(ledger.clone(), Arc::clone(&targets)));
+        let bells = Bells::new(targets.keys(), config.feeds.keys());
+        let planning = self.planning(&ledger, policy, &known, &bells);
         let findings = Findings::new(ledger.clone(), committer.clone(), clock.clone());
         let config = Arc::new(config);
         let deciding = Deciding {
@@ -424,7 +463,7 @@ impl Life {
                 .collect(),
             planning,
             config,
-            environment,
+            environment: self.environment.clone(),
             clock,
             ledger,
             committer,
