@@ -1,6 +1,7 @@
 //! A day of the whole daemon on a clock that only the test moves: feeds, planning, dates, the driver with a real
 //! plugin, and the app. Nothing in here waits for the machine's clock, so the day passes in milliseconds.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -200,7 +201,7 @@ impl Company {
     fn drop_file(&self, name: &str, people: &[(&str, &str)]) {
         let mut text = "Id,Name,End\n".to_owned();
         for (id, end) in people {
-            text.push_str(&format!("{id},N{id},{end}\n"));
+            writeln!(text, "{id},N{id},{end}").unwrap();
         }
         let part = self.place(".part");
         fs::write(&part, text).unwrap();
