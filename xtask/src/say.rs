@@ -5,9 +5,25 @@
 
 use std::io::IsTerminal;
 
+use crate::workspace::Workspace;
+
 /// Says what is being done now, in the present: "building 2 plugins".
 pub(crate) fn step(text: &str) {
     line("36", "xtask", text);
+}
+
+/// Says that this is built, and what to expect of it where it never was.
+pub(crate) fn build(workspace: &Workspace, what: &str) {
+    step(&format!("building {what}"));
+    if !workspace.program("debug", "muster").exists() {
+        // Measured; see `docs/design/performance.md`, "The first build".
+        note(
+            "for the first time: some 25 minutes of processor time, a quarter of an hour on two idle cores",
+        );
+        note(
+            "almost all of it compiles dependencies, wasmtime above all; the next build takes seconds",
+        );
+    }
 }
 
 /// Says what came of a step, or what to know about it.

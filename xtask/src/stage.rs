@@ -53,7 +53,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// Builds the daemon and the app.
     pub(crate) async fn build(workspace: &Workspace) -> anyhow::Result<()> {
-        say::step("building the daemon and the app (the first time takes minutes: wasmtime)");
+        say::build(workspace, "the daemon and the app");
         let mut build = child::command(cargo(), workspace.root());
         build.args([
             "build",

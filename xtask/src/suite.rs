@@ -40,7 +40,7 @@ pub(crate) async fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::
         // Binaries and tests in one command, so that both use the same build of every dependency.
         (&["--workspace", "--bins", "--tests"], &["--workspace"])
     };
-    say::step("building the daemon and the tests (the first time takes minutes: wasmtime)");
+    say::build(workspace, "the daemon and the tests");
     let mut build = child::command(cargo(), workspace.root());
     child::run(
         build.args(["build", "--locked"]).args(programs),
