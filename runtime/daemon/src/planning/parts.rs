@@ -57,7 +57,12 @@ pub(super) fn is_large(
         return Ok(true);
     }
     let most = most as u64;
-    Ok(reader.people_count()? > most && reader.people_count_of(feed)? > most)
+    if reader.people_count()? <= most {
+        return Ok(false);
+    }
+    // How many are here is kept; how many there are with those who left takes a walk.
+    let here = reader.counts()?.here.get(feed).copied().unwrap_or(0);
+    Ok(here > most || reader.people_count_of(feed)? > most)
 }
 
 /// How a part went.
