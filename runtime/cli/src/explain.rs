@@ -2,6 +2,7 @@
 
 use muster_api::PAGES;
 use muster_api::page::title;
+use muster_core::nearest::nearest;
 
 use super::error::CliError;
 use super::printer::Style;
@@ -24,7 +25,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
     let Some((_, page)) = PAGES.iter().find(|(code, _)| *code == wanted) else {
         return Err(CliError::NoCode {
             code: code.clone(),
-            nearest: nearest(&wanted),
+            nearest: nearest(&wanted, PAGES.iter().map(|(code, _)| *code)),
         });
     };
     for line in page.trim_end().lines() {
@@ -36,13 +37,4 @@ pub(super) fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
         }
     }
     Ok(Answer::Yes)
-}
-
-fn nearest(wanted: &str) -> Option<&'static str> {
-    let likeness = |code: &str| strsim::normalized_damerau_levenshtein(code, wanted);
-    let codes = PAGES
-        .iter()
-        .map(|(code, _)| *code)
-        .filter(|code| likeness(code) >= 0.6);
-    codes.max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use muster_core::finding::Code;
+use muster_core::nearest::nearest;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -23,12 +24,6 @@ use super::value;
 
 /// Largest configuration or policy file, in bytes.
 pub(super) const DOCUMENT_BYTES_MAX: u64 = 4 << 20;
-
-/// How alike two names have to be for one to be offered for the other, from 0 to 1.
-const LIKENESS_MIN: f64 = 0.6;
-
-/// How much of a name has to be written to count as its beginning.
-const BEGINNING_BYTES_MIN: usize = 3;
 
 /// The text of one file.
 #[derive(Debug)]
@@ -366,10 +361,11 @@ impl<'a> Section<'a> {
         };
         let choose = |text: &str| {
             let word = words.iter().find(|word| **word == text);
-            word.copied().ok_or_else(|| match nearest(text, words) {
-                Some(near) => format!("found \"{text}\"; did you mean \"{near}\"?"),
-                None => format!("found \"{text}\""),
-            })
+            word.copied()
+                .ok_or_else(|| match nearest(text, words.iter().copied()) {
+                    Some(near) => format!("found \"{text}\"; did you mean \"{near}\"?"),
+                    None => format!("found \"{text}\""),
+                })
         };
         self.parsed(option, choose).map(|placed| placed.value)
     }
@@ -642,7 +638,7 @@ impl<'a> Section<'a> {
             if known.contains(&key.get_ref().as_ref()) {
                 continue;
             }
-            let hint = match nearest(key.get_ref(), &known) {
+            let hint = match nearest(key.get_ref(), known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the keys here are: {}", sorted(&known)),
             };
@@ -667,22 +663,6 @@ fn sorted(known: &[&str]) -> String {
     known.sort_unstable();
     known.dedup();
     known.join(", ")
-}
-
-/// The known name that is most like the given one, if any is like it at all.
-pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    let likeness = |other: &str| {
-        // The beginning of a long name is meant as that name.
-        let is_beginning = name.len() >= BEGINNING_BYTES_MIN && other.starts_with(name);
-        let alike = strsim::normalized_damerau_levenshtein(name, other);
-        if is_beginning { 1.0 } else { alike }
-    };
-    known
-        .iter()
-        .map(|other| (likeness(other), *other))
-        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, other)| other)
 }
 
 /// What was found where something else was meant. Never the value: it may be a secret.

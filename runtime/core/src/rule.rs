@@ -20,6 +20,7 @@ use cel::{Context, Env, ExecutionError, Program, extensions};
 use crate::connector::Scalar;
 use crate::id::PersonId;
 use crate::identity::{Identity, Phase, Value};
+use crate::nearest::nearest;
 
 pub use comparison::{Comparison, Literal, comparisons};
 pub use cost::STEPS_MAX;
@@ -131,7 +132,7 @@ impl Language {
                 return Err(InvalidExpression::UnknownName {
                     source_text: source.to_owned(),
                     name: name.clone(),
-                    nearest: nearest(name, known),
+                    nearest: nearest(name, known.iter().map(String::as_str)).map(str::to_owned),
                 });
             }
         }
@@ -164,21 +165,6 @@ fn first_mistake(errors: &cel::ParseErrors) -> String {
 /// A message that spans lines, on one.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The known name that shares the longest beginning, for a hint.
-fn nearest(name: &str, known: &BTreeSet<String>) -> Option<String> {
-    let common = |other: &str| {
-        name.bytes()
-            .zip(other.bytes())
-            .take_while(|(a, b)| a == b)
-            .count()
-    };
-    known
-        .iter()
-        .max_by_key(|other| common(other))
-        .filter(|other| common(other) >= 2)
-        .cloned()
 }
 
 impl Expression {

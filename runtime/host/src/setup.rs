@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_core::connector::Descriptor;
+use muster_core::nearest::nearest;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -52,7 +53,7 @@ pub(crate) fn check_settings(
             let nearest = nearest(key, known.iter().map(|setting| setting.key.as_str()));
             return Err(TargetError::UnknownSetting {
                 key: key.clone(),
-                nearest,
+                nearest: nearest.map(str::to_owned),
             });
         }
     }
@@ -159,15 +160,6 @@ pub(crate) fn check_token_servers(site: &Site) -> Result<(), TargetError> {
         }
     }
     Ok(())
-}
-
-/// The known name that a wrong one was probably meant to be.
-fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    known
-        .map(|name| (strsim::jaro_winkler(wrong, name), name))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| name.to_owned())
 }
 
 /// The certificates that are trusted: the machine's, and those of the target.

@@ -250,7 +250,7 @@ fn explain_prints_the_page_of_a_code() {
     let expected = "
 error: there is no code `CFG-03`
 
-hint: did you mean CFG-013? `muster explain` lists all codes
+hint: did you mean CFG-003? `muster explain` lists all codes
 more: `muster explain CLI-005`
 ";
     check_failed(

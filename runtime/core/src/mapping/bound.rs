@@ -11,6 +11,7 @@ use super::{
 };
 use crate::id::{KEY_BYTES_MAX, PersonKey};
 use crate::identity::{Attributes, Employment, Identity, Status};
+use crate::nearest::nearest;
 use crate::text::{folded_name, shown};
 
 /// Longest piece of a cell that a problem quotes, in characters.
@@ -506,29 +507,17 @@ impl Search {
     /// The name in the header that comes nearest to one of a column's, as it is shown: where HR sees the
     /// column and Muster does not, a letter of another alphabet stands in it, or a dash for a hyphen.
     fn nearest(&self, column: &Column) -> Option<String> {
-        let mut best: Option<(usize, String)> = None;
-        for name in &column.names {
-            let wanted = folded_name(name);
-            for (folded, written) in self.header.iter().zip(&self.written) {
-                let length = wanted.chars().count();
-                if folded.is_empty() || folded.chars().count() > length * 2 {
-                    continue;
-                }
-                let distance = strsim::osa_distance(&wanted, folded);
-                if distance * 2 > length
-                    || best.as_ref().is_some_and(|(least, _)| *least <= distance)
-                {
-                    continue;
-                }
-                let shown = if name.is_ascii() {
-                    written.escape_default().to_string()
-                } else {
-                    shown(written).into_owned()
-                };
-                best = Some((distance, shown));
-            }
-        }
-        best.map(|(_, shown)| shown)
+        column.names.iter().find_map(|name| {
+            let names = self.header.iter().map(String::as_str);
+            let near = nearest(&folded_name(name), names)?;
+            let index = self.header.iter().position(|folded| folded == near)?;
+            let written = self.written.get(index)?;
+            Some(if name.is_ascii() {
+                written.escape_default().to_string()
+            } else {
+                shown(written).into_owned()
+            })
+        })
     }
 
     /// A header in which nothing was found is no header, most likely.
