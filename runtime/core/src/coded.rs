@@ -15,13 +15,17 @@ pub trait Coded: std::error::Error {
     fn hint(&self) -> String;
 }
 
-/// An error and all of its causes in one line: `first: because: because`.
+/// An error and all of its causes in one line: `first: because: because`. A cause that was quoted already is
+/// left out: not every crate keeps its causes out of its own words.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
+        let because = cause.to_string();
+        if !text.contains(&because) {
+            text.push_str(": ");
+            text.push_str(&because);
+        }
         source = cause.source();
     }
     text
@@ -40,5 +44,16 @@ mod tests {
         let cause = "x".parse::<u8>().unwrap_err();
         let text = chain(&Outer(cause.clone()));
         assert_eq!(text, format!("could not read `a`: {cause}"));
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("could not start: {0}")]
+    struct Quotes(#[source] std::num::ParseIntError);
+
+    #[test]
+    fn a_cause_that_was_quoted_is_not_said_again() {
+        let cause = "x".parse::<u8>().unwrap_err();
+        let text = chain(&Quotes(cause.clone()));
+        assert_eq!(text, format!("could not start: {cause}"));
     }
 }

@@ -14,6 +14,7 @@ use std::thread::JoinHandle;
 use futures_channel::oneshot;
 use jiff::Timestamp;
 use muster_core::actor::Actor;
+use muster_core::coded::chain;
 use muster_core::fact::Fact;
 
 use crate::error::{Error, StoreResult};
@@ -358,15 +359,4 @@ fn run_all(jobs: &mut [&mut Box<dyn Job>], writer: &mut Writer<'_>) -> Result<Al
         }
     }
     Ok(AllRan { spoiled_by: None })
-}
-
-/// An error with its causes, as one text.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_core::actor::Actor;
+use muster_core::coded::chain;
 use muster_core::finding::Code;
 use redb::{Database, ReadableDatabase, StorageBackend};
 
-use crate::committer::chain;
 use crate::create;
 use crate::error::{Error, StoreResult};
 use crate::reader::Reader;

@@ -19,11 +19,13 @@ use hyper::body::{Body, Frame, SizeHint};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use muster_core::coded::chain;
 use muster_core::permission::{PrivateAccess, Proxy};
 
 use super::connect::{CheckedConnector, ConnectError};
 use super::encoded::{self, Undecoded};
 use super::trust::{self, Trust};
+use crate::failure::cut;
 
 /// How long an unused connection is kept. Common servers close theirs after 5 seconds.
 const IDLE: Duration = Duration::from_secs(4);
@@ -162,7 +164,7 @@ impl Client {
             Ok(Err(error)) => {
                 return Err(Fault::SentNoReply(format!(
                     "the reply broke off: {}",
-                    chain(&*error)
+                    said(&*error)
                 )));
             }
             Err(_) => return Err(Fault::SentNoReply(late("the reply was not whole"))),
@@ -199,11 +201,11 @@ fn fault(error: &legacy::Error, has_left: bool) -> Fault {
         cause = inner.source();
     }
     if error.is_connect() || !has_left {
-        return Fault::NotSent(chain(error.source().unwrap_or(error)));
+        return Fault::NotSent(said(error.source().unwrap_or(error)));
     }
     Fault::SentNoReply(format!(
         "the connection failed: {}",
-        chain(error.source().unwrap_or(error))
+        said(error.source().unwrap_or(error))
     ))
 }
 
@@ -215,17 +217,7 @@ fn tls_error<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e rustls::Erro
     })
 }
 
-/// An error with its causes, in one line.
-pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let more = inner.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = inner.source();
-    }
-    crate::failure::cut(&text)
+/// An error with its causes in one line, no longer than a guest's own words may be.
+fn said(error: &dyn StdError) -> String {
+    cut(&chain(error))
 }
