@@ -52,6 +52,11 @@ impl Fault {
         self
     }
 
+    /// An error that has a code and a hint, with its causes in one sentence.
+    pub fn of(kind: FaultKind, error: &impl Coded) -> Self {
+        Self::new(kind, error.code(), chain(error)).hint(error.hint())
+    }
+
     /// There is no `what` called `name`.
     pub fn not_found(what: &str, name: &str) -> Self {
         Self::new(

@@ -15,8 +15,7 @@ use muster_api::error::{API_BROKEN, Fault, FaultKind};
 use muster_api::v1;
 use muster_config::{Config, Environment, HookSource, SecretError};
 use muster_core::capability;
-use muster_core::coded::chain;
-use muster_core::finding::{Code, Finding, Severity};
+use muster_core::finding::{Finding, Severity};
 use muster_core::id::{FeedName, TargetName};
 use muster_core::policy::{Policy, PolicySource};
 use muster_host::{Compiler, Host, HostOptions, Plugin, Slot};
@@ -26,7 +25,7 @@ use crate::clock::Clock;
 use crate::feeds::former;
 use crate::policy::{known, text};
 use crate::server::signature::HookKey;
-use crate::targets::Connected;
+use crate::targets::{Connected, Trouble};
 
 pub use crate::server::ProgressSink;
 pub use compile::compile_plugin;
@@ -122,10 +121,7 @@ impl Local for ThisProcess {
             let plugin = host(self.compiler.clone())?
                 .load_bytes(bytes)
                 .await
-                .map_err(|error| {
-                    Fault::new(FaultKind::Refused, Code::new(error.code()), chain(&error))
-                        .hint(error.hint())
-                })?;
+                .map_err(|error| Fault::of(FaultKind::Refused, &error))?;
             Ok(inspected(&plugin, size))
         })
     }
@@ -187,9 +183,7 @@ fn host(compiler: Option<Compiler>) -> Result<Host, Fault> {
         compiler,
         ..HostOptions::default()
     })
-    .map_err(|error| {
-        Fault::new(FaultKind::Broken, Code::new(error.code()), chain(&error)).hint(error.hint())
-    })
+    .map_err(|error| Fault::of(FaultKind::Broken, &error))
 }
 
 /// Loads the plugin of every target and compares it with the target's settings and secrets.
@@ -206,9 +200,9 @@ async fn check_plugins(
     let mut findings = Vec::new();
     let mut descriptors = BTreeMap::new();
     let mut said = Vec::new();
-    let mut found = |target: &TargetName, code: &str, text: &str, hint: &str| {
-        let code = Code::from_record(code.to_owned());
-        let finding = Finding::new(code, Severity::Error, target, text).hint(hint);
+    let mut found = |target: &TargetName, trouble: Trouble| {
+        let finding =
+            Finding::new(trouble.code, Severity::Error, target, trouble.text).hint(trouble.hint);
         findings.push(present::finding(&finding, None));
     };
     for (name, target) in &config.targets {
@@ -224,7 +218,7 @@ async fn check_plugins(
                 let connected = Connected::new(target.clone(), clock.clone());
                 let slot = Arc::new(Slot::new(plugin));
                 if let Err(trouble) = connected.connect(&host, &slot, &environment) {
-                    found(name, &trouble.code, &trouble.text, &trouble.hint);
+                    found(name, trouble);
                     continue;
                 }
                 let hosts = reach::hosts(target);
@@ -234,7 +228,7 @@ async fn check_plugins(
                 }
                 said.extend(hosts);
             }
-            Err(error) => found(name, error.code(), &chain(&error), error.hint()),
+            Err(error) => found(name, Trouble::of(&error)),
         }
     }
     findings.extend(said.iter().map(|finding| present::finding(finding, None)));

@@ -17,7 +17,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use muster_config::Environment;
 use muster_core::actor::{Actor, ConnectorVersion};
-use muster_core::coded::chain;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, TargetName};
 use muster_core::redact;
@@ -285,8 +284,8 @@ impl Library {
         let (function, record) = trial::judge(&conduct, &before.conduct())?;
         drop(slot.swap(Arc::clone(before)));
         let trouble = Trouble::new(
-            FAILED.as_str(),
-            &format!(
+            FAILED,
+            format!(
                 "version {} ({}) failed in {} of its last {} calls of {}, the last time so: {}; version {} serves again",
                 new.descriptor().version,
                 short(new.digest()),
@@ -402,7 +401,7 @@ impl Library {
         for target in targets {
             // One target that does not fit is its own trouble; the others are served.
             if let Err(trouble) = target.connect(&self.host, &slot, &self.environment) {
-                tracing::error!(target_name = %target.name(), code = trouble.code, "target cannot be used; `muster status` says why");
+                tracing::error!(target_name = %target.name(), code = %trouble.code, "target cannot be used; `muster status` says why");
             }
         }
         Ok((slot, None))
@@ -455,7 +454,7 @@ impl Library {
                         tracing::info!(target_name = %target.name(), "secrets were replaced");
                     }
                     Some((_, Err(trouble))) => {
-                        tracing::error!(target_name = %target.name(), code = trouble.code, "secrets were replaced and cannot be used; `muster status` says why");
+                        tracing::error!(target_name = %target.name(), code = %trouble.code, "secrets were replaced and cannot be used; `muster status` says why");
                     }
                 }
             }
@@ -513,7 +512,7 @@ fn away(name: &str) -> Finding {
 }
 
 fn of_load(error: &LoadError) -> Trouble {
-    Trouble::new(error.code(), &chain(error), error.hint())
+    Trouble::of(error)
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {

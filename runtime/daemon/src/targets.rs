@@ -11,12 +11,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use muster_config::problem::UNUSABLE_VALUE;
 use muster_core::actor::{Actor, ConnectorVersion};
 use muster_core::coded::{Coded, chain};
 use muster_core::connector::{
     CallContext, Change, Descriptor, Entitlement, EntitlementKey, GrantScope, ObjectRef, Outcome,
     Problem, RemoteAccount, RemoteCredential, RemoteGrant,
 };
+use muster_core::finding::Code;
 use muster_core::id::{PersonId, TargetName};
 use muster_core::operation::Action;
 use muster_core::policy::Adopt;
@@ -95,7 +97,7 @@ type Replaced = Vec<(String, Actor)>;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Trouble {
     /// The code of its page.
-    pub code: String,
+    pub code: Code,
     /// What is wrong, as a sentence without a full stop.
     pub text: String,
     /// What to do.
@@ -241,8 +243,7 @@ impl Connected {
         let made = secrets(&self.config, environment).and_then(|secrets| {
             let options = options(&self.config, &secrets);
             *self.secrets.lock().unwrap_or_else(PoisonError::into_inner) = Some(secrets);
-            Target::new(host, Arc::clone(slot), options?)
-                .map_err(|error| Trouble::new(error.code(), &chain(&error), error.hint()))
+            Target::new(host, Arc::clone(slot), options?).map_err(|error| Trouble::of(&error))
         });
         match made {
             Ok(target) => {
@@ -318,7 +319,7 @@ impl Connected {
             None => Ok(()),
             Some(target) => target
                 .check_fits(plugin)
-                .map_err(|error| Trouble::new(error.code(), &chain(&error), error.hint())),
+                .map_err(|error| Trouble::of(&error)),
         }
     }
 
@@ -567,12 +568,17 @@ impl Connected {
 
 impl Trouble {
     /// A trouble with a page.
-    pub fn new(code: &str, text: &str, hint: &str) -> Self {
+    pub fn new(code: Code, text: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
-            code: code.to_owned(),
-            text: text.to_owned(),
-            hint: hint.to_owned(),
+            code,
+            text: text.into(),
+            hint: hint.into(),
         }
+    }
+
+    /// What an error says.
+    pub fn of(error: &impl Coded) -> Self {
+        Self::new(error.code(), chain(error), error.hint())
     }
 }
 
@@ -597,13 +603,7 @@ fn secrets(
         let secret = source
             .map(|source| source.read(environment))
             .transpose()
-            .map_err(|error| {
-                Trouble::new(
-                    Coded::code(&error).as_str(),
-                    &chain(&error),
-                    &Coded::hint(&error),
-                )
-            })?;
+            .map_err(|error| Trouble::of(&error))?;
         Ok((slot.clone(), secret))
     };
     config.secrets.iter().map(read).collect()
@@ -611,7 +611,7 @@ fn secrets(
 
 /// The target as the host takes it.
 fn options(config: &muster_config::Target, secrets: &Secrets) -> Result<TargetOptions, Trouble> {
-    let unusable = |text: String, hint: &str| Trouble::new("CFG-005", &text, hint);
+    let unusable = |text: String, hint: &str| Trouble::new(UNUSABLE_VALUE, text, hint);
     let mut hosts = Vec::new();
     for text in &config.hosts {
         let hint = "a host is written as https://crm.example.com or https://*.example.com";

@@ -146,6 +146,8 @@ fn reason(status: ExitStatus, said: &str) -> LoadError {
 
 #[cfg(test)]
 mod tests {
+    use muster_core::coded::Coded as _;
+
     use super::*;
 
     #[test]
@@ -163,7 +165,7 @@ mod tests {
             (1 << 8, "it is not valid", "PLG-005", "it is not valid"),
         ] {
             let error = reason(ExitStatus::from_raw(raw), said);
-            assert_eq!(error.code(), code, "{error}");
+            assert_eq!(error.code().as_str(), code, "{error}");
             assert!(error.to_string().contains(says), "{error}");
         }
     }

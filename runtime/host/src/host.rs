@@ -10,6 +10,8 @@ use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use muster_core::coded::Coded;
+use muster_core::finding::Code;
 use muster_core::id::Digest;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
@@ -81,25 +83,24 @@ pub enum HostError {
     },
 }
 
-impl HostError {
-    /// The code of its page under `docs/errors/`.
-    pub fn code(&self) -> &'static str {
-        match self {
+impl Coded for HostError {
+    fn code(&self) -> Code {
+        Code::new(match self {
             HostError::Engine(_) => "PLG-020",
             HostError::Cache { .. } => "PLG-021",
-        }
+        })
     }
 
-    /// What to do about it.
-    pub fn hint(&self) -> &'static str {
-        match self {
+    fn hint(&self) -> String {
+        let hint = match self {
             HostError::Engine(_) => {
                 "give the daemon more address space (`ulimit -v unlimited`), or lower the number of calls at a time"
             }
             HostError::Cache { .. } => {
                 "make the folder one that the daemon's user may write to, or name another one"
             }
-        }
+        };
+        hint.to_owned()
     }
 }
 

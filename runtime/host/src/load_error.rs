@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use muster_core::coded::Coded;
+use muster_core::finding::Code;
+
 /// A file that did not become a plugin. What served before goes on serving.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -43,10 +46,9 @@ pub enum LoadError {
     },
 }
 
-impl LoadError {
-    /// The code of its page under `docs/errors/`.
-    pub fn code(&self) -> &'static str {
-        match self {
+impl Coded for LoadError {
+    fn code(&self) -> Code {
+        Code::new(match self {
             LoadError::Read { .. } => "PLG-001",
             LoadError::NotAComponent(_) => "PLG-002",
             LoadError::Import(_) => "PLG-003",
@@ -56,12 +58,11 @@ impl LoadError {
             LoadError::Describe(_) => "PLG-006",
             LoadError::Description(_) => "PLG-007",
             LoadError::TooLarge { .. } => "PLG-008",
-        }
+        })
     }
 
-    /// What to do about it.
-    pub fn hint(&self) -> &'static str {
-        match self {
+    fn hint(&self) -> String {
+        let hint = match self {
             LoadError::Read { .. } => {
                 "check that the file is there and that the daemon's user may read it"
             }
@@ -84,6 +85,7 @@ impl LoadError {
             LoadError::TooLarge { .. } => {
                 "build the plugin without debug information, or with a smaller engine"
             }
-        }
+        };
+        hint.to_owned()
     }
 }

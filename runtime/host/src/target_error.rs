@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use muster_core::coded::Coded;
+use muster_core::finding::Code;
+
 /// A target that cannot be set up with this plugin.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
@@ -99,10 +102,9 @@ fn known_slots(known: &[String]) -> String {
     }
 }
 
-impl TargetError {
-    /// The code of its page under `docs/errors/`.
-    pub fn code(&self) -> &'static str {
-        match self {
+impl Coded for TargetError {
+    fn code(&self) -> Code {
+        Code::new(match self {
             TargetError::UnknownSetting { .. }
             | TargetError::MissingSetting { .. }
             | TargetError::Setting { .. } => "PLG-010",
@@ -113,12 +115,11 @@ impl TargetError {
             TargetError::Remembered(_) => "PLG-040",
             TargetError::Certificates { .. } | TargetError::Tls(_) => "NET-007",
             TargetError::Limit { .. } => "PLG-012",
-        }
+        })
     }
 
-    /// What to do about it.
-    pub fn hint(&self) -> &'static str {
-        match self {
+    fn hint(&self) -> String {
+        let hint = match self {
             TargetError::UnknownSetting { .. }
             | TargetError::MissingSetting { .. }
             | TargetError::Setting { .. } => {
@@ -139,6 +140,7 @@ impl TargetError {
                 "make the folder `generated` in the data folder one that the daemon's user may read and write"
             }
             TargetError::Limit { .. } => "leave the limit out to use its default",
-        }
+        };
+        hint.to_owned()
     }
 }

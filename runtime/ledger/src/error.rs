@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use muster_core::coded::Coded;
 use muster_core::connector::ObjectRef;
 use muster_core::finding::Code;
 use muster_core::id::{PersonId, PlanId, TargetName};
@@ -134,9 +135,8 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// The code whose page explains it.
-    pub fn code(&self) -> Code {
+impl Coded for Error {
+    fn code(&self) -> Code {
         match self {
             Error::Locked { .. } => LOCKED,
             Error::Damaged { .. } | Error::Record { .. } => DAMAGED,
@@ -155,6 +155,12 @@ impl Error {
         }
     }
 
+    fn hint(&self) -> String {
+        format!("`muster explain {}` says what to do", self.code())
+    }
+}
+
+impl Error {
     /// Whether later writes will fail as well, so that the daemon should stop and be started again.
     pub fn is_lasting(&self) -> bool {
         !matches!(

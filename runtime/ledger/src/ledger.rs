@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_core::actor::Actor;
-use muster_core::coded::chain;
+use muster_core::coded::{Coded as _, chain};
 use muster_core::finding::Code;
 use redb::{Database, ReadableDatabase, StorageBackend};
 

@@ -13,6 +13,7 @@ use std::thread::{self, Thread};
 
 use common::{at, completed, dispatched, join, leaver, operation_id, person, plan, target};
 use muster_core::actor::Actor;
+use muster_core::coded::Coded as _;
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::subject::Subject;

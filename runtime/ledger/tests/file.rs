@@ -10,6 +10,7 @@ use std::sync::Barrier;
 
 use common::{at, dispatched, every, join, operation_id, target};
 use muster_core::actor::Actor;
+use muster_core::coded::Coded as _;
 use muster_core::fact::Fact;
 use muster_core::id::PlanId;
 use muster_ledger::check::{Report, check, check_file};

@@ -11,6 +11,7 @@ use common::{
 };
 use jiff::Timestamp;
 use muster_core::actor::{Actor, ConnectorVersion};
+use muster_core::coded::Coded as _;
 use muster_core::connector::AccountState;
 use muster_core::fact::{
     ArrivalChange, Arrived, Cause, Content, Fact, FeedFile, HoldEnd, Outcome, Source,

@@ -7,6 +7,7 @@ mod common;
 
 use common::{at, dispatched, join, joiner, leaver, operation_id, person, policy, target};
 use muster_core::actor::Actor;
+use muster_core::coded::Coded as _;
 use muster_core::connector::Problem;
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
 use muster_core::id::{Digest, FeedName, PersonId, PlanId};

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use muster_api::error::{API_NOT_HALTED, API_UNUSABLE, Fault, FaultKind};
 use muster_api::page::title_of;
 use muster_api::v1;
-use muster_core::coded::chain;
 use muster_core::fact::{Cause, Plan};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
@@ -29,8 +28,7 @@ pub(crate) fn broken(error: &muster_ledger::Error) -> Fault {
     } else {
         FaultKind::Broken
     };
-    Fault::new(kind, error.code(), chain(error))
-        .hint(format!("`muster explain {}` says what to do", error.code()))
+    Fault::of(kind, error)
 }
 
 fn read(app: &App) -> Result<Reader, Fault> {

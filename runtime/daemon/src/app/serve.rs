@@ -519,14 +519,7 @@ fn host(config: &Config, clock: &Clock, compiler: Option<Compiler>) -> Result<Ho
         generated: Some(config.daemon.data.join("generated")),
         ..HostOptions::default()
     };
-    Host::new(options).map_err(|error| {
-        Fault::new(
-            FaultKind::Broken,
-            muster_core::finding::Code::new(error.code()),
-            chain(&error),
-        )
-        .hint(error.hint())
-    })
+    Host::new(options).map_err(|error| Fault::of(FaultKind::Broken, &error))
 }
 
 /// Starts what runs beside each other. The drivers end last, so they are kept apart.

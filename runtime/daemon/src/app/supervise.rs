@@ -15,7 +15,6 @@ use muster_api::error::{API_NOT_READY, Fault, FaultKind};
 use muster_api::v1;
 use muster_config::{Config, Environment};
 use muster_core::actor::Actor;
-use muster_core::coded::{Coded as _, chain};
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::policy::Policy;
@@ -75,9 +74,7 @@ pub(super) async fn run(
     stop: watch::Receiver<bool>,
 ) -> Result<(), Fault> {
     let doors = Doors::open(config.daemon.listen, &config.daemon.socket()).await;
-    let doors = doors.map_err(|error| {
-        Fault::new(FaultKind::Broken, error.code(), chain(&error)).hint(error.hint())
-    })?;
+    let doors = doors.map_err(|error| Fault::of(FaultKind::Broken, &error))?;
     let configured = Arc::new(compile(&config)?);
     if let Some(address) = doors.address() {
         tracing::info!(%address, "listening");

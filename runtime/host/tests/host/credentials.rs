@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use muster_core::coded::Coded as _;
 use muster_core::connector::{Change, Problem};
 use muster_host::{
     ClientAuth, ClientCredentials, Credential, HostPattern, JwtBearer, Scheme, Secret, Target,
@@ -493,7 +494,7 @@ async fn a_target_says_at_once_what_is_missing_or_wrong() {
             .err()
             .expect("it should be refused");
         assert!(!error.to_string().contains("canary"), "{error}");
-        (error.code(), error.to_string())
+        (error.code().to_string(), error.to_string())
     };
     let setting = |key: &str, value: &str| TargetOptions {
         settings: BTreeMap::from([(key.to_owned(), value.to_owned())]),
@@ -688,7 +689,7 @@ async fn c48_a_token_server_that_is_not_granted_is_refused_with_the_line_that_gr
         let Err(error) = Target::new(&host, slot, with(&app, "api", elsewhere)) else {
             panic!("{scheme}: a token would be fetched elsewhere");
         };
-        assert_eq!(error.code(), "NET-001");
+        assert_eq!(error.code().as_str(), "NET-001");
         let line = format!(
             r#"hosts = ["{}", "{scheme}://login.example.com"]"#,
             app.base()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use muster_core::coded::Coded as _;
 use muster_core::connector::{AccountState, Change, ObjectRef, OutcomeKind};
 use muster_host::{Slot, Target};
 use serde_json::json;
@@ -92,7 +93,7 @@ async fn a_file_that_does_not_load_leaves_the_old_version_serving() {
         .load_bytes(half[..half.len() / 2].to_vec())
         .await
         .unwrap_err();
-    assert_eq!(error.code(), "PLG-002", "{error}");
+    assert_eq!(error.code().as_str(), "PLG-002", "{error}");
     assert_eq!(slot.current().digest(), old.digest());
     change(&target, json!({ "method": "POST", "url": app.url("/") }), 1)
         .await
