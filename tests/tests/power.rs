@@ -1,4 +1,4 @@
-//! The power is cut again and again while two thousand people come, move and leave: at the end the
+//! The power is cut again and again while 2,500 people come, move and leave: at the end the
 //! app holds exactly what it should, nothing was made twice, and the ledger is clean.
 //!
 //! `MUSTER_KILLS` says how often (20 where it is not set), `MUSTER_SEED` at which moments.
@@ -11,7 +11,8 @@ use muster_tests::daemon::Daemon;
 use muster_tests::wait_for;
 use serde_json::json;
 
-const PEOPLE: u32 = 2_000;
+/// So many that their plans are recorded in parts, and cut between two of them.
+const PEOPLE: u32 = 2_500;
 
 /// A small generator, so that a run can be repeated from its seed.
 struct Dice(u64);
@@ -37,7 +38,7 @@ fn setting(name: &str, default: u64) -> u64 {
         .unwrap_or(default)
 }
 
-/// A company of two thousand that changes from one file to the next: every tenth person moves, every
+/// A company of 2,500 that changes from one file to the next: every tenth person moves, every
 /// twentieth leaves, and as many come.
 fn files() -> Vec<(String, Vec<Row>)> {
     let first = people(1, PEOPLE, &["Sales", "Finance"]);

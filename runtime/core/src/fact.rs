@@ -366,8 +366,17 @@ pub struct Plan {
     pub digest: Digest,
     /// How many people and operations.
     pub counts: Counts,
-    /// The number of the first part, where this is a part of a plan for many people; the first one names itself.
-    pub part_of: Option<PlanId>,
+    /// Which part of a plan for many people this is, where it is one.
+    pub part: Option<Part>,
+}
+
+/// The place of a part in a plan for many people.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Part {
+    /// The number of the first part; the first one names itself.
+    pub first: PlanId,
+    /// Whether no part follows.
+    pub is_last: bool,
 }
 
 /// How many people a plan touches, and in which way.

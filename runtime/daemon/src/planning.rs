@@ -2,10 +2,10 @@
 //! give by now, and for whatever of these a person approves.
 //!
 //! What feeds say is merged with what the ledger holds, the planner is asked about each person, and the answers go
-//! into one transaction that is kept or thrown away as a whole. A preview is the same work with the transaction
-//! thrown away, so what is shown is what would be done. The guard looks at the tally when everybody was seen; a
-//! plan that takes too much from too many is thrown away, too, and waits under its digest until a person approves
-//! exactly that one.
+//! into one transaction that is kept or thrown away as a whole. A preview is the same way through the same people, with
+//! nothing recorded, so what is shown is what would be done. The guard looks at the tally when everybody was seen; a
+//! plan that takes too much from too many is thrown away, and waits under its digest until a person approves
+//! exactly that one. A plan for many people is judged whole in the same way, and then recorded in parts (`parts`).
 //!
 //! Promises: plans are made one after the other, however many ask; whatever a plan was decided by takes effect with
 //! it and never before; and whoever has something to do after it is woken.

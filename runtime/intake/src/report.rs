@@ -45,6 +45,8 @@ pub struct Report<'a> {
     pub people: Option<People>,
     /// What it changes, or would change; `None` if no plan was made.
     pub counts: Option<&'a Counts>,
+    /// Whether a part of it took effect before the rest had to wait.
+    pub is_begun: bool,
     /// The people it changes, or would change.
     pub changed: &'a Changed,
     /// Reasons that came from elsewhere, such as guards on the size of a change: each a code, a
@@ -183,6 +185,9 @@ impl Report<'_> {
                 "ACCEPTED: nothing changed since the last file"
             }
             Verdict::Accepted => "ACCEPTED: the changes are being carried out",
+            Verdict::Held if self.is_begun => {
+                "HELD: a part of it took effect; somebody has to look at the rest"
+            }
             Verdict::Held => "HELD: nothing was changed; somebody has to look at it",
             Verdict::Rejected => "REJECTED: nothing was changed; the file cannot be used",
         }

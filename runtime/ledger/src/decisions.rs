@@ -17,7 +17,7 @@ pub(crate) fn is_decision(fact: &Fact) -> bool {
     match fact {
         Fact::OperationChanged { change, .. } => *change == Transition::Retried,
         // Of a plan that is made in parts, the first says that it was made.
-        Fact::PlanMade(plan) => plan.part_of.is_none_or(|first| first == plan.id),
+        Fact::PlanMade(plan) => plan.part.is_none_or(|part| part.first == plan.id),
         Fact::DriftDecided { .. }
         | Fact::FileAccepted { .. }
         | Fact::FeedRenamed { .. }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use muster_core::actor::ConnectorVersion;
 use muster_core::budget::Move;
 use muster_core::connector::ObjectRef;
-use muster_core::fact::Content;
+use muster_core::fact::{Cause, Content, Plan};
 use muster_core::id::{
     Digest, FeedName, OperationId, PersonId, PersonKey, PlanId, PolicyVersion, TargetName,
 };
@@ -320,6 +320,29 @@ impl Reader {
     /// Plans, the newest first.
     pub fn plans(&self) -> Result<Plans, Error> {
         Plans::new(&self.txn.open_table(PLANS).step("open the table plans")?)
+    }
+
+    /// The newest part of a plan for many people that was begun because of this and not brought to its end: the daemon
+    /// stopped between two parts, or others used up what the rest needed. A plan for a file is brought to its end by any
+    /// policy, and never once another file of the feed was accepted.
+    pub fn unfinished(&self, cause: &Cause, policy: &PolicyVersion) -> Result<Option<Plan>, Error> {
+        for kept in self.plans()? {
+            let kept = kept?;
+            let Some(part) = kept.plan.part.filter(|_| kept.plan.cause == *cause) else {
+                continue;
+            };
+            let is_over = match cause {
+                Cause::File { feed, .. } => {
+                    let accepted = self.feed(feed)?.and_then(|feed| feed.accepted);
+                    accepted.is_some_and(|file| {
+                        file.at > kept.at || file.plan.is_some_and(|plan| plan >= kept.plan.id)
+                    })
+                }
+                _ => kept.plan.policy != *policy,
+            };
+            return Ok(Some(kept.plan).filter(|_| !part.is_last && !is_over));
+        }
+        Ok(None)
     }
 
     /// Entries of the journal, by number. Read from the end with [`Iterator::rev`].

@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use jiff::Timestamp;
 use muster_core::actor::Actor;
 use muster_core::connector::ObjectRef;
-use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
+use muster_core::fact::{Cause, Counts, Fact, Part, PersonPlanned, Plan};
 use muster_core::finding::Code;
 use muster_core::id::{Digest, FeedName, PersonId, PlanId, PolicyVersion, TargetName};
 use muster_core::person::Person;
@@ -144,16 +144,15 @@ impl<'txn> Writer<'txn> {
         self.make(cause, policy, counts, None)
     }
 
-    /// The same for a part of a plan for many people, which began with another part or begins with this one.
+    /// The same for a part of a plan for many people. Where nobody is left to be planned for, the last part has nobody.
     pub fn finish_part(
         &mut self,
         cause: Cause,
         policy: PolicyVersion,
         counts: Counts,
-        first: Option<PlanId>,
+        part: Part,
     ) -> Result<Plan, Error> {
-        let first = first.unwrap_or_else(|| self.next_plan());
-        self.make(cause, policy, counts, Some(first))
+        self.make(cause, policy, counts, Some(part))
     }
 
     fn make(
@@ -161,7 +160,7 @@ impl<'txn> Writer<'txn> {
         cause: Cause,
         policy: PolicyVersion,
         counts: Counts,
-        part_of: Option<PlanId>,
+        part: Option<Part>,
     ) -> Result<Plan, Error> {
         let plan = Plan {
             id: self.next_plan(),
@@ -169,7 +168,7 @@ impl<'txn> Writer<'txn> {
             policy,
             digest: self.plan_digest(),
             counts,
-            part_of,
+            part,
         };
         self.record(Fact::PlanMade(plan.clone()))?;
         Ok(plan)

@@ -88,7 +88,7 @@ fn a_plan_under_another_number_or_digest_is_refused_whole() {
                 policy: policy(),
                 digest,
                 counts: Counts::default(),
-                part_of: None,
+                part: None,
             }))
         });
         let error = written.unwrap_err();

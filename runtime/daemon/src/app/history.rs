@@ -103,7 +103,7 @@ fn decision(entry: &kept::Entry) -> v1::HistoryEntry {
     let (kind, text) = match &entry.fact {
         Fact::PlanMade(plan) => {
             let people: u32 = plan.counts.people.values().sum();
-            let of = plan.part_of.map_or("", |_| "made in parts, the first for ");
+            let of = plan.part.map_or("", |_| "made in parts, the first for ");
             let text = format!(
                 "{}: {of}{people} people, {} operations",
                 cause(&plan.cause),

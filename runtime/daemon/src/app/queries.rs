@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use muster_api::error::{API_NOT_HALTED, API_UNUSABLE, Fault, FaultKind};
 use muster_api::page::title_of;
 use muster_api::v1;
-use muster_core::fact::{Cause, Plan};
+use muster_core::fact::{Cause, Part, Plan};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::operation::{OperationState, State};
@@ -673,13 +673,21 @@ fn last_file(kept: &kept::Feed, reader: &Reader) -> Result<Option<v1::FileSeen>,
 
 /// All parts of a plan that was made in parts; otherwise the plan.
 fn parts(reader: &Reader, plan: &Plan) -> Result<Vec<Plan>, muster_ledger::Error> {
-    let Some(first) = plan.part_of else {
+    let Some(Part { first, .. }) = plan.part else {
         return Ok(vec![plan.clone()]);
     };
     let mut parts = Vec::new();
     for number in first.0..reader.next_plan().0 {
-        let kept = reader.plan(PlanId(number))?.map(|kept| kept.plan);
-        parts.extend(kept.filter(|kept| kept.part_of == plan.part_of));
+        let Some(kept) = reader.plan(PlanId(number))? else {
+            continue;
+        };
+        let Some(part) = kept.plan.part.filter(|part| part.first == first) else {
+            continue;
+        };
+        parts.push(kept.plan);
+        if part.is_last {
+            break;
+        }
     }
     Ok(parts)
 }

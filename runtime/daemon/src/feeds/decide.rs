@@ -127,11 +127,12 @@ impl<'a> Going<'a> {
         }
     }
 
-    /// Does something that takes long and that no plan can change.
+    /// Does something that takes long and that no plan can change. Where somebody approves of what is held, nothing goes
+    /// first: what takes its place in the meantime would end the hold.
     fn aside<T>(self, work: impl FnOnce() -> T) -> T {
         match self {
-            Going::Preview(_) => work(),
-            Going::ByItself(maker) | Going::Approved { maker, .. } => maker.aside(work),
+            Going::ByItself(maker) => maker.aside(work),
+            Going::Preview(_) | Going::Approved { .. } => work(),
         }
     }
 

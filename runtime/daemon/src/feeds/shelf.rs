@@ -66,6 +66,10 @@ impl Shelf<'_> {
             problems: &decision.problems,
             people: decision.people,
             counts,
+            is_begun: decision
+                .summary
+                .as_ref()
+                .is_some_and(|summary| summary.is_rest),
             changed: &decision.changed,
             reasons: &reasons,
             next: &next,
@@ -87,10 +91,7 @@ impl Shelf<'_> {
                 "REPLACED: nothing of this file was used; a newer one says it all",
             ),
             Outcome::Accepted => ("accepted", "ACCEPTED: `muster status` says more"),
-            Outcome::Held => (
-                "held",
-                "HELD: nothing was changed; `muster apply` shows what it would change",
-            ),
+            Outcome::Held => ("held", "HELD: `muster apply` shows what it would change"),
             Outcome::Rejected => (
                 "rejected",
                 "REJECTED: nothing was changed; drop the file again to be told why",

@@ -77,6 +77,8 @@ pub struct Summary {
     pub absence_doubt: Option<Finding>,
     /// Who was left out, since more would have been too many.
     pub left_out: Vec<PersonId>,
+    /// Whether this is the rest of a plan for many people, of which parts took effect before.
+    pub is_rest: bool,
     /// The recorded plan; `None` if there was nothing to do, or nothing was recorded.
     pub plan: Option<Plan>,
 }

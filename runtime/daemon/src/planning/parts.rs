@@ -7,12 +7,13 @@
 //!
 //! What others did meanwhile counts: whoever was planned for since is left as they are by that, whoever stands otherwise
 //! is planned for anew, and where others have used up what the rest of this plan would need, or what was approved of is
-//! another thing by now, it is looked at again from the beginning, and what is left of it then waits for a person. After a stop between two parts the same cause leads
-//! to a plan for the rest, which is judged like any other. What was ordered with the plan is recorded with its last part, so until then it is not said
-//! to be done.
+//! another thing by now, it is looked at again from the beginning, and what is left of it then waits for a person. After a
+//! stop between two parts the same cause leads to a plan for the rest, which goes on by itself within the budgets: how many
+//! come was judged with the whole. What was ordered with the plan is recorded with its last part, so until then it is not
+//! said to be done.
 
 use jiff::Timestamp;
-use muster_core::fact::{Counts, Fact, PersonPlanned};
+use muster_core::fact::{self, Counts, Fact, Part, PersonPlanned};
 use muster_core::guard::Tally;
 use muster_core::id::{FeedName, OperationId, PlanId};
 use muster_core::person::Person;
@@ -164,7 +165,8 @@ pub(super) fn make(
 impl Plan<'_> {
     fn record(&self, parts: &Parts<'_>) -> Result<Summary, Dropped> {
         let because = run::because(&self.order.cause);
-        let rules = Rules::of(&self.order.cause, Some(self.consent), self.basis.limits);
+        let mut rules = Rules::of(&self.order.cause, Some(self.consent), self.basis.limits);
+        rules.is_rest = self.looked.rest_of.is_some();
         let ink = Ink::Keep(Vec::new(), parts.people);
         let before = self.ledger.read()?;
         let mut nobody = |_: &PersonPlanned, _: Option<&Person>| {};
@@ -178,7 +180,8 @@ impl Plan<'_> {
         run.begun_with = self.looked.begun_with;
         let mut walk = Walk::of(&mut run, &self.order.scope)?;
         let mut recorded = Tally::default();
-        let mut last_plan = None;
+        // What was begun before is brought to its end.
+        let mut last_plan = self.looked.rest_of.clone();
         loop {
             let is_last = loop {
                 if walk.go_on(&mut run)? {
@@ -210,7 +213,7 @@ impl Plan<'_> {
         writer: &mut Writer<'_>,
         mut run: Box<Run<'a, 'a>>,
         (recorded, so_far): (&Tally, &Tally),
-        (is_last, last_plan): (bool, &mut Option<muster_core::fact::Plan>),
+        (is_last, last_plan): (bool, &mut Option<fact::Plan>),
     ) -> Result<Recorded<'a>, Dropped> {
         let now = writer.before()?;
         let part = run.take_part();
@@ -258,12 +261,13 @@ impl Plan<'_> {
             run.counts.add(&planned);
             writer.record_planned(person, planned)?;
         }
-        if !counts.people.is_empty() {
+        // The last part ends what was begun, also where it has nobody.
+        if !counts.people.is_empty() || (is_last && last_plan.is_some()) {
+            let begun = last_plan.as_ref().and_then(|plan| plan.part);
+            let first = begun.map_or(writer.next_plan(), |part| part.first);
             let policy = self.basis.policy.version().clone();
-            let first = last_plan.as_ref().and_then(|plan| plan.part_of);
-            let cause = self.order.cause.clone();
-            let plan = writer.finish_part(cause, policy, counts, first)?;
-            *last_plan = Some(plan);
+            let (cause, part) = (self.order.cause.clone(), Part { first, is_last });
+            *last_plan = Some(writer.finish_part(cause, policy, counts, part)?);
         }
         if !is_last {
             return Ok(Recorded::Part(run));

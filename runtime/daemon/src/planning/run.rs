@@ -1,12 +1,12 @@
-//! Makes one plan: goes through the people that it covers, asks the planner about each, and writes the answers
-//! into one transaction that is kept or thrown away as a whole.
+//! Makes one plan: goes through the people that it covers, and asks the planner about each. The answers are only counted,
+//! or go into one transaction that is kept or thrown away as a whole, or are kept for the part that is recorded next.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use muster_core::budget::Toll;
 use muster_core::delta::{self, Described};
-use muster_core::fact::{Cause, Counts, Fact, PersonPlanned};
+use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
 use muster_core::finding::{Finding, Severity};
 use muster_core::guard::{FeedPopulation, Limits, Population, Tally, TargetPopulation};
 use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId, TargetName};
@@ -111,6 +111,8 @@ pub(super) struct Looked {
     pub(super) tally: Tally,
     /// The number of the next plan when it was begun.
     pub(super) begun_with: PlanId,
+    /// The newest part that is recorded, where this is the rest of a plan that was judged whole.
+    pub(super) rest_of: Option<Plan>,
 }
 
 /// Whether a plan is named by the digest of its content: that costs as much as a part of planning it.
@@ -128,14 +130,17 @@ pub(super) fn look(
     name: Name,
     watch: Watch<'_>,
 ) -> Result<Looked, Failed> {
-    let rules = Rules::of(cause, None, basis.limits);
     let (before, because) = (ledger.read()?, because(cause));
+    let rest_of = before.unfinished(cause, basis.policy.version())?;
+    let mut rules = Rules::of(cause, None, basis.limits);
+    rules.is_rest = rest_of.is_some();
     let ink = Ink::Look(matches!(name, Name::Given).then(PlanDigest::new));
     let mut run = Run::new(before, basis, &because, watch, (rules, ink))?;
     run.everybody_in(scope)?;
     Ok(Looked {
         tally: run.tally.clone(),
         begun_with: run.begun_with,
+        rest_of,
         summary: run.finish().0,
     })
 }
@@ -252,6 +257,9 @@ impl Reach {
 pub(super) struct Rules<'a> {
     pub(super) subject: Subject,
     is_of_dates: bool,
+    /// Whether the plan is the rest of one that was judged whole, and of which parts are recorded. What the budgets over
+    /// days say counts for it; how many joiners there are was judged, and nobody is a joiner of the first file twice.
+    pub(super) is_rest: bool,
     consent: Option<Consent>,
     pub(super) limits: &'a Limits,
 }
@@ -261,6 +269,7 @@ impl<'a> Rules<'a> {
         Self {
             subject: subject(cause),
             is_of_dates: matches!(cause, Cause::Date),
+            is_rest: false,
             consent,
             limits,
         }
@@ -686,9 +695,17 @@ impl<'a, 'txn> Run<'a, 'txn> {
 
     pub(super) fn finish(self) -> (Summary, Seen) {
         let Rules {
-            subject, limits, ..
+            subject,
+            limits,
+            is_rest,
+            ..
         } = &self.rules;
-        let exceeded = self.tally.exceeded(subject, &self.population, limits);
+        let judged = if *is_rest {
+            self.tally.budgeted_after(&Tally::default())
+        } else {
+            self.tally
+        };
+        let exceeded = judged.exceeded(subject, &self.population, limits);
         let is_empty = self.counts.people.is_empty();
         let mut findings = self.planner.into_findings();
         findings.extend(self.refused);
@@ -714,6 +731,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 used: self.used,
                 absence_doubt: self.absence_doubt,
                 left_out: self.left_out,
+                is_rest: *is_rest,
                 plan: None,
             },
             self.seen,

@@ -34,6 +34,7 @@ use muster_daemon::planning::{
 use muster_intake::{IntakeOptions, Snapshot};
 use muster_ledger::Ledger;
 use muster_ledger::check::check;
+use sha2::{Digest as _, Sha256};
 
 /// Numbers that look random and are the same for a seed.
 struct Dice(u64);
@@ -171,6 +172,13 @@ fn mapping() -> Mapping {
 impl Company {
     /// Plans for more than `part` people are recorded in parts.
     fn new(size: u64, part: usize) -> Self {
+        let mut company = Self::before_its_first_file(size, part);
+        company.file();
+        assert_eq!(company.on().len() as u64, size, "the first file counts");
+        company
+    }
+
+    fn before_its_first_file(size: u64, part: usize) -> Self {
         let row = Row {
             is_listed: true,
             is_ended: false,
@@ -188,7 +196,7 @@ impl Company {
             Bells::default(),
         )
         .in_parts_of(part);
-        let mut company = Company {
+        Company {
             ledger,
             planning: Arc::new(planning),
             shown,
@@ -204,10 +212,7 @@ impl Company {
             losses: Vec::new(),
             held: 0,
             log: Vec::new(),
-        };
-        company.file();
-        assert_eq!(company.on().len() as u64, size, "the first file counts");
-        company
+        }
     }
 
     fn clock(&self) -> Timestamp {
@@ -355,7 +360,8 @@ impl Company {
         written.unwrap();
     }
 
-    fn file(&mut self) {
+    /// What HR writes.
+    fn snapshot(&self) -> Option<(Digest, Snapshot)> {
         use std::fmt::Write as _;
         let mut text = "Id,Name,Status,End\n".to_owned();
         for (person, row) in self.rows.iter().filter(|(_, row)| row.is_listed) {
@@ -367,31 +373,17 @@ impl Company {
             writeln!(text, "{},N{person},{status},{last_day}", key(*person)).unwrap();
         }
         let options = IntakeOptions::default();
+        let digest = Digest(Sha256::digest(&text).into());
         let opened = muster_intake::open(text.into_bytes(), &options);
+        let reading = Snapshot::read(opened.sheet?, &mapping(), &options, self.clock());
+        Some((digest, reading.snapshot?))
+    }
+
+    fn file(&mut self) {
         // A file with nobody in it is rejected before anything is planned.
-        let Some(sheet) = opened.sheet else {
-            return;
-        };
-        let reading = Snapshot::read(sheet, &mapping(), &options, self.clock());
-        let Some(snapshot) = reading.snapshot else {
-            return;
-        };
-        self.make("file", move |maker| {
-            let (feed, carried, news) = (hr(), BTreeSet::new(), BTreeSet::new());
-            let scope = Scope::File {
-                feed: &feed,
-                snapshot: &snapshot,
-                carried: &carried,
-                since: None,
-                news: &news,
-            };
-            let cause = Cause::File {
-                feed: hr(),
-                name: "people.csv".to_owned(),
-                digest: Digest([0; 32]),
-            };
-            maker.make(Order::new(scope, cause), Consent::WithinLimits)
-        });
+        if let Some((digest, snapshot)) = self.snapshot() {
+            self.make("file", move |maker| of_file(maker, digest, &snapshot));
+        }
     }
 
     fn changed(&self, person: u64) -> ChangedPerson {
@@ -489,6 +481,24 @@ impl Company {
             );
         }
     }
+}
+
+/// Makes the plan for a file.
+fn of_file(maker: &Maker<'_>, digest: Digest, snapshot: &Snapshot) -> Result<Summary, Failed> {
+    let (feed, carried, news) = (hr(), BTreeSet::new(), BTreeSet::new());
+    let scope = Scope::File {
+        feed: &feed,
+        snapshot,
+        carried: &carried,
+        since: None,
+        news: &news,
+    };
+    let cause = Cause::File {
+        feed: hr(),
+        name: "people.csv".to_owned(),
+        digest,
+    };
+    maker.make(Order::new(scope, cause), Consent::WithinLimits)
 }
 
 /// One mass change, split at random. Returns how many lost something, and how often something was held.
@@ -609,7 +619,9 @@ fn plans(company: &Company) -> Vec<(u64, u32)> {
     let reader = company.ledger.read().unwrap();
     let plans = (1..reader.next_plan().0).map(|number| {
         let kept = reader.plan(PlanId(number)).unwrap().unwrap();
-        assert_eq!(kept.plan.part_of, Some(PlanId(1)));
+        let part = kept.plan.part.unwrap();
+        assert_eq!(part.first, PlanId(1));
+        assert_eq!(part.is_last, number + 1 == reader.next_plan().0);
         (number, kept.plan.counts.people.values().sum())
     });
     plans.collect()
@@ -626,7 +638,9 @@ fn between_two_parts_of_a_plan_for_everybody_a_plan_for_one_person_is_made() {
     let company = Company::new(300, 10);
     let first = plans(&company).into_iter().map(|(_, people)| people);
     let first: Vec<u32> = first.collect();
-    assert_eq!(first, [10; 30], "a part is a plan of its own");
+    let (end, parts) = first.split_last().unwrap();
+    assert_eq!(parts, [10; 30], "a part is a plan of its own");
+    assert_eq!(*end, 0, "nobody was left for the last one, which ends it");
     let planning = Arc::clone(&company.planning);
     let of_date = |person: u64| {
         let id = PersonId {
@@ -644,7 +658,7 @@ fn between_two_parts_of_a_plan_for_everybody_a_plan_for_one_person_is_made() {
         // Whoever waits for their turn gets it before the next part.
         let mut between = 0;
         while !all.is_finished() {
-            if planning.read().unwrap().next_plan().0 > 31 {
+            if planning.read().unwrap().next_plan().0 > 32 {
                 let one = planning.make(of_date(300), Consent::AsFarAsItGoes).await;
                 assert!(one.unwrap().stands());
                 between += 1;
@@ -657,21 +671,27 @@ fn between_two_parts_of_a_plan_for_everybody_a_plan_for_one_person_is_made() {
     assert!(company.on().iter().all(|(_, is_on)| !is_on));
 }
 
-#[test]
-fn a_plan_that_breaks_off_between_two_parts_is_made_to_its_end_by_the_same_order() {
-    let company = Company::new(200, 10);
-    // The clock is read once for a plan, and once for each of its parts.
+/// Makes plans in parts of ten for a company, by a clock that ends with the number of reads that it is given: it is read once
+/// for a plan, and once for each of its parts.
+fn planning_that_breaks_off(company: &Company) -> (Planning, Arc<AtomicU32>) {
     let left = Arc::new(AtomicU32::new(u32::MAX));
     let (reads, time) = (Arc::clone(&left), company.time);
     let clock = Clock::new(move || {
         assert!(reads.fetch_sub(1, Ordering::SeqCst) > 0, "the power is cut");
         time
     });
-    let known = KnownTargets::new(company.ledger.clone(), Arc::default());
+    let known = Arc::new(KnownTargets::new(company.ledger.clone(), Arc::default()));
     let before = Arc::new(policy(&BTreeSet::new()));
     let ledger = company.ledger.clone();
-    let planning = Planning::new(ledger, clock, before, Arc::new(known), Bells::default());
-    let planning = Arc::new(planning.in_parts_of(10));
+    let planning = Planning::new(ledger, clock, before, known, Bells::default());
+    (planning.in_parts_of(10), left)
+}
+
+#[test]
+fn a_plan_that_breaks_off_between_two_parts_is_made_to_its_end_by_the_same_order() {
+    let company = Company::new(200, 10);
+    let (planning, left) = planning_that_breaks_off(&company);
+    let planning = Arc::new(planning);
     let make = |reads: u32| {
         let looked = planning.preview(shutting_out(1..=200), &mut |_, _| {});
         let consent = Consent::Approved(looked.unwrap().digest.unwrap());
@@ -688,4 +708,32 @@ fn a_plan_that_breaks_off_between_two_parts_is_made_to_its_end_by_the_same_order
     assert_eq!(on(), 0);
     let report = check(&company.ledger, |_| {}).unwrap();
     assert!(report.is_clean(), "{report:?}");
+}
+
+#[test]
+fn a_first_file_that_breaks_off_between_two_parts_is_taken_to_its_end_by_itself() {
+    for parts in [1, 3, 20] {
+        let company = Company::before_its_first_file(200, 10);
+        let (planning, left) = planning_that_breaks_off(&company);
+        let planning = Arc::new(planning);
+        let make = |reads: u32| {
+            let (digest, snapshot) = company.snapshot().unwrap();
+            left.store(reads, Ordering::SeqCst);
+            let made = planning.alone(move |maker| of_file(maker, digest, &snapshot));
+            let made = company.runtime.block_on(made);
+            left.store(u32::MAX, Ordering::SeqCst);
+            made
+        };
+        assert!(make(1 + parts).is_err(), "it breaks off");
+        assert_eq!(company.on().len(), 10 * parts as usize);
+        // More joiners than may come to so few people without a look: those of the first file were judged.
+        let rest = make(u32::MAX).unwrap();
+        assert!(rest.is_rest && rest.plan.is_some(), "{:?}", rest.exceeded);
+        assert_eq!(company.on().len(), 200);
+        plans(&company);
+        // That was the end of it: what comes next is judged whole.
+        assert!(!make(u32::MAX).unwrap().is_rest);
+        let report = check(&company.ledger, |_| {}).unwrap();
+        assert!(report.is_clean(), "{report:?}");
+    }
 }

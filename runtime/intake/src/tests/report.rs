@@ -25,6 +25,7 @@ fn report<'a>(
         problems: &outcome.problems,
         people: outcome.snapshot.as_ref().map(People::of),
         counts,
+        is_begun: false,
         changed: Box::leak(Box::default()),
         reasons,
         next: "muster apply hr",

@@ -15,7 +15,7 @@ use muster_core::connector::{
 };
 use muster_core::fact::{
     AccountPlanned, ArrivalChange, Arrived, Cause, Content, Counts, Deletion, EventKind, Fact,
-    FeedFile, HoldEnd, Kind, Outcome, PersonPlanned, Plan, Source,
+    FeedFile, HoldEnd, Kind, Outcome, Part, PersonPlanned, Plan, Source,
 };
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, PlanId, PolicyVersion, RoleName};
@@ -50,7 +50,7 @@ pub(crate) fn facts() -> Vec<Fact> {
         policy: policy(),
         digest: digest.finish(),
         counts,
-        part_of: None,
+        part: None,
     }));
     for (id, cause) in (2..).zip([
         Cause::Policy,
@@ -65,7 +65,10 @@ pub(crate) fn facts() -> Vec<Fact> {
             policy: policy(),
             digest: PlanDigest::new().finish(),
             counts: Counts::default(),
-            part_of: Some(PlanId(2)),
+            part: Some(Part {
+                first: PlanId(2),
+                is_last: id == 6,
+            }),
         }));
     }
     facts.extend(changes().into_iter().map(|change| {

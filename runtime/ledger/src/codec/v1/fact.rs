@@ -83,7 +83,8 @@ pub(crate) struct Plan<'a> {
     people: Vec<(Kind, u32)>,
     #[serde(borrow)]
     operations: Pairs<&'a str, Pairs<&'a str, u32>>,
-    part_of: Option<u64>,
+    /// The number of the first part, and whether this is the last.
+    part: Option<(u64, bool)>,
 }
 
 impl<'a> Plan<'a> {
@@ -116,7 +117,7 @@ impl<'a> Plan<'a> {
                     })
                     .collect(),
             ),
-            part_of: plan.part_of.map(|first| first.0),
+            part: plan.part.map(|part| (part.first.0, part.is_last)),
         }
     }
 
@@ -151,7 +152,10 @@ impl<'a> Plan<'a> {
                     })
                     .collect::<Result<_, Unreadable>>()?,
             },
-            part_of: self.part_of.map(PlanId),
+            part: self.part.map(|(first, is_last)| core::Part {
+                first: PlanId(first),
+                is_last,
+            }),
         })
     }
 }
