@@ -547,6 +547,7 @@ fn start(app: &Arc<App>, stop: &watch::Receiver<bool>, tasks: &mut Tasks) -> Res
                 .cloned()
                 .unwrap_or_else(|| Arc::new(Activity::default())),
             recent: Arc::new(Recent::new(app.clock.moment())),
+            members: Arc::default(),
         };
         drivers.spawn(driver.run(stop.clone()));
         let reading = Arc::new(reconciling(app));

@@ -18,6 +18,7 @@ mod gate;
 mod hand;
 mod holder;
 mod look;
+mod members;
 mod pace;
 mod read_back;
 mod recent;
@@ -46,6 +47,7 @@ use round::Recorded;
 
 pub use gate::{Gate, Standing};
 pub(crate) use look::locate;
+pub use members::Members;
 pub use recent::Recent;
 pub(crate) use settle::{NOTHING_SUCCEEDS, REFUSED, TOOK_ALONG, WHILE_OPEN, has_settled, is_open};
 pub use work::Activity;
@@ -106,6 +108,8 @@ pub struct Driver {
     pub activity: Arc<Activity>,
     /// What was written a moment ago.
     pub recent: Arc<Recent>,
+    /// Who changes the members of a right at the same time.
+    pub members: Arc<Members>,
 }
 
 impl Driver {

@@ -241,9 +241,16 @@ fn side_losses(settled: &Settled) -> impl Iterator<Item = (&ObjectRef, &Entitlem
         Transition::Completed(result) | Transition::Answered { result, .. } => Some(result),
         _ => None,
     };
-    let own = settled.claim.account.object.as_ref();
-    let effects = result.into_iter().flat_map(|result| &result.effects);
-    effects.filter_map(move |effect| match effect {
+    let effects = result.map_or(&[][..], |result| &result.effects);
+    losses_of_others(effects, settled.claim.account.object.as_ref())
+}
+
+/// Of what came with a change of one account: who else lost which right.
+pub(super) fn losses_of_others<'a>(
+    effects: &'a [SideEffect],
+    own: Option<&'a ObjectRef>,
+) -> impl Iterator<Item = (&'a ObjectRef, &'a EntitlementKey)> {
+    effects.iter().filter_map(move |effect| match effect {
         SideEffect::GrantRemoved(whose, right) => {
             let is_own = own.is_some_and(|own| own.same_object(whose));
             (!is_own).then_some((whose, right))

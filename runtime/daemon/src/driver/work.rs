@@ -195,6 +195,8 @@ pub(super) struct Acted {
 
 /// Takes the step and says what came of it, also where the code for it panics.
 pub(super) async fn act(driver: &Driver, taken: &Claim) -> Acted {
+    let (action, clock) = (&taken.operation.action, &driver.clock);
+    let changing = driver.members.change(action, &taken.step, clock).await;
     // Of an account that is not there yet, nothing older can be shown.
     let freshness = if taken.account.exists() {
         let (id, action) = (taken.operation.id, &taken.operation.action);
@@ -230,6 +232,9 @@ pub(super) async fn act(driver: &Driver, taken: &Claim) -> Acted {
             _ => Event::Interrupted(text),
         }
     });
+    if let Some(changing) = changing {
+        changing.ended(taken.account.object.as_ref(), &event, &driver.clock);
+    }
     Acted {
         event,
         has_hung,

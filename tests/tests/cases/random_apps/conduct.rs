@@ -117,11 +117,16 @@ impl Conduct {
         self.replaces() && self.kinds.iter().any(hides)
     }
 
+    /// What is so from the first request on: no app begins to replace members between two requests.
+    pub(super) fn begins(&self, app: &App) {
+        app.rules(&json!({ "replaces_members": self.replaces() }));
+    }
+
     /// What goes wrong from now on.
     pub(super) fn turn(&self, app: &App, random: &mut Random, names: &[String]) {
         let mut rules = Map::new();
         for kind in &self.kinds {
-            if random.percent(40) {
+            if random.percent(40) && *kind != Kind::ReplacesMembers {
                 continue;
             }
             if let Some((name, value)) = rule(*kind, random) {

@@ -182,6 +182,7 @@ impl Run<'_> {
 
     /// Files and events while the app misbehaves.
     fn course(&mut self) {
+        self.conduct.begins(self.app);
         let is_well_at_first = self.random.percent(60);
         if !is_well_at_first {
             let names = self.staff.names();
