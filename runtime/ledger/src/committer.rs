@@ -326,6 +326,7 @@ impl Worker {
             let left = writer.finish()?;
             txn.commit().step("commit")?;
             self.ledger.check_in_place()?;
+            self.ledger.commits().happened();
             self.left = left;
             return Ok(());
         }

@@ -15,6 +15,7 @@ use redb::{Database, ReadableDatabase, StorageBackend};
 use crate::create;
 use crate::error::{Error, StoreResult};
 use crate::reader::Reader;
+use crate::tail::{Commits, Tail};
 use crate::writer::{Left, Writer};
 
 /// How the ledger is opened.
@@ -51,6 +52,7 @@ pub struct Ledger {
     /// None: it was closed.
     database: Arc<RwLock<Option<Arc<Database>>>>,
     failure: Arc<OnceLock<Failure>>,
+    commits: Arc<Commits>,
     /// None: it is in memory.
     place: Option<Arc<Place>>,
 }
@@ -111,6 +113,7 @@ impl Ledger {
         Ledger {
             database: Arc::new(RwLock::new(Some(Arc::new(database)))),
             failure: Arc::default(),
+            commits: Arc::default(),
             place: path.map(|path| {
                 Arc::new(Place {
                     path: path.to_owned(),
@@ -169,7 +172,17 @@ impl Ledger {
             .and_then(|_| txn.commit().step("commit"))
             .and_then(|()| self.check_in_place());
         written.inspect_err(|error| self.fails_with(error))?;
+        self.commits.happened();
         Ok(value)
+    }
+
+    /// Follows the journal from an entry on: those that are there, and each that is committed from then on.
+    pub fn tail(&self, from: u64) -> Tail {
+        Tail::new(self.clone(), from)
+    }
+
+    pub(crate) fn commits(&self) -> &Commits {
+        &self.commits
     }
 
     /// Why nothing is written any more; none while it can be.
@@ -207,11 +220,13 @@ impl Ledger {
                 Ok(alone) => {
                     // What could not be written is not there when the file is opened again.
                     drop(alone);
+                    self.commits.happened();
                     return Ok(());
                 }
                 Err(shared) if waited >= patience => {
                     // Given back, it closes with whoever holds it.
                     drop(shared);
+                    self.commits.happened();
                     return Err(Error::Stopped {
                         reason: "a write is under way that does not end".to_owned(),
                     });

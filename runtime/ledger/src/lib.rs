@@ -27,6 +27,7 @@ mod queue;
 mod reader;
 mod rows;
 mod tables;
+mod tail;
 mod writer;
 
 pub use committer::Committer;
@@ -36,4 +37,5 @@ pub use fold::{CONTENTS_MAX, DELIVERIES_MAX};
 pub use iter::{Findings, Journal, People, Plans};
 pub use ledger::{Failure, Ledger, Options};
 pub use reader::Reader;
+pub use tail::Tail;
 pub use writer::Writer;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::Duration;
 
 use common::{at, completed, dispatched, join, leaver, operation_id, person, plan, target};
 use muster_core::actor::Actor;
@@ -19,7 +20,7 @@ use muster_core::finding::{Code, Finding, Severity};
 use muster_core::subject::Subject;
 use muster_ledger::check::check;
 use muster_ledger::committer::Options;
-use muster_ledger::{Committer, Error, Ledger};
+use muster_ledger::{Committer, Error, Ledger, Writer};
 
 /// Waits for a future without a runtime: the committer must not need one.
 fn wait<T>(future: impl Future<Output = T>) -> T {
@@ -276,4 +277,59 @@ fn people_with_a_call_out_are_as_the_ledger_has_them() {
         "u2"
     );
     assert!(check(&ledger, |_| {}).unwrap().is_clean());
+}
+
+#[test]
+fn whoever_follows_the_journal_gets_each_entry_once_and_is_woken_by_each_commit() {
+    let ledger = Ledger::in_memory().unwrap();
+    join(&ledger, 0, &["alice"], &["crm"]);
+    let committer = Committer::start(ledger.clone(), Options::default()).unwrap();
+    let first = ledger.read().unwrap().next_seq();
+    let mut tail = ledger.tail(0);
+    let follower = thread::spawn(move || {
+        let mut got: Vec<u64> = Vec::new();
+        loop {
+            match wait(tail.next()) {
+                Ok(entries) => got.extend(entries.iter().map(|entry| entry.seq)),
+                Err(error) => return (got, error),
+            }
+        }
+    });
+    for number in 0..300 {
+        let work = move |writer: &mut Writer<'_>| writer.record(note(number)).map(drop);
+        if number % 2 == 0 {
+            ledger.write(at(1), Actor::Daemon, work).unwrap();
+        } else {
+            committer
+                .submit_blocking(at(1), Actor::Daemon, work)
+                .unwrap();
+        }
+    }
+    let next = ledger.read().unwrap().next_seq();
+    assert_eq!(next, first + 300);
+    // Whoever begins where another one ended gets the rest, and waits for what is not there yet.
+    let mut late = ledger.tail(next - 1);
+    assert_eq!(wait(late.next()).unwrap().len(), 1);
+    assert_eq!(late.next_seq(), next);
+    let waiting = thread::spawn(move || wait(late.next()));
+    ledger
+        .write(at(2), Actor::Daemon, |writer| {
+            writer.record(note(300)).map(drop)
+        })
+        .unwrap();
+    assert_eq!(waiting.join().unwrap().unwrap().len(), 1);
+    let mut last = ledger.tail(next + 1);
+    let waiting = thread::spawn(move || wait(last.next()).err());
+    committer.stop();
+    drop(committer);
+    ledger.close(Duration::from_secs(60)).unwrap();
+    let stopped = waiting.join().unwrap();
+    assert!(
+        matches!(stopped, Some(Error::Stopped { .. })),
+        "{stopped:?}"
+    );
+    let (got, _) = follower.join().unwrap();
+    let all: Vec<u64> = (got[0]..got[0] + got.len() as u64).collect();
+    assert_eq!(got, all);
+    assert_eq!(all.last(), Some(&next), "each to the last");
 }
