@@ -27,29 +27,6 @@ const LEAVERS: u32 = 12;
 /// Between two of them.
 const BETWEEN: Duration = Duration::from_millis(2_500);
 
-const GUEST_FEED: &str = r#"
-[feed.guests]
-folder = "guests"
-time_zone = "UTC"
-
-[feed.guests.mapping]
-key = "WorkerID"
-
-[feed.guests.mapping.status]
-column = "WorkerStatus"
-active = ["Active"]
-ended = ["Terminated"]
-
-[feed.guests.mapping.attributes]
-first_name = "FirstName"
-last_name = "LastName"
-email = "Email"
-department = "Department"
-title = "JobTitle"
-location = "Location"
-employment_type = "EmploymentType"
-"#;
-
 const GUEST_ROLE: &str = r#"
 [[role]]
 name = "guests"
@@ -66,7 +43,10 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
     company.install("steady", &muster_tests::plugin("test/steady-v1"));
     let targets = [place::target("crm", &app), place::target("wiki", &app)];
     let door_target = company::steady("door", door.address, "");
-    company.configure(&[FEED, GUEST_FEED, &targets.concat(), &door_target].concat());
+    let guest_feed = FEED
+        .replace("feed.hr", "feed.guests")
+        .replace("\"hr\"", "\"guests\"");
+    company.configure(&[FEED, &guest_feed, &targets.concat(), &door_target].concat());
     company.write("policy/roles.toml", &[ROLES, GUEST_ROLE].concat());
     std::fs::create_dir_all(company.path("guests"))?;
     let daemon = Daemon::start(&company);
@@ -124,7 +104,7 @@ fn key(guest: u32) -> String {
 /// Drops the small feed's file, in which the first so many have left.
 fn guests(company: &Company, name: &str, left: u32) -> anyhow::Result<()> {
     use std::fmt::Write as _;
-    let mut text = "WorkerID,FirstName,LastName,Email,Department,JobTitle,Location,EmploymentType,WorkerStatus\n".to_owned();
+    let mut text = "WorkerID,FirstName,LastName,Email,Department,JobTitle,Location,EmploymentType,CostCenter,ManagerID,HireDate,TerminationDate,WorkerStatus\n".to_owned();
     for guest in 1..=GUESTS {
         let status = if guest <= left {
             "Terminated"
@@ -134,7 +114,7 @@ fn guests(company: &Company, name: &str, left: u32) -> anyhow::Result<()> {
         let key = key(guest);
         writeln!(
             text,
-            "{key},Given{guest},Guest{guest},{key}@guests.example,Visits,Guest,Berlin,Guest,{status}"
+            "{key},Given{guest},Guest{guest},{key}@guests.example,Visits,Guest,Berlin,Guest,0,,,,{status}"
         )?;
     }
     let part = company.path(&format!("guests/.{name}.part"));
