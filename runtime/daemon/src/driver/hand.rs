@@ -15,9 +15,10 @@ use super::claimed::Claimed;
 use super::pace::Pace;
 use super::round::{Piece, Recorded, Round};
 use super::work::Claim;
-use super::{Driver, LEDGER_PAUSE, LEDGER_PAUSE_MAX, SLEEP_MAX, Standing, read_back, until};
+use super::{Driver, LEDGER_PAUSE, LEDGER_PAUSE_MAX, SLEEP_MAX, read_back, until};
 use crate::clock::Moment;
 use crate::retry::Retrying;
+use crate::targets::Standing;
 
 /// Accounts that are read ahead for each call that may be out. They are claimed in the order in which they
 /// were read.

@@ -14,7 +14,6 @@
 
 mod again;
 mod claimed;
-mod gate;
 mod hand;
 mod holder;
 mod look;
@@ -40,12 +39,11 @@ use muster_ledger::{Committer, Error, Ledger, Writer};
 use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
-use crate::targets::Connected;
+use crate::targets::{Connected, Standing};
 
 use hand::Hand;
 use round::Recorded;
 
-pub use gate::{Gate, Standing};
 pub(crate) use look::locate;
 pub use members::Members;
 pub use recent::Recent;

@@ -3,6 +3,7 @@
 //! of the daemon: its operations wait, and the others go on.
 
 mod absences;
+mod gate;
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -31,10 +32,10 @@ use tokio::sync::Notify;
 
 use self::absences::Absences;
 use crate::clock::{Clock, Moment};
-use crate::driver::Gate;
 use crate::editor;
 
 pub use self::absences::APART;
+pub use self::gate::{Gate, Standing};
 
 /// A connected app.
 pub struct Connected {
