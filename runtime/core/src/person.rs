@@ -435,4 +435,16 @@ impl Account {
                 .state
                 .is_some_and(|state| state != AccountState::Deleted)
     }
+
+    /// Whether the account has a right that it is to have, and nothing is under way that gives or takes it.
+    pub fn has_settled(&self, right: &EntitlementKey) -> bool {
+        let grant = self.grants.get(right);
+        let is_had =
+            grant.is_some_and(|grant| grant.since.is_some() && !grant.justifications.is_empty());
+        let is_about = |operation: &Operation| {
+            matches!(&operation.action,
+                Action::EnsureGranted(key) | Action::EnsureRevoked(key) if key == right)
+        };
+        is_had && !self.operations.iter().any(is_about)
+    }
 }

@@ -38,6 +38,11 @@ impl Add<Duration> for Moment {
     }
 }
 
+/// How long until an instant; nothing for one that has passed.
+pub fn until(at: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
+}
+
 /// Tells the time, and waits for it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Clock(Arc<dyn Time>);

@@ -15,7 +15,7 @@ use muster_core::subject::Subject;
 use muster_ledger::{Reader, kept};
 
 use super::{App, present, why};
-use crate::driver::{NOTHING_SUCCEEDS, REFUSED};
+use crate::findings::target::{NOTHING_SUCCEEDS, REFUSED};
 use crate::server::engine::{
     AccountFilter, FindingFilter, ListPage, OperationFilter, PersonFilter, ProgressSink,
 };

@@ -22,9 +22,10 @@ use muster_core::operation::{
 use muster_core::subject::Subject;
 use muster_ledger::{Error, Ledger, Writer};
 
-use super::settle::{DELAYED, HALTED, subject_of};
+use super::settle::subject_of;
 use super::{Driver, change_each};
 use crate::clock::Moment;
+use crate::findings::operation::{DELAYED, HALTED};
 use crate::findings::{self, LookedAt};
 
 /// People whose operations are changed in one transaction.

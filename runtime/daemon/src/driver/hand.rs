@@ -15,8 +15,8 @@ use super::claimed::Claimed;
 use super::pace::Pace;
 use super::round::{Piece, Recorded, Round};
 use super::work::Claim;
-use super::{Driver, LEDGER_PAUSE, LEDGER_PAUSE_MAX, SLEEP_MAX, read_back, until};
-use crate::clock::Moment;
+use super::{Driver, LEDGER_PAUSE, LEDGER_PAUSE_MAX, SLEEP_MAX, read_back};
+use crate::clock::{Moment, until};
 use crate::retry::Retrying;
 use crate::targets::Standing;
 

@@ -10,6 +10,7 @@ use muster_ledger::{Error, Ledger};
 
 use super::Driver;
 use super::work::Claim;
+use crate::findings::target::ORPHANS;
 
 /// The account that holds the key, in words; `None` if the ledger knows nothing of it. People are looked
 /// through, so this is asked once an operation waits for a person and not on the way there.
@@ -63,7 +64,7 @@ impl Asked<'_> {
                 return Ok(Some(format!("it is the account of {holder}")));
             }
             let subject = Subject::from(self.target);
-            let listed = reader.finding(&crate::reconcile::ORPHANS, &subject)?;
+            let listed = reader.finding(&ORPHANS, &subject)?;
             if let Some(kept) = listed.filter(|kept| names(&kept.finding.text, &object.id)) {
                 return Ok(Some(format!(
                     "it is listed there since {} and is nobody's whom a feed describes",

@@ -8,11 +8,10 @@
 use muster_core::connector::{Problem, Read};
 use muster_core::observe::{self, Sight, Whereabouts};
 use muster_core::operation::{Action, How, Observation, State};
-use muster_core::person::Account;
 
 use super::Driver;
-use super::work::{Claim, DOUBT_AFTER};
-use crate::targets::{APART, Connected};
+use super::work::Claim;
+use crate::targets::{APART, DOUBT_AFTER};
 
 /// Looks, and judges what was seen.
 pub(super) async fn observe(driver: &Driver, taken: &Claim) -> Observation {
@@ -99,13 +98,13 @@ async fn missing(driver: &Driver, taken: &Claim, question: &Read) -> Observation
         Action::EnsureAccount(spec) if !is_confirmed => &spec.match_keys,
         _ => &account.keys,
     };
-    let mut found = locate(&driver.target, account, keys).await;
+    let mut found = driver.target.locate(account, keys).await;
     // An attempt that nobody answered may have given it the keys that it is to have from now on.
     if let (Ok(Whereabouts::Unclear(_) | Whereabouts::Nowhere), Action::EnsureAccount(spec)) =
         (&found, action)
         && spec.match_keys != *keys
         && let moved @ Ok(Whereabouts::Moved(_)) =
-            locate(&driver.target, account, &spec.match_keys).await
+            driver.target.locate(account, &spec.match_keys).await
     {
         found = moved;
     }
@@ -148,27 +147,6 @@ fn was_removed(taken: &Claim) -> bool {
         _ => None,
     };
     taken.operation.action == Action::EnsureAbsent && how == Some(How::Done)
-}
-
-/// Where an account is that the app does not show under its key.
-pub(crate) async fn locate(
-    target: &Connected,
-    account: &Account,
-    keys: &[(String, String)],
-) -> Result<Whereabouts, Problem> {
-    if !keys.is_empty() {
-        match target.find_accounts(keys).await {
-            Ok(found) => match observe::whereabouts(account, keys, &found) {
-                Whereabouts::Nowhere => {}
-                found => return Ok(found),
-            },
-            Err(Problem::Unsupported(_)) => {}
-            Err(problem) => return Err(problem),
-        }
-    }
-    // A wrong address finds nothing at all.
-    target.probe().await?;
-    Ok(Whereabouts::Nowhere)
 }
 
 async fn see(driver: &Driver, action: &Action, question: &Read) -> Result<Sight, Problem> {

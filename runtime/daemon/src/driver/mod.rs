@@ -44,12 +44,9 @@ use crate::targets::{Connected, Standing};
 use hand::Hand;
 use round::Recorded;
 
-pub(crate) use look::locate;
 pub use members::Members;
 pub use recent::Recent;
-pub(crate) use settle::{NOTHING_SUCCEEDS, REFUSED, TOOK_ALONG, WHILE_OPEN, has_settled, is_open};
 pub use work::Activity;
-pub(crate) use work::DOUBT_AFTER;
 
 /// How long the loop sleeps at most; a wake-up or a timer is what usually ends it.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
@@ -292,9 +289,4 @@ async fn tried(trying: &mut Option<Trying>) {
         Some(trying) => trying.await,
         None => std::future::pending().await,
     }
-}
-
-/// How long until an instant; nothing for one that has passed.
-pub(crate) fn until(at: Timestamp, now: Timestamp) -> Duration {
-    Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
 }

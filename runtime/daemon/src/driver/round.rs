@@ -13,7 +13,8 @@ use muster_ledger::{Error, Writer};
 
 use super::settle::Settled;
 use super::work::Claim;
-use super::{DOUBT_AFTER, Driver, LEDGER_PAUSE, settle};
+use super::{Driver, LEDGER_PAUSE, settle};
+use crate::targets::DOUBT_AFTER;
 
 /// What is recorded together.
 pub(super) struct Round {

@@ -12,34 +12,18 @@ use muster_core::id::{OperationId, PersonId, TargetName};
 use muster_core::operation::{
     Action, Event, How, Observation, Operation, RetryPolicy, State, Step, Transition, decide, later,
 };
-use muster_core::person::{Account, Sighting};
+use muster_core::person::Sighting;
 use muster_core::redact;
 use muster_core::subject::Subject;
 use muster_ledger::{Error, Writer};
 
 use super::work::{Acted, Claim};
 use super::{Driver, holder};
+use crate::findings::operation::{
+    CLAIMED_TWICE, DELAYED, EXPOSED, HALTED, NO_CAPACITY, UNREACHABLE, WHILE_OPEN,
+};
+use crate::findings::target::{REFUSED, TOOK_ALONG};
 use crate::findings::{self, LookedAt};
-
-/// An operation waits for a person.
-pub(crate) const HALTED: Code = Code::new("OP-001");
-/// What takes access away has not succeeded yet, and is tried again.
-pub(crate) const EXPOSED: Code = Code::new("OP-002");
-/// What gives access has not succeeded after several attempts, and is tried again.
-pub(crate) const DELAYED: Code = Code::new("OP-003");
-/// A target does not accept the credentials, or has not been granted what it needs.
-pub(crate) const REFUSED: Code = Code::new("OP-004");
-/// No seat or quota is left.
-pub(crate) const NO_CAPACITY: Code = Code::new("OP-005");
-/// Something could not be reached and lives until it expires.
-pub(crate) const UNREACHABLE: Code = Code::new("OP-006");
-/// One account at an app would belong to two people.
-pub(crate) const CLAIMED_TWICE: Code = Code::new("OP-007");
-
-/// Nothing has succeeded at a target for several attempts.
-pub(crate) const NOTHING_SUCCEEDS: Code = Code::new("OP-010");
-/// A change at a target took rights from others than it was about.
-pub(crate) const TOOK_ALONG: Code = Code::new("TGT-022");
 
 const CORRECT_IT: &str = "correct the target's credentials or permissions; it goes on by itself";
 
@@ -49,17 +33,6 @@ const MAY_BE_OLD: &str =
 
 /// Why it is not believed yet that an app did not do what it said.
 const MAY_BE_DONE: &str = "it said that it was done, and what it shows may be from before that";
-
-/// What is said of an operation until it is done; none of it holds once another plan has taken its
-/// place.
-pub(crate) const WHILE_OPEN: [Code; 6] = [
-    HALTED,
-    EXPOSED,
-    DELAYED,
-    REFUSED,
-    NO_CAPACITY,
-    CLAIMED_TWICE,
-];
 
 /// Attempts after which giving access is late enough to say so.
 const DELAYED_ATTEMPTS: u32 = 3;
@@ -174,7 +147,7 @@ pub(super) fn record(
     };
     let without_people = without_people(writer, settled)?;
     let settled = without_people.as_ref().unwrap_or(settled);
-    let before = open_operations(writer, target, &claim.person)?;
+    let before = findings::operation::open(writer, target, &claim.person)?;
     match writer.record(fact(settled.change.clone())) {
         Ok(_) => {}
         // The app's account is another person's. Nobody gets it a second time; a person decides.
@@ -204,7 +177,7 @@ pub(super) fn record(
         findings::settle(writer, &scope, said.into_iter().collect())?;
     }
     // Where the account is gone, or a newer plan counts, others went with it; so does what was said of them.
-    let after = open_operations(writer, target, &claim.person)?;
+    let after = findings::operation::open(writer, target, &claim.person)?;
     for gone in before.iter().filter(|id| !after.contains(id)) {
         if *gone != operation.id {
             let subject = subject_of(target, &claim.person, *gone);
@@ -307,19 +280,7 @@ fn is_settled(
 ) -> Result<bool, Error> {
     let person = writer.person(person)?;
     let account = person.and_then(|person| person.accounts.get(target));
-    Ok(account.is_some_and(|account| has_settled(account, right)))
-}
-
-/// Whether an account has a right that it is to have, and nothing is under way that gives or takes it.
-pub(crate) fn has_settled(account: &Account, right: &EntitlementKey) -> bool {
-    let grant = account.grants.get(right);
-    let is_had =
-        grant.is_some_and(|grant| grant.since.is_some() && !grant.justifications.is_empty());
-    let is_about = |operation: &Operation| {
-        matches!(&operation.action,
-            Action::EnsureGranted(key) | Action::EnsureRevoked(key) if key == right)
-    };
-    is_had && !account.operations.iter().any(is_about)
+    Ok(account.is_some_and(|account| account.has_settled(right)))
 }
 
 /// The right of which nobody knows who else lost it by a step: its answer did not come, or it says that somebody
@@ -377,18 +338,6 @@ fn without_people(writer: &mut Writer<'_>, settled: &Settled) -> Result<Option<S
         has_hung: settled.has_hung,
         holder: settled.holder.clone(),
     }))
-}
-
-/// The operations of an account that have not ended.
-fn open_operations(
-    writer: &mut Writer<'_>,
-    target: &TargetName,
-    person: &PersonId,
-) -> Result<Vec<OperationId>, Error> {
-    let person = writer.person(person)?;
-    let account = person.and_then(|person| person.accounts.get(target));
-    let operations = account.map_or(&[][..], |account| &account.operations);
-    Ok(operations.iter().map(|operation| operation.id).collect())
 }
 
 /// Says of a removal that there is no answer, while there is none.
@@ -471,16 +420,6 @@ pub(super) fn subject_of(
     operation: OperationId,
 ) -> Subject {
     Subject::Operation(person.clone(), target.clone(), operation)
-}
-
-/// Whether the operation that a finding is about is still to be done. True where the subject names
-/// none.
-pub(crate) fn is_open(writer: &mut Writer<'_>, subject: &Subject) -> Result<bool, Error> {
-    let Subject::Operation(person, target, id) = subject else {
-        return Ok(true);
-    };
-    let open = open_operations(writer, target, person)?;
-    Ok(open.contains(id))
 }
 
 /// What a removal did not reach; one finding for the operation.

@@ -13,10 +13,9 @@ use muster_core::subject::Subject;
 use muster_ledger::{Error, Ledger, Reader};
 use tokio::sync::watch;
 
-use super::settle::{UNREACHABLE, WHILE_OPEN};
-use super::until;
-use crate::clock::Clock;
+use crate::clock::{Clock, until};
 use crate::findings::Findings;
+use crate::findings::operation::{UNREACHABLE, WHILE_OPEN};
 
 /// How long it sleeps at most.
 const SLEEP_MAX: Duration = Duration::from_secs(10);

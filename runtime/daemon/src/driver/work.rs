@@ -18,14 +18,10 @@ use muster_core::person::Account;
 use super::recent::Freshness;
 use super::settle::{self, Settled};
 use super::{Driver, look};
-use crate::targets::Connected;
+use crate::targets::{Connected, DOUBT_AFTER};
 
 /// How long a step takes before that is said: of a removal as access that is open, and of the target.
 const HANGS_AFTER: Duration = Duration::from_secs(10);
-
-/// How long after an app showed something odd it is looked at again: some show what was before, for a
-/// moment.
-pub(crate) const DOUBT_AFTER: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// What the drivers have done, for the metrics. Names only.
 #[derive(Debug, Default)]

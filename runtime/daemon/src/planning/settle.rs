@@ -9,7 +9,7 @@ use muster_ledger::{Reader, Writer};
 
 use super::run::Seen;
 use super::{ABSENCE_DOUBTED, Failed, Summary};
-use crate::driver;
+use crate::findings::operation::{WHILE_OPEN, is_open};
 use crate::findings::{self, LookedAt};
 
 /// The people a plan looked at, and what it looked for.
@@ -70,10 +70,10 @@ pub(super) fn settle_questions(
 
 /// Closes what was said of operations that this plan replaced: nobody will take them any more.
 fn close_replaced(writer: &mut Writer<'_>, before: &Reader, seen: &Seen) -> Result<(), Failed> {
-    for code in driver::WHILE_OPEN {
+    for code in WHILE_OPEN {
         for kept in before.findings_of(&code)? {
             let subject = kept?.finding.subject;
-            if seen.has(&subject) && !driver::is_open(writer, &subject)? {
+            if seen.has(&subject) && !is_open(writer, &subject)? {
                 writer.record(Fact::FindingClosed {
                     code: code.clone(),
                     subject,

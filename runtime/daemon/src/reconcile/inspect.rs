@@ -16,7 +16,6 @@ use muster_core::subject::Subject;
 use muster_ledger::Error;
 
 use super::Reconciling;
-use crate::driver;
 use crate::findings::{self, LookedAt};
 use crate::targets::{APART, Connected};
 
@@ -92,14 +91,14 @@ async fn look(target: &Connected, account: &Account) -> Result<Looked, Problem> 
             Ok(Looked::AsKnown)
         }
         Ok(Some(shown)) => Ok(Looked::Otherwise(Sighting::InState(shown.state))),
-        Ok(None) | Err(Problem::NotFound(_)) => Ok(
-            match driver::locate(target, account, &account.keys).await? {
+        Ok(None) | Err(Problem::NotFound(_)) => {
+            Ok(match target.locate(account, &account.keys).await? {
                 Whereabouts::Moved(seen) => Looked::Otherwise(Sighting::Moved(seen.object)),
                 Whereabouts::Unclear(other) => Looked::Unclear(other),
                 Whereabouts::Nowhere if target.is_gone(object) => Looked::Otherwise(Sighting::Gone),
                 Whereabouts::Nowhere => Looked::NotYetGone,
-            },
-        ),
+            })
+        }
         Err(problem) => Err(problem),
     }
 }

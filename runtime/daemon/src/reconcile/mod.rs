@@ -27,19 +27,17 @@ use muster_ledger::{Committer, Ledger};
 use tokio::sync::watch;
 
 use crate::clock::{Clock, Moment};
-use crate::driver::{DOUBT_AFTER, REFUSED, TOOK_ALONG};
+use crate::findings::target::{ORPHANS, REFUSED, TOOK_ALONG};
 use crate::findings::{Findings, LookedAt};
 use crate::planning::{Bells, KnownTargets, Planning};
 use crate::replan::waiting::Pending;
 use crate::replan::{self, Deciding, waiting};
-use crate::targets::{Connected, Doubt};
+use crate::targets::{Connected, DOUBT_AFTER, Doubt};
 
 /// A target could not be read.
 pub const UNREADABLE: Code = Code::new("TGT-010");
 /// A listing was not whole, so nothing follows from what is not in it.
 pub const NOT_WHOLE: Code = Code::new("TGT-011");
-/// Accounts that belong to nobody whom a feed describes.
-pub const ORPHANS: Code = Code::new("TGT-012");
 /// A listing lacks most of what is known to be there, so nothing follows from it.
 pub const DOUBTED: Code = Code::new("TGT-020");
 

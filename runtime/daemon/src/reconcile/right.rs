@@ -18,7 +18,7 @@ use muster_ledger::{Error, Ledger};
 
 use super::AGAIN;
 use super::Reconciling;
-use crate::driver::{self, TOOK_ALONG};
+use crate::findings::target::TOOK_ALONG;
 use crate::targets::Connected;
 
 /// Looks at everybody who has a right, and records who lost it.
@@ -60,7 +60,7 @@ pub(super) async fn holders(
                 let known = writer.person(person)?;
                 let account = known.and_then(|known| known.accounts.get(&name));
                 let is_as_before = account.is_some_and(|account| {
-                    account.object.as_ref() == Some(object) && driver::has_settled(account, &right)
+                    account.object.as_ref() == Some(object) && account.has_settled(&right)
                 });
                 if !is_as_before {
                     continue;
@@ -113,7 +113,7 @@ fn missing(
     for person in ledger.read()?.people_at(target)? {
         let mut person = person?;
         let account = person.accounts.remove(target);
-        let Some(account) = account.filter(|account| driver::has_settled(account, right)) else {
+        let Some(account) = account.filter(|account| account.has_settled(right)) else {
             continue;
         };
         if let Some(object) = account.object

@@ -19,8 +19,7 @@ use muster_ledger::{Committer, Ledger};
 use tokio::sync::watch;
 
 use super::waiting::{self, Pending, Waits};
-use crate::clock::Clock;
-use crate::driver;
+use crate::clock::{Clock, until};
 use crate::findings::Findings;
 use crate::planning::{Bells, Consent, Failed, Maker, Order, Planning, Scope};
 use crate::retry::Retrying;
@@ -82,9 +81,7 @@ pub async fn run(dates: Arc<Dates>, mut stop: watch::Receiver<bool>) {
         let wait = match round(&dates, &mut looked).await {
             Ok(next_at) => {
                 retrying.succeeded();
-                next_at.map_or(SLEEP_MAX, |at| {
-                    driver::until(at, dates.clock.now()).min(SLEEP_MAX)
-                })
+                next_at.map_or(SLEEP_MAX, |at| until(at, dates.clock.now()).min(SLEEP_MAX))
             }
             Err(error) => {
                 let error = chain(&error);

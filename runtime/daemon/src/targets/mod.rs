@@ -21,7 +21,9 @@ use muster_core::connector::{
 };
 use muster_core::finding::Code;
 use muster_core::id::{PersonId, TargetName};
+use muster_core::observe::{self, Whereabouts};
 use muster_core::operation::Action;
+use muster_core::person::Account;
 use muster_core::policy::Adopt;
 use muster_host::{
     CallLimits, ClientAuth, ClientCredentials, Host, HostPattern, JwtBearer, Listing,
@@ -75,6 +77,10 @@ pub enum Doubt {
     /// that id was nobody's.
     RightsOf(PersonId),
 }
+
+/// How long after an app showed something odd it is looked at again: some show what was before, for a
+/// moment.
+pub(crate) const DOUBT_AFTER: Duration = Duration::from_secs(3);
 
 /// The accounts at an app that were there before and belong to nobody: what a call says it made cannot be
 /// one of them.
@@ -390,9 +396,7 @@ impl Connected {
     /// Whether the connector can show that an action was done.
     pub fn can_show(&self, action: &Action) -> bool {
         let target = self.target.load_full();
-        target.is_some_and(|target| {
-            muster_core::observe::can_be_seen(action, target.plugin().descriptor())
-        })
+        target.is_some_and(|target| observe::can_be_seen(action, target.plugin().descriptor()))
     }
 
     /// How long after an answer an action can be read back.
@@ -438,6 +442,27 @@ impl Connected {
     ) -> Result<Vec<RemoteAccount>, Problem> {
         let reply = self.admitted()?.find_accounts(None, keys).await;
         self.learned(reply)
+    }
+
+    /// Where an account is that the app does not show under its key.
+    pub async fn locate(
+        &self,
+        account: &Account,
+        keys: &[(String, String)],
+    ) -> Result<Whereabouts, Problem> {
+        if !keys.is_empty() {
+            match self.find_accounts(keys).await {
+                Ok(found) => match observe::whereabouts(account, keys, &found) {
+                    Whereabouts::Nowhere => {}
+                    found => return Ok(found),
+                },
+                Err(Problem::Unsupported(_)) => {}
+                Err(problem) => return Err(problem),
+            }
+        }
+        // A wrong address finds nothing at all.
+        self.probe().await?;
+        Ok(Whereabouts::Nowhere)
     }
 
     /// Grants among which the one of this account and this entitlement has to be, if there is one.

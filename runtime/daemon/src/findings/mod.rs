@@ -4,6 +4,9 @@
 //! scope and was not found is over. The comparison is a pure function, so that it can be made within a transaction
 //! that records other things as well, or against what is committed.
 
+pub(crate) mod operation;
+pub(crate) mod target;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
