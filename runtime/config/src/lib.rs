@@ -10,6 +10,7 @@
 
 pub mod access;
 mod document;
+pub mod editor;
 mod feed;
 pub mod options;
 mod policy;
@@ -17,6 +18,7 @@ pub mod problem;
 pub mod reference;
 mod secret;
 mod target;
+pub mod users;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};

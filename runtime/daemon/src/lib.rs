@@ -12,7 +12,6 @@ pub mod app;
 pub mod clock;
 pub mod driver;
 mod durable;
-pub mod editor;
 pub mod feeds;
 pub mod findings;
 pub mod local;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use muster_config::editor;
 use muster_config::{Config, PolicyApply};
 use muster_core::actor::{Actor, Operator};
 use muster_core::fact::Cause;
@@ -18,7 +19,6 @@ use muster_core::policy::Policy;
 use muster_core::subject::Subject;
 
 use crate::clock::Clock;
-use crate::editor;
 use crate::findings::{Findings, LookedAt};
 use crate::planning::{
     Consent, Failed, KnownTargets, Maker, Order, Planning, Proposal, Scope, Summary, Watch,

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use muster_config::Config;
+use muster_config::editor;
 use muster_core::actor::Actor;
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
@@ -16,7 +17,6 @@ use muster_ledger::{Committer, Error, Ledger, Writer};
 
 use super::evidence::Evidence;
 use crate::clock::Clock;
-use crate::editor;
 use crate::findings::{Findings, LookedAt};
 use crate::planning::Failed;
 use crate::replan::waiting::{self, Pending};

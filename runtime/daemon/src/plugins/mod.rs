@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_config::Environment;
+use muster_config::editor;
 use muster_core::actor::{Actor, ConnectorVersion};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, TargetName};
@@ -26,7 +27,6 @@ use notify::Watcher as _;
 use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
-use crate::editor;
 use crate::targets::{Connected, Trouble};
 
 /// Versions before the one that serves that are kept to go back to.

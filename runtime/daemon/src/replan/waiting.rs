@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use muster_config::editor;
 use muster_core::actor::{Actor, Operator};
 use muster_core::connector::Entitlement;
 use muster_core::fact::{Cause, Fact};
@@ -18,7 +19,6 @@ use muster_ledger::{Committer, Ledger};
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::Clock;
-use crate::editor;
 use crate::feeds::former;
 use crate::findings::{Findings, LookedAt};
 use crate::planning::{

@@ -18,7 +18,6 @@ mod peer;
 pub mod public;
 mod room;
 pub mod signature;
-pub(crate) mod users;
 
 pub use engine::{
     AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, Hook, ListPage,

@@ -1,9 +1,9 @@
 //! Who is at the other end of the unix socket, by name. The kernel says which user it is.
 
+use muster_config::users;
 use muster_core::actor::Operator;
 
 use super::listen::Peer;
-use super::users;
 
 /// Whoever is at the other end.
 pub(super) fn operator(peer: Peer) -> Operator {

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use muster_config::editor;
 use muster_config::problem::UNUSABLE_VALUE;
 use muster_core::actor::{Actor, ConnectorVersion};
 use muster_core::coded::{Coded, chain};
@@ -34,7 +35,6 @@ use tokio::sync::Notify;
 
 use self::absences::Absences;
 use crate::clock::{Clock, Moment};
-use crate::editor;
 
 pub use self::absences::APART;
 pub use self::gate::{Gate, Standing};

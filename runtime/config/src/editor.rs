@@ -5,7 +5,7 @@ use std::path::Path;
 
 use muster_core::actor::Editor;
 
-use crate::server::users;
+use crate::users;
 
 /// The owner of a file, who is taken for whoever wrote it.
 pub fn of(file: &Path) -> Editor {

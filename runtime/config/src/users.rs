@@ -12,7 +12,7 @@ const USERS: &str = "/etc/passwd";
 const USER_CHARS_MAX: usize = 64;
 
 /// What the machine calls the user with this number; `None` if it has no name for it.
-pub(crate) fn name_of(uid: u32) -> Option<String> {
+pub fn name_of(uid: u32) -> Option<String> {
     user(Path::new(USERS), uid)
 }
 
