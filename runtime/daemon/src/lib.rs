@@ -21,6 +21,5 @@ pub mod plugins;
 pub mod policy;
 pub mod reconcile;
 pub mod replan;
-mod retry;
 pub mod server;
 pub mod targets;

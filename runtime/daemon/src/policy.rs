@@ -19,11 +19,10 @@ use muster_core::policy::Policy;
 use muster_core::subject::Subject;
 use tokio::sync::watch;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Retrying};
 use crate::findings::{Findings, LookedAt};
 use crate::planning::{Failed, Planning};
 use crate::replan::{self, Deciding};
-use crate::retry::Retrying;
 
 pub use stamps::{Stamps, edited, stamps};
 

@@ -26,9 +26,8 @@ use tokio::task::JoinHandle;
 
 use super::present;
 use super::serve::{Life, compile, stopped};
-use crate::clock::Clock;
+use crate::clock::{Clock, Retrying};
 use crate::durable;
-use crate::retry::Retrying;
 use crate::server::gate::{Absent, Gate};
 use crate::server::listen::Doors;
 

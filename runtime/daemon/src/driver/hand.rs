@@ -16,8 +16,7 @@ use super::pace::Pace;
 use super::round::{Piece, Recorded, Round};
 use super::work::Claim;
 use super::{Driver, LEDGER_PAUSE, LEDGER_PAUSE_MAX, SLEEP_MAX, read_back};
-use crate::clock::{Moment, until};
-use crate::retry::Retrying;
+use crate::clock::{Moment, Retrying, until};
 use crate::targets::Standing;
 
 /// Accounts that are read ahead for each call that may be out. They are claimed in the order in which they

@@ -19,10 +19,9 @@ use muster_ledger::{Committer, Ledger};
 use tokio::sync::watch;
 
 use super::waiting::{self, Pending, Waits};
-use crate::clock::{Clock, until};
+use crate::clock::{Clock, Retrying, until};
 use crate::findings::Findings;
 use crate::planning::{Bells, Consent, Failed, Maker, Order, Planning, Scope};
-use crate::retry::Retrying;
 
 /// The clock is far ahead of the journal.
 pub const CLOCK: Code = Code::new("PLN-022");

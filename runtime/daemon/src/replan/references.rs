@@ -16,9 +16,8 @@ use muster_core::policy::Policy;
 use muster_ledger::{Ledger, Reader};
 use tokio::sync::watch;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Retrying};
 use crate::planning::{Bells, Consent, Failed, Order, Planning, Scope};
-use crate::retry::Retrying;
 
 /// How long is waited before everybody is looked at, so that a thousand new accounts cost one look.
 const GATHER: Duration = Duration::from_secs(2);

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use super::connection::{Connections, Limits, stopped};
 use super::engine::Engine;
 use super::gate::Gate;
-use crate::retry::Retrying;
+use crate::clock::Retrying;
 
 /// The address of the public door cannot be had.
 pub const ADDRESS_TAKEN: Code = Code::new("API-008");

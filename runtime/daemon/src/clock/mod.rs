@@ -8,6 +8,8 @@
 //! Left out are the bounds of I/O at the doors, at a stop and of what the command line asks in its own process: a
 //! client that sends nothing is not waited for, whatever the clock shows.
 
+mod retrying;
+
 use std::fmt;
 use std::ops::Add;
 use std::pin::Pin;
@@ -18,6 +20,8 @@ use jiff::Timestamp;
 use muster_core::operation::later;
 use muster_intake::folder::time::{MachineTime, Time};
 use tokio::sync::watch;
+
+pub(crate) use retrying::Retrying;
 
 /// A point in the time that passes, by one clock. Says nothing of the time of day.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
