@@ -17,6 +17,7 @@ mod policy;
 pub mod problem;
 pub mod reference;
 mod secret;
+pub mod stamps;
 mod target;
 pub mod users;
 mod value;

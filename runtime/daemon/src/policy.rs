@@ -5,13 +5,13 @@
 //! there are does not: that takes a restart, and is said, too.
 
 pub mod known;
-mod stamps;
 pub mod text;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_config::stamps::{self, Stamps};
 use muster_config::{Config, Target, access};
 use muster_core::coded::chain;
 use muster_core::finding::{Code, Finding, Severity};
@@ -24,15 +24,10 @@ use crate::findings::{Findings, LookedAt};
 use crate::planning::{Failed, Planning};
 use crate::replan::{self, Deciding};
 
-pub use stamps::{Stamps, edited, stamps};
-
 /// An edited policy or configuration cannot be used; the one before goes on deciding.
 pub const UNUSABLE: Code = Code::new("POL-020");
 /// An edited configuration has other feeds or targets, which takes a restart.
 pub const NEEDS_RESTART: Code = Code::new("POL-021");
-
-/// An edited policy changes what somebody has, and waits for a person.
-pub const EDITED: Code = Code::new("POL-022");
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -73,10 +68,10 @@ pub async fn watch(files: Arc<PolicyFiles>, mut stop: watch::Receiver<bool>) {
             () = files.clock.sleep(LOOK_EVERY.max(retrying.pause())) => {}
             changed = stop.changed() => if changed.is_err() { return },
         }
-        let now = stamps(&files.config);
+        let now = stamps::of(&files.config);
         // Two looks that agree: an editor that writes several files is let finish.
         if now != taken && now == seen {
-            let edited = edited(&taken, &now).unwrap_or_else(|| files.config.file.clone());
+            let edited = stamps::edited(&taken, &now).unwrap_or_else(|| files.config.file.clone());
             match take_up(&files, &edited).await {
                 Ok(()) => {
                     retrying.succeeded();

@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use muster_config::editor;
+use muster_config::stamps::{self, Stamps};
 use muster_config::{Config, PolicyApply};
 use muster_core::actor::{Actor, Operator};
 use muster_core::fact::Cause;
-use muster_core::finding::{Finding, Severity};
+use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, PolicyVersion};
 use muster_core::policy::Policy;
 use muster_core::subject::Subject;
@@ -23,7 +24,9 @@ use crate::findings::{Findings, LookedAt};
 use crate::planning::{
     Consent, Failed, KnownTargets, Maker, Order, Planning, Proposal, Scope, Summary, Watch,
 };
-use crate::policy::{self, EDITED, Stamps};
+
+/// An edited policy changes what somebody has, and waits for a person.
+pub const EDITED: Code = Code::new("POL-022");
 
 /// Which policy decides, and which one waits until it may.
 pub struct Deciding {
@@ -120,7 +123,7 @@ pub async fn decide_by(
 
 /// The newest file of the policy, where nobody saw which of them changed.
 fn newest_file(deciding: &Deciding) -> PathBuf {
-    let newest = policy::edited(&Stamps::new(), &policy::stamps(&deciding.config));
+    let newest = stamps::edited(&Stamps::new(), &stamps::of(&deciding.config));
     newest.unwrap_or_else(|| deciding.config.file.clone())
 }
 

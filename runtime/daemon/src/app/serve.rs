@@ -446,7 +446,7 @@ impl Life {
         };
         let deciding = Arc::new(deciding);
         let policy_files = PolicyFiles {
-            seen: policy::stamps(&config),
+            seen: muster_config::stamps::of(&config),
             config: Arc::clone(&config),
             is_resumed: self.is_resumed,
             clock: clock.clone(),

@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use muster_config::Config;
+use crate::Config;
 
 /// What the files look like from outside; where it is the same, they are.
 pub type Stamps = Vec<(PathBuf, Option<SystemTime>, u64)>;
 
 /// What the files look like now.
-pub fn stamps(config: &Config) -> Stamps {
-    of(&config.file, &config.daemon.policy)
+pub fn of(config: &Config) -> Stamps {
+    of_files(&config.file, &config.daemon.policy)
 }
 
-fn of(file: &Path, folder: &Path) -> Stamps {
+fn of_files(file: &Path, folder: &Path) -> Stamps {
     let in_folder = std::fs::read_dir(folder);
     let files = in_folder
         .into_iter()
@@ -89,7 +89,7 @@ mod tests {
         }
 
         fn stamps(&self) -> Stamps {
-            of(&self.0.path().join("muster.toml"), &self.folder())
+            of_files(&self.0.path().join("muster.toml"), &self.folder())
         }
 
         #[track_caller]
