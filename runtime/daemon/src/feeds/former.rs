@@ -12,7 +12,7 @@ use muster_config::editor;
 use muster_core::actor::Actor;
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
-use muster_core::id::{FeedName, PersonId};
+use muster_core::id::FeedName;
 use muster_ledger::{Committer, Error, Ledger, Writer};
 
 use super::evidence::Evidence;
@@ -164,19 +164,4 @@ pub async fn settle(former_feeds: &FormerFeeds) -> Result<(), Failed> {
         .settle(LookedAt::all([FORMER]), open)
         .await;
     Ok(())
-}
-
-/// Everybody of a feed who has not left.
-pub fn people_here(
-    reader: &muster_ledger::Reader,
-    feed: &FeedName,
-) -> Result<Vec<PersonId>, Error> {
-    let mut here = Vec::new();
-    for person in reader.people(feed)? {
-        let person = person?;
-        if person.phase != muster_core::identity::Phase::Ended {
-            here.push(person.id);
-        }
-    }
-    Ok(here)
 }

@@ -14,12 +14,12 @@ use muster_core::fact::{Cause, Fact};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::guard;
 use muster_core::id::{Digest, FeedName, PersonId, TargetName};
+use muster_core::identity::Phase;
 use muster_core::subject::Subject;
-use muster_ledger::{Committer, Ledger};
+use muster_ledger::{Committer, Error, Ledger, Reader};
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::Clock;
-use crate::feeds::former;
 use crate::findings::{Findings, LookedAt};
 use crate::planning::{
     Bells, ChangedPerson, Consent, Failed, Maker, Order, Planning, Proposal, Scope, Summary,
@@ -211,7 +211,7 @@ pub fn order(pending: &Pending, what: &Waits) -> Result<Option<Order<'static>>, 
             Order::new(Scope::Everybody, Cause::Policy).proposing(proposal)
         }
         Waits::Retired(feed) => {
-            let people = former::people_here(&pending.ledger.read()?, feed)?.into_iter();
+            let people = people_here(&pending.ledger.read()?, feed)?.into_iter();
             let people = people.map(|person| (person.key, ChangedPerson::Left));
             let scope = Scope::Changes {
                 feed: feed.clone(),
@@ -223,6 +223,18 @@ pub fn order(pending: &Pending, what: &Waits) -> Result<Option<Order<'static>>, 
         Waits::Clock => return Ok(None),
     };
     Ok(Some(order.by(by_itself(pending, what))))
+}
+
+/// Everybody of a feed who has not left.
+fn people_here(reader: &Reader, feed: &FeedName) -> Result<Vec<PersonId>, Error> {
+    let mut here = Vec::new();
+    for person in reader.people(feed)? {
+        let person = person?;
+        if person.phase != Phase::Ended {
+            here.push(person.id);
+        }
+    }
+    Ok(here)
 }
 
 /// Who or what brings it about where nobody has to approve it.
