@@ -4,22 +4,21 @@
 //! The core decides, the ledger remembers, the host runs plugins; this crate alone joins them.
 //! [`muster_config`] says what is wanted, [`server`] holds the doors, [`muster_api`] is what the doors and
 //! the command line say to each other, and [`local`] is what the command line does in its own process.
-//! [`app`] puts the daemon together: [`muster_intake`] reads HR's files, [`feeds`] decides about them,
+//! [`start`] puts the daemon together: [`muster_intake`] reads HR's files, [`feeds`] decides about them,
 //! [`planning`] makes plans, [`driver`] carries them out at the [`targets`] through [`plugins`],
 //! [`reconcile`] reads what is really there, and [`replan`] follows the [`policy`] and the calendar.
 
 pub mod app;
 pub mod clock;
 pub mod driver;
-mod durable;
 pub mod feeds;
 pub mod findings;
 pub mod local;
-mod memory;
 pub mod planning;
 pub mod plugins;
 pub mod policy;
 pub mod reconcile;
 pub mod replan;
 pub mod server;
+pub mod start;
 pub mod targets;

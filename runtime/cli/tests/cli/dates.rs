@@ -67,7 +67,7 @@ impl Company {
                 .build()
                 .unwrap();
             let environment = Environment::default();
-            let run = muster_daemon::app::serve::run(config, environment, clock, None, stopped);
+            let run = muster_daemon::start::run(config, environment, clock, None, stopped);
             runtime.block_on(run).unwrap();
         });
         let company = Self {

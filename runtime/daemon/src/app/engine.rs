@@ -1,7 +1,6 @@
 //! What the doors ask of the daemon. Questions are answered on threads that may wait for the disk.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +15,7 @@ use muster_core::operation::{retried, retried_by_hand};
 use muster_ledger::Error;
 
 use super::queries::broken;
-use super::{App, approval, delivery, drift, metrics, present, supervise};
+use super::{App, approval, delivery, drift, metrics, present, ready};
 use crate::feeds::Feed;
 use crate::server::engine::{
     AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, Hook, ListPage,
@@ -58,13 +57,7 @@ impl Engine for Daemon {
     }
 
     fn not_ready(&self) -> Option<String> {
-        if let Some(failure) = self.0.ledger.failure() {
-            let cause = Fault::new(FaultKind::Unavailable, failure.code, failure.text);
-            let resting = supervise::resting(&cause);
-            return Some(format!("{}: {}", resting.code, resting.message));
-        }
-        let is_ready = self.0.ready.load(Ordering::Acquire);
-        (!is_ready).then(|| "the daemon is starting or stopping".to_owned())
+        ready::not_ready(&self.0)
     }
 
     fn metrics(&self) -> Vec<Family> {

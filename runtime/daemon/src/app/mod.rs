@@ -9,8 +9,7 @@ pub mod keys;
 mod metrics;
 pub mod present;
 pub(crate) mod queries;
-pub mod serve;
-mod supervise;
+pub(crate) mod ready;
 pub mod why;
 
 use std::collections::BTreeMap;

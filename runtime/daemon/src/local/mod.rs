@@ -20,11 +20,12 @@ use muster_core::id::{FeedName, TargetName};
 use muster_core::policy::{Policy, PolicySource};
 use muster_host::{Compiler, Host, HostOptions, Plugin, Slot};
 
-use crate::app::{present, queries, serve};
+use crate::app::{present, queries};
 use crate::clock::Clock;
 use crate::feeds::former;
 use crate::policy::{known, text};
 use crate::server::signature::HookKey;
+use crate::start;
 use crate::targets::{Connected, Trouble};
 
 pub use crate::server::ProgressSink;
@@ -77,7 +78,7 @@ impl ThisProcess {
 impl Local for ThisProcess {
     fn serve(&self, config: Config, environment: Environment) -> Result<(), Fault> {
         let runtime = runtime()?;
-        let served = runtime.block_on(serve::serve(
+        let served = runtime.block_on(start::serve(
             config,
             environment,
             Clock::of_machine(),

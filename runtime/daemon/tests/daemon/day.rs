@@ -13,8 +13,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 use muster_config::{Config, Environment};
-use muster_daemon::app::serve;
 use muster_daemon::clock::{Clock, GivenClock};
+use muster_daemon::start;
 use tokio::sync::watch;
 
 use crate::hooks::exchange;
@@ -181,7 +181,7 @@ impl Company {
                 .enable_all()
                 .build()
                 .unwrap();
-            let run = serve::run(config, Environment::default(), daemons, None, stopped);
+            let run = start::run(config, Environment::default(), daemons, None, stopped);
             runtime.block_on(run).unwrap();
         });
         Self {

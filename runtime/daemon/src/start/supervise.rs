@@ -16,7 +16,7 @@ use muster_api::v1;
 use muster_config::{Config, Environment};
 use muster_core::actor::Actor;
 use muster_core::fact::Fact;
-use muster_core::finding::{Code, Finding, Severity};
+use muster_core::finding::{Finding, Severity};
 use muster_core::policy::Policy;
 use muster_core::subject::Subject;
 use muster_host::Compiler;
@@ -24,15 +24,12 @@ use muster_ledger::{Committer, Ledger};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::present;
-use super::serve::{Life, compile, stopped};
+use super::{Life, compile, durable, stopped};
+use crate::app::ready::{RESTING, resting};
+use crate::app::{present, queries};
 use crate::clock::{Clock, Retrying};
-use crate::durable;
 use crate::server::gate::{Absent, Gate};
 use crate::server::listen::Doors;
-
-/// The ledger failed, and is being opened again.
-pub(super) const RESTING: Code = Code::new("LED-010");
 
 /// The pause before the ledger is opened again: the first one, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
@@ -151,21 +148,6 @@ async fn again_and_again(
     }
 }
 
-/// What is said while the ledger is not open.
-pub(super) fn resting(cause: &Fault) -> Fault {
-    let message = format!(
-        "the ledger cannot be written, so nothing is taken and nothing is done: {} ({})",
-        cause.message, cause.code
-    );
-    let hint = if cause.code == muster_ledger::error::GONE {
-        "do not stop this process: its ledger can still be copied back, see LED-011"
-    } else {
-        "make room on the disk of the data folder, or put its permissions right; Muster opens the ledger \
-         again by itself, at least every minute"
-    };
-    Fault::new(FaultKind::Unavailable, RESTING, message).hint(hint)
-}
-
 /// What the doors answer while there is no daemon behind them.
 pub(super) fn absent(config: &Config, clock: &Clock, fault: Fault) -> Absent {
     let now = present::instant(clock.now());
@@ -197,7 +179,7 @@ pub(super) async fn failed(committer: &Committer, ledger: &Ledger, clock: &Clock
             return Fault::new(FaultKind::Unavailable, failure.code, failure.text);
         }
         if let Err(error) = probed {
-            return super::queries::broken(&error);
+            return queries::broken(&error);
         }
     }
 }

@@ -6,6 +6,10 @@
 //! through. Stop: doors and feeds first, so that nothing new begins; the drivers wait for the calls that
 //! are out; the ledger last.
 
+mod durable;
+mod memory;
+pub(crate) mod supervise;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -27,11 +31,11 @@ use muster_ledger::{Committer, Ledger, committer};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::App;
-use super::engine::Daemon;
-use super::keys::{self, HookKeys, HookSecrets};
-use super::queries::broken;
-use super::supervise::{self, Ended};
+use crate::app::App;
+use crate::app::engine::Daemon;
+use crate::app::keys::{self, HookKeys, HookSecrets};
+use crate::app::queries::broken;
+use crate::app::ready::resting;
 use crate::clock::Clock;
 use crate::driver::sweep::{self, Sweep};
 use crate::driver::{Activity, Driver, Recent};
@@ -48,6 +52,7 @@ use crate::replan::waiting::Pending;
 use crate::replan::{self, Deciding};
 use crate::server::gate::Gate;
 use crate::targets::Connected;
+use supervise::Ended;
 
 /// How long the first plan waits for targets to say what they can give.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -94,16 +99,16 @@ pub async fn run(
 }
 
 /// What a daemon lives with, from the opening of its ledger to the closing. It may live several times.
-pub(super) struct Life {
-    pub(super) config: Config,
-    pub(super) environment: Environment,
-    pub(super) clock: Clock,
+struct Life {
+    config: Config,
+    environment: Environment,
+    clock: Clock,
     /// What compiles plugins apart.
-    pub(super) compiler: Option<Compiler>,
-    pub(super) gate: Arc<Gate>,
-    pub(super) hook_keys: Arc<HookKeys>,
+    compiler: Option<Compiler>,
+    gate: Arc<Gate>,
+    hook_keys: Arc<HookKeys>,
     /// Whether it lived before, and its ledger failed.
-    pub(super) is_resumed: bool,
+    is_resumed: bool,
 }
 
 /// What runs in a life.
@@ -117,7 +122,7 @@ struct Tasks {
 
 impl Life {
     /// Lives until told to stop, or until the ledger fails. `policy` is what the files said last.
-    pub(super) async fn live(
+    async fn live(
         &self,
         policy: Arc<Policy>,
         stop: &watch::Receiver<bool>,
@@ -152,7 +157,7 @@ impl Life {
         if let Some(fault) = &fault
             && (was_ready || self.is_resumed)
         {
-            let resting = supervise::resting(fault);
+            let resting = resting(fault);
             self.gate
                 .shut(supervise::absent(&self.config, &self.clock, resting));
         }
@@ -174,7 +179,7 @@ impl Life {
                 fault,
                 policy: was_ready.then_some(decided),
             },
-            (Some(fault), Err(_)) => Ended::Stuck(supervise::resting(&fault).hint(
+            (Some(fault), Err(_)) => Ended::Stuck(resting(&fault).hint(
                 "the process ends, because its ledger cannot be opened again in it; start it again",
             )),
         }
@@ -292,7 +297,7 @@ async fn close_of_files(findings: &Findings) {
         .await;
 }
 
-pub(super) fn compile(config: &Config) -> Result<Policy, Fault> {
+fn compile(config: &Config) -> Result<Policy, Fault> {
     Policy::compile(config.policy.clone()).map_err(|findings| {
         let first = findings.into_iter().next();
         first.map_or_else(
@@ -736,7 +741,7 @@ impl PluginNews {
     }
 }
 
-pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
+async fn stopped(stop: &mut watch::Receiver<bool>) {
     while !*stop.borrow() {
         if stop.changed().await.is_err() {
             return;
