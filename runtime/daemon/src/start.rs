@@ -8,6 +8,7 @@
 
 mod durable;
 mod memory;
+mod plugin_news;
 pub(crate) mod supervise;
 
 use std::collections::BTreeMap;
@@ -17,9 +18,7 @@ use std::time::Duration;
 
 use muster_api::error::{API_BROKEN, Fault, FaultKind};
 use muster_config::{Config, Environment, access};
-use muster_core::actor::{Actor, ConnectorVersion};
 use muster_core::coded::chain;
-use muster_core::fact::Fact;
 use muster_core::finding::{Finding, Severity};
 use muster_core::guard::Limits;
 use muster_core::id::TargetName;
@@ -43,7 +42,7 @@ use crate::feeds::former::{self, FormerFeeds};
 use crate::feeds::{self, Feed, Feeds};
 use crate::findings::{Findings, LookedAt};
 use crate::planning::{Bells, KnownTargets, Planning};
-use crate::plugins::{Library, Said};
+use crate::plugins::Library;
 use crate::policy::{self, PolicyFiles};
 use crate::reconcile::{self, Reconciling};
 use crate::replan::dates::Dates;
@@ -52,6 +51,7 @@ use crate::replan::waiting::Pending;
 use crate::replan::{self, Deciding};
 use crate::server::gate::Gate;
 use crate::targets::Connected;
+use plugin_news::PluginNews;
 use supervise::Ended;
 
 /// How long the first plan waits for targets to say what they can give.
@@ -675,69 +675,6 @@ fn plugin_news(app: &App) -> PluginNews {
         known: Arc::clone(&app.known),
         deciding: Arc::clone(&app.deciding),
         bells: app.bells.clone(),
-    }
-}
-
-/// Takes up what the library says.
-struct PluginNews {
-    ledger: Ledger,
-    committer: Committer,
-    clock: Clock,
-    findings: Findings,
-    known: Arc<KnownTargets>,
-    deciding: Arc<Deciding>,
-    bells: Bells,
-}
-
-impl PluginNews {
-    /// Takes up what comes, until the library is watched no more.
-    async fn run(self, mut told: mpsc::UnboundedReceiver<Vec<(String, Said)>>) {
-        while let Some(said) = told.recv().await {
-            self.take_up(said).await;
-        }
-    }
-
-    /// Keeps what the library said as findings, and lets the planner know of new descriptors.
-    async fn take_up(&self, said: Vec<(String, Said)>) {
-        // A version that was taken back can do other things as well.
-        if let Err(error) = self.known.refresh() {
-            tracing::error!(%error, "could not read what the targets can give");
-        }
-        for (name, said) in said {
-            match said {
-                Said::Opened(finding) => self.findings.open(finding).await,
-                Said::Closed(code) => self.findings.close(Subject::Plugin(name), [code]).await,
-                Said::Serves { plugin, by } => self.record_plugin(plugin, by).await,
-                Said::SecretChanged { target, slot, by } => {
-                    let changed = Fact::SecretChanged { target, slot };
-                    self.record(by, changed).await;
-                }
-            }
-        }
-        self.deciding.check_capabilities().await;
-        self.bells.ring_all();
-    }
-
-    /// Records that a version of a plugin came into service, unless it is the one that served last.
-    async fn record_plugin(&self, plugin: ConnectorVersion, by: Actor) {
-        let before = self.ledger.read();
-        let before = before.and_then(|reader| reader.plugin(&plugin.plugin));
-        let Ok(before) = before.inspect_err(
-            |error| tracing::error!(%error, "could not read which version of a plugin served last"),
-        ) else {
-            return;
-        };
-        if before.as_ref() != Some(&plugin) {
-            self.record(by, Fact::PluginTaken { plugin, before }).await;
-        }
-    }
-
-    /// Records what was done already, so that a failure can only be logged.
-    async fn record(&self, by: Actor, fact: Fact) {
-        let recorded = self.committer.record(self.clock.now(), by, vec![fact]);
-        if let Err(error) = recorded.await {
-            tracing::error!(%error, "could not record that a plugin or a secret is another one");
-        }
     }
 }
 
