@@ -527,7 +527,7 @@ const BOUNDS_OF_IO: [&str; 7] = [
     "runtime/daemon/src/server/connection.rs",
     "runtime/daemon/src/server/hooks.rs",
     "runtime/daemon/src/server/listen.rs",
-    "runtime/daemon/src/start.rs",
+    "runtime/daemon/src/start/life.rs",
     "runtime/daemon/src/local/reach.rs",
     // The machine's clock itself.
     "runtime/intake/src/folder/time.rs",

@@ -19,7 +19,7 @@ use muster_intake::Verdict;
 
 use super::engine::feed;
 use super::queries::broken;
-use super::{App, present};
+use super::{Approvals, present};
 use crate::feeds::{Decision, Desk, Feed, FeedError, Going, Held, Item};
 use crate::planning::{Failed, Maker, Summary, Watch};
 use crate::policy::{known, text};
@@ -33,20 +33,20 @@ fn failed(error: &FeedError) -> Fault {
 
 /// What a file would lead to.
 pub(super) fn preview(
-    app: &App,
+    approvals: &Approvals,
     name: &FeedName,
     file: &str,
     bytes: Vec<u8>,
     progress: &ProgressSink,
 ) -> Result<v1::Preview, Fault> {
-    let feed = feed(app, name)?;
+    let feed = feed(&approvals.config, name)?;
     progress.report("reading the file", 0, 0);
     let opened = muster_intake::open(bytes, feed.options());
     progress.report("planning", 0, 0);
-    preview_of(app, |watch| {
+    preview_of(approvals, |watch| {
         let desk = Desk {
             feed: &feed,
-            going: Going::Preview(&app.planning),
+            going: Going::Preview(&approvals.planning),
         };
         desk.decide(&Item::preview(file), opened, watch)
     })
@@ -54,12 +54,12 @@ pub(super) fn preview(
 
 /// The preview of a decision, with the people it is about.
 fn preview_of(
-    app: &App,
+    approvals: &Approvals,
     decide: impl FnOnce(Watch<'_>) -> Result<Decision, FeedError>,
 ) -> Result<v1::Preview, Fault> {
-    let (decision, people) = People::of(app, decide);
+    let (decision, people) = People::of(approvals, decide);
     let decision = decision.map_err(|error| failed(&error))?;
-    Ok(of_decision(app, &decision, people))
+    Ok(of_decision(approvals, &decision, people))
 }
 
 /// The people of a preview: leavers first, and not more than fit.
@@ -71,9 +71,9 @@ struct People {
 
 impl People {
     /// Runs `make`, and returns what it made with the people it is about.
-    fn of<T>(app: &App, make: impl FnOnce(Watch<'_>) -> T) -> (T, Self) {
+    fn of<T>(approvals: &Approvals, make: impl FnOnce(Watch<'_>) -> T) -> (T, Self) {
         let mut people = Self::default();
-        let known = app.known.load();
+        let known = approvals.known.load();
         let result = make(&mut |planned: &PersonPlanned, before: Option<&Person>| {
             people.add(
                 present::person_preview(planned, before, &known.titles),
@@ -112,7 +112,7 @@ impl People {
     }
 }
 
-fn of_decision(app: &App, decision: &Decision, people: People) -> v1::Preview {
+fn of_decision(approvals: &Approvals, decision: &Decision, people: People) -> v1::Preview {
     let empty = Summary::default();
     let summary = decision.summary.as_ref().unwrap_or(&empty);
     let (mut reasons, mut findings) = (Vec::new(), Vec::new());
@@ -150,7 +150,7 @@ fn of_decision(app: &App, decision: &Decision, people: People) -> v1::Preview {
         file: decision.file.name.clone(),
         file_digest: decision.file.digest.to_string(),
         plan_digest: summary.digest.map(|digest| digest.to_string()),
-        policy: app.planning.policy().version().to_string(),
+        policy: approvals.planning.policy().version().to_string(),
         verdict: verdict.to_owned(),
         reasons,
         rows: decision
@@ -181,12 +181,12 @@ fn of_decision(app: &App, decision: &Decision, people: People) -> v1::Preview {
 }
 
 /// What is held under this plan.
-fn held(app: &App, plan: Digest) -> Result<Option<(Feed, Held)>, Fault> {
-    let reader = app.ledger.read().map_err(|error| broken(&error))?;
-    for name in app.config.feeds.keys() {
+fn held(approvals: &Approvals, plan: Digest) -> Result<Option<(Feed, Held)>, Fault> {
+    let reader = approvals.ledger.read().map_err(|error| broken(&error))?;
+    for name in approvals.config.feeds.keys() {
         let held = Held::of(&reader, name, plan).map_err(|error| failed(&error))?;
         if let Some(held) = held {
-            return Ok(Some((feed(app, name)?, held)));
+            return Ok(Some((feed(&approvals.config, name)?, held)));
         }
     }
     Ok(None)
@@ -198,37 +198,37 @@ fn no_such_plan(plan: Digest) -> Fault {
 }
 
 /// What a held plan would change.
-pub(super) fn held_preview(app: &Arc<App>, plan: Digest) -> Result<v1::Preview, Fault> {
-    if let Some((feed, held)) = held(app, plan)? {
+pub(super) fn held_preview(approvals: &Approvals, plan: Digest) -> Result<v1::Preview, Fault> {
+    if let Some((feed, held)) = held(approvals, plan)? {
         let desk = Desk {
             feed: &feed,
-            going: Going::Preview(&app.planning),
+            going: Going::Preview(&approvals.planning),
         };
-        return preview_of(app, |watch| {
-            held.decide(&app.config.daemon.data, desk, watch)
+        return preview_of(approvals, |watch| {
+            held.decide(&approvals.config.daemon.data, desk, watch)
         });
     }
-    if let Some(waiting) = waiting::of(&app.pending, plan) {
-        return waiting_preview(app, &waiting);
+    if let Some(waiting) = waiting::of(&approvals.pending, plan) {
+        return waiting_preview(approvals, &waiting);
     }
-    if let Some(asked) = question_of(app, plan)? {
+    if let Some(asked) = question_of(approvals, plan)? {
         let finding = asked.finding(&crate::plugins::short(plan));
         return Ok(v1::Preview {
             file: question_title(&asked),
             plan_digest: Some(plan.to_string()),
-            policy: app.planning.policy().version().to_string(),
+            policy: approvals.planning.policy().version().to_string(),
             verdict: "hold".to_owned(),
             reasons: vec![present::finding(&finding, None)],
             ..v1::Preview::default()
         });
     }
-    let hold = app
+    let hold = approvals
         .deciding
         .held_as(plan)
         .ok_or_else(|| no_such_plan(plan))?;
-    let (summary, people) = policy_plan(app, &hold.policy)?;
+    let (summary, people) = policy_plan(approvals, &hold.policy)?;
     // Operations that ended meanwhile have changed it: what is shown now is what can be approved.
-    crate::replan::shown_anew(&app.deciding, &hold.policy, &summary);
+    crate::replan::shown_anew(&approvals.deciding, &hold.policy, &summary);
     Ok(of_summary(
         "the policy".to_owned(),
         &hold.policy,
@@ -239,18 +239,18 @@ pub(super) fn held_preview(app: &Arc<App>, plan: Digest) -> Result<v1::Preview, 
 }
 
 /// What an edited policy would lead to, before it is in force.
-pub(super) fn policy_preview(app: &App, sent: &[u8]) -> Result<v1::Preview, Fault> {
+pub(super) fn policy_preview(approvals: &Approvals, sent: &[u8]) -> Result<v1::Preview, Fault> {
     let unusable = |text: String| Fault::new(FaultKind::Refused, API_UNUSABLE, text);
     let policy = Arc::new(text::read(sent).map_err(|error| unusable(chain(&error)))?);
-    let now = app.planning.policy();
+    let now = approvals.planning.policy();
     let (sent, running) = (policy.source(), now.source());
     if !sent.targets.keys().eq(running.targets.keys()) || sent.attributes != running.attributes {
         let text = "it is about other targets or attributes than the daemon runs with";
         return Err(unusable(text.to_owned())
             .hint("restart the daemon: what the new policy changes waits then, and `muster apply` shows it"));
     }
-    let (summary, people) = policy_plan(app, &policy)?;
-    let asks = app.config.daemon.policy_apply == PolicyApply::Ask;
+    let (summary, people) = policy_plan(approvals, &policy)?;
+    let asks = approvals.config.daemon.policy_apply == PolicyApply::Ask;
     let is_edit = policy.version() != now.version();
     let verdict = match (summary.is_empty(), summary.exceeded.is_empty()) {
         (true, _) => "nothing",
@@ -267,12 +267,15 @@ pub(super) fn policy_preview(app: &App, sent: &[u8]) -> Result<v1::Preview, Faul
 }
 
 /// What a policy asks for and neither HR's data nor the apps have, as they were read last.
-pub(super) fn policy_remarks(app: &App, sent: &[u8]) -> Result<Vec<v1::Finding>, Fault> {
+pub(super) fn policy_remarks(
+    approvals: &Approvals,
+    sent: &[u8],
+) -> Result<Vec<v1::Finding>, Fault> {
     let policy = text::read(sent).map_err(|error| {
         let text = chain(&error);
         Fault::new(FaultKind::Refused, API_UNUSABLE, text)
     })?;
-    let reader = app.ledger.read().map_err(|error| broken(&error))?;
+    let reader = approvals.ledger.read().map_err(|error| broken(&error))?;
     let remarks = known::remarks(&policy, &reader).map_err(|error| broken(&error))?;
     let remarks = remarks.iter();
     Ok(remarks
@@ -281,9 +284,9 @@ pub(super) fn policy_remarks(app: &App, sent: &[u8]) -> Result<Vec<v1::Finding>,
 }
 
 /// What a policy would do, and to whom.
-fn policy_plan(app: &App, policy: &Arc<Policy>) -> Result<(Summary, People), Fault> {
-    let (summary, people) = People::of(app, |watch| {
-        crate::replan::preview(&app.deciding, policy, watch)
+fn policy_plan(approvals: &Approvals, policy: &Arc<Policy>) -> Result<(Summary, People), Fault> {
+    let (summary, people) = People::of(approvals, |watch| {
+        crate::replan::preview(&approvals.deciding, policy, watch)
     });
     Ok((summary.map_err(|error| failed(&error.into()))?, people))
 }
@@ -324,8 +327,8 @@ fn of_summary(
 }
 
 /// The open question that this digest names.
-fn question_of(app: &App, digest: Digest) -> Result<Option<Question>, Fault> {
-    let reader = app.ledger.read().map_err(|error| broken(&error))?;
+fn question_of(approvals: &Approvals, digest: Digest) -> Result<Option<Question>, Fault> {
+    let reader = approvals.ledger.read().map_err(|error| broken(&error))?;
     let questions = reader.questions().map_err(|error| broken(&error))?;
     let found = questions
         .into_iter()
@@ -339,10 +342,17 @@ pub(super) fn question_title(question: &Question) -> String {
 }
 
 /// Keeps that somebody answered a question: the file is right. It counts when the file comes again.
-async fn answer(app: &App, digest: Digest, by: &Operator) -> Result<v1::Applied, Fault> {
+async fn answer(
+    approvals: &Approvals,
+    digest: Digest,
+    by: &Operator,
+) -> Result<v1::Applied, Fault> {
     let fact = Fact::QuestionAnswered { digest };
-    let now = app.clock.now();
-    let recorded = app.committer.record(now, by.clone(), vec![fact]).await;
+    let now = approvals.clock.now();
+    let recorded = approvals
+        .committer
+        .record(now, by.clone(), vec![fact])
+        .await;
     recorded.map_err(|error| broken(&error))?;
     Ok(v1::Applied {
         plan: 0,
@@ -353,29 +363,29 @@ async fn answer(app: &App, digest: Digest, by: &Operator) -> Result<v1::Applied,
 }
 
 /// What something else that waits would change, person by person.
-fn waiting_preview(app: &App, waiting: &Waiting) -> Result<v1::Preview, Fault> {
-    let (summary, people) = People::of(app, |watch| {
-        let order = waiting::order(&app.pending, &waiting.what)?;
+fn waiting_preview(approvals: &Approvals, waiting: &Waiting) -> Result<v1::Preview, Fault> {
+    let (summary, people) = People::of(approvals, |watch| {
+        let order = waiting::order(&approvals.pending, &waiting.what)?;
         order.map_or_else(
             || Ok(Summary::default()),
-            |order| app.planning.preview(order, watch),
+            |order| approvals.planning.preview(order, watch),
         )
     });
     let mut summary = summary.map_err(|error| failed(&error.into()))?;
     // The clock has no plan of its own.
     summary.digest = summary.digest.or(waiting.summary.digest);
-    let (title, policy) = (waiting.what.title(), app.planning.policy());
+    let (title, policy) = (waiting.what.title(), approvals.planning.policy());
     Ok(of_summary(title, &policy, &summary, people, "hold"))
 }
 
 /// Applies exactly the held plan with this digest, or nothing.
 pub(super) async fn apply(
-    app: &Arc<App>,
+    approvals: &Arc<Approvals>,
     plan: Digest,
     by: Operator,
 ) -> Result<v1::Applied, Fault> {
-    if let Some(held) = app.deciding.held_as(plan) {
-        let summary = crate::replan::approved(&app.deciding, held, plan, &by)
+    if let Some(held) = approvals.deciding.held_as(plan) {
+        let summary = crate::replan::approved(&approvals.deciding, held, plan, &by)
             .await
             .map_err(|error| failed(&error.into()))?;
         let hint = if summary.is_empty() {
@@ -385,12 +395,12 @@ pub(super) async fn apply(
         };
         return applied(summary, plan, &by, hint);
     }
-    if question_of(app, plan)?.is_some() {
-        return answer(app, plan, &by).await;
+    if question_of(approvals, plan)?.is_some() {
+        return answer(approvals, plan, &by).await;
     }
-    if let Some(waiting) = waiting::of(&app.pending, plan) {
+    if let Some(waiting) = waiting::of(&approvals.pending, plan) {
         let is_clock = matches!(waiting.what, Waits::Clock);
-        let summary = waiting::approved(&app.pending, waiting, plan, &by)
+        let summary = waiting::approved(&approvals.pending, waiting, plan, &by)
             .await
             .map_err(|error| failed(&error.into()))?;
         if is_clock {
@@ -405,14 +415,14 @@ pub(super) async fn apply(
             "what went on meanwhile changed it; look at `muster apply` and approve the new one";
         return applied(summary, plan, &by, hint);
     }
-    let (deciding, approver) = (Arc::clone(app), by.clone());
+    let (deciding, approver) = (Arc::clone(approvals), by.clone());
     let decided = move |maker: &Maker<'_>| Ok(approved(&deciding, maker, plan, &approver));
-    let decided = app.planning.alone(decided).await;
+    let decided = approvals.planning.alone(decided).await;
     let (feed, held, decision) = decided.map_err(|error: Failed| failed(&error.into()))??;
     if decision.verdict == Verdict::Accepted {
         tracing::info!(feed = %feed.name(), uid = by.uid, plan = crate::plugins::short(plan), "held plan approved");
-        held.put_away(&feed, &decision, app.clock.now());
-        app.bells.arrival(feed.name()).notify_one();
+        held.put_away(&feed, &decision, approvals.clock.now());
+        approvals.bells.arrival(feed.name()).notify_one();
     }
     let hint = if decision.verdict == Verdict::Accepted {
         "what the file says is so already; it was put into `processed`"
@@ -424,17 +434,17 @@ pub(super) async fn apply(
 
 /// Decides about what is held under this plan, because somebody approves of it.
 fn approved(
-    app: &App,
+    approvals: &Approvals,
     maker: &Maker<'_>,
     plan: Digest,
     by: &Operator,
 ) -> Result<(Feed, Held, Decision), Fault> {
-    let (feed, held) = held(app, plan)?.ok_or_else(|| no_such_plan(plan))?;
+    let (feed, held) = held(approvals, plan)?.ok_or_else(|| no_such_plan(plan))?;
     let desk = Desk {
         feed: &feed,
         going: Going::Approved { maker, plan, by },
     };
-    let decided = held.decide(&app.config.daemon.data, desk, &mut |_, _| {});
+    let decided = held.decide(&approvals.config.daemon.data, desk, &mut |_, _| {});
     let mut decision = decided.map_err(|error| failed(&error))?;
     // The verdict on its rows is not that it was applied: only what stands in the ledger is.
     if decision.summary.as_ref().is_some_and(Summary::stands) {

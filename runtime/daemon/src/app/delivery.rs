@@ -6,7 +6,7 @@ use muster_core::actor::Actor;
 use muster_core::fact::{Arrived, Fact, Source};
 use muster_ledger::Error;
 
-use super::App;
+use super::Deliveries;
 use super::engine::feed;
 use super::queries::broken;
 use crate::feeds::event;
@@ -17,9 +17,9 @@ use crate::server::hooks::other_body;
 
 /// Keeps a delivery with its id and its place in the order, durably. One that comes again after a stop in
 /// between is taken then; one that was taken is answered the same and not taken again.
-pub(super) fn take(app: &App, delivery: &Delivery) -> Result<v1::Taken, Fault> {
-    let feed = feed(app, &delivery.feed)?;
-    let reader = app.ledger.read().map_err(|error| broken(&error))?;
+pub(super) fn take(deliveries: &Deliveries, delivery: &Delivery) -> Result<v1::Taken, Fault> {
+    let feed = feed(&deliveries.config, &delivery.feed)?;
+    let reader = deliveries.ledger.read().map_err(|error| broken(&error))?;
     let taken = v1::Taken {
         feed: delivery.feed.to_string(),
         id: delivery.id.clone(),
@@ -44,8 +44,8 @@ pub(super) fn take(app: &App, delivery: &Delivery) -> Result<v1::Taken, Fault> {
     if waiting >= ARRIVALS_MAX {
         return Err(later("as much waits as may wait at once"));
     }
-    let source = source(app, delivery)?;
-    let now = app.clock.now();
+    let source = source(deliveries, delivery)?;
+    let now = deliveries.clock.now();
     let name = name(&source, delivery);
     let arrived = Fact::Arrived(Arrived {
         feed: delivery.feed.clone(),
@@ -64,13 +64,14 @@ pub(super) fn take(app: &App, delivery: &Delivery) -> Result<v1::Taken, Fault> {
         name,
         digest: delivery.digest,
     };
-    app.committer
+    deliveries
+        .committer
         .submit_blocking(now, by, move |writer| {
             writer.record(&known)?;
             writer.record(&arrived).map(drop)
         })
         .map_err(|error: Error| broken(&error))?;
-    app.bells.arrival(feed.name()).notify_one();
+    deliveries.bells.arrival(feed.name()).notify_one();
     Ok(taken)
 }
 
@@ -83,12 +84,12 @@ fn name(source: &Source, delivery: &Delivery) -> String {
     }
 }
 
-fn source(app: &App, delivery: &Delivery) -> Result<Source, Fault> {
+fn source(deliveries: &Deliveries, delivery: &Delivery) -> Result<Source, Fault> {
     let unusable = |text: String| Fault::new(FaultKind::Refused, API_UNUSABLE, text);
     let id = delivery.id.clone();
     match delivery.kind {
         DeliveryKind::File => {
-            let kept = Evidence::open(&app.config.daemon.data, &delivery.feed)
+            let kept = Evidence::open(&deliveries.config.daemon.data, &delivery.feed)
                 .and_then(|evidence| evidence.keep(delivery.digest, &delivery.body));
             kept.map_err(|error| later(&format!("could not keep the delivery: {error}")))?;
             Ok(Source::Delivery { id })

@@ -7,12 +7,12 @@ use muster_core::fact::Fact;
 use muster_core::id::TargetName;
 
 use super::queries::broken;
-use super::{App, present};
+use super::{Orders, present};
 use crate::server::engine::DriftedAccount;
 
 /// Records the decision. The next plan acts on it, which is made at once.
 pub(super) fn decide(
-    app: &App,
+    orders: &Orders,
     account: &DriftedAccount,
     by: &Operator,
 ) -> Result<v1::Account, Fault> {
@@ -21,9 +21,9 @@ pub(super) fn decide(
         target: account.target.clone(),
         decision: account.decision,
     };
-    let is_decided = app
+    let is_decided = orders
         .committer
-        .submit_blocking(app.clock.now(), by.clone(), move |writer| {
+        .submit_blocking(orders.clock.now(), by.clone(), move |writer| {
             writer.record(&decided)
         })
         .map_err(|error| broken(&error))?;
@@ -36,25 +36,25 @@ pub(super) fn decide(
             .hint("`muster findings` shows the accounts that somebody changed at an app"));
     }
     tracing::info!(person = %account.person, target_name = %account.target, %by, "somebody decided about an account");
-    app.bells.ring_all();
-    let reader = app.ledger.read().map_err(|error| broken(&error))?;
+    orders.bells.ring_all();
+    let reader = orders.ledger.read().map_err(|error| broken(&error))?;
     let person = reader
         .person(&account.person)
         .map_err(|error| broken(&error))?;
-    let known = app.known.load();
+    let known = orders.known.load();
     let shown = person.as_ref().and_then(|person| {
-        present::account(person, &account.target, &known.titles, app.clock.now())
+        present::account(person, &account.target, &known.titles, orders.clock.now())
     });
     shown.ok_or_else(|| Fault::not_found("account", &account.person.to_string()))
 }
 
 /// Has the next listing believed, and taken at once.
 pub(super) fn believe(
-    app: &App,
+    orders: &Orders,
     target: &TargetName,
     by: &Operator,
 ) -> Result<v1::Believed, Fault> {
-    let connected = app.targets.get(target).ok_or_else(|| {
+    let connected = orders.targets.get(target).ok_or_else(|| {
         Fault::not_found("target", target.as_str()).hint("`muster status` lists the targets")
     })?;
     tracing::warn!(target_name = %target, %by, "the next listing is believed, whatever it lacks");

@@ -7,15 +7,19 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use muster_api::error::{API_BROKEN, Fault, FaultKind};
 use muster_api::v1;
+use muster_config::Config;
 use muster_core::actor::Operator;
-
 use muster_core::fact::Fact;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
 use muster_core::operation::{retried, retried_by_hand};
 use muster_ledger::Error;
 
-use super::queries::broken;
-use super::{App, approval, delivery, drift, metrics, present, ready};
+use super::keys::HookSecrets;
+use super::queries::{broken, held, locate};
+use super::{
+    Approvals, Deliveries, Listings, Orders, Standing, approval, delivery, drift, metrics, present,
+    ready,
+};
 use crate::feeds::Feed;
 use crate::server::engine::{
     AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, Hook, ListPage,
@@ -28,79 +32,87 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(200);
 
 /// The daemon behind its doors.
 #[derive(Clone)]
-pub struct Daemon(pub Arc<App>);
+pub struct Daemon {
+    /// How it stands.
+    pub standing: Arc<Standing>,
+    /// What the ledger has.
+    pub listings: Arc<Listings>,
+    /// What waits for a person.
+    pub approvals: Arc<Approvals>,
+    /// What a person has done at once.
+    pub orders: Arc<Orders>,
+    /// What hooks bring.
+    pub deliveries: Arc<Deliveries>,
+    /// The secrets of hooks.
+    pub secrets: Arc<HookSecrets>,
+}
 
-impl Daemon {
-    /// Answers on a thread that may wait for the disk.
-    fn ask<T: Send + 'static>(
-        &self,
-        question: impl FnOnce(&Arc<App>) -> Result<T, Fault> + Send + 'static,
-    ) -> Answer<'_, T> {
-        let app = Arc::clone(&self.0);
-        Box::pin(async move {
-            tokio::task::spawn_blocking(move || question(&app))
-                .await
-                .unwrap_or_else(|error| {
-                    Err(Fault::new(
-                        FaultKind::Broken,
-                        API_BROKEN,
-                        format!("the answer broke off: {error}"),
-                    ))
-                })
-        })
-    }
+/// Answers on a thread that may wait for the disk.
+fn ask<H: Send + Sync + 'static, T: Send + 'static>(
+    handles: &Arc<H>,
+    question: impl FnOnce(&H) -> Result<T, Fault> + Send + 'static,
+) -> Answer<'static, T> {
+    let handles = Arc::clone(handles);
+    Box::pin(async move {
+        tokio::task::spawn_blocking(move || question(&handles))
+            .await
+            .unwrap_or_else(|error| {
+                Err(Fault::new(
+                    FaultKind::Broken,
+                    API_BROKEN,
+                    format!("the answer broke off: {error}"),
+                ))
+            })
+    })
 }
 
 impl Engine for Daemon {
     fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        self.standing.clock.now()
     }
 
     fn not_ready(&self) -> Option<String> {
-        ready::not_ready(&self.0)
+        ready::not_ready(&self.standing)
     }
 
     fn metrics(&self) -> Vec<Family> {
-        metrics::families(&self.0)
+        metrics::families(&self.standing)
     }
 
     fn hook(&self, name: &FeedName) -> Option<Hook> {
-        let source = self.0.config.feeds.get(name)?.hook.as_ref()?;
-        let feed = feed(&self.0, name).ok()?;
-        let hook = self
-            .0
-            .hook_keys
-            .read(name, source, &self.0.environment, &self.0.clock);
-        // An event names only what changed.
-        Some(Hook {
-            mapping: feed.upsert_mapping().clone(),
-            leave: feed.leave_mapping().clone(),
-            ..hook
-        })
+        self.secrets.hook(name)
     }
 
     fn take_delivery(&self, delivery: Delivery) -> Answer<'_, v1::Taken> {
-        self.ask(move |app| delivery::take(app, &delivery))
+        ask(&self.deliveries, move |deliveries| {
+            delivery::take(deliveries, &delivery)
+        })
     }
 
     fn status(&self) -> Answer<'_, v1::Status> {
-        self.ask(|app| app.status_now())
+        ask(&self.standing, |standing| standing.status_now())
     }
 
     fn people(&self, filter: PersonFilter, page: ListPage) -> Answer<'_, v1::Page<v1::PersonRow>> {
-        self.ask(move |app| app.people_now(&filter, &page))
+        ask(&self.listings, move |listings| {
+            listings.people_now(&filter, &page)
+        })
     }
 
     fn person(&self, person: PersonId) -> Answer<'_, v1::Person> {
-        self.ask(move |app| app.person_now(&person))
+        ask(&self.listings, move |listings| listings.person_now(&person))
     }
 
     fn people_with_key(&self, key: String) -> Answer<'_, Vec<PersonId>> {
-        self.ask(move |app| app.people_with_key_now(&key))
+        ask(&self.listings, move |listings| {
+            listings.people_with_key_now(&key)
+        })
     }
 
     fn accounts(&self, filter: AccountFilter, page: ListPage) -> Answer<'_, v1::Page<v1::Account>> {
-        self.ask(move |app| app.accounts_now(&filter, &page))
+        ask(&self.listings, move |listings| {
+            listings.accounts_now(&filter, &page)
+        })
     }
 
     fn operations(
@@ -108,39 +120,53 @@ impl Engine for Daemon {
         filter: OperationFilter,
         page: ListPage,
     ) -> Answer<'_, v1::Page<v1::Operation>> {
-        self.ask(move |app| app.operations_now(&filter, &page))
+        ask(&self.listings, move |listings| {
+            listings.operations_now(&filter, &page)
+        })
     }
 
     fn retry(&self, operation: OperationId, by: Operator) -> Answer<'_, v1::Operation> {
-        self.ask(move |app| retry(app, operation, &by))
+        ask(&self.orders, move |orders| retry(orders, operation, &by))
     }
 
     fn retry_all(&self, filter: OperationFilter, by: Operator) -> Answer<'_, v1::Retried> {
-        self.ask(move |app| retry_all(app, &filter, &by))
+        ask(&self.orders, move |orders| retry_all(orders, &filter, &by))
     }
 
     fn decide(&self, account: DriftedAccount, by: Operator) -> Answer<'_, v1::Account> {
-        self.ask(move |app| drift::decide(app, &account, &by))
+        ask(&self.orders, move |orders| {
+            drift::decide(orders, &account, &by)
+        })
     }
 
     fn believe(&self, target: TargetName, by: Operator) -> Answer<'_, v1::Believed> {
-        self.ask(move |app| drift::believe(app, &target, &by))
+        ask(&self.orders, move |orders| {
+            drift::believe(orders, &target, &by)
+        })
     }
 
     fn findings(&self, filter: FindingFilter, page: ListPage) -> Answer<'_, v1::Page<v1::Finding>> {
-        self.ask(move |app| app.findings_now(&filter, &page))
+        ask(&self.listings, move |listings| {
+            listings.findings_now(&filter, &page)
+        })
     }
 
     fn why(&self, person: PersonId, target: Option<TargetName>) -> Answer<'_, v1::Why> {
-        self.ask(move |app| app.why_now(&person, target.as_ref()))
+        ask(&self.listings, move |listings| {
+            listings.why_now(&person, target.as_ref())
+        })
     }
 
     fn history(&self, person: PersonId, page: ListPage) -> Answer<'_, v1::Page<v1::HistoryEntry>> {
-        self.ask(move |app| app.history_now(&person, &page))
+        ask(&self.listings, move |listings| {
+            listings.history_now(&person, &page)
+        })
     }
 
     fn decisions(&self, page: ListPage) -> Answer<'_, v1::Page<v1::HistoryEntry>> {
-        self.ask(move |app| app.decisions_now(&page))
+        ask(&self.listings, move |listings| {
+            listings.decisions_now(&page)
+        })
     }
 
     fn preview(
@@ -150,59 +176,77 @@ impl Engine for Daemon {
         bytes: Bytes,
         progress: ProgressSink,
     ) -> Answer<'_, v1::Preview> {
-        self.ask(move |app| approval::preview(app, &feed, &file, bytes.to_vec(), &progress))
+        ask(&self.approvals, move |approvals| {
+            approval::preview(approvals, &feed, &file, bytes.to_vec(), &progress)
+        })
     }
 
     fn policy_preview(&self, policy: Bytes) -> Answer<'_, v1::Preview> {
-        self.ask(move |app| approval::policy_preview(app, &policy))
+        ask(&self.approvals, move |approvals| {
+            approval::policy_preview(approvals, &policy)
+        })
     }
 
     fn policy_remarks(&self, policy: Bytes) -> Answer<'_, Vec<v1::Finding>> {
-        self.ask(move |app| approval::policy_remarks(app, &policy))
+        ask(&self.approvals, move |approvals| {
+            approval::policy_remarks(approvals, &policy)
+        })
     }
 
     fn held(&self) -> Answer<'_, Vec<v1::Held>> {
-        self.ask(|app| app.held_now(&app.ledger.read().map_err(|error| broken(&error))?))
+        ask(&self.approvals, |approvals| {
+            let reader = approvals.ledger.read().map_err(|error| broken(&error))?;
+            held(
+                &reader,
+                &approvals.config,
+                &approvals.deciding,
+                &approvals.pending,
+            )
+        })
     }
 
     fn held_preview(&self, plan: Digest) -> Answer<'_, v1::Preview> {
-        self.ask(move |app| approval::held_preview(app, plan))
+        ask(&self.approvals, move |approvals| {
+            approval::held_preview(approvals, plan)
+        })
     }
 
     fn apply(&self, plan: Digest, by: Operator) -> Answer<'_, v1::Applied> {
-        let app = Arc::clone(&self.0);
-        Box::pin(async move { approval::apply(&app, plan, by).await })
+        let approvals = Arc::clone(&self.approvals);
+        Box::pin(async move { approval::apply(&approvals, plan, by).await })
     }
 
     fn follow(&self, plan: PlanId, progress: ProgressSink) -> Answer<'_, v1::PlanStatus> {
-        let daemon = self.clone();
+        let listings = Arc::clone(&self.listings);
         Box::pin(async move {
             loop {
-                let status = daemon.ask(move |app| app.plan_status(plan)).await?;
+                let status = ask(&listings, move |listings| listings.plan_status(plan)).await?;
                 progress.report("operations", status.done, status.operations);
                 if status.done + status.waiting + status.halted >= status.operations {
                     return Ok(status);
                 }
-                daemon.0.clock.sleep(FOLLOW_EVERY).await;
+                listings.clock.sleep(FOLLOW_EVERY).await;
             }
         })
     }
 
     fn plugins(&self) -> Answer<'_, Vec<v1::PluginRow>> {
-        self.ask(|app| Ok(plugins(app)))
+        ask(&self.standing, |standing| Ok(plugins(standing)))
     }
 
     fn check_ledger(&self, progress: ProgressSink) -> Answer<'_, v1::LedgerCheck> {
-        self.ask(move |app| app.check_now(&progress))
+        ask(&self.listings, move |listings| {
+            listings.check_now(&progress)
+        })
     }
 }
 
 /// A feed as configured.
-pub(super) fn feed(app: &App, name: &FeedName) -> Result<Feed, Fault> {
-    let config = app.config.feeds.get(name).ok_or_else(|| {
+pub(super) fn feed(config: &Config, name: &FeedName) -> Result<Feed, Fault> {
+    let feed = config.feeds.get(name).ok_or_else(|| {
         Fault::not_found("feed", name.as_str()).hint("`muster status` lists the feeds")
     })?;
-    Feed::new(config, app.config.daemon.file_bytes_max).map_err(|errors| {
+    Feed::new(feed, config.daemon.file_bytes_max).map_err(|errors| {
         let text = errors.first().map(ToString::to_string).unwrap_or_default();
         Fault::new(
             FaultKind::Broken,
@@ -216,11 +260,15 @@ pub(super) fn feed(app: &App, name: &FeedName) -> Result<Feed, Fault> {
 const RETRIED_AT_ONCE: usize = 500;
 
 /// Takes the next step now of everything that waits and that the filter names.
-fn retry_all(app: &App, filter: &OperationFilter, by: &Operator) -> Result<v1::Retried, Fault> {
-    let reader = app.ledger.read().map_err(|error| broken(&error))?;
-    let now = app.clock.now();
+fn retry_all(
+    orders: &Orders,
+    filter: &OperationFilter,
+    by: &Operator,
+) -> Result<v1::Retried, Fault> {
+    let reader = orders.ledger.read().map_err(|error| broken(&error))?;
+    let now = orders.clock.now();
     let mut waiting = Vec::new();
-    for (name, target) in app.targets.iter() {
+    for (name, target) in orders.targets.iter() {
         if filter.target.as_ref().is_some_and(|wanted| wanted != name) {
             continue;
         }
@@ -245,14 +293,15 @@ fn retry_all(app: &App, filter: &OperationFilter, by: &Operator) -> Result<v1::R
     let operations = waiting.len() as u64;
     for some in waiting.chunks(RETRIED_AT_ONCE) {
         let some = some.to_vec();
-        app.committer
+        orders
+            .committer
             .submit_blocking(now, by.clone(), move |writer| {
                 some.iter()
                     .try_for_each(|(person, target, id)| retry_one(writer, (person, target), *id))
             })
             .map_err(|error: Error| broken(&error))?;
     }
-    app.bells.ring_all();
+    orders.bells.ring_all();
     Ok(v1::Retried { operations })
 }
 
@@ -280,25 +329,26 @@ fn retry_one(
     writer.record(&fact).map(drop)
 }
 
-fn retry(app: &App, id: OperationId, by: &Operator) -> Result<v1::Operation, Fault> {
-    let (person, target) = app.locate(id)?;
-    let now = app.clock.now();
-    if let Some(target) = app.targets.get(&target) {
+fn retry(orders: &Orders, id: OperationId, by: &Operator) -> Result<v1::Operation, Fault> {
+    let (person, target) = locate(&orders.ledger, id)?;
+    let now = orders.clock.now();
+    if let Some(target) = orders.targets.get(&target) {
         target.try_at_once();
     }
     let (owner, at) = (person.clone(), target.clone());
-    app.committer
+    orders
+        .committer
         .submit_blocking(now, by.clone(), move |writer| {
             retry_one(writer, (&owner, &at), id)
         })
         .map_err(|error: Error| broken(&error))?;
-    app.bells.ring_all();
-    let found = app
+    orders.bells.ring_all();
+    let found = orders
         .ledger
         .read()
         .and_then(|reader| reader.person(&person))
         .map_err(|error| broken(&error))?;
-    let known = app.known.load();
+    let known = orders.known.load();
     let shown = found.as_ref().and_then(|person| {
         let account = person.accounts.get(&target)?;
         let open = account
@@ -316,8 +366,8 @@ fn retry(app: &App, id: OperationId, by: &Operator) -> Result<v1::Operation, Fau
     shown.ok_or_else(|| Fault::not_found("open operation", &id.to_string()))
 }
 
-fn plugins(app: &App) -> Vec<v1::PluginRow> {
-    let mut rows: Vec<v1::PluginRow> = app
+fn plugins(standing: &Standing) -> Vec<v1::PluginRow> {
+    let mut rows: Vec<v1::PluginRow> = standing
         .library
         .standings()
         .into_iter()
@@ -348,7 +398,7 @@ fn plugins(app: &App) -> Vec<v1::PluginRow> {
                 .map(|trouble| format!("{} ({})", trouble.text, trouble.code)),
         })
         .collect();
-    rows.extend(app.library.unused().into_iter().filter_map(|path| {
+    rows.extend(standing.library.unused().into_iter().filter_map(|path| {
         Some(v1::PluginRow {
             name: path.file_stem()?.to_string_lossy().into_owned(),
             state: "unused".to_owned(),

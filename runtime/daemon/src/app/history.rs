@@ -17,13 +17,13 @@ use muster_core::operation::{Action, Completion, Transition};
 use muster_core::person::Decision;
 use muster_ledger::{Error, Reader, kept};
 
-use super::App;
+use super::Listings;
 use super::present;
 use super::queries::{broken, cause, source_of};
 use crate::planning::Titles;
 use crate::server::engine::ListPage;
 
-impl App {
+impl Listings {
     /// What the journal has about a person.
     pub(super) fn history_now(
         &self,
@@ -43,9 +43,7 @@ impl App {
         told.page(before, page.limit)
             .map_err(|error| broken(&error))
     }
-}
 
-impl App {
     /// What was decided and put in place, by whom.
     pub(super) fn decisions_now(
         &self,

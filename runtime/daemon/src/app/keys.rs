@@ -13,6 +13,7 @@ use muster_core::id::FeedName;
 use muster_core::subject::Subject;
 use tokio::sync::watch;
 
+use super::engine::feed;
 use crate::clock::{Clock, Moment};
 use crate::findings::Findings;
 use crate::server::Hook;
@@ -47,24 +48,6 @@ struct Looked {
 }
 
 impl HookKeys {
-    /// The hook of a feed, with the keys that work now.
-    pub fn read(
-        &self,
-        feed: &FeedName,
-        source: &HookSource,
-        environment: &Environment,
-        clock: &Clock,
-    ) -> Hook {
-        let looked = self.look(feed, source, environment, clock);
-        Hook {
-            keys: looked.keys,
-            is_whole: looked.is_whole,
-            tolerance: source.tolerance,
-            mapping: source.mapping.clone(),
-            leave: source.mapping.clone(),
-        }
-    }
-
     fn look(
         &self,
         feed: &FeedName,
@@ -116,6 +99,23 @@ pub struct HookSecrets {
     pub clock: Clock,
     /// What is said to people.
     pub findings: Findings,
+}
+
+impl HookSecrets {
+    /// The hook of a feed, with the keys that work now; `None` if the feed has no hook or does not exist.
+    pub fn hook(&self, name: &FeedName) -> Option<Hook> {
+        let source = self.config.feeds.get(name)?.hook.as_ref()?;
+        let feed = feed(&self.config, name).ok()?;
+        let looked = self.keys.look(name, source, &self.environment, &self.clock);
+        // An event names only what changed.
+        Some(Hook {
+            keys: looked.keys,
+            is_whole: looked.is_whole,
+            tolerance: source.tolerance,
+            mapping: feed.upsert_mapping().clone(),
+            leave: feed.leave_mapping().clone(),
+        })
+    }
 }
 
 /// Says which secrets cannot be read, until they can be, and remembers those that can.

@@ -7,7 +7,7 @@ use muster_core::finding::Severity;
 use muster_ledger::Reader;
 use muster_ledger::kept::Counts;
 
-use super::App;
+use super::Standing;
 use crate::driver::Activity;
 use crate::server::gate;
 use crate::server::metrics::{Family, Kind, Sample};
@@ -54,21 +54,25 @@ const COUNTERS: [Counter; 7] = [
 ];
 
 /// Everything that is counted.
-pub(super) fn families(app: &App) -> Vec<Family> {
-    let up = app.clock.now().duration_since(app.started_at).as_secs_f64();
+pub(super) fn families(standing: &Standing) -> Vec<Family> {
+    let up = standing
+        .clock
+        .now()
+        .duration_since(standing.started_at)
+        .as_secs_f64();
     let mut families = vec![Family::single(
         "muster_uptime_seconds",
         "Seconds since the daemon started.",
         Kind::Gauge,
         up,
     )];
-    let is_ready = app.ready.load(Ordering::Acquire) && app.ledger.failure().is_none();
+    let is_ready = standing.ready.load(Ordering::Acquire) && standing.ledger.failure().is_none();
     families.push(gate::ready(is_ready));
-    if let Ok(reader) = app.ledger.read() {
+    if let Ok(reader) = standing.ledger.read() {
         families.extend(reader.counts().iter().flat_map(of_ledger));
         families.extend(findings(&reader).ok());
     }
-    let usable = app
+    let usable = standing
         .targets
         .iter()
         .map(|(name, target)| (name.to_string(), f64::from(u8::from(target.is_usable()))));
@@ -80,7 +84,7 @@ pub(super) fn families(app: &App) -> Vec<Family> {
         usable,
     ));
     for (name, help, counter) in COUNTERS {
-        let by_target = app.activity.iter().map(|(target, activity)| {
+        let by_target = standing.activity.iter().map(|(target, activity)| {
             (
                 target.to_string(),
                 number(counter(activity).load(Ordering::Relaxed)),

@@ -6,16 +6,19 @@ use jiff::Timestamp;
 use muster_api::error::{API_NOT_HALTED, API_UNUSABLE, Fault, FaultKind};
 use muster_api::page::title_of;
 use muster_api::v1;
+use muster_config::Config;
 use muster_core::fact::{Cause, Part, Plan};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::operation::{OperationState, State};
 use muster_core::person::Person;
 use muster_core::subject::Subject;
-use muster_ledger::{Reader, kept};
+use muster_ledger::{Ledger, Reader, kept};
 
-use super::{App, present, why};
+use super::{Listings, Standing, present, why};
 use crate::findings::target::{NOTHING_SUCCEEDS, REFUSED};
+use crate::replan::Deciding;
+use crate::replan::waiting::Pending;
 use crate::server::engine::{
     AccountFilter, FindingFilter, ListPage, OperationFilter, PersonFilter, ProgressSink,
 };
@@ -31,14 +34,14 @@ pub(crate) fn broken(error: &muster_ledger::Error) -> Fault {
     Fault::of(kind, error)
 }
 
-fn read(app: &App) -> Result<Reader, Fault> {
-    app.ledger.read().map_err(|error| broken(&error))
+fn read(ledger: &Ledger) -> Result<Reader, Fault> {
+    ledger.read().map_err(|error| broken(&error))
 }
 
-impl App {
+impl Standing {
     /// The daemon on one page.
     pub(super) fn status_now(&self) -> Result<v1::Status, Fault> {
-        let reader = read(self)?;
+        let reader = read(&self.ledger)?;
         let counts = reader.counts().map_err(|error| broken(&error))?;
         let mut operations: BTreeMap<String, u64> = BTreeMap::new();
         for (state, count) in counts.operations.values().flatten() {
@@ -79,7 +82,7 @@ impl App {
                 .collect(),
             operations,
             findings,
-            held: self.held_now(&reader)?,
+            held: held(&reader, &self.config, &self.deciding, &self.pending)?,
             trouble: None,
         })
     }
@@ -173,85 +176,15 @@ impl App {
             failing.since, failing.attempts, failing.text
         ))
     }
+}
 
-    /// The files, and the change of the policy, that wait for a person.
-    pub(super) fn held_now(&self, reader: &Reader) -> Result<Vec<v1::Held>, Fault> {
-        let mut held = Vec::new();
-        for name in self.config.feeds.keys() {
-            let kept = reader.feed(name).map_err(|error| broken(&error))?;
-            let Some(file) = kept.and_then(|kept| kept.held) else {
-                continue;
-            };
-            let reasons = file.reasons.iter().map(|code| v1::Finding {
-                code: code.to_string(),
-                severity: Severity::Error.as_str().to_owned(),
-                subject: Subject::from(name).to_string(),
-                text: title_of(code.as_str()),
-                hint: String::new(),
-                since: Some(present::instant(file.at)),
-            });
-            held.push(v1::Held {
-                feed: name.to_string(),
-                file: file.file.name.clone(),
-                file_digest: file.file.digest.to_string(),
-                plan_digest: file.plan_digest.map(|digest| digest.to_string()),
-                since: present::instant(file.at),
-                reasons: reasons.collect(),
-                counts: v1::Counts::default(),
-            });
-        }
-        if let Some(hold) = self.deciding.held() {
-            held.push(v1::Held {
-                feed: String::new(),
-                file: "the policy".to_owned(),
-                file_digest: String::new(),
-                plan_digest: hold.summary.digest.map(|digest| digest.to_string()),
-                since: present::instant(hold.since),
-                reasons: hold
-                    .summary
-                    .exceeded
-                    .iter()
-                    .map(|finding| present::finding(finding, None))
-                    .collect(),
-                counts: present::counts(&hold.summary.counts),
-            });
-        }
-        let questions = reader.questions().map_err(|error| broken(&error))?;
-        for (digest, kept) in questions.into_iter().filter(|(_, kept)| !kept.is_answered) {
-            let finding = kept.question.finding(&crate::plugins::short(digest));
-            held.push(v1::Held {
-                feed: kept.question.person.feed.to_string(),
-                file: super::approval::question_title(&kept.question),
-                file_digest: String::new(),
-                plan_digest: Some(digest.to_string()),
-                since: present::instant(kept.at),
-                reasons: vec![present::finding(&finding, Some(kept.at))],
-                counts: v1::Counts::default(),
-            });
-        }
-        for waiting in crate::replan::waiting::all(&self.pending) {
-            let reasons = waiting.summary.exceeded.iter();
-            held.push(v1::Held {
-                feed: String::new(),
-                file: waiting.what.title(),
-                file_digest: String::new(),
-                plan_digest: waiting.summary.digest.map(|digest| digest.to_string()),
-                since: present::instant(waiting.since),
-                reasons: reasons
-                    .map(|finding| present::finding(finding, None))
-                    .collect(),
-                counts: present::counts(&waiting.summary.counts),
-            });
-        }
-        Ok(held)
-    }
-
+impl Listings {
     pub(super) fn people_now(
         &self,
         filter: &PersonFilter,
         page: &ListPage,
     ) -> Result<v1::Page<v1::PersonRow>, Fault> {
-        let reader = read(self)?;
+        let reader = read(&self.ledger)?;
         let wanted = filter.text.as_ref().map(|text| text.to_lowercase());
         let fits = |person: &Person| {
             let by_text = wanted.as_ref().is_none_or(|text| {
@@ -264,7 +197,7 @@ impl App {
                     .as_deref()
                     .is_none_or(|phase| phase == person.phase.as_str())
         };
-        self.page_of_people(&reader, page, |person, items: &mut Vec<v1::PersonRow>| {
+        page_of_people(&reader, page, |person, items: &mut Vec<v1::PersonRow>| {
             if fits(person) {
                 items.push(present::person_row(person));
             }
@@ -276,9 +209,9 @@ impl App {
         filter: &AccountFilter,
         page: &ListPage,
     ) -> Result<v1::Page<v1::Account>, Fault> {
-        let reader = read(self)?;
+        let reader = read(&self.ledger)?;
         let (known, now) = (self.known.load(), self.clock.now());
-        self.page_of_people(&reader, page, |person, items: &mut Vec<v1::Account>| {
+        page_of_people(&reader, page, |person, items: &mut Vec<v1::Account>| {
             for (target, held) in &person.accounts {
                 let is_meant = filter.target.as_ref().is_none_or(|wanted| wanted == target)
                     && !(filter.is_leaving && held.is_wanted);
@@ -302,7 +235,7 @@ impl App {
         filter: &OperationFilter,
         page: &ListPage,
     ) -> Result<v1::Page<v1::Operation>, Fault> {
-        let reader = read(self)?;
+        let reader = read(&self.ledger)?;
         let (known, now) = (self.known.load(), self.clock.now());
         let collect = |person: &Person, items: &mut Vec<v1::Operation>| {
             for target in person.accounts.keys() {
@@ -329,48 +262,7 @@ impl App {
             }
             return Ok(v1::Page { items, next: None });
         }
-        self.page_of_people(&reader, page, collect)
-    }
-
-    /// Walks everybody from the cursor on until the page is full. The cursor is the last person, so a
-    /// page may have a few items more than its limit: one person's items are never parted.
-    #[expect(
-        clippy::unused_self,
-        reason = "reads as a question to the daemon, like its neighbours"
-    )]
-    fn page_of_people<T>(
-        &self,
-        reader: &Reader,
-        page: &ListPage,
-        mut collect: impl FnMut(&Person, &mut Vec<T>),
-    ) -> Result<v1::Page<T>, Fault> {
-        let after = page
-            .cursor
-            .as_deref()
-            .map(PersonId::parse)
-            .transpose()
-            .map_err(|error| {
-                Fault::new(
-                    FaultKind::Refused,
-                    API_UNUSABLE,
-                    format!("the cursor is unusable: {error}"),
-                )
-            })?;
-        let mut items = Vec::new();
-        let people = reader
-            .everybody_after(after.as_ref())
-            .map_err(|error| broken(&error))?;
-        for person in people {
-            let person = person.map_err(|error| broken(&error))?;
-            collect(&person, &mut items);
-            if items.len() >= page.limit {
-                return Ok(v1::Page {
-                    items,
-                    next: Some(person.id.to_string()),
-                });
-            }
-        }
-        Ok(v1::Page { items, next: None })
+        page_of_people(&reader, page, collect)
     }
 
     pub(super) fn person_now(&self, id: &PersonId) -> Result<v1::Person, Fault> {
@@ -385,7 +277,7 @@ impl App {
     }
 
     pub(super) fn find(&self, id: &PersonId) -> Result<Person, Fault> {
-        read(self)?
+        read(&self.ledger)?
             .person(id)
             .map_err(|error| broken(&error))?
             .ok_or_else(|| {
@@ -394,7 +286,7 @@ impl App {
     }
 
     pub(super) fn people_with_key_now(&self, key: &str) -> Result<Vec<PersonId>, Fault> {
-        let people = read(self)?
+        let people = read(&self.ledger)?
             .find_people(key)
             .map_err(|error| broken(&error))?;
         Ok(people.into_iter().map(|person| person.id).collect())
@@ -405,7 +297,7 @@ impl App {
         filter: &FindingFilter,
         page: &ListPage,
     ) -> Result<v1::Page<v1::Finding>, Fault> {
-        let reader = read(self)?;
+        let reader = read(&self.ledger)?;
         let mut found = Vec::new();
         for kept in reader.findings().map_err(|error| broken(&error))? {
             let kept = kept.map_err(|error| broken(&error))?;
@@ -456,7 +348,7 @@ impl App {
             return Err(Fault::not_found("target", target.as_str())
                 .hint("`muster status` lists the targets"));
         }
-        let reader = read(self)?;
+        let reader = read(&self.ledger)?;
         let known = self.known.load();
         let source = |plan: PlanId| source_of(&reader, plan);
         let policy = self.planning.policy();
@@ -478,29 +370,9 @@ impl App {
         Ok(why::why(&asked, target))
     }
 
-    /// Where an operation stands: whose it is, and at which target.
-    pub(super) fn locate(&self, id: OperationId) -> Result<(PersonId, TargetName), Fault> {
-        let reader = read(self)?;
-        let open = reader.open_operation(id).map_err(|error| broken(&error))?;
-        let open = open.ok_or_else(|| {
-            Fault::not_found("open operation", &id.to_string())
-                .hint("`muster operations` lists those that are open")
-        })?;
-        match open.operation.state {
-            State::Waiting { .. }
-            | State::Halted { .. }
-            | State::Unknown { .. }
-            | State::Pending { .. } => Ok((open.person, open.target)),
-            state @ (State::Queued | State::InFlight { .. } | State::Verifying { .. }) => {
-                let message = format!("operation {id} is {} and goes on by itself", state.kind());
-                Err(Fault::new(FaultKind::Conflict, API_NOT_HALTED, message))
-            }
-        }
-    }
-
     /// How a plan stands.
     pub(super) fn plan_status(&self, id: PlanId) -> Result<v1::PlanStatus, Fault> {
-        let reader = read(self)?;
+        let reader = read(&self.ledger)?;
         let kept = reader.plan(id).map_err(|error| broken(&error))?;
         let kept = kept.ok_or_else(|| Fault::not_found("plan", &id.to_string()))?;
         let (mut total, mut open, mut waiting, mut halted) = (0_u64, 0_u64, 0_u64, 0_u64);
@@ -531,6 +403,139 @@ impl App {
         let report =
             muster_ledger::check::check(&self.ledger, told).map_err(|error| broken(&error))?;
         Ok(ledger_check(&report))
+    }
+}
+
+/// The files, and the change of the policy, that wait for a person.
+pub(super) fn held(
+    reader: &Reader,
+    config: &Config,
+    deciding: &Deciding,
+    pending: &Pending,
+) -> Result<Vec<v1::Held>, Fault> {
+    let mut held = Vec::new();
+    for name in config.feeds.keys() {
+        let kept = reader.feed(name).map_err(|error| broken(&error))?;
+        let Some(file) = kept.and_then(|kept| kept.held) else {
+            continue;
+        };
+        let reasons = file.reasons.iter().map(|code| v1::Finding {
+            code: code.to_string(),
+            severity: Severity::Error.as_str().to_owned(),
+            subject: Subject::from(name).to_string(),
+            text: title_of(code.as_str()),
+            hint: String::new(),
+            since: Some(present::instant(file.at)),
+        });
+        held.push(v1::Held {
+            feed: name.to_string(),
+            file: file.file.name.clone(),
+            file_digest: file.file.digest.to_string(),
+            plan_digest: file.plan_digest.map(|digest| digest.to_string()),
+            since: present::instant(file.at),
+            reasons: reasons.collect(),
+            counts: v1::Counts::default(),
+        });
+    }
+    if let Some(hold) = deciding.held() {
+        held.push(v1::Held {
+            feed: String::new(),
+            file: "the policy".to_owned(),
+            file_digest: String::new(),
+            plan_digest: hold.summary.digest.map(|digest| digest.to_string()),
+            since: present::instant(hold.since),
+            reasons: hold
+                .summary
+                .exceeded
+                .iter()
+                .map(|finding| present::finding(finding, None))
+                .collect(),
+            counts: present::counts(&hold.summary.counts),
+        });
+    }
+    let questions = reader.questions().map_err(|error| broken(&error))?;
+    for (digest, kept) in questions.into_iter().filter(|(_, kept)| !kept.is_answered) {
+        let finding = kept.question.finding(&crate::plugins::short(digest));
+        held.push(v1::Held {
+            feed: kept.question.person.feed.to_string(),
+            file: super::approval::question_title(&kept.question),
+            file_digest: String::new(),
+            plan_digest: Some(digest.to_string()),
+            since: present::instant(kept.at),
+            reasons: vec![present::finding(&finding, Some(kept.at))],
+            counts: v1::Counts::default(),
+        });
+    }
+    for waiting in crate::replan::waiting::all(pending) {
+        let reasons = waiting.summary.exceeded.iter();
+        held.push(v1::Held {
+            feed: String::new(),
+            file: waiting.what.title(),
+            file_digest: String::new(),
+            plan_digest: waiting.summary.digest.map(|digest| digest.to_string()),
+            since: present::instant(waiting.since),
+            reasons: reasons
+                .map(|finding| present::finding(finding, None))
+                .collect(),
+            counts: present::counts(&waiting.summary.counts),
+        });
+    }
+    Ok(held)
+}
+
+/// Walks everybody from the cursor on until the page is full. The cursor is the last person, so a
+/// page may have a few items more than its limit: one person's items are never parted.
+fn page_of_people<T>(
+    reader: &Reader,
+    page: &ListPage,
+    mut collect: impl FnMut(&Person, &mut Vec<T>),
+) -> Result<v1::Page<T>, Fault> {
+    let after = page
+        .cursor
+        .as_deref()
+        .map(PersonId::parse)
+        .transpose()
+        .map_err(|error| {
+            Fault::new(
+                FaultKind::Refused,
+                API_UNUSABLE,
+                format!("the cursor is unusable: {error}"),
+            )
+        })?;
+    let mut items = Vec::new();
+    let people = reader
+        .everybody_after(after.as_ref())
+        .map_err(|error| broken(&error))?;
+    for person in people {
+        let person = person.map_err(|error| broken(&error))?;
+        collect(&person, &mut items);
+        if items.len() >= page.limit {
+            return Ok(v1::Page {
+                items,
+                next: Some(person.id.to_string()),
+            });
+        }
+    }
+    Ok(v1::Page { items, next: None })
+}
+
+/// Where an operation stands: whose it is, and at which target.
+pub(super) fn locate(ledger: &Ledger, id: OperationId) -> Result<(PersonId, TargetName), Fault> {
+    let reader = read(ledger)?;
+    let open = reader.open_operation(id).map_err(|error| broken(&error))?;
+    let open = open.ok_or_else(|| {
+        Fault::not_found("open operation", &id.to_string())
+            .hint("`muster operations` lists those that are open")
+    })?;
+    match open.operation.state {
+        State::Waiting { .. }
+        | State::Halted { .. }
+        | State::Unknown { .. }
+        | State::Pending { .. } => Ok((open.person, open.target)),
+        state @ (State::Queued | State::InFlight { .. } | State::Verifying { .. }) => {
+            let message = format!("operation {id} is {} and goes on by itself", state.kind());
+            Err(Fault::new(FaultKind::Conflict, API_NOT_HALTED, message))
+        }
     }
 }
 

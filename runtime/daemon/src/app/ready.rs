@@ -5,19 +5,19 @@ use std::sync::atomic::Ordering;
 use muster_api::error::{Fault, FaultKind};
 use muster_core::finding::Code;
 
-use super::App;
+use super::Standing;
 
 /// The ledger failed, and is being opened again.
 pub(crate) const RESTING: Code = Code::new("LED-010");
 
 /// Why the daemon takes no work; `None` if it does.
-pub(super) fn not_ready(app: &App) -> Option<String> {
-    if let Some(failure) = app.ledger.failure() {
+pub(super) fn not_ready(standing: &Standing) -> Option<String> {
+    if let Some(failure) = standing.ledger.failure() {
         let cause = Fault::new(FaultKind::Unavailable, failure.code, failure.text);
         let resting = resting(&cause);
         return Some(format!("{}: {}", resting.code, resting.message));
     }
-    let is_ready = app.ready.load(Ordering::Acquire);
+    let is_ready = standing.ready.load(Ordering::Acquire);
     (!is_ready).then(|| "the daemon is starting or stopping".to_owned())
 }
 

@@ -24,7 +24,8 @@ use muster_ledger::{Committer, Ledger};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{Life, compile, durable, stopped};
+use super::life::{Life, stopped};
+use super::{Setup, compile, durable};
 use crate::app::ready::{RESTING, resting};
 use crate::app::{present, queries};
 use crate::clock::{Clock, Retrying};
@@ -85,15 +86,15 @@ pub(super) async fn run(
     let serving = Arc::clone(&gate);
     let door_stop = stop.clone();
     let mut door = tokio::spawn(async move { doors.serve_gate(serving, door_stop).await });
-    let life = Life {
-        config,
+    let setup = Setup {
+        config: Arc::new(config),
         environment,
         clock,
         compiler,
-        gate,
         hook_keys: Arc::default(),
         is_resumed: false,
     };
+    let life = Life { setup, gate };
     let lived = again_and_again(life, configured, &stop, &mut door).await;
     if lived.is_err() {
         // Nobody should wait for open answers on the way out of a failure.
@@ -113,7 +114,7 @@ async fn again_and_again(
 ) -> Result<(), Fault> {
     let mut retrying = Retrying::new(PAUSE.0, PAUSE.1);
     loop {
-        let begun = life.clock.moment();
+        let begun = life.setup.clock.moment();
         let fault = match life.live(Arc::clone(&policy), stop, door).await {
             Ended::Told => return Ok(()),
             Ended::Stuck(fault) => return Err(fault),
@@ -121,7 +122,7 @@ async fn again_and_again(
             Ended::Failed {
                 policy: None,
                 fault,
-            } if !life.is_resumed => return Err(fault),
+            } if !life.setup.is_resumed => return Err(fault),
             Ended::Failed {
                 fault,
                 policy: decided,
@@ -130,8 +131,8 @@ async fn again_and_again(
                 fault
             }
         };
-        life.is_resumed = true;
-        if life.clock.moment().since(begun) >= RECOVERED_AFTER {
+        life.setup.is_resumed = true;
+        if life.setup.clock.moment().since(begun) >= RECOVERED_AFTER {
             retrying.succeeded();
         }
         let is_news = retrying.failed(&fault.message);
@@ -139,10 +140,11 @@ async fn again_and_again(
         if is_news {
             tracing::error!(code = %resting.code, error = resting.message, "everything stops and begins again");
         }
-        life.gate.shut(absent(&life.config, &life.clock, resting));
+        life.gate
+            .shut(absent(&life.setup.config, &life.setup.clock, resting));
         let mut stopping = stop.clone();
         tokio::select! {
-            () = life.clock.sleep(retrying.pause()) => {}
+            () = life.setup.clock.sleep(retrying.pause()) => {}
             () = stopped(&mut stopping) => return Ok(()),
         }
     }
