@@ -8,7 +8,7 @@
 //! [`planning`] makes plans, [`driver`] carries them out at the [`targets`] through [`plugins`],
 //! [`reconcile`] reads what is really there, and [`replan`] follows the [`policy`] and the calendar.
 
-pub mod app;
+pub mod answers;
 pub mod clock;
 pub mod driver;
 pub mod feeds;

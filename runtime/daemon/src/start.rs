@@ -24,10 +24,9 @@ use muster_host::{Compiler, Host, HostOptions};
 use muster_ledger::{Committer, Ledger, committer};
 use tokio::sync::watch;
 
-use crate::app::engine::Daemon;
-use crate::app::keys::{HookKeys, HookSecrets};
-use crate::app::queries::broken;
-use crate::app::{Approvals, Deliveries, Listings, Orders, Standing};
+use crate::answers::broken;
+use crate::answers::engine::Daemon;
+use crate::answers::{Approvals, Deliveries, Listings, Orders, Standing};
 use crate::clock::Clock;
 use crate::driver::sweep::Sweep;
 use crate::driver::{Activity, Driver, Recent};
@@ -42,6 +41,7 @@ use crate::replan::Deciding;
 use crate::replan::dates::Dates;
 use crate::replan::references::References;
 use crate::replan::waiting::Pending;
+use crate::server::keys::{HookKeys, HookSecrets};
 use crate::targets::Connected;
 use plugin_news::PluginNews;
 

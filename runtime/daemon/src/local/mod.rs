@@ -20,7 +20,7 @@ use muster_core::id::{FeedName, TargetName};
 use muster_core::policy::{Policy, PolicySource};
 use muster_host::{Compiler, Host, HostOptions, Plugin, Slot};
 
-use crate::app::{present, queries};
+use crate::answers::{broken, ledger, present};
 use crate::clock::Clock;
 use crate::feeds::former;
 use crate::policy::{known, text};
@@ -109,7 +109,7 @@ impl Local for ThisProcess {
                 remarks.extend(former::remarks(&reader.counts()?.here, config));
                 Ok(remarks)
             })
-            .map_err(|error| queries::broken(&error))?;
+            .map_err(|error| broken(&error))?;
         let remarks = remarks.iter();
         Ok(remarks
             .map(|finding| present::finding(finding, None))
@@ -137,8 +137,8 @@ impl Local for ThisProcess {
             progress.report("checking the journal", at.done, at.total);
         };
         muster_ledger::check::check_file(&path, &muster_ledger::Options::default(), told)
-            .map(|report| queries::ledger_check(&report))
-            .map_err(|error| queries::broken(&error))
+            .map(|report| ledger::ledger_check(&report))
+            .map_err(|error| broken(&error))
     }
 }
 

@@ -27,13 +27,13 @@ use muster_core::person::Decision;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::answer::{self, Refusal};
 use super::engine::{
     AccountFilter, DriftedAccount, Engine, FindingFilter, ListPage, OperationFilter, PersonFilter,
     ProgressSink,
 };
 use super::listen::Peer;
-use super::peer;
+use crate::answers::operator::operator as operator_at;
+use crate::answers::refusal::{self, Refusal};
 
 /// How many items a page has where the question does not say.
 const LIST_LIMIT_DEFAULT: usize = 100;
@@ -76,8 +76,8 @@ pub fn router(engine: Arc<dyn Engine>, file_bytes_max: usize) -> Router {
         .route("/v1/plans/{plan}/follow", get(follow))
         .route("/v1/plugins", get(plugins))
         .route("/v1/ledger/check", get(check_ledger))
-        .fallback(answer::no_route)
-        .method_not_allowed_fallback(answer::no_method)
+        .fallback(refusal::no_route)
+        .method_not_allowed_fallback(refusal::no_method)
         .with_state(engine)
 }
 
@@ -421,7 +421,7 @@ struct OperatorParameters {
 /// The operator is what the kernel says of the other end of the socket; what they call themselves
 /// is kept beside it.
 fn operator(peer: Peer, said: &OperatorParameters) -> Result<Operator, Fault> {
-    peer::operator(peer)
+    operator_at(peer)
         .saying(said.r#as.as_deref(), said.reason.as_deref())
         .map_err(|error| unusable(error.to_string()))
 }
@@ -487,7 +487,7 @@ fn streamed<T: Serialize + Send + 'static>(
 fn ended_line<T: Serialize>(ended: Result<T, Fault>) -> Bytes {
     match ended {
         Ok(answer) => line(&v1::Line::Done(answer)),
-        Err(fault) => line(&v1::Line::<T>::Failed(answer::error(&fault))),
+        Err(fault) => line(&v1::Line::<T>::Failed(refusal::error(&fault))),
     }
 }
 

@@ -15,7 +15,7 @@ use muster_core::operation::OperationState;
 use muster_core::person::Decision;
 use tokio::sync::watch;
 
-use crate::server::metrics::Family;
+use crate::answers::metrics::family::Family;
 use crate::server::signature::HookKey;
 
 /// An answer that comes later.

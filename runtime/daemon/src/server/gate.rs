@@ -14,10 +14,10 @@ use http::StatusCode;
 use muster_api::error::{Fault, FaultKind};
 use muster_api::v1;
 
-use super::answer::{self, Refusal};
 use super::engine::Engine;
-use super::metrics::{self, Family};
 use super::{admin, public};
+use crate::answers::metrics::family::{self, Family};
+use crate::answers::refusal::{self, Refusal};
 
 /// What the doors lead to.
 pub struct Gate {
@@ -97,8 +97,8 @@ fn shut(absent: Absent) -> Behind {
         .route("/livez", get(public::livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_text))
-        .fallback(answer::no_route)
-        .method_not_allowed_fallback(answer::no_method)
+        .fallback(refusal::no_route)
+        .method_not_allowed_fallback(refusal::no_method)
         .with_state(Arc::clone(&absent));
     let admin = Router::new()
         .route("/v1/status", get(status))
@@ -137,7 +137,7 @@ pub fn ready(is_ready: bool) -> Family {
     Family::single(
         "muster_ready",
         "1 where work is taken; otherwise /readyz says why not.",
-        metrics::Kind::Gauge,
+        family::Kind::Gauge,
         f64::from(u8::from(is_ready)),
     )
 }

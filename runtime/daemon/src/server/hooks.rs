@@ -22,11 +22,11 @@ use muster_core::id::{Digest, FeedName};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::answer::Refusal;
 use super::connection::Visitor;
 use super::engine::{Delivery, DeliveryKind, Engine, Hook};
 use super::room::{Place, Room};
 use super::signature::{Refused, Signed};
+use crate::answers::refusal::Refusal;
 use crate::feeds::event;
 
 /// A delivery is not signed, or its headers cannot be read.

@@ -7,14 +7,12 @@
 //! and the bodies that are held in memory. Whoever does nothing makes room for whoever comes next.
 
 pub mod admin;
-pub mod answer;
 mod connection;
 pub mod engine;
 pub mod gate;
 pub mod hooks;
+pub mod keys;
 pub mod listen;
-pub mod metrics;
-mod peer;
 pub mod public;
 mod room;
 pub mod signature;

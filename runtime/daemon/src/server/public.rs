@@ -8,10 +8,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{StatusCode, header};
 
-use super::answer;
 use super::engine::Engine;
 use super::hooks::{self, Hooks};
-use super::metrics::{self, Family};
+use crate::answers::metrics::family::{self, Family};
+use crate::answers::refusal;
 
 /// The routes of the public door.
 pub fn router(engine: Arc<dyn Engine>, file_bytes_max: usize) -> Router {
@@ -20,8 +20,8 @@ pub fn router(engine: Arc<dyn Engine>, file_bytes_max: usize) -> Router {
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_text))
-        .fallback(answer::no_route)
-        .method_not_allowed_fallback(answer::no_method)
+        .fallback(refusal::no_route)
+        .method_not_allowed_fallback(refusal::no_method)
         .with_state(Hooks::new(engine, file_bytes_max))
 }
 
@@ -47,5 +47,5 @@ pub(super) fn metrics_answer(families: &[Family]) -> Response {
         header::CONTENT_TYPE,
         "text/plain; version=0.0.4; charset=utf-8",
     )];
-    (kind, metrics::text(families)).into_response()
+    (kind, family::text(families)).into_response()
 }

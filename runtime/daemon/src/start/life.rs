@@ -20,9 +20,8 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::supervise::{self, Ended};
 use super::{Parts, Setup};
-use crate::app::keys;
-use crate::app::queries::broken;
-use crate::app::ready::resting;
+use crate::answers::broken;
+use crate::answers::ready::resting;
 use crate::driver::sweep;
 use crate::feeds::{self, Feed, former};
 use crate::findings::{Findings, LookedAt};
@@ -30,6 +29,7 @@ use crate::policy;
 use crate::reconcile;
 use crate::replan;
 use crate::server::gate::Gate;
+use crate::server::keys;
 
 /// How long the first plan waits for targets to say what they can give.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -26,8 +26,8 @@ use tokio::task::JoinHandle;
 
 use super::life::{Life, stopped};
 use super::{Setup, compile, durable};
-use crate::app::ready::{RESTING, resting};
-use crate::app::{present, queries};
+use crate::answers::ready::{RESTING, resting};
+use crate::answers::{broken, present};
 use crate::clock::{Clock, Retrying};
 use crate::server::gate::{Absent, Gate};
 use crate::server::listen::Doors;
@@ -181,7 +181,7 @@ pub(super) async fn failed(committer: &Committer, ledger: &Ledger, clock: &Clock
             return Fault::new(FaultKind::Unavailable, failure.code, failure.text);
         }
         if let Err(error) = probed {
-            return queries::broken(&error);
+            return broken(&error);
         }
     }
 }

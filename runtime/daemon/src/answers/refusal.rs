@@ -91,7 +91,7 @@ impl IntoResponse for Refusal {
 }
 
 /// What a door says where there is nothing.
-pub(super) async fn no_route(uri: http::Uri) -> Refusal {
+pub(crate) async fn no_route(uri: http::Uri) -> Refusal {
     Refusal::new(
         StatusCode::NOT_FOUND,
         &API_NO_ROUTE,
@@ -102,7 +102,7 @@ pub(super) async fn no_route(uri: http::Uri) -> Refusal {
 }
 
 /// What a door says to a method that it does not know.
-pub(super) async fn no_method(method: http::Method, uri: http::Uri) -> Refusal {
+pub(crate) async fn no_method(method: http::Method, uri: http::Uri) -> Refusal {
     Refusal::new(
         StatusCode::METHOD_NOT_ALLOWED,
         &API_NO_ROUTE,

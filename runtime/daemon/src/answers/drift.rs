@@ -6,7 +6,7 @@ use muster_core::actor::Operator;
 use muster_core::fact::Fact;
 use muster_core::id::TargetName;
 
-use super::queries::broken;
+use super::broken;
 use super::{Orders, present};
 use crate::server::engine::DriftedAccount;
 

@@ -13,14 +13,14 @@ use muster_core::id::FeedName;
 use muster_core::subject::Subject;
 use tokio::sync::watch;
 
-use super::engine::feed;
+use super::Hook;
+use super::signature::HookKey;
+use crate::answers::feed;
 use crate::clock::{Clock, Moment};
 use crate::findings::Findings;
-use crate::server::Hook;
-use crate::server::signature::HookKey;
 
 /// A secret of a hook cannot be read.
-pub const UNREADABLE: Code = crate::server::hooks::NO_SECRET;
+pub const UNREADABLE: Code = super::hooks::NO_SECRET;
 
 /// How long a key goes on working whose secret cannot be read any more.
 const KEPT_MAX: Duration = Duration::from_mins(15);

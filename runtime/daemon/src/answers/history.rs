@@ -18,8 +18,9 @@ use muster_core::person::Decision;
 use muster_ledger::{Error, Reader, kept};
 
 use super::Listings;
+use super::broken;
+use super::plans::{cause, source_of};
 use super::present;
-use super::queries::{broken, cause, source_of};
 use crate::planning::Titles;
 use crate::server::engine::ListPage;
 

@@ -17,8 +17,8 @@ use muster_core::policy::Policy;
 use muster_core::question::Question;
 use muster_intake::Verdict;
 
-use super::engine::feed;
-use super::queries::broken;
+use super::broken;
+use super::feed;
 use super::{Approvals, present};
 use crate::feeds::{Decision, Desk, Feed, FeedError, Going, Held, Item};
 use crate::planning::{Failed, Maker, Summary, Watch};

@@ -7,8 +7,8 @@ use muster_core::fact::{Arrived, Fact, Source};
 use muster_ledger::Error;
 
 use super::Deliveries;
-use super::engine::feed;
-use super::queries::broken;
+use super::broken;
+use super::feed;
 use crate::feeds::event;
 use crate::feeds::evidence::Evidence;
 use crate::feeds::taking::ARRIVALS_MAX;

@@ -1,12 +1,14 @@
-//! The answer to `why`: what a person has at each target and because of what, what not and why not.
-//! Pure: the caller brings the person, the policy and where plans came from.
+//! What a person has at each target and because of what, what not and why not.
+//!
+//! What is asked of the ledger is put together at the top; the answer is made from it without reading anything more.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use muster_api::error::Fault;
 use muster_api::v1;
 use muster_core::connector::{AccountState, EntitlementKey};
-use muster_core::id::{PlanId, PolicyVersion, RoleName, TargetName};
+use muster_core::id::{PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::{Phase, Value};
 use muster_core::operation::State;
 use muster_core::person::{Account, Grant, Justification, Person};
@@ -15,8 +17,46 @@ use muster_core::plan::UNREAD_CATALOGUE;
 use muster_core::policy::{Policy, Role};
 use muster_core::rule::Failed;
 
-use crate::app::present;
+use super::plans::source_of;
+use super::{Listings, present, read};
 use crate::planning::Titles;
+
+impl Listings {
+    pub(super) fn why_now(
+        &self,
+        id: &PersonId,
+        target: Option<&TargetName>,
+    ) -> Result<v1::Why, Fault> {
+        let person = self.find(id)?;
+        if let Some(target) = target
+            && !self.targets.contains_key(target)
+            && !person.accounts.contains_key(target)
+        {
+            return Err(Fault::not_found("target", target.as_str())
+                .hint("`muster status` lists the targets"));
+        }
+        let reader = read(&self.ledger)?;
+        let known = self.known.load();
+        let source = |plan: PlanId| source_of(&reader, plan);
+        let policy = self.planning.policy();
+        let rule_then = |version: &PolicyVersion, role: &RoleName| {
+            let kept = reader.policy(version).ok().flatten()?;
+            let mut roles = kept.source.roles.iter();
+            let found = roles.find(|found| found.name == *role)?;
+            Some(found.when.clone())
+        };
+        let asked = Known {
+            person: &person,
+            policy: &policy,
+            titles: &known.titles,
+            catalogues: &known.targets.catalogues,
+            now: self.clock.now(),
+            source: &source,
+            rule_then: &rule_then,
+        };
+        Ok(why(&asked, target))
+    }
+}
 
 /// What the answer is made from.
 pub struct Known<'a> {

@@ -7,25 +7,22 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use muster_api::error::{API_BROKEN, Fault, FaultKind};
 use muster_api::v1;
-use muster_config::Config;
 use muster_core::actor::Operator;
-use muster_core::fact::Fact;
 use muster_core::id::{Digest, FeedName, OperationId, PersonId, PlanId, TargetName};
-use muster_core::operation::{retried, retried_by_hand};
-use muster_ledger::Error;
 
-use super::keys::HookSecrets;
-use super::queries::{broken, held, locate};
+use super::held::held;
+use super::plugins::plugins;
+use super::retry::{retry, retry_all};
 use super::{
-    Approvals, Deliveries, Listings, Orders, Standing, approval, delivery, drift, metrics, present,
+    Approvals, Deliveries, Listings, Orders, Standing, approval, broken, delivery, drift, metrics,
     ready,
 };
-use crate::feeds::Feed;
+use crate::answers::metrics::family::Family;
 use crate::server::engine::{
     AccountFilter, Answer, Delivery, DriftedAccount, Engine, FindingFilter, Hook, ListPage,
     OperationFilter, PersonFilter, ProgressSink,
 };
-use crate::server::metrics::Family;
+use crate::server::keys::HookSecrets;
 
 /// How often a plan that is followed is looked at.
 const FOLLOW_EVERY: Duration = Duration::from_millis(200);
@@ -239,176 +236,4 @@ impl Engine for Daemon {
             listings.check_now(&progress)
         })
     }
-}
-
-/// A feed as configured.
-pub(super) fn feed(config: &Config, name: &FeedName) -> Result<Feed, Fault> {
-    let feed = config.feeds.get(name).ok_or_else(|| {
-        Fault::not_found("feed", name.as_str()).hint("`muster status` lists the feeds")
-    })?;
-    Feed::new(feed, config.daemon.file_bytes_max).map_err(|errors| {
-        let text = errors.first().map(ToString::to_string).unwrap_or_default();
-        Fault::new(
-            FaultKind::Broken,
-            API_BROKEN,
-            format!("the mapping of feed `{name}` cannot be used: {text}"),
-        )
-    })
-}
-
-/// People whose operations are tried again in one transaction.
-const RETRIED_AT_ONCE: usize = 500;
-
-/// Takes the next step now of everything that waits and that the filter names.
-fn retry_all(
-    orders: &Orders,
-    filter: &OperationFilter,
-    by: &Operator,
-) -> Result<v1::Retried, Fault> {
-    let reader = orders.ledger.read().map_err(|error| broken(&error))?;
-    let now = orders.clock.now();
-    let mut waiting = Vec::new();
-    for (name, target) in orders.targets.iter() {
-        if filter.target.as_ref().is_some_and(|wanted| wanted != name) {
-            continue;
-        }
-        let before = waiting.len();
-        for person in reader.people_at(name).map_err(|error| broken(&error))? {
-            let person = person.map_err(|error| broken(&error))?;
-            if filter.person.as_ref().is_some_and(|id| *id != person.id) {
-                continue;
-            }
-            let account = person.accounts.get(name);
-            for open in account.into_iter().flat_map(|account| &account.operations) {
-                let is_meant = filter.state.is_none_or(|state| state == open.state.kind());
-                if is_meant && retried_by_hand(open, now).is_some() {
-                    waiting.push((person.id.clone(), name.clone(), open.id));
-                }
-            }
-        }
-        if waiting.len() > before {
-            target.try_at_once();
-        }
-    }
-    let operations = waiting.len() as u64;
-    for some in waiting.chunks(RETRIED_AT_ONCE) {
-        let some = some.to_vec();
-        orders
-            .committer
-            .submit_blocking(now, by.clone(), move |writer| {
-                some.iter()
-                    .try_for_each(|(person, target, id)| retry_one(writer, (person, target), *id))
-            })
-            .map_err(|error: Error| broken(&error))?;
-    }
-    orders.bells.ring_all();
-    Ok(v1::Retried { operations })
-}
-
-/// Records that somebody wants an operation tried again, unless it went on meanwhile: what is out has to be looked
-/// at first.
-fn retry_one(
-    writer: &mut muster_ledger::Writer<'_>,
-    (person, target): (&PersonId, &TargetName),
-    operation: OperationId,
-) -> Result<(), Error> {
-    let now = writer.at();
-    let kept = writer.person(person)?;
-    let account = kept.and_then(|kept| kept.accounts.get(target));
-    let mut open = account.into_iter().flat_map(|account| &account.operations);
-    let open = open.find(|open| open.id == operation);
-    let Some(change) = open.and_then(|open| retried(open, now)) else {
-        return Ok(());
-    };
-    let fact = Fact::OperationChanged {
-        person: person.clone(),
-        target: target.clone(),
-        operation,
-        change,
-    };
-    writer.record(&fact).map(drop)
-}
-
-fn retry(orders: &Orders, id: OperationId, by: &Operator) -> Result<v1::Operation, Fault> {
-    let (person, target) = locate(&orders.ledger, id)?;
-    let now = orders.clock.now();
-    if let Some(target) = orders.targets.get(&target) {
-        target.try_at_once();
-    }
-    let (owner, at) = (person.clone(), target.clone());
-    orders
-        .committer
-        .submit_blocking(now, by.clone(), move |writer| {
-            retry_one(writer, (&owner, &at), id)
-        })
-        .map_err(|error: Error| broken(&error))?;
-    orders.bells.ring_all();
-    let found = orders
-        .ledger
-        .read()
-        .and_then(|reader| reader.person(&person))
-        .map_err(|error| broken(&error))?;
-    let known = orders.known.load();
-    let shown = found.as_ref().and_then(|person| {
-        let account = person.accounts.get(&target)?;
-        let open = account
-            .operations
-            .iter()
-            .find(|operation| operation.id == id)?;
-        Some(present::operation(
-            person,
-            &target,
-            open,
-            &known.titles,
-            now,
-        ))
-    });
-    shown.ok_or_else(|| Fault::not_found("open operation", &id.to_string()))
-}
-
-fn plugins(standing: &Standing) -> Vec<v1::PluginRow> {
-    let mut rows: Vec<v1::PluginRow> = standing
-        .library
-        .standings()
-        .into_iter()
-        .map(|standing| v1::PluginRow {
-            name: standing.name,
-            state: if standing.plugin.is_some() {
-                "serving"
-            } else {
-                "refused"
-            }
-            .to_owned(),
-            version: standing
-                .plugin
-                .as_ref()
-                .map(|plugin| plugin.descriptor().version.clone()),
-            contract: standing
-                .plugin
-                .as_ref()
-                .map(|plugin| plugin.descriptor().contract.clone()),
-            digest: standing
-                .plugin
-                .map(|plugin| crate::plugins::short(plugin.digest()))
-                .unwrap_or_default(),
-            since: standing.since.map(present::instant),
-            targets: standing.targets,
-            trouble: standing
-                .trouble
-                .map(|trouble| format!("{} ({})", trouble.text, trouble.code)),
-        })
-        .collect();
-    rows.extend(standing.library.unused().into_iter().filter_map(|path| {
-        Some(v1::PluginRow {
-            name: path.file_stem()?.to_string_lossy().into_owned(),
-            state: "unused".to_owned(),
-            version: None,
-            contract: None,
-            digest: String::new(),
-            since: None,
-            targets: Vec::new(),
-            trouble: None,
-        })
-    }));
-    rows
 }

@@ -1,15 +1,26 @@
 //! What the daemon is asked, and how it answers. Each question is given the handles that it needs, and nothing else.
 
+mod accounts;
 mod approval;
 mod delivery;
 mod drift;
 pub mod engine;
+mod findings;
+mod held;
 mod history;
-pub mod keys;
-mod metrics;
+pub(crate) mod ledger;
+pub mod metrics;
+mod operations;
+pub(crate) mod operator;
+mod people;
+mod person;
+mod plans;
+mod plugins;
 pub mod present;
-pub(crate) mod queries;
 pub(crate) mod ready;
+pub mod refusal;
+mod retry;
+mod status;
 pub mod why;
 
 use std::collections::BTreeMap;
@@ -17,17 +28,21 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use jiff::Timestamp;
+use muster_api::error::{API_BROKEN, API_UNUSABLE, Fault, FaultKind};
+use muster_api::v1;
 use muster_config::Config;
-use muster_core::id::TargetName;
-use muster_ledger::{Committer, Ledger};
+use muster_core::id::{FeedName, PersonId, TargetName};
+use muster_core::person::Person;
+use muster_ledger::{Committer, Ledger, Reader};
 
 use crate::clock::Clock;
 use crate::driver::Activity;
-use crate::feeds::Obstacles;
+use crate::feeds::{Feed, Obstacles};
 use crate::planning::{Bells, KnownTargets, Planning};
 use crate::plugins::Library;
 use crate::replan::Deciding;
 use crate::replan::waiting::Pending;
+use crate::server::engine::ListPage;
 use crate::targets::Connected;
 
 /// How the daemon stands: its feeds and targets, what it counts, and whether it takes work.
@@ -122,4 +137,70 @@ pub struct Deliveries {
     pub committer: Committer,
     /// The wake-ups.
     pub bells: Bells,
+}
+
+/// The ledger's failure as an answer.
+pub(crate) fn broken(error: &muster_ledger::Error) -> Fault {
+    // After a lasting error the ledger is opened again: whoever asks later may have an answer.
+    let kind = if error.is_lasting() {
+        FaultKind::Unavailable
+    } else {
+        FaultKind::Broken
+    };
+    Fault::of(kind, error)
+}
+
+fn read(ledger: &Ledger) -> Result<Reader, Fault> {
+    ledger.read().map_err(|error| broken(&error))
+}
+
+/// A feed as configured.
+pub(crate) fn feed(config: &Config, name: &FeedName) -> Result<Feed, Fault> {
+    let feed = config.feeds.get(name).ok_or_else(|| {
+        Fault::not_found("feed", name.as_str()).hint("`muster status` lists the feeds")
+    })?;
+    Feed::new(feed, config.daemon.file_bytes_max).map_err(|errors| {
+        let text = errors.first().map(ToString::to_string).unwrap_or_default();
+        Fault::new(
+            FaultKind::Broken,
+            API_BROKEN,
+            format!("the mapping of feed `{name}` cannot be used: {text}"),
+        )
+    })
+}
+
+/// Walks everybody from the cursor on until the page is full. The cursor is the last person, so a
+/// page may have a few items more than its limit: one person's items are never parted.
+fn page_of_people<T>(
+    reader: &Reader,
+    page: &ListPage,
+    mut collect: impl FnMut(&Person, &mut Vec<T>),
+) -> Result<v1::Page<T>, Fault> {
+    let after = page
+        .cursor
+        .as_deref()
+        .map(PersonId::parse)
+        .transpose()
+        .map_err(|error| {
+            Fault::new(
+                FaultKind::Refused,
+                API_UNUSABLE,
+                format!("the cursor is unusable: {error}"),
+            )
+        })?;
+    let mut items = Vec::new();
+    let people = reader
+        .everybody_after(after.as_ref())
+        .map_err(|error| broken(&error))?;
+    for person in people {
+        let person = person.map_err(|error| broken(&error))?;
+        collect(&person, &mut items);
+        if items.len() >= page.limit {
+            return Ok(v1::Page {
+                items,
+                next: Some(person.id.to_string()),
+            });
+        }
+    }
+    Ok(v1::Page { items, next: None })
 }

@@ -3,10 +3,10 @@
 use muster_config::users;
 use muster_core::actor::Operator;
 
-use super::listen::Peer;
+use crate::server::listen::Peer;
 
 /// Whoever is at the other end.
-pub(super) fn operator(peer: Peer) -> Operator {
+pub(crate) fn operator(peer: Peer) -> Operator {
     let user = peer.uid.and_then(users::name_of);
     Operator::new(peer.uid, user.unwrap_or_default())
 }

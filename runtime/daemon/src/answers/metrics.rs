@@ -1,5 +1,7 @@
 //! What the daemon counts, read when somebody asks. Labels carry names of the configuration only.
 
+pub mod family;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,7 +12,7 @@ use muster_ledger::kept::Counts;
 use super::Standing;
 use crate::driver::Activity;
 use crate::server::gate;
-use crate::server::metrics::{Family, Kind, Sample};
+use family::{Family, Kind, Sample};
 
 /// A counter of the drivers: its name, what it counts, and where it stands.
 type Counter = (&'static str, &'static str, fn(&Activity) -> &AtomicU64);

@@ -1,0 +1,41 @@
+//! Whether the tables are what the journal adds up to: they are rebuilt aside, and compared.
+
+use std::collections::BTreeSet;
+
+use muster_api::error::Fault;
+use muster_api::v1;
+
+use super::{Listings, broken};
+use crate::server::engine::ProgressSink;
+
+impl Listings {
+    pub(super) fn check_now(&self, progress: &ProgressSink) -> Result<v1::LedgerCheck, Fault> {
+        let told = |at: muster_ledger::check::Progress| {
+            progress.report("checking the journal", at.done, at.total);
+        };
+        let report =
+            muster_ledger::check::check(&self.ledger, told).map_err(|error| broken(&error))?;
+        Ok(ledger_check(&report))
+    }
+}
+
+/// A ledger check as it is answered.
+pub(crate) fn ledger_check(report: &muster_ledger::check::Report) -> v1::LedgerCheck {
+    let listed: BTreeSet<String> = report
+        .differences
+        .iter()
+        .map(|difference| {
+            format!(
+                "{} {}: {}",
+                difference.table, difference.key, difference.what
+            )
+        })
+        .collect();
+    v1::LedgerCheck {
+        is_clean: report.is_clean(),
+        journal_entries: report.entries,
+        people: report.people,
+        format: 1,
+        differences: listed.into_iter().collect(),
+    }
+}
