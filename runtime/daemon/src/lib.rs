@@ -2,8 +2,9 @@
 //! the command line that talks to it.
 //!
 //! The core decides, the ledger remembers, the host runs plugins; this crate alone joins them.
-//! [`muster_config`] says what is wanted, [`server`] holds the doors, [`muster_api`] is what the doors and
-//! the command line say to each other, and [`local`] is what the command line does in its own process.
+//! [`muster_config`] says what is wanted, [`server`] holds the doors, [`answers`] what they are asked,
+//! [`muster_api`] is what the doors and the command line say to each other, and [`local`] is what the
+//! command line does in its own process.
 //! [`start`] puts the daemon together: [`muster_intake`] reads HR's files, [`feeds`] decides about them,
 //! [`planning`] makes plans, [`driver`] carries them out at the [`targets`] through [`plugins`],
 //! [`reconcile`] reads what is really there, and [`replan`] follows the [`policy`] and the calendar.

@@ -5,10 +5,10 @@ use std::io;
 use muster::{Looks, Printer};
 use muster_config::Environment;
 
-use super::{FakeLocal, Ran, check, check_failed, muster, world, world_of};
-use crate::fake::{Fake, HELD};
+use super::{FakeLocal, Ran, check, check_failed, muster, world};
+use crate::daemon::{Daemon, HELD};
 
-/// The preview that the fake answers with, for a file that would be held.
+/// The preview that the daemon answers with, for a file that would be held.
 const PREVIEW: &str = "
 workers.csv of feed hr: would be held until a person approves it
   89 rows, 88 people read, 1 row set aside
@@ -32,7 +32,7 @@ remarks on the file
   warning HR-014 row 17: `Maybe` is no known status
 ";
 
-fn plan(open: &crate::fake::Open, name: &str, flags: &str) -> Ran {
+fn plan(open: &Daemon, name: &str, flags: &str) -> Ran {
     let file = open.folder.path().join(name);
     std::fs::write(&file, "WorkerID\n1\n").unwrap();
     open.muster(&format!("plan {} {flags}", file.display()))
@@ -42,7 +42,10 @@ fn plan(open: &crate::fake::Open, name: &str, flags: &str) -> Ran {
 fn a_plan_shows_what_a_file_would_change_and_what_of_it_stops() {
     let open = world();
     check(&plan(&open, "workers.csv", ""), 0, PREVIEW);
-    assert_eq!(open.fake.was_asked(), ["preview hr workers.csv 11 bytes"]);
+    assert_eq!(
+        open.was_asked(),
+        ["POST /v1/preview?feed=hr&file=workers.csv with 11 bytes"]
+    );
 }
 
 #[test]
@@ -89,10 +92,10 @@ more: `muster explain CLI-008`
     assert_eq!(plan(&open, "workers.csv", "--feed agency").code, 0);
     std::fs::create_dir_all(open.folder.path().join("feeds/agency")).unwrap();
     assert_eq!(plan(&open, "feeds/agency/people.csv", "").code, 0);
-    let asked = open.fake.was_asked();
+    let asked = open.was_asked();
     let expected = [
-        "preview agency workers.csv 11 bytes",
-        "preview agency people.csv 11 bytes",
+        "POST /v1/preview?feed=agency&file=workers.csv with 11 bytes",
+        "POST /v1/preview?feed=agency&file=people.csv with 11 bytes",
     ];
     assert_eq!(asked, expected);
 }
@@ -103,34 +106,25 @@ fn apply_without_a_word_shows_what_is_held_and_changes_nothing() {
     let expected =
         format!("{PREVIEW}\nnothing was changed; to approve it: muster apply 3fa2b1c0d9e8\n");
     check(&open.muster("apply"), muster::NO, &expected);
-    assert_eq!(open.fake.was_asked(), Vec::<String>::new());
+    assert_eq!(open.was_asked(), Vec::<String>::new());
 }
 
 #[test]
 fn apply_with_the_digest_or_with_yes_lets_exactly_that_plan_take_effect() {
     let by = "approved by ops (uid 1000) as Ann Lee: HR confirmed it";
     for (arguments, said) in [
-        ("apply 3fa2b1c0", ": None"),
+        ("apply 3fa2b1c0", ""),
         (
             "apply --yes --as pat --reason agreed",
-            " as pat: Some(\"agreed\")",
+            "?as=pat&reason=agreed",
         ),
     ] {
         let open = world();
         let expected = format!("{PREVIEW}\nplan 13 takes effect\n{by}\n");
         check(&open.muster(arguments), 0, &expected);
-        let uid = rustix_uid();
-        let [asked] = open.fake.was_asked().try_into().unwrap();
-        assert!(asked.starts_with(&format!("apply {HELD} by ")), "{asked}");
-        let uid = format!("uid {uid}");
-        assert!(asked.contains(&uid) && asked.ends_with(said), "{asked}");
+        let expected = format!("POST /v1/held/{HELD}/apply{said}");
+        assert_eq!(open.was_asked(), [expected]);
     }
-}
-
-/// The user that runs the tests, as the owner of a file it makes.
-fn rustix_uid() -> u32 {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::os::unix::fs::MetadataExt::uid(&file.path().metadata().unwrap())
 }
 
 #[test]
@@ -156,12 +150,13 @@ fn a_digest_that_nothing_held_has_is_an_error() {
 
 #[test]
 fn several_held_files_are_listed_and_yes_is_not_enough() {
-    let fake = Fake::default();
+    let open = world();
+    let mut held = super::answers::held();
     let mut second = super::answers::held().swap_remove(0);
     second.plan_digest = None;
     second.file = "other.csv".to_owned();
-    fake.held.lock().unwrap().push(second);
-    let open = world_of(fake);
+    held.push(second);
+    open.hold(held);
     let expected = "
 PLAN          FEED  FILE         SINCE                 PEOPLE
 3fa2b1c0d9e8  hr    workers.csv  2026-11-22 09:00:00Z  joiner 1, leaver 30
@@ -179,8 +174,8 @@ other.csv cannot be approved as it is:
 ";
     check(&open.muster("apply"), muster::NO, expected);
     assert_eq!(open.muster("apply --yes").code, muster::FAILED);
-    assert_eq!(open.fake.was_asked(), Vec::<String>::new());
-    open.fake.held.lock().unwrap().clear();
+    assert_eq!(open.was_asked(), Vec::<String>::new());
+    open.hold(Vec::new());
     check(&open.muster("apply"), 0, "nothing is held\n");
 }
 
@@ -201,7 +196,7 @@ fn c71_a_held_plan_is_looked_at_without_approving_it() {
         open.muster("apply 3fa2b1c0 --preview --yes").code,
         muster::FAILED
     );
-    assert_eq!(open.fake.was_asked(), Vec::<String>::new());
+    assert_eq!(open.was_asked(), Vec::<String>::new());
 }
 
 #[test]
@@ -220,10 +215,13 @@ fn c71_an_edited_policy_is_shown_before_it_is_in_force() {
     );
     assert!(ran.out.contains("  leaver Ann"), "{}", ran.out);
     assert_eq!(open.muster("plan --policy").code, 0);
-    let asked = open.fake.was_asked();
+    let asked = open.was_asked();
     assert_eq!(
         asked,
-        ["preview policy of 1 roles", "preview policy of 0 roles"]
+        [
+            "POST /v1/preview/policy with 1 roles",
+            "POST /v1/preview/policy with 0 roles"
+        ]
     );
     std::fs::write(draft.join("roles.toml"), "[[role]]\nname = 7\n").unwrap();
     assert_eq!(
@@ -248,18 +246,9 @@ it is tried now; `muster operations` shows what came of it
         0,
         expected,
     );
-    let [asked] = open.fake.was_asked().try_into().unwrap();
-    assert!(asked.starts_with("retry 12-4 by "), "{asked}");
-    assert!(asked.ends_with(" as pat: Some(\"seats\")"), "{asked}");
-    let unreadable_name = format!("operations retry 12-4 --as {}", "a".repeat(65));
-    check_failed(
-        &open.muster(&unreadable_name),
-        "
-error: the name is longer than 64 characters
-
-hint: `muster help` shows what can be asked, and how
-more: `muster explain API-002`
-",
+    assert_eq!(
+        open.was_asked(),
+        ["POST /v1/operations/12-4/retry?as=pat&reason=seats"]
     );
     let refused = "
 error: operation 12-5 does not wait

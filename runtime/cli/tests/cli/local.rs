@@ -69,7 +69,11 @@ fn what_init_writes_works_with_every_comment_sign_removed() {
         });
         std::fs::write(&path, options.collect::<Vec<_>>().join("\n")).unwrap();
     }
-    std::fs::write(folder.path().join("secrets/hr-hook"), crate::fake::SECRET).unwrap();
+    std::fs::write(
+        folder.path().join("secrets/hr-hook"),
+        "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+    )
+    .unwrap();
     std::fs::write(folder.path().join("secrets/crm-token"), "t0k\n").unwrap();
     for secret in ["secrets/hr-hook", "secrets/crm-token"] {
         let own = std::fs::Permissions::from_mode(0o600);

@@ -1,14 +1,11 @@
-//! The command line through its real parser, asking a fake engine over a real unix socket.
+//! The command line through its real parser, asking over a real unix socket.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
-#[path = "../../../daemon/tests/daemon/answers.rs"]
 mod answers;
 mod asking;
+mod daemon;
 mod dates;
-#[expect(dead_code, reason = "the tests of the doors have it, too")]
-#[path = "../../../daemon/tests/daemon/fake.rs"]
-mod fake;
 mod listings;
 mod local;
 
@@ -23,7 +20,7 @@ use muster_config::{Config, Environment};
 use muster_core::finding::Code;
 use muster_daemon::local::{Local, ProgressSink};
 
-use crate::fake::{Fake, Open};
+use crate::daemon::Daemon;
 
 /// What is done in the process itself, with answers made up beforehand.
 #[derive(Default)]
@@ -103,14 +100,10 @@ attributes = { department = "Department" }
 "#;
 
 /// A running daemon with a configuration beside it.
-pub(crate) fn world() -> Open {
-    world_of(Fake::default())
-}
-
-pub(crate) fn world_of(fake: Fake) -> Open {
-    let open = Open::before(fake);
-    configure(open.folder.path());
-    open
+pub(crate) fn world() -> Daemon {
+    let daemon = Daemon::start();
+    configure(daemon.folder.path());
+    daemon
 }
 
 /// Writes the configuration that works.
@@ -119,7 +112,7 @@ pub(crate) fn configure(folder: &Path) {
     std::fs::create_dir_all(folder.join("policy")).unwrap();
 }
 
-impl Open {
+impl Daemon {
     pub(crate) fn muster(&self, arguments: &str) -> Ran {
         muster(self.folder.path(), &FakeLocal::default(), arguments)
     }

@@ -19,12 +19,12 @@ use muster_intake::Verdict;
 
 use super::broken;
 use super::feed;
+use super::progress::ProgressSink;
 use super::{Approvals, present};
 use crate::feeds::{Decision, Desk, Feed, FeedError, Going, Held, Item};
 use crate::planning::{Failed, Maker, Summary, Watch};
 use crate::policy::{known, text};
 use crate::replan::waiting::{self, Waiting, Waits};
-use crate::server::engine::ProgressSink;
 
 fn failed(error: &FeedError) -> Fault {
     Fault::new(FaultKind::Broken, API_BROKEN, chain(error))

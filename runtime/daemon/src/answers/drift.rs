@@ -1,21 +1,53 @@
-//! What a person decides about accounts that are other than they were left, and about listings.
+//! What a person decides about an account that is not as it was left: it is put right, or stays as the app has it.
 
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use muster_api::error::{Fault, FaultKind, NOTHING_TO_DECIDE};
 use muster_api::v1;
 use muster_core::actor::Operator;
 use muster_core::fact::Fact;
-use muster_core::id::TargetName;
+use muster_core::id::{PersonId, TargetName};
+use muster_core::person::Decision;
 
-use super::broken;
-use super::{Orders, present};
-use crate::server::engine::DriftedAccount;
+use super::asking::{Named as _, unusable};
+use super::operator::By;
+use super::{Answered, Orders, answered, broken, present};
+
+/// An account that a person decides about.
+struct Drifted {
+    /// Whose.
+    person: PersonId,
+    /// Where.
+    target: TargetName,
+    /// What happens to it.
+    decision: Decision,
+}
+
+/// `POST /v1/accounts/{target}/{person}/{decision}`.
+pub(crate) async fn answer(
+    State(orders): State<Arc<Orders>>,
+    account: Result<Path<(String, String, String)>, PathRejection>,
+    By(by): By,
+) -> Answered<v1::Account> {
+    let Path((target, person, decision)) =
+        account.map_err(|rejection| unusable(rejection.body_text()))?;
+    let decision = match decision.as_str() {
+        "restore" => Decision::Restore,
+        "leave" => Decision::Leave,
+        _ => return Err(unusable("an account is restored or left as it is").into()),
+    };
+    let account = Drifted {
+        person: PersonId::named(&person)?,
+        target: TargetName::named(&target)?,
+        decision,
+    };
+    answered(orders, move |orders| decide(orders, &account, &by)).await
+}
 
 /// Records the decision. The next plan acts on it, which is made at once.
-pub(super) fn decide(
-    orders: &Orders,
-    account: &DriftedAccount,
-    by: &Operator,
-) -> Result<v1::Account, Fault> {
+fn decide(orders: &Orders, account: &Drifted, by: &Operator) -> Result<v1::Account, Fault> {
     let decided = Fact::DriftDecided {
         person: account.person.clone(),
         target: account.target.clone(),
@@ -46,20 +78,4 @@ pub(super) fn decide(
         present::account(person, &account.target, &known.titles, orders.clock.now())
     });
     shown.ok_or_else(|| Fault::not_found("account", &account.person.to_string()))
-}
-
-/// Has the next listing believed, and taken at once.
-pub(super) fn believe(
-    orders: &Orders,
-    target: &TargetName,
-    by: &Operator,
-) -> Result<v1::Believed, Fault> {
-    let connected = orders.targets.get(target).ok_or_else(|| {
-        Fault::not_found("target", target.as_str()).hint("`muster status` lists the targets")
-    })?;
-    tracing::warn!(target_name = %target, %by, "the next listing is believed, whatever it lacks");
-    connected.believe_next_listing();
-    Ok(v1::Believed {
-        target: target.to_string(),
-    })
 }

@@ -1,26 +1,46 @@
 //! Open findings, the gravest first.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use axum::extract::State;
 use muster_api::error::Fault;
 use muster_api::v1;
 use muster_core::finding::{Code, Finding};
 use muster_core::id::TargetName;
 use muster_core::subject::Subject;
 use muster_ledger::kept;
+use serde::Deserialize;
 
-use super::{Listings, broken, present, read};
-use crate::server::engine::{FindingFilter, ListPage};
+use super::asking::{ListPage, Parameters};
+use super::{Answered, Listings, answered, broken, present, read};
 
 /// Findings of one code about operations at one target that are shown one by one.
 const FINDINGS_ALIKE_MAX: usize = 5;
 
+/// Which findings to list.
+#[derive(Deserialize)]
+pub(crate) struct Filter {
+    /// With this code only.
+    code: Option<String>,
+    /// `note`, `warning` or `error`.
+    severity: Option<String>,
+    /// Many that one thing may have caused are shown as one.
+    #[serde(default, rename = "grouped")]
+    is_grouped: bool,
+}
+
+/// `GET /v1/findings`.
+pub(crate) async fn answer(
+    State(listings): State<Arc<Listings>>,
+    Parameters(filter): Parameters<Filter>,
+    page: ListPage,
+) -> Answered<v1::Page<v1::Finding>> {
+    answered(listings, move |listings| listings.findings(&filter, &page)).await
+}
+
 impl Listings {
-    pub(super) fn findings_now(
-        &self,
-        filter: &FindingFilter,
-        page: &ListPage,
-    ) -> Result<v1::Page<v1::Finding>, Fault> {
+    fn findings(&self, filter: &Filter, page: &ListPage) -> Result<v1::Page<v1::Finding>, Fault> {
         let reader = read(&self.ledger)?;
         let mut found = Vec::new();
         for kept in reader.findings().map_err(|error| broken(&error))? {

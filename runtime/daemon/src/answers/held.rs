@@ -1,6 +1,9 @@
 //! What waits for a person: files, an edited policy, questions, and whatever else takes no effect before somebody
 //! approves of it.
 
+use std::sync::Arc;
+
+use axum::extract::State;
 use muster_api::error::Fault;
 use muster_api::page::title_of;
 use muster_api::v1;
@@ -9,9 +12,23 @@ use muster_core::finding::Severity;
 use muster_core::subject::Subject;
 use muster_ledger::Reader;
 
-use super::{broken, present};
+use super::{Answered, Approvals, answered, broken, present, read};
 use crate::replan::Deciding;
 use crate::replan::waiting::Pending;
+
+/// `GET /v1/held`.
+pub(crate) async fn answer(State(approvals): State<Arc<Approvals>>) -> Answered<Vec<v1::Held>> {
+    let held = |approvals: &Approvals| {
+        let Approvals {
+            config,
+            deciding,
+            pending,
+            ..
+        } = approvals;
+        held(&read(&approvals.ledger)?, config, deciding, pending)
+    };
+    answered(approvals, held).await
+}
 
 /// The files, and the change of the policy, that wait for a person.
 pub(super) fn held(

@@ -1,36 +1,38 @@
-//! The answer to `history`: what the journal has about a person, or about what was decided and put in place, the
-//! newest first.
+//! The answer to `history`: what the journal has about a person, the newest first.
 //!
 //! An entry is read as it was recorded. What it leaves to the reader's memory is put beside it: the values
 //! that HR changed, by comparing with the entry before, and what an operation had to do, from its plan.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use axum::extract::State;
 use muster_api::error::{API_UNUSABLE, Fault, FaultKind};
 use muster_api::v1;
 use muster_core::connector::Problem;
-use muster_core::fact::{Fact, FeedFile, PersonPlanned};
-use muster_core::finding::Code;
+use muster_core::fact::{Fact, PersonPlanned};
 use muster_core::id::{OperationId, PersonId, PlanId, TargetName};
 use muster_core::identity::Identity;
 use muster_core::operation::{Action, Completion, Transition};
-use muster_core::person::Decision;
 use muster_ledger::{Error, Reader, kept};
 
-use super::Listings;
-use super::broken;
-use super::plans::{cause, source_of};
-use super::present;
+use super::asking::{ListPage, Part};
+use super::plans::source_of;
+use super::{Answered, Listings, answered, broken, present};
 use crate::planning::Titles;
-use crate::server::engine::ListPage;
+
+/// `GET /v1/history/{person}`.
+pub(crate) async fn answer(
+    State(listings): State<Arc<Listings>>,
+    Part(person): Part<PersonId>,
+    page: ListPage,
+) -> Answered<v1::Page<v1::HistoryEntry>> {
+    answered(listings, move |listings| listings.history(&person, &page)).await
+}
 
 impl Listings {
     /// What the journal has about a person.
-    pub(super) fn history_now(
-        &self,
-        id: &PersonId,
-        page: &ListPage,
-    ) -> Result<v1::Page<v1::HistoryEntry>, Fault> {
+    fn history(&self, id: &PersonId, page: &ListPage) -> Result<v1::Page<v1::HistoryEntry>, Fault> {
         let before = before(page)?;
         self.find(id)?;
         let reader = self.ledger.read().map_err(|error| broken(&error))?;
@@ -44,35 +46,10 @@ impl Listings {
         told.page(before, page.limit)
             .map_err(|error| broken(&error))
     }
-
-    /// What was decided and put in place, by whom.
-    pub(super) fn decisions_now(
-        &self,
-        page: &ListPage,
-    ) -> Result<v1::Page<v1::HistoryEntry>, Fault> {
-        let before = before(page)?;
-        let reader = self.ledger.read().map_err(|error| broken(&error))?;
-        let mut entries = reader
-            .decisions_before(before)
-            .map_err(|error| broken(&error))?;
-        let mut items = Vec::new();
-        let mut next = None;
-        for entry in &mut entries {
-            let entry = entry.map_err(|error| broken(&error))?;
-            if items.len() == page.limit {
-                next = items
-                    .last()
-                    .map(|last: &v1::HistoryEntry| last.seq.to_string());
-                break;
-            }
-            items.push(decision(&entry));
-        }
-        Ok(v1::Page { items, next })
-    }
 }
 
 /// The entry before which a page begins.
-fn before(page: &ListPage) -> Result<u64, Fault> {
+pub(super) fn before(page: &ListPage) -> Result<u64, Fault> {
     match page.cursor.as_deref().map(str::parse) {
         None => Ok(u64::MAX),
         Some(Ok(seq)) => Ok(seq),
@@ -84,108 +61,13 @@ fn before(page: &ListPage) -> Result<u64, Fault> {
 }
 
 /// An entry as it is before anything is said of it.
-fn blank(entry: &kept::Entry) -> v1::HistoryEntry {
+pub(super) fn blank(entry: &kept::Entry) -> v1::HistoryEntry {
     v1::HistoryEntry {
         seq: entry.seq,
         at: present::instant(entry.at),
         by: Some(present::actor(&entry.by)),
         ..v1::HistoryEntry::default()
     }
-}
-
-#[expect(
-    clippy::too_many_lines,
-    reason = "one sentence for each fact, in the order of the enum"
-)]
-fn decision(entry: &kept::Entry) -> v1::HistoryEntry {
-    let file = |file: &FeedFile| format!("`{}` of feed {}", file.name, file.feed);
-    let (kind, text) = match &entry.fact {
-        Fact::PlanMade(plan) => {
-            let people: u32 = plan.counts.people.values().sum();
-            let of = plan.part.map_or("", |_| "made in parts, the first for ");
-            let text = format!(
-                "{}: {of}{people} people, {} operations",
-                cause(&plan.cause),
-                plan.counts.operations_total()
-            );
-            return v1::HistoryEntry {
-                kind: "plan".to_owned(),
-                text,
-                plan: Some(plan.id.0),
-                ..blank(entry)
-            };
-        }
-        Fact::FileAccepted { file: of, .. } => ("file", format!("{} was accepted", file(of))),
-        Fact::FileHeld {
-            file: of, reasons, ..
-        } => ("file", format!("{} was held: {}", file(of), codes(reasons))),
-        Fact::FileRejected { file: of, reasons } => (
-            "file",
-            format!("{} was rejected: {}", file(of), codes(reasons)),
-        ),
-        Fact::HoldEnded { feed, digest, end } => (
-            "hold",
-            format!(
-                "the held file {} of feed {feed} waits no longer: {}",
-                crate::plugins::short(*digest),
-                end.as_str()
-            ),
-        ),
-        Fact::QuestionAnswered { digest } => (
-            "question",
-            format!("question {} was answered", crate::plugins::short(*digest)),
-        ),
-        Fact::ClockConfirmed => ("clock", "the clock was said to be right".to_owned()),
-        Fact::PolicyTaken { source, .. } => (
-            "policy",
-            format!("policy {} decides from now on", source.version),
-        ),
-        Fact::PluginTaken { plugin, before } => {
-            let before = before.as_ref();
-            let before = before.map(|before| format!(", in place of {before}"));
-            (
-                "plugin",
-                format!("{plugin} serves{}", before.unwrap_or_default()),
-            )
-        }
-        Fact::SecretChanged { target, slot } => (
-            "secret",
-            format!("the secret `{slot}` of target {target} was replaced"),
-        ),
-        Fact::DriftDecided {
-            person,
-            target,
-            decision,
-        } => {
-            let decided = match decision {
-                Decision::Restore => "it is to be as it was",
-                Decision::Leave => "it stays as it is",
-            };
-            let text = format!("the account of {person} at {target}: {decided}");
-            ("account", text)
-        }
-        Fact::FeedRenamed { from, to } => ("feed", format!("feed {from} is {to} from now on")),
-        Fact::OperationChanged {
-            person,
-            target,
-            operation,
-            ..
-        } => (
-            "operation",
-            format!("operation {operation} of {person} at {target}: another attempt was asked for"),
-        ),
-        _ => ("other", "something else was recorded".to_owned()),
-    };
-    v1::HistoryEntry {
-        kind: kind.to_owned(),
-        text,
-        ..blank(entry)
-    }
-}
-
-fn codes(reasons: &[Code]) -> String {
-    let codes: Vec<&str> = reasons.iter().map(Code::as_str).collect();
-    codes.join(", ")
 }
 
 /// What entries are told with.

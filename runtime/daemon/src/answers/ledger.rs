@@ -1,15 +1,25 @@
 //! Whether the tables are what the journal adds up to: they are rebuilt aside, and compared.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use axum::extract::State;
+use axum::response::Response;
 use muster_api::error::Fault;
 use muster_api::v1;
 
-use super::{Listings, broken};
-use crate::server::engine::ProgressSink;
+use super::progress::{ProgressSink, streamed};
+use super::{Listings, ask, broken};
+
+/// `GET /v1/ledger/check`.
+pub(crate) async fn answer(State(listings): State<Arc<Listings>>) -> Response {
+    let (sink, progress) = ProgressSink::channel();
+    let work = async move { ask(&listings, move |listings| listings.check(&sink)).await };
+    streamed(work, progress)
+}
 
 impl Listings {
-    pub(super) fn check_now(&self, progress: &ProgressSink) -> Result<v1::LedgerCheck, Fault> {
+    fn check(&self, progress: &ProgressSink) -> Result<v1::LedgerCheck, Fault> {
         let told = |at: muster_ledger::check::Progress| {
             progress.report("checking the journal", at.done, at.total);
         };

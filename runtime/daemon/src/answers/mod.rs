@@ -1,32 +1,47 @@
-//! What the daemon is asked, and how it answers. Each question is given the handles that it needs, and nothing else.
+//! What the daemon is asked, and how it answers: one file a question, with its route, what it is asked by, where the answer
+//! comes from, and how it is shown. [`present`] turns the core's types into those of the API. Which route leads to which
+//! file stands in the tables of the doors: [`crate::server::admin`] and [`crate::server::public`].
+//!
+//! Each question is given the handles that it needs, and nothing else; the structs here say which there are. Answers
+//! come from one snapshot, so that they belong together, on threads that may wait for the disk. Only these change
+//! anything: `delivery`, `apply`, `retry` and `drift`, each of which answers when the change is durable; and `believe`,
+//! which is forgotten at a stop.
 
-mod accounts;
+pub(crate) mod accounts;
+pub(crate) mod apply;
 mod approval;
-mod delivery;
-mod drift;
-pub mod engine;
-mod findings;
-mod held;
-mod history;
+pub(crate) mod asking;
+pub(crate) mod believe;
+pub(crate) mod decisions;
+pub(crate) mod delivery;
+pub(crate) mod drift;
+pub(crate) mod findings;
+pub(crate) mod held;
+pub(crate) mod history;
 pub(crate) mod ledger;
-pub mod metrics;
-mod operations;
+pub(crate) mod metrics;
+pub(crate) mod operations;
 pub(crate) mod operator;
-mod people;
-mod person;
-mod plans;
-mod plugins;
+pub(crate) mod people;
+pub(crate) mod person;
+pub(crate) mod plans;
+pub(crate) mod plugins;
 pub mod present;
+pub(crate) mod preview;
+pub(crate) mod progress;
 pub(crate) mod ready;
-pub mod refusal;
-mod retry;
-mod status;
-pub mod why;
+pub(crate) mod refusal;
+pub(crate) mod remarks;
+pub(crate) mod retry;
+pub(crate) mod status;
+pub(crate) mod why;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use axum::Json;
+use axum::extract::FromRef;
 use jiff::Timestamp;
 use muster_api::error::{API_BROKEN, API_UNUSABLE, Fault, FaultKind};
 use muster_api::v1;
@@ -42,8 +57,27 @@ use crate::planning::{Bells, KnownTargets, Planning};
 use crate::plugins::Library;
 use crate::replan::Deciding;
 use crate::replan::waiting::Pending;
-use crate::server::engine::ListPage;
 use crate::targets::Connected;
+use asking::ListPage;
+use refusal::Refusal;
+
+/// What a question is answered with.
+pub(crate) type Answered<T> = Result<Json<T>, Refusal>;
+
+/// What the doors lead to: every question finds its handles in here. Cheap to clone.
+#[derive(Clone)]
+pub struct Answers {
+    /// How the daemon stands.
+    pub standing: Arc<Standing>,
+    /// What the ledger has.
+    pub listings: Arc<Listings>,
+    /// What would change, and what waits for a person.
+    pub approvals: Arc<Approvals>,
+    /// What a person has done at once.
+    pub orders: Arc<Orders>,
+    /// What hooks bring.
+    pub deliveries: Arc<Deliveries>,
+}
 
 /// How the daemon stands: its feeds and targets, what it counts, and whether it takes work.
 pub struct Standing {
@@ -137,6 +171,55 @@ pub struct Deliveries {
     pub committer: Committer,
     /// The wake-ups.
     pub bells: Bells,
+}
+
+impl FromRef<Answers> for Arc<Standing> {
+    fn from_ref(answers: &Answers) -> Self {
+        Arc::clone(&answers.standing)
+    }
+}
+
+impl FromRef<Answers> for Arc<Listings> {
+    fn from_ref(answers: &Answers) -> Self {
+        Arc::clone(&answers.listings)
+    }
+}
+
+impl FromRef<Answers> for Arc<Approvals> {
+    fn from_ref(answers: &Answers) -> Self {
+        Arc::clone(&answers.approvals)
+    }
+}
+
+impl FromRef<Answers> for Arc<Orders> {
+    fn from_ref(answers: &Answers) -> Self {
+        Arc::clone(&answers.orders)
+    }
+}
+
+/// Asks on a thread that may wait for the disk.
+async fn ask<H: Send + Sync + 'static, T: Send + 'static>(
+    handles: &Arc<H>,
+    question: impl FnOnce(&H) -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    let handles = Arc::clone(handles);
+    tokio::task::spawn_blocking(move || question(&handles))
+        .await
+        .unwrap_or_else(|error| {
+            Err(Fault::new(
+                FaultKind::Broken,
+                API_BROKEN,
+                format!("the answer broke off: {error}"),
+            ))
+        })
+}
+
+/// The same, as the answer to a request.
+async fn answered<H: Send + Sync + 'static, T: Send + 'static>(
+    handles: Arc<H>,
+    question: impl FnOnce(&H) -> Result<T, Fault> + Send + 'static,
+) -> Answered<T> {
+    Ok(Json(ask(&handles, question).await?))
 }
 
 /// The ledger's failure as an answer.

@@ -1,16 +1,76 @@
 //! The operations that have not ended.
 
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, State};
+use http::request;
 use muster_api::error::Fault;
 use muster_api::v1;
+use muster_core::id::{PersonId, TargetName};
+use muster_core::operation::OperationState;
 use muster_core::person::Person;
+use serde::Deserialize;
 
-use super::{Listings, broken, page_of_people, present, read};
-use crate::server::engine::{ListPage, OperationFilter};
+use super::asking::{ListPage, Named, Parameters, named, unusable};
+use super::refusal::Refusal;
+use super::{Answered, Listings, answered, broken, page_of_people, present, read};
+
+/// Which operations to list.
+pub(crate) struct Filter {
+    /// At this target only.
+    pub(super) target: Option<TargetName>,
+    /// In this state only.
+    pub(super) state: Option<OperationState>,
+    /// Of this person only.
+    pub(super) person: Option<PersonId>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Filter {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut request::Parts, state: &S) -> Result<Self, Refusal> {
+        #[derive(Deserialize)]
+        struct Asked {
+            target: Option<String>,
+            state: Option<String>,
+            person: Option<String>,
+        }
+        let Parameters(asked) = Parameters::<Asked>::from_request_parts(parts, state).await?;
+        Ok(Self {
+            target: named(asked.target.as_deref())?,
+            state: named(asked.state.as_deref())?,
+            person: named(asked.person.as_deref())?,
+        })
+    }
+}
+
+impl Named for OperationState {
+    fn named(word: &str) -> Result<Self, Fault> {
+        OperationState::parse(word).ok_or_else(|| {
+            let words = OperationState::ALL.map(OperationState::as_str).join(", ");
+            unusable(format!(
+                "no operation is in the state `{word}`; they are {words}"
+            ))
+        })
+    }
+}
+
+/// `GET /v1/operations`: in the order in which their turn comes.
+pub(crate) async fn answer(
+    State(listings): State<Arc<Listings>>,
+    filter: Filter,
+    page: ListPage,
+) -> Answered<v1::Page<v1::Operation>> {
+    answered(listings, move |listings| {
+        listings.operations(&filter, &page)
+    })
+    .await
+}
 
 impl Listings {
-    pub(super) fn operations_now(
+    fn operations(
         &self,
-        filter: &OperationFilter,
+        filter: &Filter,
         page: &ListPage,
     ) -> Result<v1::Page<v1::Operation>, Fault> {
         let reader = read(&self.ledger)?;

@@ -1,16 +1,46 @@
 //! How a plan stands, whole or made in parts, and the words for what led to it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::Response;
 use muster_api::error::Fault;
 use muster_api::v1;
 use muster_core::fact::{Cause, Part, Plan};
 use muster_core::id::PlanId;
 use muster_ledger::Reader;
 
-use super::{Listings, broken, present, read};
+use super::asking;
+use super::progress::{ProgressSink, streamed};
+use super::{Listings, ask, broken, present, read};
+
+/// How often a plan that is followed is looked at.
+const FOLLOW_EVERY: Duration = Duration::from_millis(200);
+
+/// `GET /v1/plans/{plan}/follow`: waits until nothing of a plan is left but what waits for a person or for a later
+/// attempt.
+pub(crate) async fn follow(
+    State(listings): State<Arc<Listings>>,
+    asking::Part(plan): asking::Part<PlanId>,
+) -> Response {
+    let (sink, progress) = ProgressSink::channel();
+    let work = async move {
+        loop {
+            let status = ask(&listings, move |listings| listings.plan_status(plan)).await?;
+            sink.report("operations", status.done, status.operations);
+            if status.done + status.waiting + status.halted >= status.operations {
+                return Ok(status);
+            }
+            listings.clock.sleep(FOLLOW_EVERY).await;
+        }
+    };
+    streamed(work, progress)
+}
 
 impl Listings {
     /// How a plan stands.
-    pub(super) fn plan_status(&self, id: PlanId) -> Result<v1::PlanStatus, Fault> {
+    fn plan_status(&self, id: PlanId) -> Result<v1::PlanStatus, Fault> {
         let reader = read(&self.ledger)?;
         let kept = reader.plan(id).map_err(|error| broken(&error))?;
         let kept = kept.ok_or_else(|| Fault::not_found("plan", &id.to_string()))?;

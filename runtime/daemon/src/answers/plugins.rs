@@ -1,10 +1,18 @@
 //! The plugins: those that serve, those that are refused, and files that nobody uses.
 
+use std::sync::Arc;
+
+use axum::extract::State;
 use muster_api::v1;
 
-use super::{Standing, present};
+use super::{Answered, Standing, answered, present};
 
-pub(super) fn plugins(standing: &Standing) -> Vec<v1::PluginRow> {
+/// `GET /v1/plugins`.
+pub(crate) async fn answer(State(standing): State<Arc<Standing>>) -> Answered<Vec<v1::PluginRow>> {
+    answered(standing, |standing| Ok(plugins(standing))).await
+}
+
+fn plugins(standing: &Standing) -> Vec<v1::PluginRow> {
     let mut rows: Vec<v1::PluginRow> = standing
         .library
         .standings()

@@ -1,7 +1,11 @@
 //! Whether work is taken, and what is said where it is not.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
 use muster_api::error::{Fault, FaultKind};
 use muster_core::finding::Code;
 
@@ -10,8 +14,16 @@ use super::Standing;
 /// The ledger failed, and is being opened again.
 pub(crate) const RESTING: Code = Code::new("LED-010");
 
+/// `GET /readyz`: the daemon takes work, or says why not.
+pub(crate) async fn answer(State(standing): State<Arc<Standing>>) -> Response {
+    match not_ready(&standing) {
+        None => "ready\n".into_response(),
+        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
+    }
+}
+
 /// Why the daemon takes no work; `None` if it does.
-pub(super) fn not_ready(standing: &Standing) -> Option<String> {
+fn not_ready(standing: &Standing) -> Option<String> {
     if let Some(failure) = standing.ledger.failure() {
         let cause = Fault::new(FaultKind::Unavailable, failure.code, failure.text);
         let resting = resting(&cause);

@@ -10,7 +10,7 @@ use muster_core::finding::Code;
 
 /// An error response being built.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     status: StatusCode,
     error: v1::Error,
     /// Seconds after which asking again may work.
@@ -22,7 +22,12 @@ const RETRY_AFTER: u32 = 5;
 
 impl Refusal {
     /// A refusal with this status.
-    pub fn new(status: StatusCode, code: &Code, message: impl Into<String>, hint: &str) -> Self {
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &Code,
+        message: impl Into<String>,
+        hint: &str,
+    ) -> Self {
         Self {
             status,
             error: v1::Error {
@@ -36,7 +41,7 @@ impl Refusal {
     }
 
     /// Not now: the sender may ask again soon.
-    pub fn later(code: &Code, message: impl Into<String>) -> Self {
+    pub(crate) fn later(code: &Code, message: impl Into<String>) -> Self {
         let hint = "send the same again after the time in the header Retry-After";
         let mut refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message, hint);
         refusal.retry_after = Some(RETRY_AFTER);
@@ -45,12 +50,12 @@ impl Refusal {
 }
 
 /// Where a code is explained, relative to Muster's own folder or repository.
-pub fn page(code: &Code) -> String {
+pub(crate) fn page(code: &Code) -> String {
     format!("docs/errors/{code}.md")
 }
 
 /// The error that goes into a body.
-pub fn error(fault: &Fault) -> v1::Error {
+pub(crate) fn error(fault: &Fault) -> v1::Error {
     v1::Error {
         code: fault.code.to_string(),
         message: fault.message.clone(),

@@ -1,26 +1,44 @@
 //! Another attempt, now, at what waits for a person or for its time.
 
-use muster_api::error::Fault;
-use muster_api::error::{API_NOT_HALTED, FaultKind};
+use std::sync::Arc;
+
+use axum::extract::State;
+use muster_api::error::{API_NOT_HALTED, Fault, FaultKind};
 use muster_api::v1;
 use muster_core::actor::Operator;
 use muster_core::fact::Fact;
 use muster_core::id::{OperationId, PersonId, TargetName};
-use muster_core::operation::{State, retried, retried_by_hand};
+use muster_core::operation::{self, retried, retried_by_hand};
 use muster_ledger::{Error, Ledger};
 
-use super::{Orders, broken, present, read};
-use crate::server::engine::OperationFilter;
+use super::asking::Part;
+use super::operations::Filter;
+use super::operator::By;
+use super::{Answered, Orders, answered, broken, present, read};
+
+/// `POST /v1/operations/{operation}/retry`: of one operation.
+pub(crate) async fn one(
+    State(orders): State<Arc<Orders>>,
+    Part(operation): Part<OperationId>,
+    By(by): By,
+) -> Answered<v1::Operation> {
+    answered(orders, move |orders| retry(orders, operation, &by)).await
+}
+
+/// `POST /v1/operations/retry`: of all that the filter names.
+pub(crate) async fn all(
+    State(orders): State<Arc<Orders>>,
+    filter: Filter,
+    By(by): By,
+) -> Answered<v1::Retried> {
+    answered(orders, move |orders| retry_all(orders, &filter, &by)).await
+}
 
 /// People whose operations are tried again in one transaction.
 const RETRIED_AT_ONCE: usize = 500;
 
 /// Takes the next step now of everything that waits and that the filter names.
-pub(super) fn retry_all(
-    orders: &Orders,
-    filter: &OperationFilter,
-    by: &Operator,
-) -> Result<v1::Retried, Fault> {
+fn retry_all(orders: &Orders, filter: &Filter, by: &Operator) -> Result<v1::Retried, Fault> {
     let reader = orders.ledger.read().map_err(|error| broken(&error))?;
     let now = orders.clock.now();
     let mut waiting = Vec::new();
@@ -85,11 +103,7 @@ fn retry_one(
     writer.record(&fact).map(drop)
 }
 
-pub(super) fn retry(
-    orders: &Orders,
-    id: OperationId,
-    by: &Operator,
-) -> Result<v1::Operation, Fault> {
+fn retry(orders: &Orders, id: OperationId, by: &Operator) -> Result<v1::Operation, Fault> {
     let (person, target) = locate(&orders.ledger, id)?;
     let now = orders.clock.now();
     if let Some(target) = orders.targets.get(&target) {
@@ -135,11 +149,13 @@ fn locate(ledger: &Ledger, id: OperationId) -> Result<(PersonId, TargetName), Fa
             .hint("`muster operations` lists those that are open")
     })?;
     match open.operation.state {
-        State::Waiting { .. }
-        | State::Halted { .. }
-        | State::Unknown { .. }
-        | State::Pending { .. } => Ok((open.person, open.target)),
-        state @ (State::Queued | State::InFlight { .. } | State::Verifying { .. }) => {
+        operation::State::Waiting { .. }
+        | operation::State::Halted { .. }
+        | operation::State::Unknown { .. }
+        | operation::State::Pending { .. } => Ok((open.person, open.target)),
+        state @ (operation::State::Queued
+        | operation::State::InFlight { .. }
+        | operation::State::Verifying { .. }) => {
             let message = format!("operation {id} is {} and goes on by itself", state.kind());
             Err(Fault::new(FaultKind::Conflict, API_NOT_HALTED, message))
         }

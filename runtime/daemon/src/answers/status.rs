@@ -1,7 +1,9 @@
 //! The daemon on one page: its feeds, its targets, what is under way and what waits.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use axum::extract::State;
 use jiff::Timestamp;
 use muster_api::error::Fault;
 use muster_api::v1;
@@ -11,12 +13,17 @@ use muster_core::subject::Subject;
 use muster_ledger::{Reader, kept};
 
 use super::held::held;
-use super::{Standing, broken, present, read};
+use super::{Answered, Standing, answered, broken, present, read};
 use crate::findings::target::{NOTHING_SUCCEEDS, REFUSED};
+
+/// `GET /v1/status`.
+pub(crate) async fn answer(State(standing): State<Arc<Standing>>) -> Answered<v1::Status> {
+    answered(standing, Standing::status).await
+}
 
 impl Standing {
     /// The daemon on one page.
-    pub(super) fn status_now(&self) -> Result<v1::Status, Fault> {
+    fn status(&self) -> Result<v1::Status, Fault> {
         let reader = read(&self.ledger)?;
         let counts = reader.counts().map_err(|error| broken(&error))?;
         let mut operations: BTreeMap<String, u64> = BTreeMap::new();

@@ -3,30 +3,48 @@
 //! What is asked of the ledger is put together at the top; the answer is made from it without reading anything more.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use axum::extract::State;
 use jiff::Timestamp;
 use muster_api::error::Fault;
 use muster_api::v1;
 use muster_core::connector::{AccountState, EntitlementKey};
 use muster_core::id::{PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::{Phase, Value};
-use muster_core::operation::State;
+use muster_core::operation;
 use muster_core::person::{Account, Grant, Justification, Person};
 use muster_core::plan::Catalogue;
 use muster_core::plan::UNREAD_CATALOGUE;
 use muster_core::policy::{Policy, Role};
 use muster_core::rule::Failed;
+use serde::Deserialize;
 
+use super::asking::{Parameters, Part, named};
 use super::plans::source_of;
-use super::{Listings, present, read};
+use super::{Answered, Listings, answered, present, read};
 use crate::planning::Titles;
 
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    target: Option<String>,
+}
+
+/// `GET /v1/why/{person}`: at every target where none is named.
+pub(crate) async fn answer(
+    State(listings): State<Arc<Listings>>,
+    Part(person): Part<PersonId>,
+    Parameters(asked): Parameters<Asked>,
+) -> Answered<v1::Why> {
+    let target: Option<TargetName> = named(asked.target.as_deref())?;
+    answered(listings, move |listings| {
+        listings.why(&person, target.as_ref())
+    })
+    .await
+}
+
 impl Listings {
-    pub(super) fn why_now(
-        &self,
-        id: &PersonId,
-        target: Option<&TargetName>,
-    ) -> Result<v1::Why, Fault> {
+    fn why(&self, id: &PersonId, target: Option<&TargetName>) -> Result<v1::Why, Fault> {
         let person = self.find(id)?;
         if let Some(target) = target
             && !self.targets.contains_key(target)
@@ -59,21 +77,21 @@ impl Listings {
 }
 
 /// What the answer is made from.
-pub struct Known<'a> {
+struct Known<'a> {
     /// The person.
-    pub person: &'a Person,
+    person: &'a Person,
     /// The policy that decides now.
-    pub policy: &'a Policy,
+    policy: &'a Policy,
     /// What entitlements are called.
-    pub titles: &'a Titles,
+    titles: &'a Titles,
     /// What each target can give, as it was read last.
-    pub catalogues: &'a BTreeMap<TargetName, Catalogue>,
+    catalogues: &'a BTreeMap<TargetName, Catalogue>,
     /// The daemon's clock.
-    pub now: Timestamp,
+    now: Timestamp,
     /// Where a plan came from.
-    pub source: &'a dyn Fn(PlanId) -> Option<v1::Source>,
+    source: &'a dyn Fn(PlanId) -> Option<v1::Source>,
     /// The rule of a role as it stood in a version of the policy.
-    pub rule_then: &'a dyn Fn(&PolicyVersion, &RoleName) -> Option<String>,
+    rule_then: &'a dyn Fn(&PolicyVersion, &RoleName) -> Option<String>,
 }
 
 impl Known<'_> {
@@ -86,7 +104,7 @@ impl Known<'_> {
 }
 
 /// Answers for one target, or for every one that the policy or the ledger knows of.
-pub fn why(known: &Known<'_>, target: Option<&TargetName>) -> v1::Why {
+fn why(known: &Known<'_>, target: Option<&TargetName>) -> v1::Why {
     let person = known.person;
     let all = person.accounts.keys().chain(known.policy.targets().keys());
     let names: std::collections::BTreeSet<&TargetName> = all
@@ -186,7 +204,7 @@ fn summary(account: &Account) -> String {
     let halted = account
         .operations
         .iter()
-        .filter(|open| matches!(open.state, State::Halted { .. }))
+        .filter(|open| matches!(open.state, operation::State::Halted { .. }))
         .count();
     let open = account.operations.len();
     let state = match (account.exists(), account.is_wanted, account.state) {

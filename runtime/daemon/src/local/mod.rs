@@ -28,7 +28,7 @@ use crate::server::signature::HookKey;
 use crate::start;
 use crate::targets::{Connected, Trouble};
 
-pub use crate::server::ProgressSink;
+pub use crate::answers::progress::ProgressSink;
 pub use compile::compile_plugin;
 
 /// How long threads may take to end when the daemon has stopped.

@@ -26,7 +26,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep};
 
-use super::listen::Peer;
+use crate::answers::operator::Peer;
 
 /// Longest time for the head of a request to arrive, and between two requests on one connection.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);

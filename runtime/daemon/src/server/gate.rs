@@ -14,10 +14,10 @@ use http::StatusCode;
 use muster_api::error::{Fault, FaultKind};
 use muster_api::v1;
 
-use super::engine::Engine;
+use super::keys::HookSecrets;
 use super::{admin, public};
-use crate::answers::metrics::family::{self, Family};
 use crate::answers::refusal::{self, Refusal};
+use crate::answers::{Answers, metrics};
 
 /// What the doors lead to.
 pub struct Gate {
@@ -48,18 +48,9 @@ impl Gate {
         }
     }
 
-    /// A gate that leads to the daemon.
-    pub fn to(engine: Arc<dyn Engine>, file_bytes_max: u64) -> Self {
-        let file_bytes_max = usize::try_from(file_bytes_max).unwrap_or(usize::MAX);
-        Self {
-            behind: ArcSwap::from_pointee(leading_to(engine, file_bytes_max)),
-            file_bytes_max,
-        }
-    }
-
     /// Leads to the daemon from now on.
-    pub fn open(&self, engine: Arc<dyn Engine>) {
-        let behind = leading_to(engine, self.file_bytes_max);
+    pub fn open(&self, answers: Answers, secrets: Arc<HookSecrets>) {
+        let behind = leading_to(answers, secrets, self.file_bytes_max);
         self.behind.store(Arc::new(behind));
     }
 
@@ -77,10 +68,10 @@ impl Gate {
     }
 }
 
-fn leading_to(engine: Arc<dyn Engine>, file_bytes_max: usize) -> Behind {
+fn leading_to(answers: Answers, secrets: Arc<HookSecrets>, file_bytes_max: usize) -> Behind {
     Behind {
-        admin: admin::router(Arc::clone(&engine), file_bytes_max),
-        public: public::router(engine, file_bytes_max),
+        public: public::router(&answers, secrets, file_bytes_max),
+        admin: admin::router(answers, file_bytes_max),
     }
 }
 
@@ -118,7 +109,7 @@ async fn readyz(State(absent): State<Arc<Absent>>) -> Response {
 }
 
 async fn metrics_text() -> Response {
-    public::metrics_answer(&[ready(false)])
+    metrics::written(&[metrics::ready(false)])
 }
 
 async fn status(State(absent): State<Arc<Absent>>) -> Json<v1::Status> {
@@ -130,14 +121,4 @@ async fn findings(State(absent): State<Arc<Absent>>) -> Json<v1::Page<v1::Findin
         items: absent.status.trouble.clone().into_iter().collect(),
         next: None,
     })
-}
-
-/// Whether work is taken, for `/metrics`.
-pub fn ready(is_ready: bool) -> Family {
-    Family::single(
-        "muster_ready",
-        "1 where work is taken; otherwise /readyz says why not.",
-        family::Kind::Gauge,
-        f64::from(u8::from(is_ready)),
-    )
 }

@@ -11,11 +11,10 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, FromRef, Path, State};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
-use muster_api::error::{Fault, FaultKind};
 use muster_api::v1;
 use muster_core::finding::Code;
 use muster_core::id::{Digest, FeedName};
@@ -23,10 +22,12 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::connection::Visitor;
-use super::engine::{Delivery, DeliveryKind, Engine, Hook};
+use super::keys::{Hook, HookSecrets};
 use super::room::{Place, Room};
 use super::signature::{Refused, Signed};
+use crate::answers::delivery::{self, Delivery, DeliveryKind};
 use crate::answers::refusal::Refusal;
+use crate::answers::{Answers, Deliveries, Standing};
 use crate::feeds::event;
 
 /// A delivery is not signed, or its headers cannot be read.
@@ -35,8 +36,6 @@ pub const UNSIGNED: Code = Code::new("HOOK-001");
 pub const NOT_GENUINE: Code = Code::new("HOOK-002");
 /// Too old, or from the future.
 pub const OUT_OF_TIME: Code = Code::new("HOOK-003");
-/// The message id was used for another body.
-pub const OTHER_BODY: Code = Code::new("HOOK-004");
 /// No such feed, or it takes no deliveries.
 pub const NO_FEED: Code = Code::new("HOOK-005");
 /// The body is too large.
@@ -78,7 +77,9 @@ const BODY_RATE_MIN: usize = 8 << 10;
 /// What the handlers share.
 #[derive(Clone)]
 pub(super) struct Hooks {
-    pub(super) engine: Arc<dyn Engine>,
+    standing: Arc<Standing>,
+    deliveries: Arc<Deliveries>,
+    secrets: Arc<HookSecrets>,
     body_bytes_max: usize,
     small: Arc<Room>,
     large: Arc<Room>,
@@ -86,9 +87,11 @@ pub(super) struct Hooks {
 }
 
 impl Hooks {
-    pub(super) fn new(engine: Arc<dyn Engine>, file_bytes_max: usize) -> Self {
+    pub(super) fn new(answers: &Answers, secrets: Arc<HookSecrets>, file_bytes_max: usize) -> Self {
         Self {
-            engine,
+            standing: Arc::clone(&answers.standing),
+            deliveries: Arc::clone(&answers.deliveries),
+            secrets,
             body_bytes_max: file_bytes_max.min(DELIVERY_BYTES_MAX),
             small: Room::new(SMALL_MAX.0, SMALL_MAX.1),
             large: Room::new(LARGE_MAX.0, LARGE_MAX.1),
@@ -97,11 +100,10 @@ impl Hooks {
     }
 }
 
-/// The fault of a message id that was used for another body: what an engine answers with.
-pub fn other_body(id: &str) -> Fault {
-    let message = format!("message `{id}` was taken before, with another body");
-    Fault::new(FaultKind::Conflict, OTHER_BODY, message)
-        .hint("give every message an id of its own, and the same id only when sending it again")
+impl FromRef<Hooks> for Arc<Standing> {
+    fn from_ref(hooks: &Hooks) -> Self {
+        Arc::clone(&hooks.standing)
+    }
 }
 
 /// Takes a delivery.
@@ -114,12 +116,12 @@ pub(super) async fn deliver(
 ) -> Result<(StatusCode, Json<v1::Taken>), Refusal> {
     let name = name.map_or_else(|_| "?".to_owned(), |Path(name)| name);
     let feed = FeedName::new(&name).map_err(|_| no_feed(&name))?;
-    let hook = hooks.engine.hook(&feed).ok_or_else(|| no_feed(&name))?;
+    let hook = hooks.secrets.hook(&feed).ok_or_else(|| no_feed(&name))?;
     if hook.keys.is_empty() {
         return Err(no_secret());
     }
     let signed = Signed::read(&headers).map_err(|error| refused(&error))?;
-    let now = hooks.engine.now();
+    let now = hooks.secrets.clock.now();
     signed
         .check_time(now, hook.tolerance)
         .map_err(|error| refused(&error))?;
@@ -144,7 +146,7 @@ pub(super) async fn deliver(
     // Whether an id was taken before is looked up first and recorded then: one delivery after the
     // other, so that two with one id are never both new.
     let _turn = hooks.turn.lock().await;
-    let taken = hooks.engine.take_delivery(delivery).await?;
+    let taken = delivery::answer(&hooks.deliveries, delivery).await?;
     Ok((StatusCode::ACCEPTED, Json(taken)))
 }
 

@@ -10,10 +10,10 @@ use muster_config::{Config, Environment, HookSource};
 use muster_core::coded::{Coded as _, chain};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::FeedName;
+use muster_core::mapping::Mapping;
 use muster_core::subject::Subject;
 use tokio::sync::watch;
 
-use super::Hook;
 use super::signature::HookKey;
 use crate::answers::feed;
 use crate::clock::{Clock, Moment};
@@ -27,6 +27,22 @@ const KEPT_MAX: Duration = Duration::from_mins(15);
 
 /// How often the secrets are looked at, so that somebody is told before a delivery comes.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// A feed's hook with its secrets read.
+#[derive(Clone, Debug)]
+pub struct Hook {
+    /// Any of these may have signed.
+    pub keys: Vec<HookKey>,
+    /// Whether these are the keys of all configured secrets. Where one is missing, who signed with it
+    /// cannot be told from somebody who has none.
+    pub is_whole: bool,
+    /// How far a delivery's time may be from the clock.
+    pub tolerance: Duration,
+    /// What the columns of an event mean that says what changed.
+    pub mapping: Mapping,
+    /// What the columns of an event mean that says who left.
+    pub leave: Mapping,
+}
 
 /// The keys that were read last.
 #[derive(Debug, Default)]

@@ -17,8 +17,8 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::watch;
 
 use super::connection::{Connections, Limits, stopped};
-use super::engine::Engine;
 use super::gate::Gate;
+use crate::answers::operator::Peer;
 use crate::clock::Retrying;
 
 /// The address of the public door cannot be had.
@@ -103,13 +103,6 @@ impl Coded for DoorError {
     }
 }
 
-/// Who is at the other end of a connection on the unix socket.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Peer {
-    /// The user, as the kernel knows it.
-    pub uid: Option<u32>,
-}
-
 /// The doors, open: connections wait, and are taken once [`Doors::serve`] runs.
 #[derive(Debug)]
 pub struct Doors {
@@ -141,19 +134,9 @@ impl Doors {
         self.public.as_ref()?.local_addr().ok()
     }
 
-    /// Answers until `stop` turns true, then until what was asked is answered.
-    pub async fn serve(
-        self,
-        engine: Arc<dyn Engine>,
-        file_bytes_max: u64,
-        stop: watch::Receiver<bool>,
-    ) {
-        self.serve_gate(Arc::new(Gate::to(engine, file_bytes_max)), stop)
-            .await;
-    }
-
-    /// The same, with whatever is behind the gate when something is asked.
-    pub async fn serve_gate(self, gate: Arc<Gate>, stop: watch::Receiver<bool>) {
+    /// Answers with whatever is behind the gate when something is asked, until `stop` turns true; then until what was
+    /// asked is answered.
+    pub async fn serve(self, gate: Arc<Gate>, stop: watch::Receiver<bool>) {
         let admin_door = serve_socket(self.admin, Arc::clone(&gate), stop.clone());
         match self.public {
             Some(listener) => {

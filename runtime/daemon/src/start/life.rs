@@ -145,7 +145,8 @@ impl Life {
         let said = parts.library.look().await;
         parts.plugin_news().take_up(said).await;
         parts.known.refresh().map_err(|error| broken(&error))?;
-        self.gate.open(Arc::new(parts.answers()));
+        self.gate
+            .open(parts.answers(), Arc::new(parts.hook_secrets()));
         reconcile::first(&parts.reconciling(), PATIENCE).await;
         parts.known.refresh().map_err(|error| broken(&error))?;
         let planned = async {

@@ -76,16 +76,10 @@ pub(super) async fn run(
     if let Some(address) = doors.address() {
         tracing::info!(%address, "listening");
     }
-    let starting = Fault::new(
-        FaultKind::Unavailable,
-        API_NOT_READY,
-        "the daemon is starting",
-    );
-    let absent = absent(&config, &clock, starting);
-    let gate = Arc::new(Gate::new(config.daemon.file_bytes_max, absent));
+    let gate = Arc::new(starting(&config, &clock));
     let serving = Arc::clone(&gate);
     let door_stop = stop.clone();
-    let mut door = tokio::spawn(async move { doors.serve_gate(serving, door_stop).await });
+    let mut door = tokio::spawn(async move { doors.serve(serving, door_stop).await });
     let setup = Setup {
         config: Arc::new(config),
         environment,
@@ -103,6 +97,19 @@ pub(super) async fn run(
         drop(door.await);
     }
     lived
+}
+
+/// The gate as it is until the daemon answers.
+pub(super) fn starting(config: &Config, clock: &Clock) -> Gate {
+    let starting = Fault::new(
+        FaultKind::Unavailable,
+        API_NOT_READY,
+        "the daemon is starting",
+    );
+    Gate::new(
+        config.daemon.file_bytes_max,
+        absent(config, clock, starting),
+    )
 }
 
 /// Lives until it is told to stop, or cannot go on in this process.

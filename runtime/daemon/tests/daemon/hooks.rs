@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use muster_api::error::{API_NOT_READY, Fault, FaultKind};
 use muster_api::v1;
 use muster_config::SecretValue;
-use muster_core::id::FeedName;
-use muster_daemon::server::Engine as _;
+use muster_daemon::server::gate::Absent;
 use muster_daemon::server::signature::HookKey;
 
-use crate::fake::{BODY_BYTES_MAX, Fake, Open, SECRET};
+use crate::open::{BODY_BYTES_MAX, NEWER_SECRET, Open, SECRET};
 
 /// The published example of a signature.
 #[derive(serde::Deserialize)]
@@ -41,7 +41,7 @@ struct Sent {
     body: Vec<u8>,
 }
 
-/// When the fake's clock stands still.
+/// When the daemon's clock stands still.
 const NOW: i64 = 1_649_367_553;
 
 const CSV: &[u8] = b"WorkerID,Department\n1042,Sales\n";
@@ -126,13 +126,13 @@ pub(crate) fn exchange(
 
 #[track_caller]
 fn check_refused(sent: &Sent, status: u16, code: &str) {
-    let open = Open::before(Fake::default());
+    let open = Open::doors();
     let (found, _, body) = sent.post(&open);
     let error: v1::Error = serde_json::from_str(&body).unwrap();
     assert_eq!((found, error.code.as_str()), (status, code), "{body}");
     assert!(!error.hint.is_empty(), "{body}");
     assert_eq!(error.page, format!("docs/errors/{code}.md"));
-    assert!(open.fake.taken.lock().unwrap().is_empty());
+    assert_eq!(open.arrivals(), 0);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn the_published_vector_is_signed_the_same_and_accepted() {
 
 #[test]
 fn a_file_and_an_event_are_taken_and_answered_202() {
-    let open = Open::before(Fake::default());
+    let open = Open::doors();
     let (status, _, body) = Sent::csv("msg_1").post(&open);
     assert_eq!(status, 202, "{body}");
     let taken: v1::Taken = serde_json::from_str(&body).unwrap();
@@ -172,14 +172,17 @@ fn a_file_and_an_event_are_taken_and_answered_202() {
     let event = br#"{"type": "upsert", "row": {"workerid": "7", "Department": "", "More": true}}"#;
     let event = Sent::signed("msg_3", NOW, "application/json", event);
     assert_eq!(event.post(&open).0, 202);
-    let taken = open.fake.taken.lock().unwrap();
-    assert_eq!(taken["msg_1"].body, CSV);
-    assert_eq!(taken.len(), 3);
+    assert!(
+        ["msg_1", "msg_2", "msg_3"]
+            .iter()
+            .all(|id| open.has_taken(id))
+    );
+    assert_eq!(open.arrivals(), 3);
 }
 
 #[test]
 fn the_same_delivery_again_is_answered_the_same_and_another_body_is_a_conflict() {
-    let open = Open::before(Fake::default());
+    let open = Open::doors();
     let first = Sent::csv("msg_1").post(&open);
     let again = Sent::csv("msg_1").post(&open);
     assert_eq!((first.0, &first.2), (again.0, &again.2));
@@ -190,12 +193,8 @@ fn the_same_delivery_again_is_answered_the_same_and_another_body_is_a_conflict()
 
 #[test]
 fn any_of_several_secrets_and_any_of_several_signatures_will_do() {
-    let newer = HookKey::new("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").unwrap();
-    let keys = vec![newer.clone(), HookKey::new(SECRET).unwrap()];
-    let open = Open::before(Fake {
-        keys,
-        ..Fake::default()
-    });
+    let newer = HookKey::new(NEWER_SECRET).unwrap();
+    let open = Open::doors();
     assert_eq!(Sent::csv("by_the_older").post(&open).0, 202);
     let signatures = format!("v1a,c29tZXRoaW5n v1,AAAA {}", newer.sign("both", NOW, CSV));
     let sent = Sent::csv("both").header("webhook-signature", Some(&signatures));
@@ -249,7 +248,7 @@ fn a_delivery_from_long_ago_or_from_the_future_is_refused() {
         );
     }
     for seconds in [-300, 300] {
-        let open = Open::before(Fake::default());
+        let open = Open::doors();
         let sent = Sent::signed("a", NOW + seconds, "text/csv", CSV);
         assert_eq!(sent.post(&open).0, 202, "{seconds}");
     }
@@ -269,9 +268,9 @@ fn a_feed_that_takes_no_deliveries_is_not_there() {
 
 #[test]
 fn a_body_that_is_too_large_is_refused() {
-    let body = vec![b'a'; usize::try_from(BODY_BYTES_MAX).unwrap() + 1];
+    let body = vec![b'a'; BODY_BYTES_MAX + 1];
     check_refused(&Sent::signed("a", NOW, "text/csv", &body), 413, "HOOK-006");
-    let open = Open::before(Fake::default());
+    let open = Open::doors();
     let sent = Sent::signed("a", NOW, "text/csv", &body[1..]);
     assert_eq!(sent.post(&open).0, 202);
 }
@@ -306,7 +305,7 @@ fn an_event_that_cannot_be_read_is_refused_before_it_is_taken() {
 
 #[test]
 fn only_so_many_deliveries_are_read_at_once_and_the_next_is_to_be_sent_again() {
-    let open = Open::before(Fake::default());
+    let open = Open::doors();
     // Each sends its head and keeps its body back.
     let waiting: Vec<TcpStream> = (0..32).map(|_| begin(&open)).collect();
     let mut refused = None;
@@ -326,7 +325,7 @@ fn only_so_many_deliveries_are_read_at_once_and_the_next_is_to_be_sent_again() {
     drop(waiting);
     let taken = (0..1_000).any(|_| Sent::csv("again").post(&open).0 == 202);
     assert!(taken);
-    assert!(!open.fake.taken.lock().unwrap().contains_key("slow"));
+    assert!(!open.has_taken("slow"));
 }
 
 /// Sends the head of a delivery, and not its body.
@@ -344,24 +343,28 @@ fn begin(open: &Open) -> TcpStream {
 
 #[test]
 fn health_and_metrics_are_answered() {
-    let open = Open::before(Fake::default());
+    let open = Open::doors();
     assert_eq!(get(&open, "/livez"), (200, "live\n".to_owned()));
     assert_eq!(get(&open, "/readyz"), (200, "ready\n".to_owned()));
-    *open.fake.not_ready.lock().unwrap() = Some("the ledger is being opened".to_owned());
-    assert_eq!(get(&open, "/livez").0, 200);
-    let not_ready = (503, "the ledger is being opened\n".to_owned());
-    assert_eq!(get(&open, "/readyz"), not_ready);
     let (status, metrics) = get(&open, "/metrics");
     assert_eq!(status, 200);
     assert!(
-        metrics.contains("muster_operations_open{target=\"crm\"} 3\n"),
+        metrics.contains("muster_ready 1\n") && metrics.contains("\nmuster_journal_entries "),
         "{metrics}"
     );
+    let reason = "the ledger is being opened";
+    open.gate.shut(Absent {
+        fault: Fault::new(FaultKind::Unavailable, API_NOT_READY, reason),
+        status: v1::Status::default(),
+    });
+    assert_eq!(get(&open, "/livez").0, 200);
+    let not_ready = (503, format!("{API_NOT_READY}: {reason}\n"));
+    assert_eq!(get(&open, "/readyz"), not_ready);
 }
 
 #[test]
 fn what_is_not_there_says_so_in_the_same_form() {
-    let open = Open::before(Fake::default());
+    let open = Open::doors();
     for (method, path, status) in [
         ("GET", "/", 404),
         ("GET", "/v1/status", 404),
@@ -380,7 +383,7 @@ fn what_is_not_there_says_so_in_the_same_form() {
 
 #[test]
 fn a_connection_that_says_nothing_does_not_keep_the_doors_from_closing() {
-    let mut open = Open::before(Fake::default());
+    let mut open = Open::doors();
     let _silent = TcpStream::connect(open.address).unwrap();
     assert_eq!(get(&open, "/livez").0, 200);
     open.close();
@@ -391,7 +394,7 @@ fn a_connection_that_says_nothing_does_not_keep_the_doors_from_closing() {
 #[test]
 fn secrets_do_not_show_when_printed() {
     let value = SecretValue::new(SECRET);
-    let hook = Fake::default().hook(&FeedName::new("hr").unwrap()).unwrap();
-    let shown = format!("{value:?} {hook:?}");
+    let key = HookKey::new(SECRET).unwrap();
+    let shown = format!("{value:?} {key:?}");
     assert!(!shown.contains("C2FVs"), "{shown}");
 }

@@ -7,20 +7,20 @@ use std::fmt::Write;
 
 /// A family of samples under one name.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Family {
+pub(crate) struct Family {
     /// The name, such as `muster_operations_open`. Counters end in `_total`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What it counts, as a sentence.
-    pub help: &'static str,
+    pub(crate) help: &'static str,
     /// How it moves.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// The samples.
-    pub samples: Vec<Sample>,
+    pub(crate) samples: Vec<Sample>,
 }
 
 /// How a family moves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Only ever up, until the daemon restarts.
     Counter,
     /// Up and down.
@@ -29,16 +29,16 @@ pub enum Kind {
 
 /// One number with its labels.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// Label and value.
-    pub labels: Vec<(&'static str, String)>,
+    pub(crate) labels: Vec<(&'static str, String)>,
     /// The number.
-    pub value: f64,
+    pub(crate) value: f64,
 }
 
 impl Family {
     /// A family with one sample and no labels.
-    pub fn single(name: &'static str, help: &'static str, kind: Kind, value: f64) -> Self {
+    pub(crate) fn single(name: &'static str, help: &'static str, kind: Kind, value: f64) -> Self {
         Self {
             name,
             help,
@@ -51,7 +51,7 @@ impl Family {
     }
 
     /// A family with one label.
-    pub fn by(
+    pub(crate) fn by(
         name: &'static str,
         help: &'static str,
         kind: Kind,
@@ -75,7 +75,7 @@ impl Family {
 }
 
 /// The text that `/metrics` answers with.
-pub fn text(families: &[Family]) -> String {
+pub(crate) fn text(families: &[Family]) -> String {
     let mut text = String::new();
     for family in families {
         let kind = match family.kind {

@@ -1,11 +1,11 @@
-//! What the fake engine answers: a small company with one leaver held and one grant in trouble.
+//! What the daemon of the tests answers: a small company with one leaver held and one grant in trouble.
 
 use std::collections::BTreeMap;
 
 use muster_api::v1;
 use serde_json::json;
 
-use crate::fake::HELD;
+use crate::daemon::HELD;
 
 fn texts(items: &[&str]) -> Vec<String> {
     items.iter().map(ToString::to_string).collect()

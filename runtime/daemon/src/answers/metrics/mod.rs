@@ -1,17 +1,20 @@
 //! What the daemon counts, read when somebody asks. Labels carry names of the configuration only.
 
-pub mod family;
+pub(crate) mod family;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::header;
 use muster_core::finding::Severity;
 use muster_ledger::Reader;
 use muster_ledger::kept::Counts;
 
 use super::Standing;
 use crate::driver::Activity;
-use crate::server::gate;
 use family::{Family, Kind, Sample};
 
 /// A counter of the drivers: its name, what it counts, and where it stands.
@@ -55,8 +58,22 @@ const COUNTERS: [Counter; 7] = [
     ),
 ];
 
+/// `GET /metrics`.
+pub(crate) async fn answer(State(standing): State<Arc<Standing>>) -> Response {
+    written(&families(&standing))
+}
+
+/// Families as they are answered.
+pub(crate) fn written(families: &[Family]) -> Response {
+    let kind = [(
+        header::CONTENT_TYPE,
+        "text/plain; version=0.0.4; charset=utf-8",
+    )];
+    (kind, family::text(families)).into_response()
+}
+
 /// Everything that is counted.
-pub(super) fn families(standing: &Standing) -> Vec<Family> {
+fn families(standing: &Standing) -> Vec<Family> {
     let up = standing
         .clock
         .now()
@@ -69,7 +86,7 @@ pub(super) fn families(standing: &Standing) -> Vec<Family> {
         up,
     )];
     let is_ready = standing.ready.load(Ordering::Acquire) && standing.ledger.failure().is_none();
-    families.push(gate::ready(is_ready));
+    families.push(ready(is_ready));
     if let Ok(reader) = standing.ledger.read() {
         families.extend(reader.counts().iter().flat_map(of_ledger));
         families.extend(findings(&reader).ok());
@@ -158,4 +175,14 @@ fn findings(reader: &Reader) -> Result<Family, muster_ledger::Error> {
 )]
 fn number(count: u64) -> f64 {
     count as f64
+}
+
+/// Whether work is taken, for `/metrics`.
+pub(crate) fn ready(is_ready: bool) -> Family {
+    Family::single(
+        "muster_ready",
+        "1 where work is taken; otherwise /readyz says why not.",
+        Kind::Gauge,
+        f64::from(u8::from(is_ready)),
+    )
 }

@@ -1,7 +1,7 @@
 //! `muster serve`: builds everything, and runs it until told to stop.
 //!
-//! Here stands what a daemon is made of, and what each loop and each question is given of it. [`life`] brings it up and
-//! takes it down again in the right order, and [`supervise`] decides what happens when the ledger fails.
+//! Here stands what a daemon is made of, and what each loop and each question is given of it. `life` brings it up and
+//! takes it down again in the right order, and `supervise` decides what happens when the ledger fails.
 
 mod durable;
 mod life;
@@ -10,7 +10,7 @@ mod plugin_news;
 pub(crate) mod supervise;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -25,8 +25,7 @@ use muster_ledger::{Committer, Ledger, committer};
 use tokio::sync::watch;
 
 use crate::answers::broken;
-use crate::answers::engine::Daemon;
-use crate::answers::{Approvals, Deliveries, Listings, Orders, Standing};
+use crate::answers::{Answers, Approvals, Deliveries, Listings, Orders, Standing};
 use crate::clock::Clock;
 use crate::driver::sweep::Sweep;
 use crate::driver::{Activity, Driver, Recent};
@@ -41,6 +40,7 @@ use crate::replan::Deciding;
 use crate::replan::dates::Dates;
 use crate::replan::references::References;
 use crate::replan::waiting::Pending;
+use crate::server::gate::Gate;
 use crate::server::keys::{HookKeys, HookSecrets};
 use crate::targets::Connected;
 use plugin_news::PluginNews;
@@ -74,6 +74,30 @@ pub async fn run(
     stop: watch::Receiver<bool>,
 ) -> Result<(), Fault> {
     supervise::run(config, environment, clock, compiler, stop).await
+}
+
+/// The doors' gate to a daemon on this ledger of which no loop runs: it answers, and takes deliveries. The tests of the
+/// doors open it.
+pub fn gate_to(
+    ledger: Ledger,
+    config: Config,
+    environment: Environment,
+    clock: Clock,
+) -> Result<Gate, Fault> {
+    let configured = Arc::new(compile(&config)?);
+    let setup = Setup {
+        config: Arc::new(config),
+        environment,
+        clock,
+        compiler: None,
+        hook_keys: Arc::default(),
+        is_resumed: false,
+    };
+    let parts = Parts::on(ledger, &setup, &configured)?;
+    parts.ready.store(true, Ordering::Release);
+    let gate = supervise::starting(&setup.config, &setup.clock);
+    gate.open(parts.answers(), Arc::new(parts.hook_secrets()));
+    Ok(gate)
 }
 
 /// What a life is built from.
@@ -311,14 +335,13 @@ impl Parts {
 
 /// What each question is given.
 impl Parts {
-    fn answers(&self) -> Daemon {
-        Daemon {
+    fn answers(&self) -> Answers {
+        Answers {
             standing: Arc::new(self.standing()),
             listings: Arc::new(self.listings()),
             approvals: Arc::new(self.approvals()),
             orders: Arc::new(self.orders()),
             deliveries: Arc::new(self.deliveries()),
-            secrets: Arc::new(self.hook_secrets()),
         }
     }
 
