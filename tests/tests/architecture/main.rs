@@ -356,6 +356,38 @@ fn no_source_file_is_longer_than_one_idea() {
     assert!(long.is_empty(), "longer than {LINES_MAX} lines: {long:?}");
 }
 
+/// Most entries at the top of the daemon, a file beside a folder of its name counted once.
+const TOP_ENTRIES_MAX: usize = 15;
+
+#[test]
+fn the_top_of_the_daemon_is_taken_in_at_a_glance() {
+    let entries = std::fs::read_dir(root().join("runtime/daemon/src")).unwrap();
+    let names: BTreeSet<String> = entries
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            path.file_stem().unwrap().to_str().unwrap().to_owned()
+        })
+        .collect();
+    assert!(names.len() <= TOP_ENTRIES_MAX, "{names:?}");
+}
+
+#[test]
+fn nothing_holds_all_of_the_daemon_for_everybody() {
+    let found: Vec<PathBuf> = sources()
+        .into_iter()
+        .filter(|path| path.starts_with(root().join("runtime/daemon/src")))
+        .filter(|path| {
+            let source = std::fs::read_to_string(path).unwrap();
+            // Each loop and each question is given the handles that it needs.
+            let mut lines = source.lines().map(str::trim_start);
+            lines.any(|line| {
+                line.starts_with("pub struct App ") || line.starts_with("pub trait Engine ")
+            })
+        })
+        .collect();
+    assert!(found.is_empty(), "one for everything: {found:?}");
+}
+
 /// The arguments of every log line in a source.
 fn log_lines(source: &str) -> Vec<&str> {
     let levels = ["error!(", "warn!(", "info!(", "debug!(", "trace!("];
@@ -523,7 +555,7 @@ const OF_THE_MACHINES_CLOCK: [&str; 7] = [
 /// Files in which a bound of I/O goes by the machine's clock, and decides nothing of the product: what a client at a
 /// door may take, how long a stop waits for what is out, what the command line asks in its own process.
 const BOUNDS_OF_IO: [&str; 7] = [
-    "runtime/daemon/src/server/admin.rs",
+    "runtime/daemon/src/answers/progress.rs",
     "runtime/daemon/src/server/connection.rs",
     "runtime/daemon/src/server/hooks.rs",
     "runtime/daemon/src/server/listen.rs",
