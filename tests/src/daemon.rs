@@ -154,6 +154,20 @@ impl<'c> Daemon<'c> {
         serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error} in {ran:?}"))
     }
 
+    /// Who approved of what was held about this, as the history has it.
+    #[track_caller]
+    pub fn approver(&self, about: &str) -> Value {
+        let history = self.json(&["history"]);
+        let mut entries = history["items"].as_array().into_iter().flatten();
+        let says = format!("what was held of {about} as plan ");
+        let found = entries.find(|entry| {
+            let text = entry["text"].as_str().unwrap_or_default();
+            text.starts_with(&says) && text.ends_with("waits no longer: approved")
+        });
+        let found = found.unwrap_or_else(|| panic!("nobody approved of {about}: {history:#}"));
+        found["by"].clone()
+    }
+
     /// Waits until no operation is left but those that wait for a person. It may take as long as it
     /// needs, as long as something moves.
     #[track_caller]

@@ -441,9 +441,12 @@ fn f17_a_policy_edited_while_the_daemon_was_stopped_waits_like_any_other() {
         held[0]["plan_digest"].as_str().map(str::to_owned)
     };
     // However often it is started.
+    let mut since = None;
     for start in 1..=2 {
         let daemon = Daemon::start(&company);
         wait_for("the policy to wait", || waiting(&daemon));
+        let now = daemon.json(&["status"])["held"][0]["since"].clone();
+        assert_eq!(*since.get_or_insert_with(|| now.clone()), now);
         import(
             &daemon,
             &company,

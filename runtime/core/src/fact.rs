@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::actor::{ConnectorVersion, Operator};
 use crate::connector::{Entitlement, EntitlementKey};
 use crate::finding::{Code, Finding};
+use crate::hold::{About, End, Hold};
 use crate::id::{Digest, FeedName, OperationId, PersonId, PlanId, PolicyVersion, TargetName};
 use crate::identity::{Identity, Phase};
 use crate::operation::{Operation, Transition, later};
@@ -100,15 +101,9 @@ pub enum Fact {
         /// The plan that it led to; `None` if it changed nothing.
         plan: Option<PlanId>,
     },
-    /// A file was held: it waits for a person, and nothing of it took effect.
-    FileHeld {
-        /// The file.
-        file: FeedFile,
-        /// The digest of the plan that it would lead to; approving names it.
-        plan_digest: Option<Digest>,
-        /// Why, by code.
-        reasons: Vec<Code>,
-    },
+    /// Something came to wait for a person, or would lead to another plan by now than when it came to wait. It takes
+    /// the place of whatever waited about the same.
+    HoldOpened(Hold),
     /// A file was rejected: it cannot be used at all.
     FileRejected {
         /// The file.
@@ -116,14 +111,14 @@ pub enum Fact {
         /// Why, by code.
         reasons: Vec<Code>,
     },
-    /// A held file waits no longer: it was approved, given up, or a newer one took its place.
-    HoldEnded {
-        /// The feed.
-        feed: FeedName,
-        /// The held file.
-        digest: Digest,
+    /// What was held waits no longer. Who decided that is the entry's actor.
+    HoldDecided {
+        /// What it was about.
+        about: About,
+        /// The digest of the plan that it would have led to. Where another one waits by now, that goes on waiting.
+        plan: Option<Digest>,
         /// What became of it.
-        end: HoldEnd,
+        end: End,
     },
     /// Another policy decides from now on. Who approved it is the entry's actor, where it had been held; whoever
     /// edited it, where that was within the limits.
@@ -146,16 +141,6 @@ pub enum Fact {
         target: TargetName,
         /// The slot that it is for.
         slot: String,
-    },
-    /// A held file would lead to another plan by now: what went on meanwhile changed it. Approving names
-    /// the new one.
-    HoldReplanned {
-        /// The feed.
-        feed: FeedName,
-        /// The held file.
-        digest: Digest,
-        /// The digest of the plan that it would lead to now.
-        plan_digest: Digest,
     },
     /// A hook delivery was taken: the same key is answered the same, and not taken again.
     DeliveryTaken {
@@ -277,28 +262,6 @@ pub enum Outcome {
     Rejected,
     /// Something newer says it all.
     Replaced,
-}
-
-/// What became of a file that was held.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum HoldEnd {
-    /// A person approved it, and it took effect.
-    Approved,
-    /// A newer file took its place.
-    Replaced,
-    /// It was taken out of its folder.
-    GivenUp,
-}
-
-impl HoldEnd {
-    /// The word for it in tables and answers.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            HoldEnd::Approved => "approved",
-            HoldEnd::Replaced => "replaced",
-            HoldEnd::GivenUp => "given-up",
-        }
-    }
 }
 
 /// A file that a feed brought.

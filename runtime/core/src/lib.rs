@@ -8,7 +8,7 @@
 //! Read in the order of the data: [`mapping`] turns a row into an [`identity`], [`delta`] says how
 //! it changed, [`policy`] says what the person should have, [`plan`] turns the difference into
 //! operations, [`guard`] stops a plan that changes too much, by itself or with what was
-//! counted before it ([`budget`]), [`operation`] takes one operation
+//! counted before it ([`budget`]), and has it wait for a person ([`hold`]), [`operation`] takes one operation
 //! through its attempts, [`observe`] judges what an app shows, and [`person`] is the state that all of these facts add up to.
 //! [`permission`] is what a plugin may reach.
 
@@ -21,6 +21,7 @@ pub mod delta;
 pub mod fact;
 pub mod finding;
 pub mod guard;
+pub mod hold;
 pub mod id;
 pub mod identity;
 pub mod mapping;

@@ -137,7 +137,7 @@ async fn take_up(files: &Arc<PolicyFiles>, edited: &Path) -> Result<(), Failed> 
     let before = files.planning.policy().version().clone();
     if *policy.version() == before {
         // The edit that waited was taken back.
-        replan::drop_hold(&files.deciding).await;
+        replan::drop_hold(&files.deciding, edited).await?;
         return Ok(());
     }
     let version = policy.version().clone();

@@ -2,21 +2,22 @@
 //! an account that others refer to is another one. What is too much of these waits for a person and holds up nothing else.
 
 pub mod dates;
+pub mod holds;
 pub mod references;
 pub mod waiting;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use jiff::Timestamp;
 use muster_config::editor;
 use muster_config::stamps::{self, Stamps};
 use muster_config::{Config, PolicyApply};
 use muster_core::actor::{Actor, Operator};
 use muster_core::fact::Cause;
 use muster_core::finding::{Code, Finding, Severity};
+use muster_core::hold::{About, End, Hold, What};
 use muster_core::id::{Digest, PolicyVersion};
-use muster_core::policy::Policy;
+use muster_core::policy::{Policy, PolicySource};
 use muster_core::subject::Subject;
 
 use crate::clock::Clock;
@@ -24,6 +25,7 @@ use crate::findings::{Findings, LookedAt};
 use crate::planning::{
     Consent, Failed, KnownTargets, Maker, Order, Planning, Proposal, Scope, Summary, Watch,
 };
+use holds::{Holds, ended};
 
 /// An edited policy changes what somebody has, and waits for a person.
 pub const EDITED: Code = Code::new("POL-022");
@@ -40,19 +42,8 @@ pub struct Deciding {
     pub planning: Arc<Planning>,
     /// What is known of the targets.
     pub known: Arc<KnownTargets>,
-    /// A change of the policy that waits for a person.
-    pub hold: Mutex<Option<PolicyHold>>,
-}
-
-/// A change of the policy that takes too much from too many to go on by itself.
-#[derive(Clone, Debug)]
-pub struct PolicyHold {
-    /// The policy that waits. Until it is approved the one before decides, about HR's files, too.
-    pub policy: Arc<Policy>,
-    /// What it would do.
-    pub summary: Summary,
-    /// Since when it waits.
-    pub since: Timestamp,
+    /// What waits for a person, a change of the policy among it.
+    pub holds: Arc<Holds>,
 }
 
 impl Deciding {
@@ -67,17 +58,6 @@ impl Deciding {
     pub async fn check_capabilities(&self) {
         let (scope, lacking) = self.capabilities();
         self.findings.settle(scope, lacking).await;
-    }
-
-    /// The change of the policy that waits.
-    pub fn held(&self) -> Option<PolicyHold> {
-        hold(self).clone()
-    }
-
-    /// The change of the policy that waits, if its plan has this digest.
-    pub fn held_as(&self, digest: Digest) -> Option<PolicyHold> {
-        self.held()
-            .filter(|hold| hold.summary.digest == Some(digest))
     }
 }
 
@@ -95,13 +75,21 @@ pub async fn begin(deciding: &Arc<Deciding>, configured: Arc<Policy>) -> Result<
     Ok(())
 }
 
+/// Forgets the policy that waited when the daemon stopped, where its files say by now what decided then.
+pub async fn taken_back(deciding: &Arc<Deciding>, configured: &Policy) -> Result<(), Failed> {
+    if configured.version() == deciding.planning.policy().version() {
+        drop_hold(deciding, &newest_file(deciding)).await?;
+    }
+    Ok(())
+}
+
 /// Brings everybody to what the policy says now. A plan that takes too much from too many waits.
 pub async fn everybody(deciding: &Arc<Deciding>) -> Result<Summary, Failed> {
     let asked = Arc::clone(deciding);
     // Which policy that is may have been approved a moment ago.
     let decided = move |maker: &Maker<'_>| {
         let edited = newest_file(&asked);
-        decide(&asked, maker, maker.planning().policy(), &edited)
+        decide(&asked, maker, &maker.planning().policy(), &edited)
     };
     deciding.planning.alone(decided).await
 }
@@ -117,7 +105,7 @@ pub async fn decide_by(
     edited: &Path,
 ) -> Result<Summary, Failed> {
     let (asked, edited) = (Arc::clone(deciding), edited.to_owned());
-    let decided = move |maker: &Maker<'_>| decide(&asked, maker, policy, &edited);
+    let decided = move |maker: &Maker<'_>| decide(&asked, maker, &policy, &edited);
     deciding.planning.alone(decided).await
 }
 
@@ -130,7 +118,7 @@ fn newest_file(deciding: &Deciding) -> PathBuf {
 fn decide(
     deciding: &Deciding,
     maker: &Maker<'_>,
-    policy: Arc<Policy>,
+    policy: &Arc<Policy>,
     edited: &Path,
 ) -> Result<Summary, Failed> {
     let before = maker.planning().policy();
@@ -138,15 +126,73 @@ fn decide(
         PolicyApply::Ask if before.version() != policy.version() => Consent::IfNothing,
         PolicyApply::Ask | PolicyApply::WithinLimits => Consent::WithinLimits,
     };
-    let by = if maker.planning().is_new(&policy)? {
+    let by = if maker.planning().is_new(policy)? {
         Actor::Editor(editor::of(edited))
     } else {
         // Nobody edited anything: the same policy is brought to what was read anew.
         Actor::Daemon
     };
-    let summary = maker.make(order(&policy).by(by), consent)?;
-    keep(deciding, policy, &before, &summary);
+    take(deciding, maker, policy, consent, by)
+}
+
+/// Makes the plan of a policy as far as `consent` goes, and keeps what waits for a person, or that nothing does.
+fn take(
+    deciding: &Deciding,
+    maker: &Maker<'_>,
+    policy: &Arc<Policy>,
+    consent: Consent,
+    by: Actor,
+) -> Result<Summary, Failed> {
+    let before = maker.planning().policy();
+    let hold = deciding.holds.about(&About::Policy)?;
+    let is_other = waits_beside(hold.as_ref(), policy);
+    let end = match consent {
+        Consent::Approved(_) => End::Approved,
+        _ if is_other => End::Replaced,
+        _ => End::Over,
+    };
+    let over = ended(hold.as_ref(), end);
+    let goes_on = is_other && before.version() == policy.version();
+    let order = order(policy).by(by.clone());
+    let order = match over {
+        Some(over) if !goes_on => order.with(vec![over]),
+        // Another policy that waits goes on waiting: this is the one that decides already.
+        Some(_) | None => order,
+    };
+    let summary = maker.make(order, consent)?;
+    if let Some(digest) = summary.digest.filter(|_| !summary.stands()) {
+        tracing::warn!(
+            digest = crate::plugins::short(digest),
+            "a change of the policy waits for a person"
+        );
+        let source = Arc::new(policy.source().clone());
+        let now = holds::of_plan(What::Policy(source), &summary, deciding.clock.now());
+        let by = match consent {
+            // Whoever approved of something else has not asked for this.
+            Consent::Approved(_) => Actor::Daemon,
+            Consent::IfNothing | Consent::WithinLimits | Consent::AsFarAsItGoes => by,
+        };
+        if let Some(opened) = holds::opened(hold.as_ref(), now) {
+            maker.record(by, &[opened])?;
+        }
+        deciding.holds.judge(About::Policy);
+        let found = held(&before, policy, &summary, digest);
+        deciding.findings.settle_blocking(of_hold(), found);
+    } else if !goes_on {
+        deciding.holds.end_rest(maker, (&About::Policy, end), by)?;
+        deciding.findings.settle_blocking(of_hold(), Vec::new());
+        let (scope, lacking) = deciding.capabilities();
+        deciding.findings.settle_blocking(scope, lacking);
+    }
     Ok(summary)
+}
+
+/// Whether what waits is another policy than this one.
+fn waits_beside(hold: Option<&Hold>, policy: &Policy) -> bool {
+    hold.is_some_and(|hold| match &hold.what {
+        What::Policy(source) => source.version != *policy.version(),
+        _ => false,
+    })
 }
 
 /// The plan that brings everybody to what a policy says.
@@ -155,69 +201,52 @@ fn order(policy: &Arc<Policy>) -> Order<'static> {
     Order::new(Scope::Everybody, Cause::Policy).proposing(proposal)
 }
 
-/// Keeps what waits for a person, or that nothing does. `before` is what decided until now.
-fn keep(deciding: &Deciding, policy: Arc<Policy>, before: &Policy, summary: &Summary) {
-    if let Some(digest) = summary.digest.filter(|_| !summary.stands()) {
-        tracing::warn!(
-            digest = crate::plugins::short(digest),
-            "a change of the policy waits for a person"
-        );
-        let found = held(before, &policy, summary, digest);
-        deciding.findings.settle_blocking(of_hold(), found);
-        *hold(deciding) = Some(PolicyHold {
-            policy,
-            summary: summary.clone(),
-            since: deciding.clock.now(),
-        });
-        return;
-    }
-    // Another policy that waits goes on waiting: this was the one that decides already.
-    let other_waits = {
-        let held = hold(deciding);
-        let is_other = |held: &PolicyHold| held.policy.version() != policy.version();
-        before.version() == policy.version() && held.as_ref().is_some_and(is_other)
+/// Forgets the policy that waits, because its files say again what decides already. `edited` is the file whose owner
+/// took the edit back.
+pub async fn drop_hold(deciding: &Arc<Deciding>, edited: &Path) -> Result<(), Failed> {
+    let (asked, by) = (Arc::clone(deciding), editor::of(edited));
+    let dropped = move |maker: &Maker<'_>| {
+        let hold = asked.holds.about(&About::Policy)?;
+        if waits_beside(hold.as_ref(), &maker.planning().policy())
+            && let Some(ended) = ended(hold.as_ref(), End::GivenUp)
+        {
+            maker.record(Actor::Editor(by), &[ended])?;
+            asked.findings.settle_blocking(of_hold(), Vec::new());
+        }
+        Ok(())
     };
-    if other_waits {
-        return;
-    }
-    *hold(deciding) = None;
-    deciding.findings.settle_blocking(of_hold(), Vec::new());
-    let (scope, lacking) = deciding.capabilities();
-    deciding.findings.settle_blocking(scope, lacking);
-}
-
-fn hold(deciding: &Deciding) -> MutexGuard<'_, Option<PolicyHold>> {
-    deciding.hold.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Forgets the policy that waits, because its files say again what decides already.
-pub async fn drop_hold(deciding: &Arc<Deciding>) {
-    let is_other =
-        |held: &PolicyHold| held.policy.version() != deciding.planning.policy().version();
-    if hold(deciding).as_ref().is_some_and(is_other) {
-        *hold(deciding) = None;
-        deciding.findings.settle(of_hold(), Vec::new()).await;
-    }
+    deciding.planning.alone(dropped).await
 }
 
 /// Applies the change of the policy that waits, if it is still the one with this digest. If the ledger
-/// moved meanwhile, what would now be done waits in its place, so that somebody can look at that.
+/// moved meanwhile, what would now be done waits in its place, so that somebody can look at that. `None` if nothing
+/// waits under this digest any more.
 pub async fn approved(
     deciding: &Arc<Deciding>,
-    held: PolicyHold,
     digest: Digest,
     by: &Operator,
-) -> Result<Summary, Failed> {
+) -> Result<Option<Summary>, Failed> {
     let (asked, by) = (Arc::clone(deciding), by.clone());
     let approved = move |maker: &Maker<'_>| {
-        let before = maker.planning().policy();
+        let hold = asked.holds.of_plan(digest)?;
+        let Some(What::Policy(source)) = hold.map(|hold| hold.what) else {
+            return Ok(None);
+        };
+        let policy = compiled(&source)?;
         // Where nothing is left of what was shown, the policy decides all the same, and the record says by whom.
-        let order = order(&held.policy).by(by);
-        let summary = maker.make(order, Consent::Approved(digest))?;
-        keep(&asked, held.policy, &before, &summary);
-        Ok(summary)
+        let consent = Consent::Approved(digest);
+        take(&asked, maker, &policy, consent, by.into()).map(Some)
     };
     deciding.planning.alone(approved).await
+}
+
+/// The policy that waits, fit to be asked.
+pub fn compiled(source: &PolicySource) -> Result<Arc<Policy>, Failed> {
+    let compiled = Policy::compile(source.clone());
+    compiled.map(Arc::new).map_err(|findings| {
+        let first = findings.into_iter().next().map(|finding| finding.text);
+        Failed::BrokeOff(first.unwrap_or_default())
+    })
 }
 
 /// What a policy would do, to be looked at. Waits for the disk.
@@ -227,16 +256,6 @@ pub fn preview(
     watch: Watch<'_>,
 ) -> Result<Summary, Failed> {
     deciding.planning.preview(order(policy), watch)
-}
-
-/// Keeps under which digest a policy that waits can be approved, where what was shown is no more.
-pub fn shown_anew(deciding: &Deciding, policy: &Policy, summary: &Summary) {
-    if let Some(held) = hold(deciding).as_mut()
-        && held.policy.version() == policy.version()
-        && !summary.is_empty()
-    {
-        held.summary = summary.clone();
-    }
 }
 
 fn held(before: &Policy, policy: &Policy, summary: &Summary, digest: Digest) -> Vec<Finding> {

@@ -318,6 +318,7 @@ fn compare_all(
     compare.table("open-operations", tables::OPEN_OPERATIONS, shown_number)?;
     compare.table("decisions", tables::DECISIONS, shown_number)?;
     compare.table("findings", tables::FINDINGS, keys::shown)?;
+    compare.table("holds", tables::HOLDS, keys::shown)?;
     compare.table("feeds", tables::FEEDS, keys::shown)?;
     compare.table("arrivals", tables::ARRIVALS, keys::shown)?;
     compare.table("contents", tables::CONTENTS, keys::shown)?;

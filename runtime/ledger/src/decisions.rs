@@ -21,9 +21,9 @@ pub(crate) fn is_decision(fact: &Fact) -> bool {
         Fact::DriftDecided { .. }
         | Fact::FileAccepted { .. }
         | Fact::FeedRenamed { .. }
-        | Fact::FileHeld { .. }
+        | Fact::HoldOpened(_)
         | Fact::FileRejected { .. }
-        | Fact::HoldEnded { .. }
+        | Fact::HoldDecided { .. }
         | Fact::QuestionAnswered { .. }
         | Fact::ClockConfirmed
         | Fact::PluginTaken { .. }
@@ -36,7 +36,6 @@ pub(crate) fn is_decision(fact: &Fact) -> bool {
         | Fact::QuestionAsked(_)
         | Fact::QuestionEnded { .. }
         | Fact::ClockRead
-        | Fact::HoldReplanned { .. }
         | Fact::DeliveryTaken { .. }
         | Fact::Arrived(_)
         | Fact::ArrivalChanged { .. }

@@ -230,9 +230,9 @@ pub(crate) fn is_about(fact: &Fact, person: &PersonId) -> bool {
         Fact::PlanMade(_)
         | Fact::FileAccepted { .. }
         | Fact::FeedRenamed { .. }
-        | Fact::FileHeld { .. }
+        | Fact::HoldOpened(_)
         | Fact::FileRejected { .. }
-        | Fact::HoldEnded { .. }
+        | Fact::HoldDecided { .. }
         | Fact::PlanApproved { .. }
         | Fact::QuestionAnswered { .. }
         | Fact::QuestionEnded { .. }
@@ -240,7 +240,6 @@ pub(crate) fn is_about(fact: &Fact, person: &PersonId) -> bool {
         | Fact::ClockConfirmed
         | Fact::PluginTaken { .. }
         | Fact::SecretChanged { .. }
-        | Fact::HoldReplanned { .. }
         | Fact::PolicyTaken { .. }
         | Fact::DeliveryTaken { .. }
         | Fact::Arrived(_)

@@ -135,13 +135,11 @@ pub struct Finding {
     pub last_at: Timestamp,
 }
 
-/// What a feed brought.
+/// What a feed brought. A file of it that is held is a hold like others.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Feed {
     /// The file that was accepted last.
     pub accepted: Option<AcceptedFile>,
-    /// The file that is held.
-    pub held: Option<HeldFile>,
     /// The file that was rejected last.
     pub rejected: Option<RejectedFile>,
     /// When the newest of the accepted files was written.
@@ -180,19 +178,6 @@ pub struct AcceptedFile {
     /// The plan it led to; `None` if it changed nothing.
     pub plan: Option<PlanId>,
     /// When.
-    pub at: Timestamp,
-}
-
-/// A file that is held.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct HeldFile {
-    /// The file.
-    pub file: FeedFile,
-    /// The digest of the plan it would lead to.
-    pub plan_digest: Option<Digest>,
-    /// Why, by code.
-    pub reasons: Vec<Code>,
-    /// Since when.
     pub at: Timestamp,
 }
 

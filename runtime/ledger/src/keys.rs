@@ -8,6 +8,7 @@ use muster_core::budget::Move;
 use muster_core::connector::ObjectRef;
 use muster_core::fact::Content;
 use muster_core::finding::Code;
+use muster_core::hold::About;
 use muster_core::id::{FeedName, PersonId, PersonKey, TargetName};
 use muster_core::operation::Urgency;
 use muster_core::subject::Subject;
@@ -247,6 +248,21 @@ pub(crate) fn loss(budget: Budget<'_>, at: Timestamp) -> Vec<u8> {
 pub(crate) fn finding(code: &Code, subject: &Subject) -> Vec<u8> {
     let (mut key, _) = under(code.as_str());
     codec::append(&mut key, &v1::Subject::of(subject));
+    key
+}
+
+/// The key of what waits about something: its kind, and the name that goes with it.
+pub(crate) fn hold(about: &About) -> Vec<u8> {
+    let (kind, name) = match about {
+        About::File(feed) => ("file", feed.as_str()),
+        About::Policy => ("policy", ""),
+        About::Dates => ("dates", ""),
+        About::Clock => ("clock", ""),
+        About::Retired(feed) => ("retired", feed.as_str()),
+        About::Catalogue(target) => ("catalogue", target.as_str()),
+    };
+    let (mut key, _) = under(kind);
+    key.extend_from_slice(name.as_bytes());
     key
 }
 

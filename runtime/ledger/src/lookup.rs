@@ -3,6 +3,7 @@
 use muster_core::actor::ConnectorVersion;
 use muster_core::connector::ObjectRef;
 use muster_core::finding::Code;
+use muster_core::hold::{About, Hold};
 use muster_core::id::{FeedName, PersonId, TargetName};
 use muster_core::person::Person;
 use muster_core::subject::Subject;
@@ -74,6 +75,20 @@ pub(crate) fn feed(
     row.map(|row| codec::decode::<v1::FeedKept<'_>>(row.value())?.into_core())
         .transpose()
         .of("feeds")
+}
+
+pub(crate) fn hold(
+    holds: &impl ReadableTable<Bytes, Bytes>,
+    about: &About,
+) -> Result<Option<Hold>, Error> {
+    let row = holds
+        .get(keys::hold(about).as_slice())
+        .step("read a hold")?;
+    row.map(|row| hold_of(row.value())).transpose().of("holds")
+}
+
+pub(crate) fn hold_of(row: &[u8]) -> Result<Hold, Unreadable> {
+    codec::decode::<v1::Hold<'_>>(row)?.into_core()
 }
 
 pub(crate) fn finding(

@@ -8,6 +8,7 @@ use muster_core::actor::ConnectorVersion;
 use muster_core::budget::Move;
 use muster_core::connector::ObjectRef;
 use muster_core::fact::{Cause, Content, Plan};
+use muster_core::hold::{About, Hold};
 use muster_core::id::{
     Digest, FeedName, OperationId, PersonId, PersonKey, PlanId, PolicyVersion, TargetName,
 };
@@ -26,9 +27,9 @@ use crate::keys::Budget;
 use crate::planned::Planned;
 use crate::rows::Tally;
 use crate::tables::{
-    self, ARRIVALS, CATALOGUES, CONTENTS, DECISIONS, DELIVERIES, DUE, FEEDS, FINDINGS, INTENTS,
-    JOURNAL, LINKS, LOSSES, Meta, OPEN_OPERATIONS, PEOPLE, PLANS, PLUGINS, POLICIES, QUESTIONS,
-    TALLIES, TIMERS, TOKENS,
+    self, ARRIVALS, CATALOGUES, CONTENTS, DECISIONS, DELIVERIES, DUE, FEEDS, FINDINGS, HOLDS,
+    INTENTS, JOURNAL, LINKS, LOSSES, Meta, OPEN_OPERATIONS, PEOPLE, PLANS, PLUGINS, POLICIES,
+    QUESTIONS, TALLIES, TIMERS, TOKENS,
 };
 use crate::{intents, keys, lookup};
 
@@ -430,6 +431,24 @@ impl Reader {
     /// What a feed brought.
     pub fn feed(&self, name: &FeedName) -> Result<Option<kept::Feed>, Error> {
         lookup::feed(&self.rows(FEEDS)?, name)
+    }
+
+    /// What waits for a person about this.
+    pub fn hold(&self, about: &About) -> Result<Option<Hold>, Error> {
+        lookup::hold(&self.rows(HOLDS)?, about)
+    }
+
+    /// Everything that waits for a person, in the order of what it is about.
+    pub fn holds(&self) -> Result<Vec<Hold>, Error> {
+        const STEP: &str = "read what waits";
+        let table = self.rows(HOLDS)?;
+        let rows = table.iter().step(STEP)?.map(|row| {
+            let (_, row) = row.step(STEP)?;
+            lookup::hold_of(row.value()).of("holds")
+        });
+        let mut holds = rows.collect::<Result<Vec<Hold>, Error>>()?;
+        holds.sort_by_key(Hold::about);
+        Ok(holds)
     }
 
     /// A hook delivery that was taken before.

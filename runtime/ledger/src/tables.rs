@@ -46,6 +46,8 @@ pub(crate) const OPEN_OPERATIONS: Numbered = TableDefinition::new("open-operatio
 pub(crate) const DECISIONS: TableDefinition<'static, u64, ()> = TableDefinition::new("decisions");
 /// Findings that hold, by code and subject.
 pub(crate) const FINDINGS: Rows = TableDefinition::new("findings");
+/// What waits for a person, by what it is about.
+pub(crate) const HOLDS: Rows = TableDefinition::new("holds");
 /// What each feed brought.
 pub(crate) const FEEDS: Rows = TableDefinition::new("feeds");
 /// What arrived at each feed, in the order of arrival.
@@ -73,9 +75,9 @@ pub(crate) const META: Rows = TableDefinition::new("meta");
 
 const META_KEY: &[u8] = b"journal";
 /// Version of the whole file: which tables there are and how their keys are laid out.
-/// Versions 1 and 2 were written by builds before the first release: the entries of 1 name no actor, and 2 has no
-/// table of decisions.
-pub(crate) const FORMAT: u8 = 3;
+/// Versions 1 to 3 were written by builds before the first release: the entries of 1 name no actor, 2 has no table of
+/// decisions, and 3 has holds of files only, in the rows of their feeds.
+pub(crate) const FORMAT: u8 = 4;
 
 /// Where the journal ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -184,6 +186,7 @@ pub(crate) struct Tables<'txn> {
     pub(crate) open_operations: Table<'txn, u64, Bytes>,
     pub(crate) decisions: Table<'txn, u64, ()>,
     pub(crate) findings: Table<'txn, Bytes, Bytes>,
+    pub(crate) holds: Table<'txn, Bytes, Bytes>,
     pub(crate) feeds: Table<'txn, Bytes, Bytes>,
     pub(crate) arrivals: Table<'txn, Bytes, Bytes>,
     pub(crate) contents: Table<'txn, Bytes, Bytes>,
@@ -213,6 +216,7 @@ impl<'txn> Tables<'txn> {
             open_operations: txn.open_table(OPEN_OPERATIONS).step(STEP)?,
             decisions: txn.open_table(DECISIONS).step(STEP)?,
             findings: txn.open_table(FINDINGS).step(STEP)?,
+            holds: txn.open_table(HOLDS).step(STEP)?,
             feeds: txn.open_table(FEEDS).step(STEP)?,
             arrivals: txn.open_table(ARRIVALS).step(STEP)?,
             contents: txn.open_table(CONTENTS).step(STEP)?,

@@ -7,6 +7,7 @@ use muster_core::actor::Actor;
 use muster_core::connector::ObjectRef;
 use muster_core::fact::{Cause, Counts, Fact, Part, PersonPlanned, Plan};
 use muster_core::finding::Code;
+use muster_core::hold::{About, Hold};
 use muster_core::id::{Digest, FeedName, PersonId, PlanId, PolicyVersion, TargetName};
 use muster_core::person::Person;
 use muster_core::subject::Subject;
@@ -213,6 +214,11 @@ impl<'txn> Writer<'txn> {
     /// What a feed brought.
     pub fn feed(&self, name: &FeedName) -> Result<Option<kept::Feed>, Error> {
         lookup::feed(&self.fold.tables.feeds, name)
+    }
+
+    /// What waits for a person about this, as this transaction sees it.
+    pub fn hold(&self, about: &About) -> Result<Option<Hold>, Error> {
+        lookup::hold(&self.fold.tables.holds, about)
     }
 
     /// A finding that holds, as this transaction sees it.

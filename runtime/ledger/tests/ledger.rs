@@ -14,9 +14,10 @@ use muster_core::actor::{Actor, ConnectorVersion};
 use muster_core::coded::Coded as _;
 use muster_core::connector::AccountState;
 use muster_core::fact::{
-    ArrivalChange, Arrived, Cause, Content, Fact, FeedFile, HoldEnd, Outcome, Source,
+    ArrivalChange, Arrived, Cause, Content, Counts, Fact, FeedFile, Outcome, Source,
 };
 use muster_core::finding::{Code, Finding, Severity};
+use muster_core::hold::{About, Hold, What};
 use muster_core::id::{Digest, FeedName, PlanId, PolicyVersion, RoleName};
 use muster_core::identity::Phase;
 use muster_core::operation::{OperationState, Transition, Urgency};
@@ -302,11 +303,18 @@ fn c22_what_waits_and_was_said_goes_along_when_the_feed_is_renamed() {
             file: file("all.csv", 1),
             plan: None,
         },
-        Fact::FileHeld {
-            file: file("few.csv", 2),
-            plan_digest: None,
-            reasons: Vec::new(),
-        },
+        Fact::HoldOpened(Hold {
+            what: What::File(file("few.csv", 2)),
+            plan: None,
+            reasons: vec![Finding::new(
+                Code::new("HR-010"),
+                Severity::Error,
+                &hr,
+                "few people",
+            )],
+            counts: Counts::default(),
+            since: at(1),
+        }),
         Fact::Arrived(arrived),
         delivery,
         Fact::FeedRenamed {
@@ -322,8 +330,11 @@ fn c22_what_waits_and_was_said_goes_along_when_the_feed_is_renamed() {
     let reader = ledger.read().unwrap();
     assert_eq!(reader.feed(&hr).unwrap(), None);
     let kept = reader.feed(&staff).unwrap().unwrap();
-    let (accepted, held) = (kept.accepted.unwrap().file, kept.held.unwrap().file);
-    assert_eq!((accepted.feed, held.feed), (staff.clone(), staff.clone()));
+    assert_eq!(kept.accepted.unwrap().file.feed, staff);
+    assert_eq!(reader.hold(&About::File(hr.clone())).unwrap(), None);
+    let held = reader.hold(&About::File(staff.clone())).unwrap().unwrap();
+    assert_eq!(held.file().unwrap().feed, staff);
+    assert_eq!(held.reasons[0].subject, Subject::Feed(staff.clone()));
     assert_eq!(reader.arrivals(&hr, 0, 9).unwrap(), []);
     let waiting = reader.arrivals(&staff, 0, 9).unwrap();
     assert_eq!((waiting.len(), &waiting[0].arrived.feed), (1, &staff));
@@ -438,43 +449,6 @@ fn a_delivery_is_taken_once_and_the_oldest_are_forgotten_at_the_bound() {
     assert_eq!(reader.delivery(&feed, "msg-0").unwrap(), None);
     let kept = reader.delivery(&feed, "msg-1").unwrap().unwrap();
     assert_eq!((kept.digest, kept.at), (Digest([1; 32]), at(0)));
-}
-
-#[test]
-fn a_hold_ends_by_the_digest_of_the_file_that_is_held() {
-    let ledger = Ledger::in_memory().unwrap();
-    let feed = FeedName::new("hr").unwrap();
-    let file = |number: u8| FeedFile {
-        feed: FeedName::new("hr").unwrap(),
-        name: format!("{number}.csv"),
-        digest: Digest([number; 32]),
-        content: Content::default(),
-    };
-    let held = |number: u8| Fact::FileHeld {
-        file: file(number),
-        plan_digest: None,
-        reasons: vec![Code::new("HR-010")],
-    };
-    let ended = |number: u8| Fact::HoldEnded {
-        feed: FeedName::new("hr").unwrap(),
-        digest: Digest([number; 32]),
-        end: HoldEnd::GivenUp,
-    };
-    ledger
-        .write(at(0), Actor::Daemon, |writer| {
-            writer.record(held(1))?;
-            writer.record(held(2))?;
-            assert!(!writer.record(ended(1))?, "a newer one took its place");
-            let kept = writer.feed(&feed)?.unwrap().held.unwrap();
-            assert_eq!(kept.file, file(2));
-            assert!(writer.record(ended(2))?);
-            Ok::<(), Error>(())
-        })
-        .unwrap();
-    assert_eq!(
-        ledger.read().unwrap().feed(&feed).unwrap().unwrap().held,
-        None
-    );
 }
 
 #[test]

@@ -166,6 +166,22 @@ impl Company {
         Some(found["plan_digest"].as_str()?.to_owned())
     }
 
+    /// What whoever approved of what was held about this calls themselves, as the history has it.
+    fn approver(&self, about: &str) -> String {
+        let history = self.json(&["history"]);
+        let mut entries = history["items"].as_array().unwrap().iter();
+        let says = format!("what was held of {about} as plan ");
+        let found = entries.find(|entry| {
+            let text = entry["text"].as_str().unwrap();
+            text.starts_with(&says) && text.ends_with("waits no longer: approved")
+        });
+        let found = found.unwrap_or_else(|| panic!("{history:#}"));
+        found["by"]["called"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
     fn stop(mut self) {
         self.stop.send_replace(true);
         self.daemon.take().unwrap().join().unwrap();
@@ -228,8 +244,9 @@ fn c12_a_clock_that_is_far_ahead_brings_no_day_nearer_until_somebody_says_it_is_
     company.set_ahead(days(400), &rows);
     let again = company.wait_for("the clock to be doubted", |company| company.held("clock"));
     assert!(!company.cli(&["apply", &digest[..6]]).0);
-    let (is_kept, said) = company.cli(&["apply", &again]);
+    let (is_kept, said) = company.cli(&["apply", &again, "--as", "Ann Lee"]);
     assert!(is_kept, "{said}");
+    assert_eq!(company.approver("the clock"), "Ann Lee");
     company.wait_for("the days that have come", |company| {
         // The last of them ends today, at midnight.
         (company.here() == 10 + 7).then_some(())
@@ -262,8 +279,9 @@ fn c12_days_that_were_not_counted_before_wait_beyond_the_budget_and_hide_no_othe
         (company.here() == 72).then_some(())
     });
     let digest = company.held("dates").unwrap_or(digest);
-    let (is_applied, said) = company.cli(&["apply", &digest]);
+    let (is_applied, said) = company.cli(&["apply", &digest, "--as", "Ann Lee"]);
     assert!(is_applied, "{said}");
+    assert_eq!(company.approver("the dates that have come"), "Ann Lee");
     company.wait_for("the rest to go", |company| {
         (company.here() == 57).then_some(())
     });

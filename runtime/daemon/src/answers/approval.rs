@@ -11,6 +11,7 @@ use muster_core::actor::{Actor, Operator};
 use muster_core::coded::chain;
 use muster_core::fact::{Fact, Kind as PersonKind, PersonPlanned};
 use muster_core::finding::Finding;
+use muster_core::hold::{About, Hold, What};
 use muster_core::id::{Digest, FeedName};
 use muster_core::person::Person;
 use muster_core::policy::Policy;
@@ -24,7 +25,7 @@ use super::{Approvals, present};
 use crate::feeds::{Decision, Desk, Feed, FeedError, Going, Held, Item};
 use crate::planning::{Failed, Maker, Summary, Watch};
 use crate::policy::{known, text};
-use crate::replan::waiting::{self, Waiting, Waits};
+use crate::replan::{self, waiting};
 
 fn failed(error: &FeedError) -> Fault {
     Fault::new(FaultKind::Broken, API_BROKEN, chain(error))
@@ -197,6 +198,12 @@ fn no_such_plan(plan: Digest) -> Fault {
         .hint("`muster apply` lists what waits")
 }
 
+/// What waits under this plan.
+fn hold_of(approvals: &Approvals, plan: Digest) -> Result<Option<Hold>, Fault> {
+    let hold = approvals.deciding.holds.of_plan(plan);
+    hold.map_err(|error| broken(&error))
+}
+
 /// What a held plan would change.
 pub(super) fn held_preview(approvals: &Approvals, plan: Digest) -> Result<v1::Preview, Fault> {
     if let Some((feed, held)) = held(approvals, plan)? {
@@ -208,34 +215,37 @@ pub(super) fn held_preview(approvals: &Approvals, plan: Digest) -> Result<v1::Pr
             held.decide(&approvals.config.daemon.data, desk, watch)
         });
     }
-    if let Some(waiting) = waiting::of(&approvals.pending, plan) {
-        return waiting_preview(approvals, &waiting);
+    if let Some(hold) = hold_of(approvals, plan)? {
+        return hold_preview(approvals, &hold);
     }
-    if let Some(asked) = question_of(approvals, plan)? {
-        let finding = asked.finding(&crate::plugins::short(plan));
-        return Ok(v1::Preview {
-            file: question_title(&asked),
-            plan_digest: Some(plan.to_string()),
-            policy: approvals.planning.policy().version().to_string(),
-            verdict: "hold".to_owned(),
-            reasons: vec![present::finding(&finding, None)],
-            ..v1::Preview::default()
-        });
-    }
-    let hold = approvals
-        .deciding
-        .held_as(plan)
-        .ok_or_else(|| no_such_plan(plan))?;
-    let (summary, people) = policy_plan(approvals, &hold.policy)?;
-    // Operations that ended meanwhile have changed it: what is shown now is what can be approved.
-    crate::replan::shown_anew(&approvals.deciding, &hold.policy, &summary);
-    Ok(of_summary(
-        "the policy".to_owned(),
-        &hold.policy,
-        &summary,
-        people,
-        "hold",
-    ))
+    let asked = question_of(approvals, plan)?.ok_or_else(|| no_such_plan(plan))?;
+    let finding = asked.finding(&crate::plugins::short(plan));
+    Ok(v1::Preview {
+        file: question_title(&asked),
+        plan_digest: Some(plan.to_string()),
+        policy: approvals.planning.policy().version().to_string(),
+        verdict: "hold".to_owned(),
+        reasons: vec![present::finding(&finding, None)],
+        ..v1::Preview::default()
+    })
+}
+
+/// What something that no file asks for would change, person by person.
+fn hold_preview(approvals: &Approvals, hold: &Hold) -> Result<v1::Preview, Fault> {
+    let (policy, (mut summary, people)) = match &hold.what {
+        What::Policy(source) => {
+            let policy = replan::compiled(source).map_err(|error| failed(&error.into()))?;
+            let planned = policy_plan(approvals, &policy)?;
+            // Operations that ended meanwhile have changed it: what is shown now is what can be approved.
+            let kept = approvals.deciding.holds.shown_anew(hold, &planned.0);
+            kept.map_err(|error| broken(&error))?;
+            (policy, planned)
+        }
+        what => (approvals.planning.policy(), waiting_plan(approvals, what)?),
+    };
+    // The clock has no plan of its own.
+    summary.digest = summary.digest.or(hold.plan);
+    Ok(of_summary(hold.title(), &policy, &summary, people, "hold"))
 }
 
 /// What an edited policy would lead to, before it is in force.
@@ -286,7 +296,7 @@ pub(super) fn policy_remarks(
 /// What a policy would do, and to whom.
 fn policy_plan(approvals: &Approvals, policy: &Arc<Policy>) -> Result<(Summary, People), Fault> {
     let (summary, people) = People::of(approvals, |watch| {
-        crate::replan::preview(&approvals.deciding, policy, watch)
+        replan::preview(&approvals.deciding, policy, watch)
     });
     Ok((summary.map_err(|error| failed(&error.into()))?, people))
 }
@@ -362,20 +372,16 @@ async fn answer(
     })
 }
 
-/// What something else that waits would change, person by person.
-fn waiting_preview(approvals: &Approvals, waiting: &Waiting) -> Result<v1::Preview, Fault> {
+/// What something else that waits would do, and to whom.
+fn waiting_plan(approvals: &Approvals, what: &What) -> Result<(Summary, People), Fault> {
     let (summary, people) = People::of(approvals, |watch| {
-        let order = waiting::order(&approvals.pending, &waiting.what)?;
+        let order = waiting::order(&approvals.pending, what)?;
         order.map_or_else(
             || Ok(Summary::default()),
             |order| approvals.planning.preview(order, watch),
         )
     });
-    let mut summary = summary.map_err(|error| failed(&error.into()))?;
-    // The clock has no plan of its own.
-    summary.digest = summary.digest.or(waiting.summary.digest);
-    let (title, policy) = (waiting.what.title(), approvals.planning.policy());
-    Ok(of_summary(title, &policy, &summary, people, "hold"))
+    Ok((summary.map_err(|error| failed(&error.into()))?, people))
 }
 
 /// Applies exactly the held plan with this digest, or nothing.
@@ -384,37 +390,46 @@ pub(super) async fn apply(
     plan: Digest,
     by: Operator,
 ) -> Result<v1::Applied, Fault> {
-    if let Some(held) = approvals.deciding.held_as(plan) {
-        let summary = crate::replan::approved(&approvals.deciding, held, plan, &by)
-            .await
-            .map_err(|error| failed(&error.into()))?;
-        let hint = if summary.is_empty() {
-            "nothing of what it changed is left to do; the policy decides from now on"
-        } else {
-            "operations that ended meanwhile changed it; look at `muster apply` and approve the new one"
-        };
-        return applied(summary, plan, &by, hint);
-    }
     if question_of(approvals, plan)?.is_some() {
         return answer(approvals, plan, &by).await;
     }
-    if let Some(waiting) = waiting::of(&approvals.pending, plan) {
-        let is_clock = matches!(waiting.what, Waits::Clock);
-        let summary = waiting::approved(&approvals.pending, waiting, plan, &by)
-            .await
-            .map_err(|error| failed(&error.into()))?;
-        if is_clock {
-            return Ok(v1::Applied {
-                plan: 0,
-                digest: plan.to_string(),
-                counts: v1::Counts::default(),
-                approved_by: Some(present::operator(&by)),
-            });
+    match hold_of(approvals, plan)?.map(|hold| hold.what) {
+        None | Some(What::File(_)) => apply_file(approvals, plan, by).await,
+        Some(What::Policy(_)) => {
+            let summary = replan::approved(&approvals.deciding, plan, &by).await;
+            let summary = summary.map_err(|error| failed(&error.into()))?;
+            let summary = summary.ok_or_else(|| no_such_plan(plan))?;
+            let hint = if summary.is_empty() {
+                "nothing of what it changed is left to do; the policy decides from now on"
+            } else {
+                "operations that ended meanwhile changed it; look at `muster apply` and approve the new one"
+            };
+            applied(summary, plan, &by, hint)
         }
-        let hint =
-            "what went on meanwhile changed it; look at `muster apply` and approve the new one";
-        return applied(summary, plan, &by, hint);
+        Some(what) => {
+            let summary = waiting::approved(&approvals.pending, plan, &by).await;
+            let summary = summary.map_err(|error| failed(&error.into()))?;
+            let summary = summary.ok_or_else(|| no_such_plan(plan))?;
+            if what == What::Clock {
+                return Ok(v1::Applied {
+                    plan: 0,
+                    digest: plan.to_string(),
+                    counts: v1::Counts::default(),
+                    approved_by: Some(present::operator(&by)),
+                });
+            }
+            let hint =
+                "what went on meanwhile changed it; look at `muster apply` and approve the new one";
+            applied(summary, plan, &by, hint)
+        }
     }
+}
+
+async fn apply_file(
+    approvals: &Arc<Approvals>,
+    plan: Digest,
+    by: Operator,
+) -> Result<v1::Applied, Fault> {
     let (deciding, approver) = (Arc::clone(approvals), by.clone());
     let decided = move |maker: &Maker<'_>| Ok(approved(&deciding, maker, plan, &approver));
     let decided = approvals.planning.alone(decided).await;
@@ -458,16 +473,24 @@ fn approved(
 
 /// Keeps under which digest a held file can be approved from now on, since what was shown is no more.
 fn replanned(maker: &Maker<'_>, decision: &Decision) -> Result<(), Fault> {
-    let now = decision.summary.as_ref().and_then(|summary| summary.digest);
-    let Some(plan_digest) = now else {
+    let Some(summary) = decision.summary.as_ref().filter(|one| one.digest.is_some()) else {
         return Ok(());
     };
-    let fact = Fact::HoldReplanned {
-        feed: decision.file.feed.clone(),
-        digest: decision.file.digest,
-        plan_digest,
+    let held = maker
+        .planning()
+        .read()
+        .and_then(|reader| reader.hold(&About::File(decision.file.feed.clone())));
+    let held = held.map_err(|error| broken(&error))?;
+    let is_that = |hold: &Hold| hold.file().map(|file| file.digest) == Some(decision.file.digest);
+    let Some(held) = held.filter(is_that) else {
+        return Ok(());
     };
-    let recorded = maker.record(Actor::Daemon, &[fact]);
+    let now = Hold {
+        plan: summary.digest,
+        counts: summary.counts.clone(),
+        ..held
+    };
+    let recorded = maker.record(Actor::Daemon, &[Fact::HoldOpened(now)]);
     recorded.map_err(|error| broken(&error))
 }
 

@@ -7,6 +7,7 @@ use muster_api::error::Fault;
 use muster_api::v1;
 use muster_core::fact::{Fact, FeedFile};
 use muster_core::finding::Code;
+use muster_core::hold::Hold;
 use muster_core::person::Decision;
 use muster_ledger::kept;
 
@@ -70,21 +71,23 @@ fn decision(entry: &kept::Entry) -> v1::HistoryEntry {
             };
         }
         Fact::FileAccepted { file: of, .. } => ("file", format!("{} was accepted", file(of))),
-        Fact::FileHeld {
-            file: of, reasons, ..
-        } => ("file", format!("{} was held: {}", file(of), codes(reasons))),
+        Fact::HoldOpened(hold) => match hold.file() {
+            Some(of) => ("file", format!("{} was held{}", file(of), why(hold))),
+            None => ("hold", format!("{} was held{}", hold.title(), why(hold))),
+        },
         Fact::FileRejected { file: of, reasons } => (
             "file",
             format!("{} was rejected: {}", file(of), codes(reasons)),
         ),
-        Fact::HoldEnded { feed, digest, end } => (
-            "hold",
-            format!(
-                "the held file {} of feed {feed} waits no longer: {}",
-                crate::plugins::short(*digest),
+        Fact::HoldDecided { about, plan, end } => {
+            let plan = plan.map(|plan| format!(" as plan {}", crate::plugins::short(plan)));
+            let text = format!(
+                "what was held of {about}{} waits no longer: {}",
+                plan.unwrap_or_default(),
                 end.as_str()
-            ),
-        ),
+            );
+            ("hold", text)
+        }
         Fact::QuestionAnswered { digest } => (
             "question",
             format!("question {} was answered", crate::plugins::short(*digest)),
@@ -134,6 +137,16 @@ fn decision(entry: &kept::Entry) -> v1::HistoryEntry {
         kind: kind.to_owned(),
         text,
         ..blank(entry)
+    }
+}
+
+/// Why something was held. An edit of the policy may wait for nothing but a look at it.
+fn why(hold: &Hold) -> String {
+    let reasons = hold.reasons.iter();
+    let reasons: Vec<Code> = reasons.map(|reason| reason.code.clone()).collect();
+    match codes(&reasons).as_str() {
+        "" => String::new(),
+        codes => format!(": {codes}"),
     }
 }
 

@@ -6,6 +6,7 @@ use muster_core::actor::{Actor, Operator};
 use muster_core::connector::{AttributeChange, EntitlementKey};
 use muster_core::fact::{Counts, Kind, PersonPlanned};
 use muster_core::finding::Finding;
+use muster_core::hold::Hold;
 use muster_core::id::TargetName;
 use muster_core::identity::{Identity, Phase, Value};
 use muster_core::operation::{self, Action, How, Operation, Step, Urgency};
@@ -36,6 +37,23 @@ pub fn finding(finding: &Finding, since: Option<Timestamp>) -> v1::Finding {
         text: finding.text.clone(),
         hint: finding.hint.clone(),
         since: since.map(instant),
+    }
+}
+
+/// Something that waits for a person.
+pub fn held(hold: &Hold) -> v1::Held {
+    let file = hold.file();
+    let reasons = hold.reasons.iter();
+    v1::Held {
+        feed: file.map(|file| file.feed.to_string()).unwrap_or_default(),
+        file: hold.title(),
+        file_digest: file.map(|file| file.digest.to_string()).unwrap_or_default(),
+        plan_digest: hold.plan.map(|digest| digest.to_string()),
+        since: instant(hold.since),
+        reasons: reasons
+            .map(|reason| finding(reason, Some(hold.since)))
+            .collect(),
+        counts: counts(&hold.counts),
     }
 }
 

@@ -7,6 +7,7 @@ use axum::extract::State;
 use jiff::Timestamp;
 use muster_api::error::Fault;
 use muster_api::v1;
+use muster_core::hold::{About, Hold};
 use muster_core::id::{PlanId, TargetName};
 use muster_core::operation::OperationState;
 use muster_core::subject::Subject;
@@ -65,7 +66,7 @@ impl Standing {
                 .collect(),
             operations,
             findings,
-            held: held(&reader, &self.config, &self.deciding, &self.pending)?,
+            held: held(&reader, &self.config, &self.deciding)?,
             trouble: None,
         })
     }
@@ -78,6 +79,8 @@ impl Standing {
                 .feed(name)
                 .map_err(|error| broken(&error))?
                 .unwrap_or_default();
+            let held = reader.hold(&About::File(name.clone()));
+            let held = held.map_err(|error| broken(&error))?;
             let people = if self.config.feeds.len() == 1 {
                 reader.people_count()
             } else {
@@ -90,7 +93,7 @@ impl Standing {
                 kind: feed.kind.as_str().to_owned(),
                 has_hook: feed.hook.is_some(),
                 people,
-                last_file: last_file(&kept, reader)?,
+                last_file: last_file(&kept, held.as_ref(), reader)?,
                 trouble: troubles.get(name).cloned(),
             });
         }
@@ -162,7 +165,11 @@ impl Standing {
 }
 
 /// The last file of a feed, whatever became of it.
-fn last_file(kept: &kept::Feed, reader: &Reader) -> Result<Option<v1::FileSeen>, Fault> {
+fn last_file(
+    kept: &kept::Feed,
+    held: Option<&Hold>,
+    reader: &Reader,
+) -> Result<Option<v1::FileSeen>, Fault> {
     let seen = |file: &muster_core::fact::FeedFile,
                 result: &str,
                 at: Timestamp,
@@ -179,10 +186,10 @@ fn last_file(kept: &kept::Feed, reader: &Reader) -> Result<Option<v1::FileSeen>,
         .accepted
         .as_ref()
         .map(|kept| (kept.at, seen(&kept.file, "accepted", kept.at, kept.plan)));
-    let held = kept
-        .held
-        .as_ref()
-        .map(|kept| (kept.at, seen(&kept.file, "held", kept.at, None)));
+    let held = held.and_then(|hold| {
+        let file = hold.file()?;
+        Some((hold.since, seen(file, "held", hold.since, None)))
+    });
     let rejected = kept
         .rejected
         .as_ref()

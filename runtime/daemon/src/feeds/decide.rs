@@ -4,11 +4,13 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use muster_api::page::title_of;
 use muster_core::actor::{Actor, Operator};
 use muster_core::fact::{
-    ArrivalChange, Cause, Content, EventKind, Fact, FeedFile, HoldEnd, Outcome, PersonPlanned,
+    ArrivalChange, Cause, Content, EventKind, Fact, FeedFile, Outcome, PersonPlanned,
 };
 use muster_core::finding::{Code, Finding, Severity};
+use muster_core::hold::{End, Hold, What};
 use muster_core::id::{Digest, PersonKey, PlanId};
 use muster_core::person::Person;
 use muster_core::subject::Subject;
@@ -16,6 +18,7 @@ use muster_intake::folder::place::Place;
 use muster_intake::report::{Changed, People};
 use muster_intake::{Effect, Opened, Problem, Problems, Snapshot, Verdict, code};
 
+use super::held::held_file;
 use super::shelf::{held_arrival, is_stored};
 use super::{Feed, FeedError, GIVEN_UP, HELD, REJECTED, ROWS_SET_ASIDE, WAITS, event, keys};
 use crate::findings::{LookedAt, changes};
@@ -322,9 +325,8 @@ impl Desk<'_> {
     }
 
     fn other_is_held(&self, digest: Digest) -> Result<bool, FeedError> {
-        let kept = self.going.planning().read()?.feed(self.feed.name())?;
-        let held = kept.and_then(|kept| kept.held);
-        Ok(held.is_some_and(|held| held.file.digest != digest))
+        let held = held_file(&self.going.planning().read()?, self.feed.name())?;
+        Ok(held.is_some_and(|(_, file)| file.digest != digest))
     }
 
     /// The plan of an event.
@@ -496,13 +498,13 @@ fn is_unchanged(planning: &Planning, file: &FeedFile, opened: &Opened) -> Result
 /// For a file that is held, the newest plan that was made before it was.
 fn newest_before(planning: &Planning, file: &FeedFile) -> Result<Option<PlanId>, FeedError> {
     let reader = planning.read()?;
-    let held = reader.feed(&file.feed)?.and_then(|kept| kept.held);
-    let Some(held) = held.filter(|held| held.file.digest == file.digest) else {
+    let waiting = held_file(&reader, &file.feed)?;
+    let Some((hold, _)) = waiting.filter(|(_, held)| held.digest == file.digest) else {
         return Ok(None);
     };
     for kept in reader.plans()? {
         let kept = kept?;
-        if kept.at <= held.at {
+        if kept.at <= hold.since {
             return Ok(Some(kept.plan.id));
         }
     }
@@ -519,9 +521,8 @@ fn accepted(desk: &Desk<'_>, file: &FeedFile, is_whole: bool) -> Result<Vec<Fact
     }];
     let reader = going.planning().read()?;
     let kept = reader.feed(&file.feed)?.unwrap_or_default();
-    let held = kept
-        .held
-        .filter(|held| is_whole || held.file.digest == file.digest);
+    let held =
+        held_file(&reader, &file.feed)?.filter(|(_, held)| is_whole || held.digest == file.digest);
     // What only a rejected file said is missing until it comes again, or somebody took the file away.
     let is_made_good = is_whole
         || kept.rejected.is_none_or(|rejected| {
@@ -543,8 +544,8 @@ fn accepted(desk: &Desk<'_>, file: &FeedFile, is_whole: bool) -> Result<Vec<Fact
         .chain(is_made_good.then_some(REJECTED))
         .chain(is_up_again.then_some(GIVEN_UP));
     facts.extend(changes(&reader, &LookedAt::of(subject, over), Vec::new())?);
-    if let Some(held) = held {
-        if let Some(arrival) = held_arrival(&reader, &held.file)? {
+    if let Some((hold, waiting)) = held {
+        if let Some(arrival) = held_arrival(&reader, &waiting)? {
             facts.push(Fact::ArrivalChanged {
                 feed: file.feed.clone(),
                 arrival: arrival.seq,
@@ -553,15 +554,11 @@ fn accepted(desk: &Desk<'_>, file: &FeedFile, is_whole: bool) -> Result<Vec<Fact
         }
         // The same file may have come again, and within the limits this time: nobody approved that.
         let end = if going.approver().is_some() {
-            HoldEnd::Approved
+            End::Approved
         } else {
-            HoldEnd::Replaced
+            End::Replaced
         };
-        facts.push(Fact::HoldEnded {
-            feed: file.feed.clone(),
-            digest: held.file.digest,
-            end,
-        });
+        facts.push(hold.decided(end));
     }
     Ok(facts)
 }
@@ -599,13 +596,8 @@ fn record_refusal(
     let (fact, outcome) = match decision.verdict {
         Verdict::Accepted => return Ok(()),
         Verdict::Held => {
-            let plan_digest = decision.summary.as_ref().and_then(|summary| summary.digest);
-            let held = Fact::FileHeld {
-                file,
-                plan_digest,
-                reasons,
-            };
-            (held, Outcome::Held)
+            let hold = hold_of(decision, &reasons, maker.planning().now());
+            (Fact::HoldOpened(hold), Outcome::Held)
         }
         Verdict::Rejected => (Fact::FileRejected { file, reasons }, Outcome::Rejected),
     };
@@ -614,6 +606,25 @@ fn record_refusal(
     facts.push(Fact::FindingOpened(said));
     maker.record(of_file(&decision.file), &facts)?;
     Ok(())
+}
+
+/// How a file waits from now on. Of its reasons stands the code, and what that means: the report beside the file says
+/// which rows they are about.
+fn hold_of(decision: &Decision, reasons: &[Code], since: Timestamp) -> Hold {
+    let reasons = reasons.iter().map(|code| {
+        let (feed, text) = (&decision.file.feed, title_of(code.as_str()));
+        Finding::new(code.clone(), Severity::Error, feed, text)
+    });
+    let summary = decision.summary.as_ref();
+    Hold {
+        what: What::File(decision.file.clone()),
+        plan: summary.and_then(|summary| summary.digest),
+        reasons: reasons.collect(),
+        counts: summary
+            .map(|summary| summary.counts.clone())
+            .unwrap_or_default(),
+        since,
+    }
 }
 
 fn refusal_finding(

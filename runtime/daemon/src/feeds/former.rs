@@ -12,6 +12,7 @@ use muster_config::editor;
 use muster_core::actor::Actor;
 use muster_core::fact::Fact;
 use muster_core::finding::{Code, Finding, Severity};
+use muster_core::hold::{About, End, Hold};
 use muster_core::id::FeedName;
 use muster_ledger::{Committer, Error, Ledger, Writer};
 
@@ -118,7 +119,9 @@ fn rename_all(writer: &mut Writer<'_>, from: &FeedName, to: &FeedName) -> Result
         };
         people += u64::from(writer.record(renamed)?);
     }
-    let has_more = before.feed(from)?.is_some() || !before.arrivals(from, 0, 1)?.is_empty();
+    let has_more = before.feed(from)?.is_some()
+        || before.hold(&About::File(from.clone()))?.is_some()
+        || !before.arrivals(from, 0, 1)?.is_empty();
     if has_more {
         writer.record(Fact::FeedRenamed {
             from: from.clone(),
@@ -155,6 +158,16 @@ fn rename_all(writer: &mut Writer<'_>, from: &FeedName, to: &FeedName) -> Result
 pub async fn settle(former_feeds: &FormerFeeds) -> Result<(), Failed> {
     for feed in &former_feeds.config.retired {
         waiting::feed_retired(&former_feeds.pending, feed).await?;
+    }
+    let holds = former_feeds.ledger.read()?.holds()?;
+    for about in holds.iter().map(Hold::about) {
+        // That it is retired was taken back while nobody ran.
+        if let About::Retired(feed) = &about
+            && !former_feeds.config.retired.contains(feed)
+        {
+            let by = Actor::Editor(editor::of(&former_feeds.config.file));
+            waiting::end(&former_feeds.pending, &about, End::GivenUp, by).await?;
+        }
     }
     let reader = former_feeds.ledger.read()?;
     let open = remarks(&reader.counts()?.here, &former_feeds.config);

@@ -6,6 +6,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use muster_core::coded::chain;
 use muster_core::fact::{Fact, FeedFile, Outcome, Source};
+use muster_core::hold::{About, Hold};
 use muster_core::id::{Digest, FeedName};
 use muster_intake::folder;
 use muster_intake::folder::place::{Place, Places};
@@ -26,21 +27,33 @@ pub struct Held {
     since: Timestamp,
 }
 
+/// The file that a feed holds, and how it waits.
+pub(super) fn held_file(
+    reader: &Reader,
+    feed: &FeedName,
+) -> Result<Option<(Hold, FeedFile)>, muster_ledger::Error> {
+    let hold = reader.hold(&About::File(feed.clone()))?;
+    Ok(hold.and_then(|hold| {
+        let file = hold.file()?.clone();
+        Some((hold, file))
+    }))
+}
+
 impl Held {
     /// What a feed holds under this plan; `None` if it holds nothing, or something else.
     pub fn of(reader: &Reader, feed: &FeedName, plan: Digest) -> Result<Option<Self>, FeedError> {
-        let held = reader.feed(feed)?.and_then(|kept| kept.held);
-        let Some(held) = held.filter(|held| held.plan_digest == Some(plan)) else {
+        let held = held_file(reader, feed)?;
+        let Some((_, file)) = held.filter(|(hold, _)| hold.plan == Some(plan)) else {
             return Ok(None);
         };
-        let Some(arrival) = held_arrival(reader, &held.file)? else {
-            let name = held.file.name;
+        let Some(arrival) = held_arrival(reader, &file)? else {
+            let name = file.name;
             let source = std::io::ErrorKind::NotFound.into();
             return Err(FeedError::EvidenceGone { name, source });
         };
         Ok(Some(Self {
             since: arrival.at,
-            file: held.file,
+            file,
             arrival,
         }))
     }

@@ -23,6 +23,7 @@ use muster_ledger::kept::Arrival;
 use tokio::sync::{Notify, watch};
 
 use super::evidence::Evidence;
+use super::held::held_file;
 use super::queue::{Queue, Turn};
 use super::{Decision, FOLDER, Feed, FeedError, Feeds};
 use crate::clock::Moment;
@@ -277,8 +278,7 @@ impl Taking {
     /// Reads what the ledger has that is not in the queue yet, and what is held.
     fn load(&mut self) -> Result<(), FeedError> {
         let reader = self.feeds.ledger.read()?;
-        let kept = reader.feed(self.feed.name())?.unwrap_or_default();
-        let held = kept.held.map(|held| held.file.digest);
+        let held = held_file(&reader, self.feed.name())?.map(|(_, file)| file.digest);
         if held != self.held {
             // Whoever approved or gave up changed what is known of it.
             self.held = held;

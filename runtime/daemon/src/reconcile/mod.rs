@@ -30,6 +30,7 @@ use crate::clock::{Clock, Moment};
 use crate::findings::target::{ORPHANS, REFUSED, TOOK_ALONG};
 use crate::findings::{Findings, LookedAt};
 use crate::planning::{Bells, KnownTargets, Planning};
+use crate::replan::holds::is_same_catalogue;
 use crate::replan::waiting::Pending;
 use crate::replan::{self, Deciding, waiting};
 use crate::targets::{Connected, DOUBT_AFTER, Doubt};
@@ -234,7 +235,7 @@ async fn catalogue(reading: &Reconciling, target: &Connected) -> Option<bool> {
     let before = before.map(|kept| kept.entitlements);
     let is_same = before
         .as_ref()
-        .is_some_and(|before| waiting::is_same_catalogue(before, &listing.items));
+        .is_some_and(|before| is_same_catalogue(before, &listing.items));
     // A connector that has nothing to list has asked the app nothing.
     let accepted = (!listing.items.is_empty()).then_some(REFUSED);
     let codes = [UNREADABLE, NOT_WHOLE].into_iter().chain(accepted);
@@ -252,11 +253,11 @@ async fn catalogue(reading: &Reconciling, target: &Connected) -> Option<bool> {
         }
     }
     if let Some(before) = &before {
-        if is_same {
-            waiting::catalogue_is_same(&reading.pending, name).await;
-            return Some(false);
-        }
-        let taken = waiting::catalogue_changed(&reading.pending, name, before, listing.items).await;
+        let taken = if is_same {
+            waiting::catalogue_is_same(&reading.pending, target).await
+        } else {
+            waiting::catalogue_changed(&reading.pending, name, before, listing.items).await
+        };
         if let Err(error) = taken {
             tracing::error!(
                 error = chain(&error),

@@ -13,12 +13,13 @@ use muster_core::actor::Actor;
 use muster_core::coded::chain;
 use muster_core::fact::{Cause, Fact};
 use muster_core::finding::{Code, Finding, Severity};
+use muster_core::hold::{About, End, What};
 use muster_core::id::PersonId;
 use muster_core::subject::Subject;
 use muster_ledger::{Committer, Ledger};
 use tokio::sync::watch;
 
-use super::waiting::{self, Pending, Waits};
+use super::waiting::{self, Pending};
 use crate::clock::{Clock, Retrying, until};
 use crate::findings::Findings;
 use crate::planning::{Bells, Consent, Failed, Maker, Order, Planning, Scope};
@@ -157,25 +158,24 @@ fn of_dates(people: Vec<PersonId>) -> Order<'static> {
 
 /// Keeps who was left out as a plan of its own that waits for a person.
 async fn hold(dates: &Arc<Dates>, left_out: BTreeSet<PersonId>) -> Result<(), Failed> {
-    if left_out.is_empty() {
-        waiting::end(&dates.pending, &Subject::Dates).await;
-        return Ok(());
-    }
+    let nobody = left_out.is_empty();
     let holding = Arc::clone(dates);
     let held = move |maker: &Maker<'_>| {
         let people: Vec<PersonId> = left_out.into_iter().collect();
         let summary = maker
             .planning()
             .preview(of_dates(people.clone()), &mut |_, _| {})?;
-        waiting::begin(
-            &holding.pending,
-            &Subject::Dates,
-            Waits::Dates(people),
-            summary,
-        );
-        Ok(())
+        if summary.is_empty() {
+            return Ok(false);
+        }
+        let what = What::Dates(people);
+        waiting::begin(&holding.pending, maker, (what, &summary), Actor::Date)?;
+        Ok::<_, Failed>(true)
     };
-    dates.planning.alone(held).await
+    if nobody || !dates.planning.alone(held).await? {
+        waiting::end(&dates.pending, &About::Dates, End::Over, Actor::Date).await?;
+    }
+    Ok(())
 }
 
 /// The instant by which dates are judged. Where the clock is implausibly far ahead of the journal, that
@@ -192,15 +192,12 @@ async fn read_clock(dates: &Arc<Dates>) -> Result<Timestamp, Failed> {
             let read = vec![Fact::ClockRead];
             dates.committer.record(now, Actor::Daemon, read).await?;
         }
-        waiting::end(&dates.pending, &Subject::Clock).await;
+        waiting::end(&dates.pending, &About::Clock, End::Over, Actor::Daemon).await?;
         dates.findings.close(Subject::Clock, [CLOCK]).await;
         return Ok(day);
     }
-    let summary = waiting::of_clock(newest);
-    let digest = summary
-        .digest
-        .map(crate::plugins::short)
-        .unwrap_or_default();
+    let hold = waiting::of_clock(newest, now);
+    let digest = hold.plan.map(crate::plugins::short).unwrap_or_default();
     let text = format!(
         "the clock is implausibly far ahead: the newest entry of the ledger is of {newest:.0}, and no day after that is acted on"
     );
@@ -209,6 +206,6 @@ async fn read_clock(dates: &Arc<Dates>) -> Result<Timestamp, Failed> {
     );
     let finding = Finding::new(CLOCK, Severity::Error, Subject::Clock, text).hint(hint);
     dates.findings.open(finding).await;
-    waiting::keep(&dates.pending, &Subject::Clock, Waits::Clock, summary);
+    dates.pending.holds.open(hold, Actor::Daemon).await?;
     Ok(day)
 }

@@ -1,10 +1,10 @@
-//! What waits for a person beside files and the policy: dates beyond the budget, what a target can give
-//! that changed too much, a clock that is far ahead. Each waits under its digest, and nothing else waits
-//! for it. After a restart they are found again where they were found before.
+//! Plans for what waits for a person beside files and the policy: dates beyond the budget, what a target can give
+//! that changed too much, a feed that is used no more. A clock that is far ahead waits, too, and asks for no plan. Each
+//! waits under its digest, and nothing else waits for it. After a restart they are judged anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use muster_config::editor;
@@ -13,12 +13,14 @@ use muster_core::connector::Entitlement;
 use muster_core::fact::{Cause, Fact};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::guard;
+use muster_core::hold::{About, End, Hold, What};
 use muster_core::id::{Digest, FeedName, PersonId, TargetName};
 use muster_core::identity::Phase;
 use muster_core::subject::Subject;
 use muster_ledger::{Committer, Error, Ledger, Reader};
 use sha2::{Digest as _, Sha256};
 
+use super::holds::{self, Holds, ended};
 use crate::clock::Clock;
 use crate::findings::{Findings, LookedAt};
 use crate::planning::{
@@ -29,52 +31,7 @@ use crate::targets::Connected;
 /// What a target can give changed too much to be taken up without asking.
 pub const CATALOGUE: Code = Code::new("PLN-023");
 
-/// Something that waits for a person.
-#[derive(Clone, Debug)]
-pub struct Waiting {
-    /// What.
-    pub what: Waits,
-    /// What it would do.
-    pub summary: Summary,
-    /// Since when.
-    pub since: Timestamp,
-}
-
-/// What waits for a person.
-#[derive(Clone, Debug)]
-pub enum Waits {
-    /// People whose date has come, and who are more than go without asking.
-    Dates(Vec<PersonId>),
-    /// What a target can give now. What it could give before decides until then.
-    Catalogue {
-        /// The target.
-        target: TargetName,
-        /// Everything it can give.
-        entitlements: Vec<Entitlement>,
-        /// What changed, for people.
-        changed: String,
-    },
-    /// That everybody of a retired feed leaves.
-    Retired(FeedName),
-    /// That the clock is right.
-    Clock,
-}
-
-impl Waits {
-    /// What it is, in a listing of what is held.
-    pub fn title(&self) -> String {
-        match self {
-            Waits::Dates(_) => "dates that have come".to_owned(),
-            Waits::Catalogue {
-                target, changed, ..
-            } => format!("what {target} can give: {changed}"),
-            Waits::Retired(feed) => format!("the end of feed {feed}"),
-            Waits::Clock => "the clock, which is far ahead".to_owned(),
-        }
-    }
-}
-
-/// What waits for a person beside files and the policy, and what it takes to plan for it.
+/// What it takes to plan for what waits beside files and the policy.
 pub struct Pending {
     /// The ledger, to read.
     pub ledger: Ledger,
@@ -92,48 +49,42 @@ pub struct Pending {
     pub targets: Arc<BTreeMap<TargetName, Arc<Connected>>>,
     /// The configuration, whose owner retires a feed.
     pub config_file: PathBuf,
-    /// What waits, by what it is about.
-    pub waiting: Mutex<BTreeMap<Subject, Waiting>>,
+    /// What waits for a person.
+    pub holds: Arc<Holds>,
 }
 
-type Held<'a> = MutexGuard<'a, BTreeMap<Subject, Waiting>>;
-
-fn held(pending: &Pending) -> Held<'_> {
-    pending
-        .waiting
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Everything that waits.
-pub fn all(pending: &Pending) -> Vec<Waiting> {
-    held(pending).values().cloned().collect()
-}
-
-/// What waits under this digest.
-pub fn of(pending: &Pending, digest: Digest) -> Option<Waiting> {
-    let held = held(pending);
-    let mut waiting = held.values();
-    waiting
-        .find(|waiting| waiting.summary.digest == Some(digest))
-        .cloned()
-}
-
-/// Lets something wait, or goes on to.
-pub(super) fn keep(pending: &Pending, subject: &Subject, what: Waits, summary: Summary) {
-    let mut held = held(pending);
-    let since = held.get(subject).map(|waiting| waiting.since);
-    let since = since.unwrap_or_else(|| pending.clock.now());
-    let waiting = Waiting {
-        what,
-        summary,
-        since,
-    };
-    held.insert(subject.clone(), waiting);
+/// What is said of something that waits is about this.
+fn subject(about: &About) -> Subject {
+    match about {
+        About::File(feed) | About::Retired(feed) => feed.into(),
+        About::Policy => Subject::Policy,
+        About::Dates => Subject::Dates,
+        About::Clock => Subject::Clock,
+        About::Catalogue(target) => target.into(),
+    }
 }
 
 /// Lets a plan wait, and says why. Waits for the disk.
-pub(super) fn begin(pending: &Pending, subject: &Subject, what: Waits, summary: Summary) {
+pub(super) fn begin(
+    pending: &Pending,
+    maker: &Maker<'_>,
+    (what, summary): (What, &Summary),
+    by: Actor,
+) -> Result<(), Failed> {
+    let (about, findings) = (what.about(), said(&what, summary));
+    let hold = pending.holds.about(&about)?;
+    let now = holds::of_plan(what, summary, pending.clock.now());
+    if let Some(opened) = holds::opened(hold.as_ref(), now) {
+        maker.record(by, &[opened])?;
+    }
+    let scope = of_hold(&about);
+    pending.holds.judge(about);
+    pending.findings.settle_blocking(scope, findings);
+    Ok(())
+}
+
+/// Why a plan waits, for people.
+fn said(what: &What, summary: &Summary) -> Vec<Finding> {
     let digest = summary
         .digest
         .map(crate::plugins::short)
@@ -141,65 +92,59 @@ pub(super) fn begin(pending: &Pending, subject: &Subject, what: Waits, summary: 
     let hint = format!(
         "`muster apply` shows what it would do, and `muster apply {digest}` applies it; nothing else waits for it"
     );
+    let subject = subject(&what.about());
     let mut findings: Vec<Finding> = summary.exceeded.clone();
     for finding in &mut findings {
         finding.subject = subject.clone();
     }
-    if let Waits::Catalogue { changed, .. } = &what {
+    if let What::Catalogue { changed, .. } = what {
         let people: u32 = summary.counts.people.values().sum();
         let text = format!(
             "what it can give is other than before ({changed}), which would change {people} people; until somebody decides, it is as before"
         );
-        findings.push(Finding::new(
-            CATALOGUE,
-            Severity::Error,
-            subject.clone(),
-            text,
-        ));
+        findings.push(Finding::new(CATALOGUE, Severity::Error, subject, text));
     }
-    keep(pending, subject, what, summary);
     let findings = findings.into_iter();
-    let findings = findings.map(|finding| finding.hint(hint.clone())).collect();
-    pending.findings.settle_blocking(of_hold(subject), findings);
+    findings.map(|finding| finding.hint(hint.clone())).collect()
 }
 
 /// What is said while something about this waits.
-fn of_hold(subject: &Subject) -> LookedAt<'static> {
+fn of_hold(about: &About) -> LookedAt<'static> {
     let codes = guard::CODES.into_iter().chain([CATALOGUE]);
-    LookedAt::of(subject.clone(), codes)
+    LookedAt::of(subject(about), codes)
 }
 
-/// Ends the waiting about this, on a thread that may wait for the disk.
-fn end_blocking(pending: &Pending, subject: &Subject) {
-    held(pending).remove(subject);
-    pending
-        .findings
-        .settle_blocking(of_hold(subject), Vec::new());
-}
-
-/// Ends the waiting about this.
-pub(super) async fn end(pending: &Pending, subject: &Subject) {
-    held(pending).remove(subject);
-    pending.findings.settle(of_hold(subject), Vec::new()).await;
+/// Ends the waiting about this: nothing is left to decide, or it was taken back.
+pub async fn end(
+    pending: &Pending,
+    about: &About,
+    end: End,
+    by: Actor,
+) -> Result<(), muster_ledger::Error> {
+    pending.holds.end(about, end, by).await?;
+    pending.findings.settle(of_hold(about), Vec::new()).await;
+    Ok(())
 }
 
 /// What waits while the clock is far ahead of this entry; the same until a newer one is believed.
-pub(super) fn of_clock(newest: Timestamp) -> Summary {
+pub(super) fn of_clock(newest: Timestamp, since: Timestamp) -> Hold {
     let mut hasher = Sha256::new();
     hasher.update(b"the clock is right after ");
     hasher.update(newest.as_microsecond().to_be_bytes());
-    Summary {
+    let summary = Summary {
         digest: Some(Digest(hasher.finalize().into())),
         ..Summary::default()
-    }
+    };
+    holds::of_plan(What::Clock, &summary, since)
 }
 
-/// The plan of something that waits; `None` for the clock, which asks for none.
-pub fn order(pending: &Pending, what: &Waits) -> Result<Option<Order<'static>>, Failed> {
+/// The plan of something that waits; `None` for the clock, which asks for none, and for files and policies, which
+/// are decided about elsewhere.
+pub fn order(pending: &Pending, what: &What) -> Result<Option<Order<'static>>, Failed> {
     static NOTHING: BTreeSet<String> = BTreeSet::new();
     let order = match what {
-        Waits::Dates(people) => Order::new(Scope::People(people.clone()), Cause::Date),
-        Waits::Catalogue {
+        What::Dates(people) => Order::new(Scope::People(people.clone()), Cause::Date),
+        What::Catalogue {
             target,
             entitlements,
             ..
@@ -210,7 +155,7 @@ pub fn order(pending: &Pending, what: &Waits) -> Result<Option<Order<'static>>, 
             };
             Order::new(Scope::Everybody, Cause::Policy).proposing(proposal)
         }
-        Waits::Retired(feed) => {
+        What::Retired(feed) => {
             let people = people_here(&pending.ledger.read()?, feed)?.into_iter();
             let people = people.map(|person| (person.key, ChangedPerson::Left));
             let scope = Scope::Changes {
@@ -220,7 +165,7 @@ pub fn order(pending: &Pending, what: &Waits) -> Result<Option<Order<'static>>, 
             };
             Order::new(scope, Cause::FeedRetired(feed.clone()))
         }
-        Waits::Clock => return Ok(None),
+        What::Clock | What::File(_) | What::Policy(_) => return Ok(None),
     };
     Ok(Some(order.by(by_itself(pending, what))))
 }
@@ -238,76 +183,82 @@ fn people_here(reader: &Reader, feed: &FeedName) -> Result<Vec<PersonId>, Error>
 }
 
 /// Who or what brings it about where nobody has to approve it.
-fn by_itself(pending: &Pending, what: &Waits) -> Actor {
+fn by_itself(pending: &Pending, what: &What) -> Actor {
     match what {
-        Waits::Dates(_) => Actor::Date,
-        Waits::Catalogue { target, .. } => {
+        What::Dates(_) => Actor::Date,
+        What::Catalogue { target, .. } => {
             let target = pending.targets.get(target);
             target.map_or(Actor::Daemon, |target| target.actor())
         }
-        Waits::Retired(_) => Actor::Editor(editor::of(&pending.config_file)),
-        Waits::Clock => Actor::Daemon,
+        What::Retired(_) => Actor::Editor(editor::of(&pending.config_file)),
+        What::Clock | What::File(_) | What::Policy(_) => Actor::Daemon,
     }
 }
 
 /// Approves exactly what waits under this digest. Where it came out otherwise meanwhile, that waits in
-/// its place.
+/// its place. `None` if nothing waits under this digest any more.
 pub async fn approved(
     pending: &Arc<Pending>,
-    waiting: Waiting,
     digest: Digest,
     by: &Operator,
-) -> Result<Summary, Failed> {
-    if matches!(waiting.what, Waits::Clock) {
-        let confirmed = vec![Fact::ClockConfirmed];
-        pending
+) -> Result<Option<Summary>, Failed> {
+    let clock = pending.holds.of_plan(digest)?;
+    if let Some(hold) = clock.filter(|hold| hold.what == What::Clock) {
+        let confirmed = vec![Fact::ClockConfirmed, hold.decided(End::Approved)];
+        let recorded = pending
             .committer
-            .record(pending.clock.now(), by.clone(), confirmed)
-            .await?;
-        end(pending, &Subject::Clock).await;
+            .record(pending.clock.now(), by.clone(), confirmed);
+        recorded.await?;
         pending.bells.dates().notify_one();
-        return Ok(Summary::default());
+        return Ok(Some(Summary::default()));
     }
-    let by = Some(Actor::Operator(by.clone()));
-    make(pending, waiting.what, Consent::Approved(digest), by).await
+    let (planner, by) = (Arc::clone(pending), by.clone());
+    let approved = move |maker: &Maker<'_>| {
+        let Some(hold) = planner.holds.of_plan(digest)? else {
+            return Ok(None);
+        };
+        let consent = Consent::Approved(digest);
+        take(&planner, maker, hold.what, consent, Some(by.into())).map(Some)
+    };
+    pending.planning.alone(approved).await
 }
 
-/// What something that waits is about; `None` for the clock, for which nothing is planned.
-fn subject(what: &Waits) -> Option<Subject> {
-    match what {
-        Waits::Dates(_) => Some(Subject::Dates),
-        Waits::Catalogue { target, .. } => Some(target.into()),
-        Waits::Retired(feed) => Some(feed.into()),
-        Waits::Clock => None,
-    }
+/// Makes the plan of something as far as it goes without asking, and lets it wait beyond that.
+async fn make(pending: &Arc<Pending>, what: What) -> Result<Summary, Failed> {
+    let planner = Arc::clone(pending);
+    let made = move |maker: &Maker<'_>| take(&planner, maker, what, Consent::WithinLimits, None);
+    pending.planning.alone(made).await
 }
 
-/// Makes the plan of something as far as `consent` goes, and lets it wait beyond that.
-async fn make(
-    pending: &Arc<Pending>,
-    what: Waits,
+/// Makes the plan of something as far as `consent` goes, and lets it wait beyond that. `by` has approved it.
+fn take(
+    pending: &Pending,
+    maker: &Maker<'_>,
+    what: What,
     consent: Consent,
     by: Option<Actor>,
 ) -> Result<Summary, Failed> {
-    let planner = Arc::clone(pending);
-    let made = move |maker: &Maker<'_>| {
-        let order = order(&planner, &what)?;
-        let (Some(order), Some(subject)) = (order, subject(&what)) else {
-            return Ok(Summary::default());
-        };
-        let order = match by {
-            Some(by) => order.by(by),
-            None => order,
-        };
-        let summary = maker.make(order, consent)?;
-        if summary.stands() {
-            end_blocking(&planner, &subject);
-        } else {
-            begin(&planner, &subject, what, summary.clone());
-        }
-        Ok(summary)
+    let Some(order) = order(pending, &what)? else {
+        return Ok(Summary::default());
     };
-    pending.planning.alone(made).await
+    let about = what.about();
+    let hold = pending.holds.about(&about)?;
+    let itself = by_itself(pending, &what);
+    let (by, end, opener) = match by {
+        // Whoever approved of something else has not asked for this.
+        Some(by) => (by, End::Approved, Actor::Daemon),
+        None => (itself.clone(), End::Over, itself),
+    };
+    let over = ended(hold.as_ref(), end).into_iter().collect();
+    let summary = maker.make(order.with(over).by(by.clone()), consent)?;
+    if summary.stands() {
+        pending.holds.end_rest(maker, (&about, end), by)?;
+        let scope = of_hold(&about);
+        pending.findings.settle_blocking(scope, Vec::new());
+    } else {
+        begin(pending, maker, (what, &summary), opener)?;
+    }
+    Ok(summary)
 }
 
 /// Takes up that a target can give something else than before, and plans for everybody. Where that
@@ -319,31 +270,48 @@ pub async fn catalogue_changed(
     before: &[Entitlement],
     entitlements: Vec<Entitlement>,
 ) -> Result<(), Failed> {
-    let what = Waits::Catalogue {
+    let what = What::Catalogue {
         target: target.clone(),
         changed: changed(before, &entitlements),
         entitlements,
     };
-    make(pending, what, Consent::WithinLimits, None)
-        .await
-        .map(drop)
+    make(pending, what).await.map(drop)
 }
 
 /// Lets everybody of a feed leave that is used no more. Where these are too many, it waits for a person.
 pub async fn feed_retired(pending: &Arc<Pending>, feed: &FeedName) -> Result<(), Failed> {
-    let what = Waits::Retired(feed.clone());
-    make(pending, what, Consent::WithinLimits, None)
-        .await
-        .map(drop)
+    make(pending, What::Retired(feed.clone())).await.map(drop)
 }
 
 /// A target can give again what decides already.
-pub async fn catalogue_is_same(pending: &Pending, target: &TargetName) {
-    let subject = Subject::from(target);
-    let waits = held(pending).contains_key(&subject);
-    if waits {
-        end(pending, &subject).await;
+pub async fn catalogue_is_same(pending: &Pending, target: &Connected) -> Result<(), Failed> {
+    let about = About::Catalogue(target.name().clone());
+    if pending.holds.about(&about)?.is_some() {
+        end(pending, &about, End::Over, target.actor()).await?;
     }
+    Ok(())
+}
+
+/// Judges what waited of catalogues when the daemon stopped and was not read again since: their targets may not
+/// answer yet.
+pub async fn catalogues_again(pending: &Arc<Pending>) -> Result<(), Failed> {
+    let holds = pending.ledger.read()?.holds()?;
+    for hold in holds {
+        let about = hold.about();
+        let What::Catalogue { target, .. } = &hold.what else {
+            continue;
+        };
+        if pending.holds.is_judged(&about) {
+            continue;
+        }
+        if pending.targets.contains_key(target) {
+            make(pending, hold.what).await?;
+        } else {
+            let by = Actor::Editor(editor::of(&pending.config_file));
+            end(pending, &about, End::GivenUp, by).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Most names that are said.
@@ -383,58 +351,4 @@ fn changed(before: &[Entitlement], now: &[Entitlement]) -> String {
         return "what goes with it".to_owned();
     }
     said.join(", ")
-}
-
-/// Whether two readings say the same, but for figures that move by themselves.
-pub fn is_same_catalogue(one: &[Entitlement], other: &[Entitlement]) -> bool {
-    let still = |entitlement: &Entitlement| Entitlement {
-        seats: None,
-        ..entitlement.clone()
-    };
-    one.len() == other.len()
-        && one
-            .iter()
-            .zip(other)
-            .all(|(one, other)| still(one) == still(other))
-}
-
-#[cfg(test)]
-mod tests {
-    use muster_core::connector::{ObjectRef, Seats};
-
-    use super::*;
-
-    fn licence(title: &str, consumed: u32) -> Entitlement {
-        Entitlement {
-            object: ObjectRef {
-                kind: "license-seat".to_owned(),
-                id: "e-1".to_owned(),
-                container: None,
-                revision: None,
-                name_hint: None,
-            },
-            class: "license-seat".to_owned(),
-            title: title.to_owned(),
-            exclusion_group: None,
-            requires: Vec::new(),
-            seats: Some(Seats {
-                sku: "E1".to_owned(),
-                purchased: Some(100 + consumed),
-                consumed: Some(consumed),
-            }),
-            is_grantable: true,
-            is_revocable: true,
-        }
-    }
-
-    #[test]
-    fn c50_seats_that_move_make_no_other_catalogue() {
-        let before = [licence("Enterprise", 7)];
-        assert!(is_same_catalogue(&before, &[licence("Enterprise", 8)]));
-        assert!(!is_same_catalogue(&before, &[licence("Enterprise 2", 7)]));
-        assert!(!is_same_catalogue(&before, &[]));
-        let mut taken_back = licence("Enterprise", 7);
-        taken_back.is_grantable = false;
-        assert!(!is_same_catalogue(&before, &[taken_back]));
-    }
 }

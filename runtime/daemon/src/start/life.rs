@@ -27,7 +27,7 @@ use crate::feeds::{self, Feed, former};
 use crate::findings::{Findings, LookedAt};
 use crate::policy;
 use crate::reconcile;
-use crate::replan;
+use crate::replan::{self, waiting};
 use crate::server::gate::Gate;
 use crate::server::keys;
 
@@ -150,7 +150,12 @@ impl Life {
         reconcile::first(&parts.reconciling(), PATIENCE).await;
         parts.known.refresh().map_err(|error| broken(&error))?;
         let planned = async {
+            // Where it lives again, the files are read later.
+            if !self.setup.is_resumed {
+                replan::taken_back(&parts.deciding, &policy).await?;
+            }
             replan::begin(&parts.deciding, policy).await?;
+            waiting::catalogues_again(&parts.pending).await?;
             former::settle(&former_feeds).await
         };
         if let Err(error) = planned.await {

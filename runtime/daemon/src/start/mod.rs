@@ -10,8 +10,8 @@ mod plugin_news;
 pub(crate) mod supervise;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use muster_api::error::{API_BROKEN, Fault, FaultKind};
@@ -38,6 +38,7 @@ use crate::policy::PolicyFiles;
 use crate::reconcile::Reconciling;
 use crate::replan::Deciding;
 use crate::replan::dates::Dates;
+use crate::replan::holds::Holds;
 use crate::replan::references::References;
 use crate::replan::waiting::Pending;
 use crate::server::gate::Gate;
@@ -164,13 +165,15 @@ impl Parts {
         );
         let planning = Arc::new(planning.limited_by(limits(config)));
         let findings = Findings::new(ledger.clone(), committer.clone(), clock.clone());
+        let holds = Holds::new(ledger.clone(), committer.clone(), clock.clone());
+        let holds = Arc::new(holds);
         let deciding = Arc::new(Deciding {
             config: Arc::clone(config),
             clock: clock.clone(),
             findings: findings.clone(),
             planning: Arc::clone(&planning),
             known: Arc::clone(&known),
-            hold: Mutex::default(),
+            holds: Arc::clone(&holds),
         });
         let pending = Pending {
             ledger: ledger.clone(),
@@ -181,7 +184,7 @@ impl Parts {
             bells: bells.clone(),
             targets: Arc::clone(&targets),
             config_file: config.file.clone(),
-            waiting: Mutex::default(),
+            holds,
         };
         let policy_files = PolicyFiles {
             seen: muster_config::stamps::of(config),

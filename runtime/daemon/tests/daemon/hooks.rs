@@ -169,7 +169,7 @@ fn a_file_and_an_event_are_taken_and_answered_202() {
     let event = br#"{"type": "leave", "row": {"WorkerID": "1042", "Note": null}}"#;
     let event = Sent::signed("msg_2", NOW, "application/json; charset=utf-8", event);
     assert_eq!(event.post(&open).0, 202);
-    let event = br#"{"type": "upsert", "row": {"workerid": "7", "Department": "", "More": true}}"#;
+    let event = br#"{"type": "upsert", "row": {"workerid": "7", "Department": "", "End": "", "More": true}}"#;
     let event = Sent::signed("msg_3", NOW, "application/json", event);
     assert_eq!(event.post(&open).0, 202);
     assert!(

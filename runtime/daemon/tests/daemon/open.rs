@@ -25,7 +25,7 @@ const NOW: &str = "2022-04-07T21:39:13Z";
 /// Largest delivery that these doors take.
 pub(crate) const BODY_BYTES_MAX: usize = 4096;
 
-/// A feed with a key and one attribute, and a hook with two secrets; and a feed without a hook.
+/// A feed with a key, a last day and one attribute, and a hook with two secrets; and a feed without a hook.
 const CONFIG: &str = r#"
 [daemon]
 file_max = "4KiB"
@@ -36,6 +36,7 @@ time_zone = "UTC"
 
 [feed.hr.mapping]
 key = "WorkerID"
+end_date = "End"
 attributes = { department = "Department" }
 
 [feed.hr.hook]

@@ -1,8 +1,7 @@
-//! What facts about feeds do to the tables: what arrived, files accepted, held and rejected, and hook
-//! deliveries.
+//! What facts about feeds do to the tables: what arrived, files accepted and rejected, and hook deliveries.
 
 use muster_core::fact::{ArrivalChange, Outcome, Source};
-use muster_core::id::{Digest, FeedName};
+use muster_core::id::FeedName;
 use redb::{ReadableTable, ReadableTableMetadata, Table};
 
 use super::Fold;
@@ -31,42 +30,11 @@ impl Fold<'_> {
         })
     }
 
-    pub(super) fn file_held(&mut self, held: kept::HeldFile) -> Result<bool, Error> {
-        let name = held.file.feed.clone();
-        self.feed(&name, |feed| {
-            feed.held = Some(held);
-            true
-        })
-    }
-
     pub(super) fn file_rejected(&mut self, rejected: kept::RejectedFile) -> Result<bool, Error> {
         let name = rejected.file.feed.clone();
         self.feed(&name, |feed| {
             feed.rejected = Some(rejected);
             true
-        })
-    }
-
-    /// Another file may be held by now: the hold of that one goes on.
-    pub(super) fn hold_ended(&mut self, name: &FeedName, digest: &Digest) -> Result<bool, Error> {
-        self.feed(name, |feed| {
-            let held = feed.held.take_if(|held| held.file.digest == *digest);
-            held.is_some()
-        })
-    }
-
-    /// Since when it is held stays, since news of its people from then on counts more than it does.
-    pub(super) fn hold_replanned(
-        &mut self,
-        name: &FeedName,
-        digest: &Digest,
-        plan_digest: Digest,
-    ) -> Result<bool, Error> {
-        self.feed(name, |feed| {
-            let held = feed.held.as_mut();
-            let held = held.filter(|held| held.file.digest == *digest);
-            held.map(|held| held.plan_digest = Some(plan_digest))
-                .is_some()
         })
     }
 
@@ -93,13 +61,13 @@ impl Fold<'_> {
 
     fn state_renamed(&mut self, from: &FeedName, to: &FeedName) -> Result<bool, Error> {
         let is_taken = lookup::feed(&self.tables.feeds, to)?.is_some();
+        let has_moved = !is_taken && self.hold_renamed(from, to)?;
         let Some(mut kept) = lookup::feed(&self.tables.feeds, from)?.filter(|_| !is_taken) else {
-            return Ok(false);
+            return Ok(has_moved);
         };
         let accepted = kept.accepted.as_mut().map(|accepted| &mut accepted.file);
-        let held = kept.held.as_mut().map(|held| &mut held.file);
         let rejected = kept.rejected.as_mut().map(|rejected| &mut rejected.file);
-        for file in accepted.into_iter().chain(held).chain(rejected) {
+        for file in accepted.into_iter().chain(rejected) {
             file.feed = to.clone();
         }
         let removed = self.tables.feeds.remove(from.as_str().as_bytes());

@@ -7,6 +7,7 @@
 
 mod content;
 mod feeds;
+mod holds;
 mod people;
 mod tallies;
 
@@ -181,27 +182,13 @@ impl<'txn> Fold<'txn> {
                 let (file, plan) = (file.clone(), *plan);
                 self.file_accepted(seq, kept::AcceptedFile { file, plan, at })
             }
-            Fact::FileHeld {
-                file,
-                plan_digest,
-                reasons,
-            } => self.file_held(kept::HeldFile {
-                file: file.clone(),
-                plan_digest: *plan_digest,
-                reasons: reasons.clone(),
-                at,
-            }),
+            Fact::HoldOpened(hold) => self.hold_opened(hold),
             Fact::FileRejected { file, reasons } => self.file_rejected(kept::RejectedFile {
                 file: file.clone(),
                 reasons: reasons.clone(),
                 at,
             }),
-            Fact::HoldEnded { feed, digest, .. } => self.hold_ended(feed, digest),
-            Fact::HoldReplanned {
-                feed,
-                digest,
-                plan_digest,
-            } => self.hold_replanned(feed, digest, *plan_digest),
+            Fact::HoldDecided { about, plan, .. } => self.hold_decided(about, *plan),
             Fact::PolicyTaken { source, .. } => self.policy_taken(&kept::Policy {
                 source: Arc::clone(source),
                 at,

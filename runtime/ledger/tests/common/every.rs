@@ -15,9 +15,10 @@ use muster_core::connector::{
 };
 use muster_core::fact::{
     AccountPlanned, ArrivalChange, Arrived, Cause, Content, Counts, Deletion, EventKind, Fact,
-    FeedFile, HoldEnd, Kind, Outcome, Part, PersonPlanned, Plan, Source,
+    FeedFile, Kind, Outcome, Part, PersonPlanned, Plan, Source,
 };
 use muster_core::finding::{Code, Finding, Severity};
+use muster_core::hold::{End, Hold, What};
 use muster_core::id::{Digest, FeedName, PlanId, PolicyVersion, RoleName};
 use muster_core::identity::{Employment, Identity, Phase, Status, Value, ValueType};
 use muster_core::operation::{AccountSeen, Action, Completion, How, State, Transition, Urgency};
@@ -552,11 +553,6 @@ fn others() -> Vec<Fact> {
             file: file(1),
             plan: Some(PlanId(1)),
         },
-        Fact::FileHeld {
-            file: file(2),
-            plan_digest: Some(Digest([9; 32])),
-            reasons: vec![Code::new("HR-010"), Code::new("HR-011")],
-        },
         Fact::QuestionAsked(Question {
             person: person("p1"),
             doubt: Doubt::SamePerson(person("p2")),
@@ -588,34 +584,9 @@ fn others() -> Vec<Fact> {
         },
         Fact::ClockRead,
         Fact::ClockConfirmed,
-        Fact::HoldReplanned {
-            feed: feed(),
-            digest: Digest([3; 32]),
-            plan_digest: Digest([9; 32]),
-        },
-        Fact::HoldEnded {
-            feed: feed(),
-            digest: Digest([2; 32]),
-            end: HoldEnd::Approved,
-        },
-        Fact::FileHeld {
-            file: file(3),
-            plan_digest: None,
-            reasons: Vec::new(),
-        },
         Fact::FileRejected {
             file: file(4),
             reasons: vec![Code::new("HR-001")],
-        },
-        Fact::HoldEnded {
-            feed: feed(),
-            digest: Digest([1; 32]),
-            end: HoldEnd::GivenUp,
-        },
-        Fact::HoldEnded {
-            feed: feed(),
-            digest: Digest([1; 32]),
-            end: HoldEnd::Replaced,
         },
         Fact::PolicyTaken {
             source: Arc::new(policy_source()),
@@ -647,7 +618,66 @@ fn others() -> Vec<Fact> {
         },
     ]);
     facts.extend(arrivals());
+    facts.extend(holds(file(2)));
     facts
+}
+
+/// Everything that can wait, and whatever can become of it; some of it waits in the end.
+fn holds(file: FeedFile) -> Vec<Fact> {
+    let reason = |code| {
+        let text = "Leavers beyond the limit";
+        Finding::new(
+            Code::new(code),
+            Severity::Error,
+            Subject::Feed(feed()),
+            text,
+        )
+        .hint("look")
+    };
+    let hold = |what, plan: Option<u8>| Hold {
+        what,
+        plan: plan.map(|number| Digest([number; 32])),
+        reasons: vec![reason("PLN-010"), reason("PLN-011")],
+        counts: Counts {
+            people: BTreeMap::from([(Kind::Leaver, 12), (Kind::Mover, 1)]),
+            operations: BTreeMap::from([(
+                target("crm"),
+                BTreeMap::from([("suspend".to_owned(), 12)]),
+            )]),
+        },
+        since: at(40),
+    };
+    let holds = [
+        hold(What::File(file.clone()), Some(1)),
+        hold(What::Policy(Arc::new(policy_source())), Some(2)),
+        hold(What::Dates(vec![person("p0"), person("p1")]), Some(3)),
+        hold(What::Clock, Some(4)),
+        hold(What::Retired(FeedName::new("none").unwrap()), Some(5)),
+        hold(
+            What::Catalogue {
+                target: target("crm"),
+                entitlements: vec![entitlement()],
+                changed: "license-seat `Enterprise` is new".to_owned(),
+            },
+            Some(6),
+        ),
+    ];
+    let ends = [End::Approved, End::Replaced, End::GivenUp, End::Over];
+    let again = hold(What::File(file), None);
+    let ended = holds.clone();
+    let ended = ended
+        .iter()
+        .zip(ends.into_iter().cycle())
+        .skip(1)
+        .map(|(hold, end)| hold.decided(end));
+    let ended: Vec<Fact> = ended.collect();
+    let opened = holds.into_iter().map(Fact::HoldOpened);
+    let last = hold(What::Clock, Some(7));
+    opened
+        .chain([again.decided(End::Approved)])
+        .chain(ended)
+        .chain([again, last].map(Fact::HoldOpened))
+        .collect()
 }
 
 fn arrivals() -> Vec<Fact> {
@@ -694,8 +724,8 @@ fn arrivals() -> Vec<Fact> {
     arrived.chain(later).collect()
 }
 
-fn targets_facts() -> Vec<Fact> {
-    let entitlement = Entitlement {
+fn entitlement() -> Entitlement {
+    Entitlement {
         object: object(),
         class: "license-seat".to_owned(),
         title: "Enterprise".to_owned(),
@@ -708,11 +738,14 @@ fn targets_facts() -> Vec<Fact> {
         }),
         is_grantable: true,
         is_revocable: false,
-    };
+    }
+}
+
+fn targets_facts() -> Vec<Fact> {
     vec![
         Fact::CatalogueRead {
             target: target("crm"),
-            entitlements: vec![entitlement],
+            entitlements: vec![entitlement()],
         },
         Fact::ChangesRead {
             target: target("crm"),

@@ -12,8 +12,9 @@ use common::{
     at, changed, completed, dispatched, joiner, leaver, operation_id, person, plan, target,
 };
 use muster_core::actor::Actor;
-use muster_core::fact::{Content, Fact, FeedFile, PersonPlanned};
+use muster_core::fact::{Content, Counts, Fact, FeedFile, PersonPlanned};
 use muster_core::finding::{Code, Finding, Severity};
+use muster_core::hold::{Hold, What};
 use muster_core::id::{Digest, FeedName, PlanId};
 use muster_core::operation::Transition;
 use muster_core::subject::Subject;
@@ -117,12 +118,14 @@ fn day(disk: &Disk, ledger: &Ledger) {
                 leaver(id, &key, &["crm", "mail"], number * 6 + 1)
             });
             plan(writer, gone).unwrap();
-            let held = Fact::FileHeld {
-                file: file(100 + round),
-                plan_digest: None,
-                reasons: vec![Code::new("HR-010")],
+            let held = Hold {
+                what: What::File(file(100 + round)),
+                plan: None,
+                reasons: Vec::new(),
+                counts: Counts::default(),
+                since: writer.at(),
             };
-            writer.record(held).unwrap();
+            writer.record(Fact::HoldOpened(held)).unwrap();
         });
     }
 }

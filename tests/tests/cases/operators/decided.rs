@@ -182,11 +182,7 @@ fn the_history_names_who_did_what_by_which_door_and_in_which_words() {
     let digest = held(&daemon);
     let ran = daemon.cli(&["apply", &digest, "--as", "Ann Lee", "--reason", "closing"]);
     assert_eq!(ran.code, 0, "{ran:?}");
-    is_ann(
-        &company,
-        &entry(&daemon, "hold", "approved")["by"],
-        "closing",
-    );
+    is_ann(&company, &daemon.approver("feed hr"), "closing");
     daemon.wait_until_idle();
 
     let edited = muster_tests::company::POLICY
@@ -202,6 +198,7 @@ fn the_history_names_who_did_what_by_which_door_and_in_which_words() {
         &entry(&daemon, "policy", "decides from now on")["by"],
         "audit 7",
     );
+    is_ann(&company, &daemon.approver("the policy"), "audit 7");
     daemon.wait_until_idle();
 
     let mut plugin = std::fs::read(company.path("plugins/scim.wasm")).expect("the plugin");

@@ -96,14 +96,42 @@ fn c64_a_group_that_was_made_again_waits_by_itself_and_leavers_go_on() {
         (members == 40).then_some(())
     });
     assert_eq!(active(&app), 40);
+    assert_eq!(daemon.approver("what crm can give")["called"], "Ann Lee");
     let findings: Value = daemon.json(&["findings"]);
     assert!(!findings.to_string().contains("PLN-023"), "{findings:#}");
     assert!(daemon.stop());
 }
 
+#[test]
+fn what_an_app_can_give_waits_on_over_a_restart_in_which_the_app_does_not_answer() {
+    let app = App::start(&GROUPS);
+    let company = company(&app, "", "");
+    let daemon = Daemon::start(&company);
+    accept(&daemon, &company, "all.csv", &workers(1, 40));
+    make_again(&app, "Everyone");
+    assert!(daemon.stop());
+    let waiting = |daemon: &Daemon<'_>| {
+        wait_for("the change to wait", || {
+            let held = daemon.json(&["status"])["held"].clone();
+            let held = held.as_array().cloned().unwrap_or_default();
+            held.into_iter()
+                .find(|held| held["file"].to_string().contains("Everyone"))
+        })
+    };
+    let daemon = Daemon::start(&company);
+    let before = waiting(&daemon);
+    assert!(daemon.stop());
+    app.fault(&json!({ "method": "GET", "path": "/Groups", "times": 1000,
+        "answer": { "kind": "status", "status": 503 } }));
+    let daemon = Daemon::start(&company);
+    assert_eq!(waiting(&daemon), before, "the same, since the same instant");
+    daemon.check_ledger();
+    assert!(daemon.stop());
+}
+
 /// The leaver changed who would be moved, so the first approval may name a plan that is no more.
 fn apply_newest(daemon: &Daemon<'_>, digest: &str) -> i32 {
-    let first = daemon.cli(&["apply", digest]);
+    let first = daemon.cli(&["apply", digest, "--as", "Ann Lee"]);
     if first.code == 0 {
         return 0;
     }
@@ -115,5 +143,6 @@ fn apply_newest(daemon: &Daemon<'_>, digest: &str) -> i32 {
             .is_some_and(|what| what.contains("Everyone"))
     });
     let digest = waits.and_then(|held| held["plan_digest"].as_str());
-    daemon.cli(&["apply", digest.unwrap_or_default()]).code
+    let digest = digest.unwrap_or_default();
+    daemon.cli(&["apply", digest, "--as", "Ann Lee"]).code
 }

@@ -139,10 +139,11 @@ fn c22_the_people_of_a_retired_feed_leave_once_a_person_has_seen_whom_it_hits() 
             .find(|held| what(held).is_some_and(|what| what.contains("the end of feed hr")))
     });
     let digest = held["plan_digest"].as_str().unwrap_or_default().to_owned();
-    let applied = daemon.cli(&["apply", &digest]);
+    let applied = daemon.cli(&["apply", &digest, "--as", "Ann Lee"]);
     assert_eq!(applied.code, 0, "{applied:?}");
     daemon.wait_until_idle();
     assert_eq!(active(&app), 0);
+    assert_eq!(daemon.approver("the end of feed hr")["called"], "Ann Lee");
     let findings = findings(&daemon);
     assert!(!findings.contains("PLN-01"), "{findings}");
     daemon.check_ledger();

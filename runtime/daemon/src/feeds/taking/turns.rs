@@ -1,14 +1,17 @@
 //! Takes what is next: an event, or a file, or what a person gave up.
 
 use muster_core::actor::Actor;
-use muster_core::fact::{ArrivalChange, EventKind, Fact, FeedFile, HoldEnd, Outcome, Source};
+use muster_core::fact::{ArrivalChange, EventKind, Fact, Outcome, Source};
 use muster_core::finding::{Finding, Severity};
+use muster_core::hold::{About, End, Hold};
 use muster_core::id::{PersonId, PersonKey};
 use muster_intake::{Opened, Sheet, Verdict, code, folder};
+use muster_ledger::Writer;
 use muster_ledger::kept::Arrival;
 
 use super::Taking;
 use crate::feeds::decide::{Decision, Desk, Event, Going, Item};
+use crate::feeds::held::held_file;
 use crate::feeds::queue::WaitingFile;
 use crate::feeds::{FeedError, GIVEN_UP, HELD, WAITS, event, last_said, shelf};
 use crate::planning::Maker;
@@ -116,27 +119,32 @@ impl Taking {
         let Some(held) = self.queue.get(seq).cloned() else {
             return Ok(());
         };
-        self.end_hold(&held, HoldEnd::Replaced).await
+        self.end_hold(&held, End::Replaced).await
     }
 
-    /// Ends the hold of what arrived so.
-    async fn end_hold(&mut self, held: &Arrival, end: HoldEnd) -> Result<(), FeedError> {
+    /// Ends the hold of what arrived so. Whether it is still held, and as which plan, is known once nobody else
+    /// writes.
+    async fn end_hold(&mut self, held: &Arrival, end: End) -> Result<(), FeedError> {
         let subject = self.subject();
         let closed = [HELD, WAITS].map(|code| Fact::FindingClosed {
             code,
             subject: subject.clone(),
         });
-        let ended = Fact::HoldEnded {
-            feed: self.feed.name().clone(),
-            digest: held.arrived.digest,
-            end,
-        };
         let arrival = self.changed(held.seq, ArrivalChange::Ended);
-        let facts = closed.into_iter().chain([ended, arrival]).collect();
+        let (about, digest) = (About::File(self.feed.name().clone()), held.arrived.digest);
+        let work = move |writer: &mut Writer<'_>| {
+            let waits = writer.hold(&about)?;
+            let is_that = |hold: &Hold| hold.file().is_some_and(|file| file.digest == digest);
+            let decided = waits.filter(is_that).map(|hold| hold.decided(end));
+            for fact in closed.iter().chain(&decided).chain([&arrival]) {
+                writer.record(fact)?;
+            }
+            Ok::<_, muster_ledger::Error>(())
+        };
         let now = self.feeds.clock.now();
         self.feeds
             .committer
-            .record(now, Actor::Daemon, facts)
+            .submit(now, Actor::Daemon, work)
             .await?;
         self.queue.end(held.seq);
         Ok(())
@@ -157,7 +165,7 @@ impl Taking {
         }
         tracing::info!(feed = %self.feed.name(), digest = crate::plugins::short(held.arrived.digest), "what was held was given up");
         self.say_given_up(&held).await;
-        self.end_hold(&held, HoldEnd::GivenUp).await?;
+        self.end_hold(&held, End::GivenUp).await?;
         Ok(true)
     }
 
@@ -175,9 +183,8 @@ impl Taking {
     }
 
     async fn say_waits(&mut self, name: &str) -> Result<(), FeedError> {
-        let held = self.feeds.ledger.read()?.feed(self.feed.name())?;
-        let held: Option<FeedFile> = held.and_then(|kept| kept.held).map(|held| held.file);
-        if let Some(held) = held {
+        let held = held_file(&self.feeds.ledger.read()?, self.feed.name())?;
+        if let Some((_, held)) = held {
             crate::feeds::say_waits(&self.feeds, &self.feed, name, &held).await;
         }
         Ok(())

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::actor::{Actor, ConnectorVersion, Operator};
 use super::connector::{Catalogue, EntitlementKey};
 use super::feed::{ArrivalChange, Arrived, FeedFile, codes, codes_into_core};
+use super::hold::{About, End, Hold};
 use super::identity::{Identity, Phase};
 use super::operation::{Operation, Transition};
 use super::parts::{Fixed, Pairs, Who, feed, policy, target};
@@ -72,6 +73,52 @@ impl Kind {
     }
 }
 
+/// How many people and operations, of a plan and of what waits.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Counts<'a> {
+    people: Vec<(Kind, u32)>,
+    #[serde(borrow)]
+    operations: Pairs<&'a str, Pairs<&'a str, u32>>,
+}
+
+impl<'a> Counts<'a> {
+    pub(crate) fn of(counts: &'a core::Counts) -> Self {
+        let people = counts.people.iter();
+        let operations = counts.operations.iter();
+        Counts {
+            people: people
+                .map(|(kind, count)| (Kind::of(*kind), *count))
+                .collect(),
+            operations: Pairs(
+                operations
+                    .map(|(target, verbs)| {
+                        let verbs = verbs.iter();
+                        let verbs = verbs.map(|(verb, count)| (verb.as_str(), *count));
+                        (target.as_str(), Pairs(verbs.collect()))
+                    })
+                    .collect(),
+            ),
+        }
+    }
+
+    pub(crate) fn into_core(self) -> Result<core::Counts, Unreadable> {
+        let people = self.people.into_iter();
+        let operations = self.operations.0.into_iter();
+        Ok(core::Counts {
+            people: people
+                .map(|(kind, count)| (kind.into_core(), count))
+                .collect(),
+            operations: operations
+                .map(|(name, verbs)| {
+                    let verbs = verbs.0.into_iter();
+                    let verbs = verbs.map(|(verb, count)| (verb.to_owned(), count));
+                    Ok((target(name)?, verbs.collect()))
+                })
+                .collect::<Result<_, Unreadable>>()?,
+        })
+    }
+}
+
 /// A plan's head.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Plan<'a> {
@@ -80,17 +127,14 @@ pub(crate) struct Plan<'a> {
     cause: Cause<'a>,
     policy: &'a str,
     digest: Fixed<32>,
-    people: Vec<(Kind, u32)>,
     #[serde(borrow)]
-    operations: Pairs<&'a str, Pairs<&'a str, u32>>,
+    counts: Counts<'a>,
     /// The number of the first part, and whether this is the last.
     part: Option<(u64, bool)>,
 }
 
 impl<'a> Plan<'a> {
     pub(crate) fn of(plan: &'a core::Plan) -> Self {
-        let people = plan.counts.people.iter();
-        let operations = plan.counts.operations.iter();
         Plan {
             id: plan.id.0,
             cause: match &plan.cause {
@@ -105,25 +149,12 @@ impl<'a> Plan<'a> {
             },
             policy: plan.policy.as_str(),
             digest: plan.digest.into(),
-            people: people
-                .map(|(kind, count)| (Kind::of(*kind), *count))
-                .collect(),
-            operations: Pairs(
-                operations
-                    .map(|(target, verbs)| {
-                        let verbs = verbs.iter();
-                        let verbs = verbs.map(|(verb, count)| (verb.as_str(), *count));
-                        (target.as_str(), Pairs(verbs.collect()))
-                    })
-                    .collect(),
-            ),
+            counts: Counts::of(&plan.counts),
             part: plan.part.map(|part| (part.first.0, part.is_last)),
         }
     }
 
     pub(crate) fn into_core(self) -> Result<core::Plan, Unreadable> {
-        let people = self.people.into_iter();
-        let operations = self.operations.0.into_iter();
         Ok(core::Plan {
             id: PlanId(self.id),
             cause: match self.cause {
@@ -140,18 +171,7 @@ impl<'a> Plan<'a> {
             },
             policy: policy(self.policy),
             digest: self.digest.into(),
-            counts: core::Counts {
-                people: people
-                    .map(|(kind, count)| (kind.into_core(), count))
-                    .collect(),
-                operations: operations
-                    .map(|(name, verbs)| {
-                        let verbs = verbs.0.into_iter();
-                        let verbs = verbs.map(|(verb, count)| (verb.to_owned(), count));
-                        Ok((target(name)?, verbs.collect()))
-                    })
-                    .collect::<Result<_, Unreadable>>()?,
-            },
+            counts: self.counts.into_core()?,
             part: self.part.map(|(first, is_last)| core::Part {
                 first: PlanId(first),
                 is_last,
@@ -348,7 +368,7 @@ pub(crate) struct Finding<'a> {
 }
 
 impl<'a> Finding<'a> {
-    fn of(finding: &'a finding::Finding) -> Self {
+    pub(crate) fn of(finding: &'a finding::Finding) -> Self {
         Finding {
             code: finding.code.as_str(),
             severity: match finding.severity {
@@ -362,7 +382,7 @@ impl<'a> Finding<'a> {
         }
     }
 
-    fn into_core(self) -> Result<finding::Finding, Unreadable> {
+    pub(crate) fn into_core(self) -> Result<finding::Finding, Unreadable> {
         Ok(finding::Finding {
             code: finding::Code::from_record(self.code.to_owned()),
             severity: match self.severity {
@@ -404,34 +424,6 @@ impl<'a> FindingKept<'a> {
     }
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
-pub(crate) enum HoldEnd {
-    #[serde(rename = "a")]
-    Approved,
-    #[serde(rename = "r")]
-    Replaced,
-    #[serde(rename = "g")]
-    GivenUp,
-}
-
-impl HoldEnd {
-    fn of(end: core::HoldEnd) -> Self {
-        match end {
-            core::HoldEnd::Approved => HoldEnd::Approved,
-            core::HoldEnd::Replaced => HoldEnd::Replaced,
-            core::HoldEnd::GivenUp => HoldEnd::GivenUp,
-        }
-    }
-
-    fn into_core(self) -> core::HoldEnd {
-        match self {
-            HoldEnd::Approved => core::HoldEnd::Approved,
-            HoldEnd::Replaced => core::HoldEnd::Replaced,
-            HoldEnd::GivenUp => core::HoldEnd::GivenUp,
-        }
-    }
-}
-
 /// Every fact but a person's part of a plan, which has [`PersonPlanned`].
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Fact<'a> {
@@ -460,16 +452,12 @@ pub(crate) enum Fact<'a> {
     FeedRenamed(&'a str, &'a str),
     #[serde(rename = "a")]
     FileAccepted(#[serde(borrow)] FeedFile<'a>, Option<u64>),
-    #[serde(rename = "h")]
-    FileHeld(
-        #[serde(borrow)] FeedFile<'a>,
-        Option<Fixed<32>>,
-        #[serde(borrow)] Vec<&'a str>,
-    ),
+    #[serde(rename = "h", borrow)]
+    HoldOpened(Hold<'a>),
     #[serde(rename = "r")]
     FileRejected(#[serde(borrow)] FeedFile<'a>, #[serde(borrow)] Vec<&'a str>),
     #[serde(rename = "e")]
-    HoldEnded(&'a str, Fixed<32>, HoldEnd),
+    HoldDecided(#[serde(borrow)] About<'a>, Option<Fixed<32>>, End),
     #[serde(rename = "q")]
     PolicyTaken(#[serde(borrow)] PolicySource<'a>, Option<u64>),
     #[serde(rename = "pt")]
@@ -479,9 +467,6 @@ pub(crate) enum Fact<'a> {
     ),
     #[serde(rename = "sc")]
     SecretChanged(&'a str, &'a str),
-    /// Feed, held file, plan.
-    #[serde(rename = "w")]
-    HoldReplanned(&'a str, Fixed<32>, Fixed<32>),
     #[serde(rename = "qa")]
     QuestionAsked(#[serde(borrow)] Question<'a>),
     #[serde(rename = "qy")]
@@ -550,20 +535,12 @@ pub(crate) fn fact_body(buffer: &mut Vec<u8>, fact: &core::Fact) {
         core::Fact::FileAccepted { file, plan } => {
             Fact::FileAccepted(FeedFile::of(file), plan.map(|plan| plan.0))
         }
-        core::Fact::FileHeld {
-            file,
-            plan_digest,
-            reasons,
-        } => Fact::FileHeld(
-            FeedFile::of(file),
-            plan_digest.map(Fixed::from),
-            codes(reasons),
-        ),
+        core::Fact::HoldOpened(hold) => Fact::HoldOpened(Hold::of(hold)),
         core::Fact::FileRejected { file, reasons } => {
             Fact::FileRejected(FeedFile::of(file), codes(reasons))
         }
-        core::Fact::HoldEnded { feed, digest, end } => {
-            Fact::HoldEnded(feed.as_str(), (*digest).into(), HoldEnd::of(*end))
+        core::Fact::HoldDecided { about, plan, end } => {
+            Fact::HoldDecided(About::of(about), plan.map(Fixed::from), End::of(*end))
         }
         core::Fact::PolicyTaken { source, plan } => {
             Fact::PolicyTaken(PolicySource::of(source), plan.map(|plan| plan.0))
@@ -573,11 +550,6 @@ pub(crate) fn fact_body(buffer: &mut Vec<u8>, fact: &core::Fact) {
             before.as_ref().map(ConnectorVersion::of),
         ),
         core::Fact::SecretChanged { target, slot } => Fact::SecretChanged(target.as_str(), slot),
-        core::Fact::HoldReplanned {
-            feed,
-            digest,
-            plan_digest,
-        } => Fact::HoldReplanned(feed.as_str(), (*digest).into(), (*plan_digest).into()),
         core::Fact::QuestionAsked(question) => Fact::QuestionAsked(Question::of(question)),
         core::Fact::QuestionAnswered { digest } => Fact::QuestionAnswered((*digest).into()),
         core::Fact::QuestionEnded { digest } => Fact::QuestionEnded((*digest).into()),
@@ -647,18 +619,14 @@ impl Fact<'_> {
                 file: file.into_core()?,
                 plan: plan.map(PlanId),
             },
-            Fact::FileHeld(file, plan_digest, reasons) => core::Fact::FileHeld {
-                file: file.into_core()?,
-                plan_digest: plan_digest.map(Into::into),
-                reasons: codes_into_core(reasons),
-            },
+            Fact::HoldOpened(hold) => core::Fact::HoldOpened(hold.into_core()?),
             Fact::FileRejected(file, reasons) => core::Fact::FileRejected {
                 file: file.into_core()?,
                 reasons: codes_into_core(reasons),
             },
-            Fact::HoldEnded(name, digest, end) => core::Fact::HoldEnded {
-                feed: feed(name)?,
-                digest: digest.into(),
+            Fact::HoldDecided(about, plan, end) => core::Fact::HoldDecided {
+                about: about.into_core()?,
+                plan: plan.map(Into::into),
                 end: end.into_core(),
             },
             Fact::PolicyTaken(source, plan) => core::Fact::PolicyTaken {
@@ -672,11 +640,6 @@ impl Fact<'_> {
             Fact::SecretChanged(name, slot) => core::Fact::SecretChanged {
                 target: target(name)?,
                 slot: slot.to_owned(),
-            },
-            Fact::HoldReplanned(name, digest, plan_digest) => core::Fact::HoldReplanned {
-                feed: feed(name)?,
-                digest: digest.into(),
-                plan_digest: plan_digest.into(),
             },
             Fact::QuestionAsked(question) => core::Fact::QuestionAsked(question.into_core()?),
             Fact::QuestionAnswered(digest) => core::Fact::QuestionAnswered {

@@ -1,4 +1,4 @@
-//! Layout 1 of what feeds brought: files accepted, held and rejected, and hook deliveries.
+//! Layout 1 of what feeds brought: files accepted and rejected, what arrived, and hook deliveries.
 
 use muster_core::fact as core;
 use muster_core::finding::Code;
@@ -71,17 +71,6 @@ pub(crate) struct Accepted<'a> {
     at: i64,
 }
 
-/// The file that is held.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Held<'a> {
-    #[serde(borrow)]
-    file: FeedFile<'a>,
-    plan_digest: Option<Fixed<32>>,
-    #[serde(borrow)]
-    reasons: Vec<&'a str>,
-    at: i64,
-}
-
 /// The file that was rejected last.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Rejected<'a> {
@@ -98,8 +87,6 @@ pub(crate) struct FeedKept<'a> {
     #[serde(borrow)]
     accepted: Option<Accepted<'a>>,
     #[serde(borrow)]
-    held: Option<Held<'a>>,
-    #[serde(borrow)]
     rejected: Option<Rejected<'a>>,
     newest: Option<i64>,
 }
@@ -111,12 +98,6 @@ impl<'a> FeedKept<'a> {
                 file: FeedFile::of(&accepted.file),
                 plan: accepted.plan.map(|plan| plan.0),
                 at: accepted.at.as_microsecond(),
-            }),
-            held: feed.held.as_ref().map(|held| Held {
-                file: FeedFile::of(&held.file),
-                plan_digest: held.plan_digest.map(Fixed::from),
-                reasons: codes(&held.reasons),
-                at: held.at.as_microsecond(),
             }),
             rejected: feed.rejected.as_ref().map(|rejected| Rejected {
                 file: FeedFile::of(&rejected.file),
@@ -135,14 +116,6 @@ impl<'a> FeedKept<'a> {
                 at: instant(accepted.at)?,
             })
         });
-        let held = self.held.map(|held| {
-            Ok::<_, Unreadable>(kept::HeldFile {
-                file: held.file.into_core()?,
-                plan_digest: held.plan_digest.map(Into::into),
-                reasons: codes_into_core(held.reasons),
-                at: instant(held.at)?,
-            })
-        });
         let rejected = self.rejected.map(|rejected| {
             Ok::<_, Unreadable>(kept::RejectedFile {
                 file: rejected.file.into_core()?,
@@ -152,7 +125,6 @@ impl<'a> FeedKept<'a> {
         });
         Ok(kept::Feed {
             accepted: accepted.transpose()?,
-            held: held.transpose()?,
             rejected: rejected.transpose()?,
             newest: instant_opt(self.newest)?,
         })
