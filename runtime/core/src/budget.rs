@@ -7,11 +7,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::connector::EntitlementKey;
 use crate::fact::{AccountPlanned, Deletion, PersonPlanned};
 use crate::id::TargetName;
 use crate::identity::Phase;
 use crate::operation::Action;
-use crate::person::{Account, Person};
+use crate::person::{Account, Justification, Person};
+use crate::standing::OpeningId;
 
 /// How long before its day a last day has to be known that came with the hire itself. One that is nearer
 /// is counted on its day, because nobody had time to look at it.
@@ -145,7 +147,9 @@ fn losing(person: &Person, planned: &PersonPlanned, now: Timestamp) -> Vec<Targe
     let accounts = planned.accounts.iter();
     let accounts = accounts.filter(|(target, account)| {
         let had = person.accounts.get(*target);
-        had.is_some_and(|had| loses(had, account, now))
+        had.is_some_and(|had| {
+            loses(had, account, now) && !is_window_end(person, target, account, now)
+        })
     });
     accounts.map(|(target, _)| target.clone()).collect()
 }
@@ -160,4 +164,37 @@ fn loses(had: &Account, planned: &AccountPlanned, now: Timestamp) -> bool {
     let is_its_day = planned.deletion == Deletion::AsBefore
         && had.delete_at.is_some_and(|delete_at| delete_at <= now);
     !is_its_day && actions.any(|action| matches!(action, Action::EnsureAbsent))
+}
+
+/// Whether nothing is taken but what was opened for a while and is over: that was known when it was opened.
+fn is_window_end(
+    person: &Person,
+    target: &TargetName,
+    planned: &AccountPlanned,
+    now: Timestamp,
+) -> bool {
+    let Some(had) = person.accounts.get(target) else {
+        return false;
+    };
+    let has_ended = |id: &OpeningId| {
+        let opening = person.standing.openings.get(id);
+        opening.is_some_and(|opening| opening.until <= now)
+    };
+    let is_over = |key: &EntitlementKey| {
+        let grant = had.grants.get(key);
+        grant.is_some_and(|grant| {
+            let mut reasons = grant.justifications.iter();
+            reasons.all(|reason| matches!(reason, Justification::Opening(id) if has_ended(id)))
+        })
+    };
+    if !planned.is_wanted {
+        // The account goes with the last thing that was open in it.
+        let any = person.standing.openings.keys().any(has_ended);
+        return any && had.grants.keys().all(is_over);
+    }
+    let mut removals = planned.operations.iter().map(|operation| &operation.action);
+    removals.all(|action| match action {
+        Action::EnsureRevoked(key) => is_over(key),
+        action => !action.is_removal(),
+    })
 }

@@ -17,6 +17,7 @@ use crate::operation::{Operation, Transition, later};
 use crate::person::{Decision, Justification, Sighting};
 use crate::policy::PolicySource;
 use crate::question::Question;
+use crate::standing::Decided;
 use crate::subject::Subject;
 
 /// One fact.
@@ -77,6 +78,13 @@ pub enum Fact {
         target: TargetName,
         /// What was decided.
         decision: Decision,
+    },
+    /// Somebody decided what a person has, beside the policy.
+    StandingDecided {
+        /// The person.
+        person: PersonId,
+        /// What was decided.
+        decided: Decided,
     },
     /// The configuration names a person's feed otherwise from now on. Everything that is the person's goes
     /// along, and so do the managers that it names.
@@ -451,6 +459,8 @@ pub enum Deletion {
     /// Not by itself.
     #[default]
     Never,
+    /// Not at all: the person is only shut out of it, and has not lost it.
+    Kept,
     /// So long after the account was let go: by an earlier plan, or by this one when it takes effect.
     After(Duration),
     /// When an earlier plan said.
@@ -461,7 +471,7 @@ impl Deletion {
     /// The instant, for an account that was let go at `let_go_at` and of which `before` was said.
     pub fn at(self, before: Option<Timestamp>, let_go_at: Timestamp) -> Option<Timestamp> {
         match self {
-            Deletion::Never => None,
+            Deletion::Never | Deletion::Kept => None,
             Deletion::After(grace) => Some(later(let_go_at, grace)),
             Deletion::AsBefore => before,
         }

@@ -36,5 +36,6 @@ pub mod policy;
 pub mod question;
 pub mod redact;
 pub mod rule;
+pub mod standing;
 pub mod subject;
 pub mod text;

@@ -19,6 +19,7 @@ use crate::fact::PersonPlanned;
 use crate::id::{FeedName, OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use crate::identity::{Employment, Identity, Phase};
 use crate::operation::{Action, How, Operation, State, Step, Transition, Urgency, later};
+use crate::standing::{Decided, OpeningId, Standing};
 
 /// How long something goes on that a removal did not reach and of which nobody says until when: hardly any app
 /// keeps a session for longer.
@@ -46,6 +47,8 @@ pub struct Person {
     /// Whether the last day that HR announced is asked about no more when it comes: it was counted when it
     /// was announced, or was known for long.
     pub is_end_settled: bool,
+    /// What people decided about the person beside the policy.
+    pub standing: Standing,
     /// The plan that last touched the person.
     pub plan: PlanId,
     /// The person's accounts.
@@ -84,7 +87,7 @@ pub struct Account {
     /// When it was counted last as losing something.
     pub lost_at: Option<Timestamp>,
     /// What was taken from it since the person should no longer have it, by what it is: `suspend`,
-    /// `end-sessions`, `revoke group:g-1`. Empty for an account that somebody should have.
+    /// `end-sessions`, `revoke group:g-1`, `transfer`. Empty for an account that somebody should have.
     pub taken: BTreeMap<String, Taken>,
     /// What somebody did to it at the app, which a person has to decide about.
     pub drift: Option<Drift>,
@@ -193,6 +196,8 @@ pub enum Justification {
         /// The version of the policy in which it first did.
         policy: PolicyVersion,
     },
+    /// Somebody opened it for a while.
+    Opening(OpeningId),
     /// It was there when the account was taken over, and somebody decided to keep it.
     Adoption {
         /// Who decided.
@@ -239,6 +244,7 @@ impl Person {
                 counted: None,
                 back_at: None,
                 is_end_settled: false,
+                standing: Standing::default(),
                 plan: planned.plan,
                 accounts: BTreeMap::new(),
             },
@@ -276,10 +282,12 @@ impl Person {
                 account.lost_at = Some(effect.counted_at);
             }
         }
+        person.standing.forget_ended(person.phase, at);
         let deletions = person.accounts.values();
         let deletions = deletions.filter_map(|account| account.delete_at);
         let employment = person.is_present.then_some(&person.identity.employment);
-        person.wake_at = wakes_at(employment, deletions, at);
+        let changes = deletions.chain(person.standing.changes_at(at));
+        person.wake_at = wakes_at(employment, changes, at);
         person.forget_empty_accounts();
         Some(person)
     }
@@ -344,6 +352,16 @@ impl Person {
         true
     }
 
+    /// Takes in a decision about what the person has, beside the policy; the next plan carries it out. Returns false
+    /// where what it is about is gone.
+    pub fn stands(&mut self, decided: &Decided, at: Timestamp) -> bool {
+        let is_news = self.standing.decide(decided);
+        if is_news {
+            self.wake(at);
+        }
+        is_news
+    }
+
     /// Has the next plan look at the person.
     fn wake(&mut self, at: Timestamp) {
         self.wake_at = Some(self.wake_at.map_or(at, |wake_at| wake_at.min(at)));
@@ -374,16 +392,16 @@ impl Person {
 }
 
 /// When the next change after `now` comes by itself: a first day or a last day of somebody whom the feed
-/// has, the end of a grace period. A deletion that is due has its operation already.
+/// has, the end of a grace period, of a window or of a block. A deletion that is due has its operation already.
 pub(crate) fn wakes_at(
     employment: Option<&Employment>,
-    deletions: impl Iterator<Item = Timestamp>,
+    changes: impl Iterator<Item = Timestamp>,
     now: Timestamp,
 ) -> Option<Timestamp> {
     let employment = employment.and_then(|employment| employment.changes_at(now));
     employment
         .into_iter()
-        .chain(deletions.filter(|at| *at > now))
+        .chain(changes.filter(|at| *at > now))
         .min()
 }
 

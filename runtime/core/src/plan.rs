@@ -10,6 +10,7 @@ mod account;
 mod catalogue;
 mod picture;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -19,10 +20,12 @@ use crate::delta::{Delta, Described};
 use crate::fact::{AccountPlanned, Kind, PersonPlanned};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{PersonId, PersonKey, PlanId, TargetName};
+use crate::identity::Phase;
 use crate::operation::{Action, Urgency};
 use crate::person::{Person, wakes_at};
 use crate::policy::{Desired, Evaluator};
 use crate::rule::Failed;
+use crate::standing::Standing;
 use crate::subject::Subject;
 
 pub use catalogue::Catalogue;
@@ -170,7 +173,13 @@ impl<'a> Planner<'a> {
         let Some(delta) = Delta::between(before, described, self.now) else {
             return Ok(Verdict::Same);
         };
-        let mut desired = match self.evaluator.desired(id, &delta.identity, delta.phase) {
+        let nothing = Standing::default();
+        let standing = before.map_or(&nothing, |person| &person.standing);
+        let decided = (standing, self.now);
+        let desired = self
+            .evaluator
+            .desired(id, &delta.identity, delta.phase, decided);
+        let mut desired = match desired {
             Ok(desired) => desired,
             Err(failed) => return Ok(self.undecided(id, before, delta, &failed)),
         };
@@ -181,7 +190,11 @@ impl<'a> Planner<'a> {
         let mut accounts = BTreeMap::new();
         for target in names {
             let (want, have) = (desired.get(target), accounts_before.get(target));
-            let person = PersonView { id, delta: &delta };
+            let person = PersonView {
+                id,
+                delta: &delta,
+                standing,
+            };
             if let Some(planned) = self.account(&person, target, want, have) {
                 accounts.insert(target.clone(), planned);
             }
@@ -235,14 +248,18 @@ impl<'a> Planner<'a> {
         }
         let kind = delta.kind(moves(before, &accounts));
         let reason = format!("{id}: {} by {}", kind.as_str(), self.because);
-        for operation in accounts
-            .values_mut()
-            .flat_map(|account| &mut account.operations)
-        {
-            self.number += 1;
-            operation.id.number = self.number;
-            operation.urgency = urgency(kind, &operation.action);
-            operation.reason.clone_from(&reason);
+        for (target, account) in &mut accounts {
+            let is_barred = before.is_some_and(|person| person.standing.bars(target, self.now));
+            for operation in &mut account.operations {
+                self.number += 1;
+                operation.id.number = self.number;
+                operation.urgency = match urgency(kind, &operation.action) {
+                    // Whoever is shut out is shut out like a leaver.
+                    _ if is_barred && operation.action.is_removal() => Urgency::Leaver,
+                    urgency => urgency,
+                };
+                operation.reason.clone_from(&reason);
+            }
         }
         Verdict::Planned(Box::new(PersonPlanned {
             plan: self.plan,
@@ -273,9 +290,16 @@ impl<'a> Planner<'a> {
             let let_go_at = known.and_then(|account| account.let_go_at);
             planned.deletion.at(said, let_go_at.unwrap_or(self.now))
         });
+        let standing = before.and_then(|person| {
+            let mut standing = Cow::Borrowed(&person.standing);
+            if delta.phase == Phase::Ended && !standing.openings.is_empty() {
+                standing.to_mut().forget_ended(delta.phase, self.now);
+            }
+            standing.changes_at(self.now)
+        });
         wakes_at(
             delta.is_present.then_some(employment),
-            untouched.chain(planned),
+            untouched.chain(planned).chain(standing),
             self.now,
         )
     }
@@ -312,6 +336,7 @@ fn moves(before: Option<&Person>, accounts: &BTreeMap<TargetName, AccountPlanned
 struct PersonView<'a> {
     id: &'a PersonId,
     delta: &'a Delta,
+    standing: &'a Standing,
 }
 
 impl PersonView<'_> {

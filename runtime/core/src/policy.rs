@@ -23,7 +23,7 @@ pub use compile::{
     DOUBLE_ROLE, ENTITLEMENT_FORM, EXPRESSION, NEVER_HOLDS, NO_KEYS, UNKNOWN_TARGET,
     mistakes_besides_names,
 };
-pub use evaluate::{Desired, DesiredAccount, Evaluator};
+pub use evaluate::{Desired, DesiredAccount, Evaluator, Reason};
 
 /// Something that is wrong with a policy as it is written.
 #[derive(Clone, PartialEq, Eq, Debug)]

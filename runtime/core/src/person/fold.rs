@@ -12,7 +12,7 @@ use super::{Account, Drift, Drifted, Justification, Sighting, Taken};
 use crate::connector::{
     AccountState, AttributeChange, EntitlementKey, ObjectRef, Problem, SideEffect,
 };
-use crate::fact::AccountPlanned;
+use crate::fact::{AccountPlanned, Deletion};
 use crate::id::{OperationId, PlanId};
 use crate::operation::{AccountSeen, Action, Completion, Operation, State, Transition};
 
@@ -21,7 +21,8 @@ impl Account {
     pub(super) fn planned(&mut self, planned: &AccountPlanned, plan: PlanId, at: Timestamp) {
         self.is_wanted = planned.is_wanted;
         let let_go_at = self.let_go_at.unwrap_or(at);
-        self.let_go_at = (!self.is_wanted).then_some(let_go_at);
+        let is_let_go = !self.is_wanted && planned.deletion != Deletion::Kept;
+        self.let_go_at = is_let_go.then_some(let_go_at);
         if self.is_wanted {
             self.taken.clear();
         } else {
@@ -298,7 +299,8 @@ impl Account {
     /// Keeps how it ended that something was taken away. Reading back does not show what was not reached, so
     /// that stays as the answer to the call said it.
     fn took(&mut self, operation: &Operation, result: &Completion, at: Timestamp) {
-        if self.is_wanted || !operation.action.is_removal() {
+        let hands_on = matches!(operation.action, Action::TransferOwned(_));
+        if self.is_wanted || !(operation.action.is_removal() || hands_on) {
             return;
         }
         let what = match &operation.action {

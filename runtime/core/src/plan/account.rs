@@ -17,11 +17,43 @@ use crate::connector::{
 };
 use crate::fact::{AccountPlanned, Deletion};
 use crate::finding::{Code, Finding, Severity};
-use crate::id::{OperationId, RoleName, TargetName};
+use crate::id::{OperationId, TargetName};
+use crate::identity::Phase;
 use crate::operation::{Action, Operation, State, Urgency};
 use crate::person::{Account, Drifted, Justification};
-use crate::policy::{Adopt, DesiredAccount, EntitlementName, LeaverRules};
+use crate::policy::{Adopt, DesiredAccount, EntitlementName, LeaverRules, Reason};
 use crate::subject::Subject;
+
+/// Why somebody should no longer use an account.
+#[derive(Clone, Copy)]
+enum Loss {
+    /// They should not have it: these rules say what happens to it.
+    LetGo(LeaverRules),
+    /// They are shut out, and it is theirs again when the block ends: nothing happens that could not be taken back.
+    ShutOut,
+}
+
+impl Loss {
+    fn rules(self) -> LeaverRules {
+        match self {
+            Loss::LetGo(rules) => rules,
+            Loss::ShutOut => LeaverRules {
+                suspend: true,
+                end_sessions: true,
+                revoke_credentials: true,
+                transfer_to_manager: false,
+                delete_after: None,
+            },
+        }
+    }
+
+    fn deletion(self) -> Deletion {
+        match self {
+            Loss::LetGo(rules) => rules.delete_after.map_or(Deletion::Never, Deletion::After),
+            Loss::ShutOut => Deletion::Kept,
+        }
+    }
+}
 
 /// What an account should have, each with its reasons.
 type Reasons = BTreeMap<EntitlementKey, BTreeSet<Justification>>;
@@ -47,6 +79,9 @@ impl Planner<'_> {
             self.remark_unconfigured(person, target, have);
             return None;
         };
+        if person.delta.phase != Phase::Ended && person.standing.bars(target, self.now) {
+            return self.let_go(person, target, Loss::ShutOut, have?);
+        }
         match (want, have) {
             (Some(want), have) => {
                 let empty = Account::default();
@@ -59,7 +94,7 @@ impl Planner<'_> {
                 };
                 self.keep_or_make(person, target, have, wish)
             }
-            (None, Some(have)) => self.let_go(person, target, rules.leaver, have),
+            (None, Some(have)) => self.let_go(person, target, Loss::LetGo(rules.leaver), have),
             (None, None) => None,
         }
     }
@@ -108,21 +143,24 @@ impl Planner<'_> {
         let targets = self.targets;
         let catalogue = targets.catalogues.get(target);
         let mut grants = Reasons::new();
-        let mut found: Vec<(&Entry, &BTreeSet<RoleName>)> = Vec::new();
-        for (name, roles) in &want.entitlements {
+        let mut found: Vec<(&Entry, &BTreeSet<Reason>)> = Vec::new();
+        let barred: BTreeSet<&EntitlementName> =
+            person.standing.barred_at(target, self.now).collect();
+        let wanted = want.entitlements.iter();
+        for (name, reasons) in wanted.filter(|(name, _)| !barred.contains(name)) {
             match find(catalogue, name) {
-                Ok(entry) => found.push((entry, roles)),
+                Ok(entry) => found.push((entry, reasons)),
                 Err(code) => {
                     // A group that was renamed at the app must not cost anybody their access: what
-                    // these roles gave before stays until the name is mended.
-                    keep_of_roles(&mut grants, have, roles);
+                    // these reasons gave before stays until the name is mended.
+                    keep_of(&mut grants, have, reasons);
                     self.remark_unresolved(target, name, &code);
                 }
             }
         }
         let winners = winners(&found, have);
         let policy = self.evaluator.policy().version().clone();
-        for (entry, roles) in found {
+        for (entry, wishes) in found {
             if let Some(group) = &entry.exclusion_group
                 && winners.get(group) != Some(&&entry.key)
             {
@@ -131,14 +169,17 @@ impl Planner<'_> {
             }
             let before = have.grants.get(&entry.key);
             let reasons = grants.entry(entry.key.clone()).or_default();
-            for role in roles {
+            for wish in wishes {
                 let held = before
                     .into_iter()
                     .flat_map(|grant| &grant.justifications)
-                    .find(|reason| is_of(reason, role));
-                let new = || Justification::Role {
-                    role: role.clone(),
-                    policy: policy.clone(),
+                    .find(|reason| is_of(reason, wish));
+                let new = || match wish {
+                    Reason::Role(role) => Justification::Role {
+                        role: role.clone(),
+                        policy: policy.clone(),
+                    },
+                    Reason::Opening(id) => Justification::Opening(*id),
                 };
                 reasons.insert(held.cloned().unwrap_or_else(new));
             }
@@ -150,6 +191,12 @@ impl Planner<'_> {
                     let reasons = grants.entry(key.clone()).or_default();
                     reasons.insert(reason.clone());
                 }
+            }
+        }
+        // Whatever gives it, and by whatever name.
+        for name in barred {
+            if let Ok(entry) = find(catalogue, name) {
+                grants.remove(&entry.key);
             }
         }
         grants
@@ -238,9 +285,10 @@ impl Planner<'_> {
         &mut self,
         person: &PersonView<'_>,
         target: &TargetName,
-        rules: LeaverRules,
+        loss: Loss,
         have: &Account,
     ) -> Option<AccountPlanned> {
+        let rules = loss.rules();
         let goal = Picture::of(have, |_| true);
         let base = Picture::of(have, Operation::has_begun);
         if !base.exists {
@@ -250,7 +298,7 @@ impl Planner<'_> {
                 .then(|| self.planned(false, Reasons::new(), Deletion::Never, Vec::new()));
         }
         // The rule of now counts, also for an account that was let go under another.
-        let deletion = rules.delete_after.map_or(Deletion::Never, Deletion::After);
+        let deletion = loss.deletion();
         let let_go_at = have.let_go_at.unwrap_or(self.now);
         let delete_at = deletion.at(have.delete_at, let_go_at);
         let hands_on =
@@ -259,7 +307,15 @@ impl Planner<'_> {
             && self.targets.can(target, Function::EnsureAbsent)
             && (!hands_on || self.knows_heir(person, target));
         let suspends = rules.suspend && self.targets.can_suspend(target);
+        // Whoever was shut out before they left, or whose heir was not known then, still has it all.
+        let is_left_to_hand_on = hands_on
+            && person.manager().is_some_and(|heir| {
+                let handing_on = Action::TransferOwned(heir);
+                let is_open = |open: &Operation| open.action.verb() == handing_on.verb();
+                !have.taken.contains_key(handing_on.verb()) && !have.operations.iter().any(is_open)
+            });
         let is_same = !have.is_wanted
+            && !is_left_to_hand_on
             && goal.granted.is_empty()
             && !(suspends && goal.is_open())
             && (!goal.exists || (have.delete_at == delete_at && !is_due));
@@ -293,7 +349,12 @@ impl Planner<'_> {
             && self.knows_heir(person, target)
             && let Some(heir) = person.manager()
         {
-            once(Action::TransferOwned(heir), &mut actions);
+            let handing_on = Action::TransferOwned(heir);
+            if is_left_to_hand_on {
+                actions.push(handing_on);
+            } else {
+                once(handing_on, &mut actions);
+            }
         }
         if is_due {
             actions.push(Action::EnsureAbsent);
@@ -510,7 +571,7 @@ fn find<'c>(catalogue: Option<&'c Catalogue>, name: &EntitlementName) -> Result<
 /// Of each group of entitlements that exclude each other, the one that the account gets: the one it
 /// has, so that a new role costs nobody what they have; else the first.
 fn winners<'c>(
-    found: &[(&'c Entry, &BTreeSet<RoleName>)],
+    found: &[(&'c Entry, &BTreeSet<Reason>)],
     have: &Account,
 ) -> BTreeMap<&'c String, &'c EntitlementKey> {
     let mut winners: BTreeMap<&String, &EntitlementKey> = BTreeMap::new();
@@ -529,15 +590,19 @@ fn winners<'c>(
     winners
 }
 
-fn is_of(reason: &Justification, name: &RoleName) -> bool {
-    matches!(reason, Justification::Role { role, .. } if role == name)
+fn is_of(justification: &Justification, wish: &Reason) -> bool {
+    match (justification, wish) {
+        (Justification::Role { role, .. }, Reason::Role(name)) => role == name,
+        (Justification::Opening(opening), Reason::Opening(id)) => opening == id,
+        _ => false,
+    }
 }
 
-/// Keeps what these roles gave before.
-fn keep_of_roles(grants: &mut Reasons, have: &Account, roles: &BTreeSet<RoleName>) {
+/// Keeps what was given before because of these.
+fn keep_of(grants: &mut Reasons, have: &Account, wishes: &BTreeSet<Reason>) {
     for (key, grant) in &have.grants {
         for reason in &grant.justifications {
-            if roles.iter().any(|role| is_of(reason, role)) {
+            if wishes.iter().any(|wish| is_of(reason, wish)) {
                 let reasons = grants.entry(key.clone()).or_default();
                 reasons.insert(reason.clone());
             }

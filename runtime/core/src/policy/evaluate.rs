@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::{AttributeRule, EntitlementName, Policy, Prehire, Target};
+use jiff::Timestamp;
+
 use crate::connector::{RemoteAttributes, Scalar};
 use crate::id::{PersonId, PersonKey, RoleName, TargetName};
 use crate::identity::{Identity, Phase, Value};
 use crate::rule::{Failed, Scope};
+use crate::standing::{Access, OpeningId, Standing};
+
+use super::{AttributeRule, EntitlementName, Policy, Prehire, Role, Target};
 
 /// How many different combinations of rule inputs are remembered.
 const MEMO_ENTRIES_MAX: usize = 65_536;
@@ -23,8 +27,17 @@ pub struct DesiredAccount {
     pub attributes: RemoteAttributes,
     /// The attributes that are somebody's account at the same target, and whose.
     pub references: BTreeMap<String, PersonId>,
-    /// What it should have, and the roles that say so.
-    pub entitlements: BTreeMap<EntitlementName, BTreeSet<RoleName>>,
+    /// What it should have, and because of what.
+    pub entitlements: BTreeMap<EntitlementName, BTreeSet<Reason>>,
+}
+
+/// Why somebody should have something.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Reason {
+    /// A role that the rules give.
+    Role(RoleName),
+    /// An opening.
+    Opening(OpeningId),
 }
 
 /// What a person should have, by target.
@@ -51,47 +64,50 @@ impl<'p> Evaluator<'p> {
         self.policy
     }
 
-    /// What the person should have. Somebody who left should have nothing.
+    /// What the person should have at an instant, but for what blocks keep away at a target. Somebody who left should
+    /// have nothing.
     pub fn desired(
         &mut self,
         person: &PersonId,
         identity: &Identity,
         phase: Phase,
+        (standing, now): (&Standing, Timestamp),
     ) -> Result<Desired, Failed> {
         if phase == Phase::Ended {
             return Ok(Desired::new());
         }
         let held = self.roles(person, identity, phase)?;
-        let mut desired = Desired::new();
-        if held.is_empty() {
-            return Ok(desired);
-        }
-        let policy = self.policy;
-        let scope = Scope::new(&policy.language, &policy.names, person, identity, phase);
-        for role in held.iter().filter_map(|index| policy.roles.get(*index)) {
-            for (target, names) in &role.access {
-                let Some(rules) = policy.targets.get(target) else {
-                    continue;
-                };
-                if phase == Phase::Prehire && rules.prehire == Prehire::Nothing {
-                    continue;
-                }
-                if !desired.contains_key(target) {
-                    desired.insert(target.clone(), account(rules, &scope, person, phase)?);
-                }
-                let Some(account) = desired.get_mut(target) else {
-                    continue;
-                };
-                for name in names {
-                    account
-                        .entitlements
-                        .entry(name.clone())
-                        .or_default()
-                        .insert(role.name.clone());
-                }
+        let mut wishes = Wishes {
+            policy: self.policy,
+            person,
+            identity,
+            phase,
+            scope: None,
+            desired: Desired::new(),
+        };
+        for role in held
+            .iter()
+            .filter_map(|index| self.policy.roles.get(*index))
+        {
+            if !standing.bars_role(&role.name, now) {
+                wishes.add_role(role, &Reason::Role(role.name.clone()))?;
             }
         }
-        Ok(desired)
+        for (id, opening) in standing.open(now) {
+            let reason = Reason::Opening(id);
+            match &opening.gives {
+                Access::Role(name) if standing.bars_role(name, now) => {}
+                Access::Role(name) => {
+                    let mut roles = self.policy.roles.iter();
+                    if let Some(role) = roles.find(|role| role.name == *name) {
+                        wishes.add_role(role, &reason)?;
+                    }
+                }
+                Access::Account(target) => wishes.add(target, [], &reason)?,
+                Access::Entitlement(target, name) => wishes.add(target, [name], &reason)?,
+            }
+        }
+        Ok(wishes.desired)
     }
 
     /// The indices of the roles that the person has.
@@ -131,6 +147,59 @@ impl<'p> Evaluator<'p> {
         }
         self.memo.insert(inputs, Rc::clone(&roles));
         Ok(roles)
+    }
+}
+
+/// What a person should have, as it is added up.
+struct Wishes<'a> {
+    policy: &'a Policy,
+    person: &'a PersonId,
+    identity: &'a Identity,
+    phase: Phase,
+    /// What expressions look at; made once something is wished for.
+    scope: Option<Scope<'a>>,
+    desired: Desired,
+}
+
+impl Wishes<'_> {
+    fn add_role(&mut self, role: &Role, reason: &Reason) -> Result<(), Failed> {
+        let mut access = role.access.iter();
+        access.try_for_each(|(target, names)| self.add(target, names, reason))
+    }
+
+    fn add<'n>(
+        &mut self,
+        target: &TargetName,
+        names: impl IntoIterator<Item = &'n EntitlementName>,
+        reason: &Reason,
+    ) -> Result<(), Failed> {
+        let Self {
+            policy,
+            person,
+            identity,
+            phase,
+            ..
+        } = *self;
+        let Some(rules) = policy.targets.get(target) else {
+            return Ok(());
+        };
+        if phase == Phase::Prehire && rules.prehire == Prehire::Nothing {
+            return Ok(());
+        }
+        if !self.desired.contains_key(target) {
+            let scope = self.scope.get_or_insert_with(|| {
+                Scope::new(&policy.language, &policy.names, person, identity, phase)
+            });
+            let account = account(rules, scope, person, phase)?;
+            self.desired.insert(target.clone(), account);
+        }
+        if let Some(account) = self.desired.get_mut(target) {
+            for name in names {
+                let reasons = account.entitlements.entry(name.clone()).or_default();
+                reasons.insert(reason.clone());
+            }
+        }
+        Ok(())
     }
 }
 

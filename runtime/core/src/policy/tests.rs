@@ -1,9 +1,12 @@
 //! What a policy gives to whom, and what is found wrong with one before anybody is there.
 
+use jiff::Timestamp;
+
 use super::*;
 use crate::connector::Scalar;
 use crate::finding::Code;
 use crate::identity::{Employment, Status, Value};
+use crate::standing::Standing;
 
 fn source() -> PolicySource {
     let rules = TargetRules {
@@ -58,12 +61,23 @@ fn person(department: &str) -> (PersonId, Identity) {
     )
 }
 
+/// Nothing was decided about anybody beside the policy.
+const NOTHING: (&Standing, Timestamp) = (
+    &Standing {
+        openings: BTreeMap::new(),
+        blocks: BTreeMap::new(),
+        opened: 0,
+        blocked: 0,
+    },
+    Timestamp::UNIX_EPOCH,
+);
+
 #[test]
 fn an_entitlement_carries_every_role_that_gives_it() {
     let policy = Policy::compile(source()).unwrap();
     let (id, identity) = person("Sales");
     let desired = Evaluator::new(&policy)
-        .desired(&id, &identity, Phase::Active)
+        .desired(&id, &identity, Phase::Active, NOTHING)
         .unwrap();
     let account = desired.values().next().unwrap();
     assert_eq!(account.keys, [("externalId".to_owned(), "7".to_owned())]);
@@ -94,7 +108,7 @@ fn a_key_that_the_mapping_reads_as_a_number_is_a_key_like_any_other() {
         .attributes
         .insert("title".to_owned(), Value::Integer(1042));
     let desired = Evaluator::new(&policy)
-        .desired(&id, &identity, Phase::Active)
+        .desired(&id, &identity, Phase::Active, NOTHING)
         .unwrap();
     let account = desired.values().next().unwrap();
     assert_eq!(account.keys, [("externalId".to_owned(), "1042".to_owned())]);
@@ -107,13 +121,13 @@ fn somebody_who_left_or_has_not_begun_should_have_nothing() {
     let mut evaluator = Evaluator::new(&policy);
     assert!(
         evaluator
-            .desired(&id, &identity, Phase::Ended)
+            .desired(&id, &identity, Phase::Ended, NOTHING)
             .unwrap()
             .is_empty()
     );
     assert!(
         evaluator
-            .desired(&id, &identity, Phase::Prehire)
+            .desired(&id, &identity, Phase::Prehire, NOTHING)
             .unwrap()
             .is_empty()
     );
@@ -209,7 +223,9 @@ fn c72_an_attribute_can_be_the_account_of_somebody() {
     identity.attributes.insert("title".to_owned(), title("12"));
     let mut evaluator = Evaluator::new(&policy);
     let mut references = |identity: &Identity| {
-        let desired = evaluator.desired(&id, identity, Phase::Active).unwrap();
+        let desired = evaluator
+            .desired(&id, identity, Phase::Active, NOTHING)
+            .unwrap();
         let account = desired.into_values().next().unwrap();
         assert!(!account.attributes.contains_key("manager"));
         account.references

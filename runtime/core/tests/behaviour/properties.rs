@@ -5,14 +5,16 @@
 use std::time::Duration;
 
 use muster_core::connector::Problem;
+use muster_core::id::RoleName;
 use muster_core::identity::Identity;
 use muster_core::operation::{Action, later};
-use muster_core::policy::Prehire;
+use muster_core::policy::{EntitlementName, Prehire};
+use muster_core::standing::{Access, Barred, Block, BlockId, Closed, Decided, Opening, OpeningId};
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 
 use crate::app::Fault;
-use crate::world::{World, operations, role, row};
+use crate::world::{World, operations, role, row, target};
 
 /// One thing that happens.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ enum Move {
     Hours(u64),
     /// Somebody asks for another attempt at what was halted.
     Retry,
+    /// Somebody decides what a person has: whose, what, of which of those before, and for how many hours.
+    Decide(usize, usize, u32, u64),
 }
 
 #[derive(Clone, Debug)]
@@ -95,6 +99,8 @@ fn moves() -> impl Strategy<Value = Move> {
         1 => Just(Move::Restart),
         2 => (1..30_u64).prop_map(Move::Hours),
         1 => Just(Move::Retry),
+        4 => (0..KEYS.len(), 0..DECISIONS, 1..5_u32, 1..90_u64)
+            .prop_map(|(key, what, which, hours)| Move::Decide(key, what, which, hours)),
     ]
 }
 
@@ -204,6 +210,60 @@ fn play(world: &mut World, next: &Move) {
             world.wake();
         }
         Move::Retry => world.retry(),
+        Move::Decide(key, what, which, hours) => {
+            let decided = decided(world, *what, *which, *hours);
+            world.decide(KEYS[*key], decided);
+        }
+    }
+}
+
+/// How many kinds of decisions are tried.
+const DECISIONS: usize = 12;
+
+fn decided(world: &World, what: usize, which: u32, hours: u64) -> Decided {
+    let in_hours = |hours| later(world.now, Duration::from_hours(hours));
+    let right = |app: &str, name: &str| {
+        let name = EntitlementName::parse(&format!("group:{name}")).unwrap();
+        (target(app), name)
+    };
+    let opened = |gives, from| {
+        Decided::Opened(Opening {
+            gives,
+            from: in_hours(from),
+            until: in_hours(from + hours),
+            reason: String::new(),
+        })
+    };
+    let blocked = |keeps_away, until| {
+        Decided::Blocked(Block {
+            keeps_away,
+            since: world.now,
+            until,
+            reason: String::new(),
+        })
+    };
+    let ends = Some(in_hours(hours));
+    let [sales, finance] = ["sales", "finance"].map(|name| right("crm", name));
+    match what {
+        0 => opened(Access::Entitlement(finance.0, finance.1), 0),
+        1 => opened(Access::Entitlement(sales.0, sales.1), u64::from(which) * 5),
+        2 => opened(Access::Role(RoleName::new("writers").unwrap()), 0),
+        3 => opened(Access::Account(target("wiki")), 0),
+        4 => Decided::Extended {
+            opening: OpeningId(which),
+            until: in_hours(hours),
+        },
+        5 => Decided::Closed {
+            opening: OpeningId(which),
+            how: Closed::GivenBack,
+        },
+        6 => blocked(Barred::Everything, ends.filter(|_| which > 2)),
+        7 => blocked(Barred::Target(target("crm")), ends),
+        8 => blocked(Barred::Entitlement(sales.0, sales.1), ends),
+        9 => blocked(Barred::Role(RoleName::new("closers").unwrap()), None),
+        _ => Decided::Lifted {
+            block: BlockId(which),
+        },
     }
 }
 

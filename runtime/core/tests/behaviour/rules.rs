@@ -16,6 +16,8 @@ use muster_core::operation::{
 };
 use muster_core::person::{Account, Grant, Justification, Origin, Person};
 
+use muster_core::standing::Standing;
+
 use crate::app::{group, outcome, user};
 use crate::world::{at, person, row, target};
 
@@ -510,6 +512,7 @@ fn with_operation(account: Account, operation: Operation) -> Person {
         counted: None,
         back_at: None,
         is_end_settled: false,
+        standing: Standing::default(),
         plan: PlanId(1),
         accounts: [(target("crm"), account)].into(),
     }

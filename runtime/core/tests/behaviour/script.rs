@@ -6,9 +6,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use muster_core::connector::Problem;
+use muster_core::id::RoleName;
 use muster_core::person::{Grant, Justification};
-use muster_core::policy::{Adopt, Prehire};
+use muster_core::policy::{Adopt, EntitlementName, Prehire};
+use muster_core::standing::{Access, Barred, Block, BlockId, Closed, Decided, Opening, OpeningId};
 
 use crate::app::{App, Fault};
 use crate::world::{World, at, operations, person, role, row, short, target};
@@ -76,6 +79,11 @@ impl Script {
             "clock" => {
                 company.now = at(rest);
                 company.wake();
+            }
+            "decide" => {
+                let (key, what) = rest.split_once(' ').unwrap();
+                let decided = parse_decided(company.now, what);
+                company.decide(key, decided);
             }
             "restart" => company.restart(),
             "pass" => company.pass(at(rest)),
@@ -152,6 +160,73 @@ fn add_role(world: &mut World, text: &str) {
     let (name, app, access) = (words[0], words[1], &words[2..]);
     world.source.roles.retain(|role| role.name.as_str() != name);
     world.source.roles.push(role(name, when, app, access));
+}
+
+/// `open crm group:sales 8h`, `open role sales 8h from 2h`, `extend 1 to 9h`, `give-back 1`, `cut 1`, `block everything`,
+/// `block crm group:sales 8h`, `block role sales`, `lift 1`; hours are counted from now.
+fn parse_decided(now: Timestamp, text: &str) -> Decided {
+    let hours = |text: &str| {
+        let hours: u64 = text.trim_end_matches('h').parse().unwrap();
+        muster_core::operation::later(now, Duration::from_hours(hours))
+    };
+    let name = |text: &str| EntitlementName::parse(text).unwrap();
+    let role = |text: &str| RoleName::new(text).unwrap();
+    let opened = |gives, from, until| {
+        Decided::Opened(Opening {
+            gives,
+            from,
+            until,
+            reason: "because".to_owned(),
+        })
+    };
+    let blocked = |keeps_away, until| {
+        Decided::Blocked(Block {
+            keeps_away,
+            since: now,
+            until,
+            reason: "because".to_owned(),
+        })
+    };
+    let opening = |text: &str| OpeningId(text.parse().unwrap());
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words[..] {
+        ["open", "role", of, until] => opened(Access::Role(role(of)), now, hours(until)),
+        ["open", app, "account", until] => opened(Access::Account(target(app)), now, hours(until)),
+        ["open", app, right, until] => opened(
+            Access::Entitlement(target(app), name(right)),
+            now,
+            hours(until),
+        ),
+        ["open", app, right, until, "from", from] => opened(
+            Access::Entitlement(target(app), name(right)),
+            hours(from),
+            hours(until),
+        ),
+        ["extend", id, "to", until] => Decided::Extended {
+            opening: opening(id),
+            until: hours(until),
+        },
+        ["give-back", id] => Decided::Closed {
+            opening: opening(id),
+            how: Closed::GivenBack,
+        },
+        ["cut", id] => Decided::Closed {
+            opening: opening(id),
+            how: Closed::Cut,
+        },
+        ["block", "everything"] => blocked(Barred::Everything, None),
+        ["block", "role", of] => blocked(Barred::Role(role(of)), None),
+        ["block", app, "account"] => blocked(Barred::Target(target(app)), None),
+        ["block", app, right] => blocked(Barred::Entitlement(target(app), name(right)), None),
+        ["block", app, right, until] => blocked(
+            Barred::Entitlement(target(app), name(right)),
+            Some(hours(until)),
+        ),
+        ["lift", id] => Decided::Lifted {
+            block: BlockId(id.parse().unwrap()),
+        },
+        _ => panic!("no such decision: {text}"),
+    }
 }
 
 /// `app crm fault lost-after`, `app crm elsewhere on`, ...
@@ -247,6 +322,7 @@ fn show(world: &World, text: &str) -> Vec<String> {
 fn reasons(grant: &Grant) -> String {
     let reasons = grant.justifications.iter().map(|reason| match reason {
         Justification::Role { role, policy } => format!("role {role} of {policy}"),
+        Justification::Opening(id) => format!("opening {}", id.0),
         Justification::Adoption { by } => format!("kept by {by}"),
     });
     let reasons: Vec<String> = reasons.collect();
