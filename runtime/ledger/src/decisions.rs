@@ -19,6 +19,7 @@ pub(crate) fn is_decision(fact: &Fact) -> bool {
         // Of a plan that is made in parts, the first says that it was made.
         Fact::PlanMade(plan) => plan.part.is_none_or(|part| part.first == plan.id),
         Fact::DriftDecided { .. }
+        | Fact::StandingDecided { .. }
         | Fact::FileAccepted { .. }
         | Fact::FeedRenamed { .. }
         | Fact::HoldOpened(_)

@@ -226,7 +226,8 @@ pub(crate) fn is_about(fact: &Fact, person: &PersonId) -> bool {
         Fact::PersonPlanned(planned) => planned.person == *person,
         Fact::OperationChanged { person: of, .. }
         | Fact::AccountSeen { person: of, .. }
-        | Fact::DriftDecided { person: of, .. } => of == person,
+        | Fact::DriftDecided { person: of, .. }
+        | Fact::StandingDecided { person: of, .. } => of == person,
         Fact::PlanMade(_)
         | Fact::FileAccepted { .. }
         | Fact::FeedRenamed { .. }

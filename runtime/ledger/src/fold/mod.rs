@@ -176,6 +176,7 @@ impl<'txn> Fold<'txn> {
             } => self.person_changed(person, target, None, &|person| {
                 person.decided(target, *decision, at)
             }),
+            Fact::StandingDecided { person, decided } => self.standing_decided(person, decided, at),
             Fact::PersonRenamed { person, feed } => self.person_renamed(person, feed),
             Fact::FeedRenamed { from, to } => self.feed_renamed(from, to),
             Fact::FileAccepted { file, plan } => {

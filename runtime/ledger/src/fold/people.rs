@@ -9,6 +9,7 @@ use muster_core::fact::PersonPlanned;
 use muster_core::id::{FeedName, OperationId, PersonId, TargetName};
 use muster_core::operation::Transition;
 use muster_core::person::{Account, Person};
+use muster_core::standing::Decided;
 use redb::{ReadableTable, Table};
 
 use super::Fold;
@@ -224,6 +225,24 @@ impl Fold<'_> {
         change: &dyn Fn(&mut Person) -> bool,
     ) -> Result<bool, Error> {
         self.change(&keys::person(id), target, shown, change)
+    }
+
+    /// Takes in a decision about what a person has, beside the policy.
+    pub(super) fn standing_decided(
+        &mut self,
+        id: &PersonId,
+        decided: &Decided,
+        at: Timestamp,
+    ) -> Result<bool, Error> {
+        let key = keys::person(id);
+        let Some(mut person) = self.touch(&key)?.person.clone() else {
+            return Ok(false);
+        };
+        let is_news = person.stands(decided, at);
+        if is_news {
+            self.put(&key, person)?;
+        }
+        Ok(is_news)
     }
 
     /// Takes in that a person's feed has another name. Nothing is changed where somebody is known under the

@@ -17,6 +17,7 @@ use super::parts::{Fixed, Pairs, Who, feed, policy, target};
 use super::person::{Decision, Justifications, Sighting};
 use super::policy::PolicySource;
 use super::question::Question;
+use super::standing::Decided;
 use super::subject::Subject;
 use crate::codec::{Unreadable, append, instant, micros};
 use crate::kept;
@@ -228,6 +229,8 @@ pub(crate) enum Deletion {
     After(u64),
     #[serde(rename = "b")]
     AsBefore,
+    #[serde(rename = "k")]
+    Kept,
 }
 
 impl Deletion {
@@ -238,6 +241,7 @@ impl Deletion {
                 Deletion::After(u64::try_from(grace.as_micros()).unwrap_or(u64::MAX))
             }
             core::Deletion::AsBefore => Deletion::AsBefore,
+            core::Deletion::Kept => Deletion::Kept,
         }
     }
 
@@ -246,6 +250,7 @@ impl Deletion {
             Deletion::Never => core::Deletion::Never,
             Deletion::After(micros) => core::Deletion::After(Duration::from_micros(micros)),
             Deletion::AsBefore => core::Deletion::AsBefore,
+            Deletion::Kept => core::Deletion::Kept,
         }
     }
 }
@@ -446,6 +451,8 @@ pub(crate) enum Fact<'a> {
     ),
     #[serde(rename = "b")]
     DriftDecided(#[serde(borrow)] Who<'a>, &'a str, Decision),
+    #[serde(rename = "sd")]
+    StandingDecided(#[serde(borrow)] Who<'a>, #[serde(borrow)] Decided<'a>),
     #[serde(rename = "rn")]
     PersonRenamed(#[serde(borrow)] Who<'a>, &'a str),
     #[serde(rename = "fr")]
@@ -523,6 +530,9 @@ pub(crate) fn fact_body(buffer: &mut Vec<u8>, fact: &core::Fact) {
             target,
             sighting,
         } => Fact::AccountSeen(Who::of(person), target.as_str(), Sighting::of(sighting)),
+        core::Fact::StandingDecided { person, decided } => {
+            Fact::StandingDecided(Who::of(person), Decided::of(decided))
+        }
         core::Fact::DriftDecided {
             person,
             target,
@@ -601,6 +611,10 @@ impl Fact<'_> {
                 person: person.into_core()?,
                 target: target(name)?,
                 sighting: sighting.into_core(),
+            },
+            Fact::StandingDecided(person, decided) => core::Fact::StandingDecided {
+                person: person.into_core()?,
+                decided: decided.into_core()?,
             },
             Fact::DriftDecided(person, name, decision) => core::Fact::DriftDecided {
                 person: person.into_core()?,

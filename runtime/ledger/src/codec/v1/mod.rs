@@ -15,6 +15,7 @@ mod parts;
 mod person;
 mod policy;
 mod question;
+mod standing;
 mod subject;
 
 pub(crate) use actor::{Actor, ConnectorVersion};

@@ -3,6 +3,7 @@
 use muster_core::budget;
 use muster_core::id::{OperationId, PlanId, TargetName};
 use muster_core::person as core;
+use muster_core::standing::OpeningId;
 use serde::{Deserialize, Serialize};
 
 use super::connector::{
@@ -11,6 +12,7 @@ use super::connector::{
 use super::identity::{Identity, Phase};
 use super::operation::{How, Operation, Unreached, unreached_into_core};
 use super::parts::{Pairs, Who, policy, role, target};
+use super::standing::Standing;
 use crate::codec::{Unreadable, instant, instant_opt, micros};
 
 /// One reason why a grant exists.
@@ -20,6 +22,8 @@ pub(crate) enum Justification<'a> {
     Role(&'a str, &'a str),
     #[serde(rename = "a", borrow)]
     Adoption(&'a str),
+    #[serde(rename = "o")]
+    Opening(u32),
 }
 
 /// The reasons why a grant exists, in their order.
@@ -36,6 +40,7 @@ impl<'a> Justifications<'a> {
                         Justification::Role(role.as_str(), policy.as_str())
                     }
                     core::Justification::Adoption { by } => Justification::Adoption(by),
+                    core::Justification::Opening(id) => Justification::Opening(id.0),
                 })
                 .collect(),
         )
@@ -55,6 +60,7 @@ impl<'a> Justifications<'a> {
                     Justification::Adoption(by) => {
                         core::Justification::Adoption { by: by.to_owned() }
                     }
+                    Justification::Opening(id) => core::Justification::Opening(OpeningId(id)),
                 })
             })
             .collect()
@@ -348,6 +354,8 @@ pub(crate) struct Person<'a> {
     counted: Option<(Move, i64)>,
     back_at: Option<i64>,
     is_end_settled: bool,
+    #[serde(borrow)]
+    standing: Option<Standing<'a>>,
     plan: u64,
     #[serde(borrow)]
     accounts: Pairs<&'a str, Account<'a>>,
@@ -369,6 +377,7 @@ impl<'a> Person<'a> {
                 .map(|counted| (Move::of(counted.what), micros(counted.at))),
             back_at: person.back_at.map(micros),
             is_end_settled: person.is_end_settled,
+            standing: Standing::of(&person.standing),
             plan: person.plan.0,
             accounts: Pairs(
                 accounts
@@ -381,6 +390,7 @@ impl<'a> Person<'a> {
     pub(crate) fn into_core(self) -> Result<core::Person, Unreadable> {
         let plan = PlanId(self.plan);
         let accounts = self.accounts.0.into_iter();
+        let standing = self.standing.map(Standing::into_core).transpose()?;
         Ok(core::Person {
             id: self.id.into_core()?,
             identity: self.identity.into_core()?,
@@ -394,6 +404,7 @@ impl<'a> Person<'a> {
             counted: self.counted.map(counted).transpose()?,
             back_at: instant_opt(self.back_at)?,
             is_end_settled: self.is_end_settled,
+            standing: standing.unwrap_or_default(),
             plan,
             accounts: accounts
                 .map(|(name, account)| Ok((target(name)?, account.into_core(plan)?)))
