@@ -145,3 +145,39 @@ fn a_hold_is_found_by_what_it_is_about() {
     let other = About::File(FeedName::new("staff").unwrap());
     assert_eq!(reader.hold(&other).unwrap(), None);
 }
+
+#[test]
+fn c22_a_held_file_goes_along_when_the_feed_is_renamed_unless_one_is_held_there() {
+    let staff = FeedName::new("staff").unwrap();
+    let renamed = Fact::FeedRenamed {
+        from: hr(),
+        to: staff.clone(),
+    };
+    let hold = |feed: &FeedName, number: u8| {
+        let mut hold = every(number).remove(0);
+        hold.reasons[0].subject = Subject::Feed(hr());
+        hold.of_renamed_feed(&hr(), feed)
+    };
+    let about = |feed: &FeedName| About::File(feed.clone());
+    for (there, left) in [
+        (None, None),
+        (Some(hold(&staff, 20)), Some(hold(&hr(), 10))),
+    ] {
+        let ledger = Ledger::in_memory().unwrap();
+        let opened = there.iter().cloned().chain([hold(&hr(), 10)]);
+        let facts = opened.map(Fact::HoldOpened).chain([renamed.clone()]);
+        ledger
+            .write(at(9), Actor::Daemon, |writer| {
+                facts
+                    .into_iter()
+                    .try_for_each(|fact| writer.record(fact).map(drop))
+            })
+            .unwrap();
+        let reader = ledger.read().unwrap();
+        let kept = reader.hold(&about(&staff)).unwrap();
+        assert_eq!(kept, Some(there.unwrap_or_else(|| hold(&staff, 10))));
+        assert_eq!(reader.hold(&about(&hr())).unwrap(), left);
+        let report = muster_ledger::check::check(&ledger, |_| {}).unwrap();
+        assert!(report.is_clean(), "{report:?}");
+    }
+}

@@ -13,11 +13,8 @@ use jiff::Timestamp;
 use muster_core::actor::{Actor, ConnectorVersion};
 use muster_core::coded::Coded as _;
 use muster_core::connector::AccountState;
-use muster_core::fact::{
-    ArrivalChange, Arrived, Cause, Content, Counts, Fact, FeedFile, Outcome, Source,
-};
+use muster_core::fact::{ArrivalChange, Arrived, Cause, Content, Fact, FeedFile, Outcome, Source};
 use muster_core::finding::{Code, Finding, Severity};
-use muster_core::hold::{About, Hold, What};
 use muster_core::id::{Digest, FeedName, PlanId, PolicyVersion, RoleName};
 use muster_core::identity::Phase;
 use muster_core::operation::{OperationState, Transition, Urgency};
@@ -303,18 +300,6 @@ fn c22_what_waits_and_was_said_goes_along_when_the_feed_is_renamed() {
             file: file("all.csv", 1),
             plan: None,
         },
-        Fact::HoldOpened(Hold {
-            what: What::File(file("few.csv", 2)),
-            plan: None,
-            reasons: vec![Finding::new(
-                Code::new("HR-010"),
-                Severity::Error,
-                &hr,
-                "few people",
-            )],
-            counts: Counts::default(),
-            since: at(1),
-        }),
         Fact::Arrived(arrived),
         delivery,
         Fact::FeedRenamed {
@@ -326,15 +311,11 @@ fn c22_what_waits_and_was_said_goes_along_when_the_feed_is_renamed() {
         let recorded = facts.iter().map(|fact| writer.record(fact));
         recorded.collect::<Result<Vec<bool>, Error>>()
     });
-    assert_eq!(recorded.unwrap(), [true; 5]);
+    assert_eq!(recorded.unwrap(), [true; 4]);
     let reader = ledger.read().unwrap();
     assert_eq!(reader.feed(&hr).unwrap(), None);
     let kept = reader.feed(&staff).unwrap().unwrap();
     assert_eq!(kept.accepted.unwrap().file.feed, staff);
-    assert_eq!(reader.hold(&About::File(hr.clone())).unwrap(), None);
-    let held = reader.hold(&About::File(staff.clone())).unwrap().unwrap();
-    assert_eq!(held.file().unwrap().feed, staff);
-    assert_eq!(held.reasons[0].subject, Subject::Feed(staff.clone()));
     assert_eq!(reader.arrivals(&hr, 0, 9).unwrap(), []);
     let waiting = reader.arrivals(&staff, 0, 9).unwrap();
     assert_eq!((waiting.len(), &waiting[0].arrived.feed), (1, &staff));

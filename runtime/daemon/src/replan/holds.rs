@@ -144,7 +144,7 @@ pub(super) fn of_plan(what: What, summary: &Summary, since: Timestamp) -> Hold {
     }
 }
 
-/// The fact that this waits in place of `before`; none where that is the same. What waited already goes on waiting
+/// The fact that this waits in place of `before`; `None` if that is the same. What waited already goes on waiting
 /// since then, also as another plan.
 pub(super) fn opened(before: Option<&Hold>, mut now: Hold) -> Option<Fact> {
     if let Some(before) = before.filter(|before| is_same_matter(&before.what, &now.what)) {
