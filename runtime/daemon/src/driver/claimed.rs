@@ -53,7 +53,7 @@ impl<T> Claimed<T> {
 
     /// How many more of an urgency may be claimed, with `free` calls that could begin at once, of at most
     /// `calls_max`, and `ahead` that may wait. What is less urgent is overtaken: it takes no room away, and
-    /// where it fills the hand, as many as may be called at once are claimed all the same.
+    /// where it fills what is in flight, as many as may be called at once are claimed all the same.
     pub(super) fn room(
         &self,
         urgency: Urgency,

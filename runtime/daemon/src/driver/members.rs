@@ -35,13 +35,13 @@ struct Right {
 /// A change of a right's members that may leave.
 pub(super) struct Changing {
     right: Arc<Right>,
-    beside: Beside,
+    lock: Lock,
 }
 
-/// Beside what a change may be out; held until it is over.
-enum Beside {
-    Others { _shared: OwnedRwLockReadGuard<()> },
-    Nothing { _alone: OwnedRwLockWriteGuard<()> },
+/// Whether other changes of the right may be out at the same time; held until the change is over.
+enum Lock {
+    Shared { _guard: OwnedRwLockReadGuard<()> },
+    Alone { _guard: OwnedRwLockWriteGuard<()> },
 }
 
 impl Members {
@@ -67,24 +67,24 @@ impl Members {
             }
         };
         let changing = Arc::clone(&right.changing);
-        let beside = if right.is_trusted(clock) {
-            Beside::others(changing.read_owned().await)
+        let lock = if right.is_trusted(clock) {
+            Lock::shared(changing.read_owned().await)
         } else {
             let alone = changing.write_owned().await;
             // What was waited for may have been the proof.
             if right.is_trusted(clock) {
-                Beside::others(alone.downgrade())
+                Lock::shared(alone.downgrade())
             } else {
-                Beside::Nothing { _alone: alone }
+                Lock::Alone { _guard: alone }
             }
         };
-        Some(Changing { right, beside })
+        Some(Changing { right, lock })
     }
 }
 
-impl Beside {
-    fn others(shared: OwnedRwLockReadGuard<()>) -> Self {
-        Beside::Others { _shared: shared }
+impl Lock {
+    fn shared(guard: OwnedRwLockReadGuard<()>) -> Self {
+        Lock::Shared { _guard: guard }
     }
 }
 
@@ -113,8 +113,7 @@ impl Changing {
             .is_some()
         {
             *trusted_since = None;
-        } else if outcome.kind == OutcomeKind::Done && matches!(self.beside, Beside::Nothing { .. })
-        {
+        } else if outcome.kind == OutcomeKind::Done && matches!(self.lock, Lock::Alone { .. }) {
             *trusted_since = Some(clock.moment());
         }
     }

@@ -14,8 +14,8 @@
 
 mod again;
 mod claimed;
-mod hand;
 mod holder;
+mod in_flight;
 mod look;
 mod members;
 mod pace;
@@ -41,7 +41,7 @@ use tokio::sync::{Notify, watch};
 use crate::clock::Clock;
 use crate::targets::{Connected, Standing};
 
-use hand::Hand;
+use in_flight::InFlight;
 use round::Recorded;
 
 pub use members::Members;
@@ -114,7 +114,7 @@ impl Driver {
         if let Err(error) = self.recover().await {
             tracing::error!(target_name = %self.target.name(), %error, "could not read which calls were out");
         }
-        let mut hand = Hand::default();
+        let mut in_flight = InFlight::default();
         let mut recording: Option<Recording> = None;
         let mut trying: Option<Trying> = None;
         let mut news = News::new(&self.target);
@@ -122,19 +122,19 @@ impl Driver {
         loop {
             if let Err(error) = self.heed(&mut news).await {
                 // Tried again in the next round.
-                hand.unreadable(&self, &error);
+                in_flight.unreadable(&self, &error);
             }
             if !is_stopping {
-                hand.start_calls(&self);
+                in_flight.start_calls(&self);
             }
             let mut wait = SLEEP_MAX;
             if recording.is_none() {
-                match hand.next_round(&self, is_stopping) {
+                match in_flight.next_round(&self, is_stopping) {
                     Ok(round) => recording = Some(Box::pin(self.clone().record(round))),
                     Err(idle) => wait = idle,
                 }
             }
-            if is_stopping && recording.is_none() && hand.is_empty() {
+            if is_stopping && recording.is_none() && in_flight.is_empty() {
                 break;
             }
             if let Standing::Shut(pause) = self.target.gate().standing()
@@ -148,16 +148,16 @@ impl Driver {
                 }
             }
             tokio::select! {
-                Some(()) = hand.call_ended(&self) => {}
+                Some(()) = in_flight.call_ended(&self) => {}
                 recorded = recorded(&mut recording), if recording.is_some() => {
                     recording = None;
-                    hand.take(&self, recorded);
+                    in_flight.take(&self, recorded);
                 }
                 () = tried(&mut trying), if trying.is_some() => trying = None,
                 // What is more urgent may have come in.
                 () = self.wake.notified() => {
                     self.target.gate().has_news();
-                    hand.read_again();
+                    in_flight.read_again();
                 }
                 () = self.target.became_ready() => {}
                 () = self.clock.sleep(wait) => {}

@@ -49,7 +49,7 @@ pub(super) struct Recorded {
 }
 
 /// What the transaction has to know beside its pieces.
-struct Scribe {
+struct RoundContext {
     target: TargetName,
     /// Who did what came of the steps.
     connector: Actor,
@@ -93,7 +93,7 @@ impl Driver {
         which: Range<usize>,
         goes_on: bool,
     ) -> Result<Vec<Recorded>, Error> {
-        let scribe = Scribe {
+        let context = RoundContext {
             target: self.target.name().clone(),
             goes_on,
             connector: self.target.actor(),
@@ -102,7 +102,7 @@ impl Driver {
         let recording = self
             .committer
             .submit(self.clock.now(), Actor::Daemon, move |writer| {
-                scribe.record(writer, all.get(range.clone()).unwrap_or_default())
+                context.record(writer, all.get(range.clone()).unwrap_or_default())
             });
         let recorded = recording.await?;
         for settled in settled(pieces.get(which).unwrap_or_default()) {
@@ -147,7 +147,7 @@ fn settled(pieces: &[Piece]) -> impl Iterator<Item = &Settled> {
         .map(|settled| &**settled)
 }
 
-impl Scribe {
+impl RoundContext {
     fn record(&self, writer: &mut Writer<'_>, pieces: &[Piece]) -> Result<Vec<Recorded>, Error> {
         let recorded = pieces.iter().map(|piece| self.record_one(writer, piece));
         let recorded = recorded.collect::<Result<_, Error>>()?;

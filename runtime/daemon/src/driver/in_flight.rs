@@ -1,4 +1,4 @@
-//! What the driver of one target has in hand: which accounts come next, which steps are claimed, which
+//! What the driver of one target has in flight: which accounts come next, which steps are claimed, which
 //! calls are out, and what came back and is not recorded yet.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -38,9 +38,9 @@ fn calls_max(driver: &Driver) -> usize {
     }
 }
 
-/// What a driver has in hand. An account is in it from the moment when a round is to claim its step until
+/// What a driver has in flight. An account is in it from the moment when a round is to claim its step until
 /// a round has recorded what came of its last one.
-pub(super) struct Hand {
+pub(super) struct InFlight {
     /// Whose they are.
     busy: BTreeSet<PersonId>,
     /// Whose come next, most urgent first.
@@ -69,7 +69,7 @@ pub(super) struct Hand {
     ledger: Retrying,
 }
 
-impl Default for Hand {
+impl Default for InFlight {
     fn default() -> Self {
         Self {
             busy: BTreeSet::new(),
@@ -89,8 +89,8 @@ impl Default for Hand {
     }
 }
 
-impl Hand {
-    /// Whether nothing is in hand.
+impl InFlight {
+    /// Whether nothing is in flight.
     pub(super) fn is_empty(&self) -> bool {
         self.busy.len() == self.refused.len()
     }
