@@ -103,6 +103,10 @@ pub const API_OTHER_PLAN: Code = Code::new("API-004");
 pub const API_BROKEN: Code = Code::new("API-005");
 /// The daemon is starting or stopping.
 pub const API_NOT_READY: Code = Code::new("API-006");
+/// A decision about a person that cannot stand.
+pub const DECISION_REFUSED: Code = Code::new("DEC-001");
+/// A decision about something that there is not.
+pub const DECISION_ABOUT_NOTHING: Code = Code::new("DEC-002");
 /// There is nothing to decide about an account.
 pub const NOTHING_TO_DECIDE: Code = Code::new("TGT-024");
 /// The operation is not in a state that can be retried.

@@ -5,12 +5,14 @@
 //! operations are `plan-number`. Where a field can be missing, `null` stands there.
 
 mod plugin;
+mod standing;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use plugin::{Plugin, PluginKind, PluginRow, PluginSetting, PluginSlot};
+pub use standing::{Block, Decided, Opening};
 
 /// An error, or the body of any HTTP answer that is not 2xx.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -398,6 +400,12 @@ pub struct Person {
     pub attributes: BTreeMap<String, serde_json::Value>,
     /// The roles that the policy gives now.
     pub roles: Vec<String>,
+    /// What somebody opened for a while.
+    #[serde(default)]
+    pub openings: Vec<Opening>,
+    /// What is kept away.
+    #[serde(default)]
+    pub blocks: Vec<Block>,
     /// The plan that last touched the person.
     pub plan: u64,
     /// The person's accounts.
@@ -457,9 +465,12 @@ pub struct Grant {
 /// One reason why a grant exists.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Reason {
-    /// `role` or `adoption`.
+    /// `role`, `opening` or `adoption`.
     pub kind: String,
-    /// The role; `None` for an adoption.
+    /// The number of the opening, where it is one.
+    #[serde(default)]
+    pub opening: Option<u32>,
+    /// The role, where it is one.
     pub role: Option<String>,
     /// The version of the policy in which the role first gave it.
     pub policy: Option<String>,
@@ -637,9 +648,12 @@ pub struct WhyGrant {
 /// One reason, with the rule and the values that made it true.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Because {
-    /// The role; `None` for an adoption.
+    /// The role, where it is one.
     pub role: Option<String>,
-    /// The role's own description, or who decided an adoption.
+    /// The opening, where it is one.
+    #[serde(default)]
+    pub opening: Option<Opening>,
+    /// The role's own description, why it was opened, or who decided an adoption.
     pub description: String,
     /// The role's rule, as it stood when it first gave it.
     pub rule: Option<String>,

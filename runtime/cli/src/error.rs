@@ -30,6 +30,8 @@ pub(super) const NOT_READABLE: Code = Code::new("CLI-007");
 pub(super) const WHICH_FEED: Code = Code::new("CLI-008");
 /// It is not clear which person is meant.
 pub(super) const WHICH_PERSON: Code = Code::new("CLI-009");
+/// A duration that cannot be read.
+pub(super) const NO_DURATION: Code = Code::new("CLI-011");
 /// Nothing can be printed.
 pub(super) const NO_OUTPUT: Code = Code::new("CLI-010");
 
@@ -79,6 +81,12 @@ pub enum CliError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// A duration that cannot be read.
+    #[error("`{text}` is no duration")]
+    NoDuration {
+        /// What was given.
+        text: String,
     },
     /// No such code.
     #[error("there is no code `{code}`")]
@@ -196,6 +204,7 @@ impl Coded for CliError {
             CliError::Local(fault) => fault.code(),
             CliError::Exists { .. } => EXISTS,
             CliError::Write { .. } => NOT_WRITABLE,
+            CliError::NoDuration { .. } => NO_DURATION,
             CliError::NoCode { .. } => NO_CODE,
             CliError::WhichPlan { .. } => WHICH_PLAN,
             CliError::Read { .. } => NOT_READABLE,
@@ -224,6 +233,9 @@ impl Coded for CliError {
                 "nothing was written; name an empty folder: `muster init FOLDER`".to_owned()
             }
             CliError::Write { .. } => "look at the folder's owner and free space".to_owned(),
+            CliError::NoDuration { .. } => {
+                "write a whole number and a unit: 30m, 8h, 5d".to_owned()
+            }
             CliError::NoCode { nearest, .. } => match nearest {
                 Some(code) => format!("did you mean {code}? `muster explain` lists all codes"),
                 None => "`muster explain` lists all codes".to_owned(),

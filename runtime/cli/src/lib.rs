@@ -27,6 +27,7 @@ mod plugin;
 mod printer;
 mod serve;
 mod show;
+mod standing;
 mod status;
 mod table;
 mod why;
@@ -82,6 +83,18 @@ enum Command {
     Why(why::Args),
     /// What the journal has about somebody, the newest first
     History(history::Args),
+    /// Give a person something for a while, beside the policy
+    Grant(standing::Grant),
+    /// Let an opening end later
+    Extend(standing::Extend),
+    /// End an opening now
+    GiveBack(standing::GiveBack),
+    /// Keep something from a person, whatever gives it
+    Block(standing::Block),
+    /// End a block
+    Lift(standing::Lift),
+    /// Shut a person out of everything, now
+    Out(standing::Out),
     /// List plugins, or look into one
     Plugin(plugin::Args),
     /// Check the ledger against its journal
@@ -197,6 +210,12 @@ fn dispatch(command: Command, context: &mut Context<'_, '_>) -> Ended {
         Command::Findings(args) => wait(findings::run(&args, context)),
         Command::Why(args) => wait(why::run(&args, context)),
         Command::History(args) => wait(history::run(&args, context)),
+        Command::Grant(args) => wait(standing::grant(&args, context)),
+        Command::Extend(args) => wait(standing::extend(&args, context)),
+        Command::GiveBack(args) => wait(standing::give_back(&args, context)),
+        Command::Block(args) => wait(standing::block(&args, context)),
+        Command::Lift(args) => wait(standing::lift(&args, context)),
+        Command::Out(args) => wait(standing::out(&args, context)),
         Command::Ledger(args) => ledger::run(&args, context),
         Command::CompilePlugin => compile_plugin::run(context),
     }

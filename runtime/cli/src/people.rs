@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::printer::{Printer, Style, word};
 use super::show::{self, instant};
 use super::table::Table;
-use super::{Answer, Context, Ended, listing};
+use super::{Answer, Context, Ended, listing, standing};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -103,6 +103,12 @@ fn print(person: &v1::Person, printer: &mut Printer<'_>) -> io::Result<()> {
         fact(name, Some(show::value(value)));
     }
     facts.print(printer, 2)?;
+    for opening in &person.openings {
+        printer.line(&format!("  {}", standing::opening(opening)))?;
+    }
+    for block in &person.blocks {
+        printer.line(&Style::Warn.paint(&format!("  {}", standing::blocked(block))))?;
+    }
     for account in &person.accounts {
         printer.line("")?;
         print_account(account, printer)?;
@@ -158,6 +164,9 @@ fn print_account(account: &v1::Account, printer: &mut Printer<'_>) -> io::Result
 }
 
 fn reason(reason: &v1::Reason) -> String {
+    if let Some(opening) = reason.opening {
+        return format!("opening {opening}");
+    }
     match (&reason.role, &reason.policy, &reason.by) {
         (Some(role), Some(policy), _) => format!("role {role} (policy {policy})"),
         (Some(role), None, _) => format!("role {role}"),

@@ -8,7 +8,7 @@ use muster_api::v1;
 use super::client::Route;
 use super::printer::{Printer, Style, word};
 use super::show::{self, instant};
-use super::{Answer, Context, Ended, people};
+use super::{Answer, Context, Ended, people, standing};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -113,9 +113,10 @@ fn print_grant(grant: &v1::WhyGrant, printer: &mut Printer<'_>) -> io::Result<()
             .policy
             .as_deref()
             .map(|policy| format!(" (policy {policy})"));
-        let said = match &because.role {
-            Some(role) => format!("role {role}{}", policy.unwrap_or_default()),
-            None => "a person's decision".to_owned(),
+        let said = match (&because.role, &because.opening) {
+            (Some(role), _) => format!("role {role}{}", policy.unwrap_or_default()),
+            (None, Some(opening)) => standing::opening(opening),
+            (None, None) => "a person's decision".to_owned(),
         };
         let description = match because.description.as_str() {
             "" => String::new(),

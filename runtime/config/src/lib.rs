@@ -39,6 +39,7 @@ pub use policy::{POLICY_FILES_MAX, ROLES_MAX};
 pub use problem::{ConfigError, Position};
 pub use secret::{Environment, SecretError, SecretSource, SecretValue};
 pub use target::{Credential, Limits, Target};
+pub use value::duration;
 
 /// The name of the configuration where none is given.
 pub const FILE_NAME: &str = "muster.toml";

@@ -6,7 +6,7 @@ use std::time::Duration;
 const DURATION_MAX: Duration = Duration::from_hours(10 * 366 * 24);
 
 /// Reads a duration: a whole number and one of `ms`, `s`, `m`, `h`, `d`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let duration = match unit {
         "ms" => Duration::from_millis(number),

@@ -116,15 +116,6 @@ impl Block {
     }
 }
 
-/// How an opening ended before its window did.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Closed {
-    /// The person needs it no more.
-    GivenBack,
-    /// Somebody took it away.
-    Cut,
-}
-
 /// A decision about what a person has.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Decided {
@@ -137,12 +128,10 @@ pub enum Decided {
         /// Its new end.
         until: Timestamp,
     },
-    /// An opening ended early.
-    Closed {
+    /// An opening ended before its window did.
+    GivenBack {
         /// Which.
         opening: OpeningId,
-        /// In which way.
-        how: Closed,
     },
     /// Something is kept away.
     Blocked(Block),
@@ -218,7 +207,7 @@ impl Standing {
                 }
                 is_window(opening.from, *until, now)
             }
-            Decided::Closed { opening, .. } => self.running(*opening, now).map(drop),
+            Decided::GivenBack { opening } => self.running(*opening, now).map(drop),
             Decided::Blocked(_) if self.blocks.len() >= AT_ONCE_MAX => Err(Refused::TooMany),
             Decided::Blocked(block) => match block.until {
                 Some(until) if until <= now => {
@@ -251,7 +240,7 @@ impl Standing {
                 let opening = self.openings.get_mut(opening);
                 opening.map(|opening| opening.until = *until).is_some()
             }
-            Decided::Closed { opening, .. } => self.openings.remove(opening).is_some(),
+            Decided::GivenBack { opening } => self.openings.remove(opening).is_some(),
             Decided::Blocked(block) => {
                 self.blocked += 1;
                 self.blocks.insert(BlockId(self.blocked), block.clone());
@@ -404,9 +393,8 @@ mod tests {
         ));
         let gone = Refused::NoOpening(OpeningId(1));
         assert_eq!(check(extended(9), 5), Err(gone.clone()), "it is over");
-        let closed = Decided::Closed {
+        let closed = Decided::GivenBack {
             opening: OpeningId(1),
-            how: Closed::GivenBack,
         };
         assert_eq!(
             (check(closed.clone(), 4), check(closed, 5)),

@@ -169,7 +169,7 @@ fn take(
         let now = holds::of_plan(What::Policy(source), &summary, deciding.clock.now());
         let by = match consent {
             // Whoever approved of something else has not asked for this.
-            Consent::Approved(_) => Actor::Daemon,
+            Consent::Approved(_) | Consent::Ordered => Actor::Daemon,
             Consent::IfNothing | Consent::WithinLimits | Consent::AsFarAsItGoes => by,
         };
         if let Some(opened) = holds::opened(hold.as_ref(), now) {

@@ -322,7 +322,7 @@ fn whoever_follows_the_journal_gets_each_entry_once_and_is_woken_by_each_commit(
     let waiting = thread::spawn(move || wait(last.next()).err());
     committer.stop();
     drop(committer);
-    ledger.close(Duration::from_secs(60)).unwrap();
+    ledger.close(Duration::from_mins(1)).unwrap();
     let stopped = waiting.join().unwrap();
     assert!(
         matches!(stopped, Some(Error::Stopped { .. })),

@@ -18,3 +18,4 @@ mod operators;
 mod outcomes;
 mod planning;
 mod random_apps;
+mod standing;

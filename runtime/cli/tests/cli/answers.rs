@@ -215,12 +215,15 @@ fn group(state: &str, since: Option<&str>, reasons: Vec<v1::Reason>) -> v1::Gran
 
 pub(crate) fn person() -> v1::Person {
     let role = v1::Reason {
+        opening: None,
         kind: "role".to_owned(),
         role: some("sales"),
         policy: some("1a2b3c4d5e6f"),
         by: None,
     };
     v1::Person {
+        openings: Vec::new(),
+        blocks: Vec::new(),
         person: "hr:1042".to_owned(),
         name: "Ann Lee".to_owned(),
         phase: "active".to_owned(),
@@ -322,6 +325,7 @@ pub(crate) fn why() -> v1::Why {
                     state: "held".to_owned(),
                     since: some("2026-11-01T10:00:00Z"),
                     because: vec![v1::Because {
+                        opening: None,
                         role: some("sales"),
                         description: "Everybody who sells".to_owned(),
                         rule: some("department == \"Sales\""),

@@ -212,9 +212,13 @@ impl Told {
         }
         if path == "/v1/preview/policy" {
             let policy = muster_daemon::policy::text::read(sent).unwrap();
-            asked.push_str(&format!(" with {} roles", policy.source().roles.len()));
+            asked += " with ";
+            asked += &policy.source().roles.len().to_string();
+            asked += " roles";
         } else if !sent.is_empty() {
-            asked.push_str(&format!(" with {} bytes", sent.len()));
+            asked += " with ";
+            asked += &sent.len().to_string();
+            asked += " bytes";
         }
         let is_remarks = path == "/v1/remarks/policy";
         if !is_remarks && (*method == Method::POST || !query.is_empty()) {

@@ -285,10 +285,10 @@ impl Planner<'_> {
         &mut self,
         person: &PersonView<'_>,
         target: &TargetName,
-        loss: Loss,
+        why: Loss,
         have: &Account,
     ) -> Option<AccountPlanned> {
-        let rules = loss.rules();
+        let rules = why.rules();
         let goal = Picture::of(have, |_| true);
         let base = Picture::of(have, Operation::has_begun);
         if !base.exists {
@@ -298,7 +298,7 @@ impl Planner<'_> {
                 .then(|| self.planned(false, Reasons::new(), Deletion::Never, Vec::new()));
         }
         // The rule of now counts, also for an account that was let go under another.
-        let deletion = loss.deletion();
+        let deletion = why.deletion();
         let let_go_at = have.let_go_at.unwrap_or(self.now);
         let delete_at = deletion.at(have.delete_at, let_go_at);
         let hands_on =
@@ -314,10 +314,9 @@ impl Planner<'_> {
                 let is_open = |open: &Operation| open.action.verb() == handing_on.verb();
                 !have.taken.contains_key(handing_on.verb()) && !have.operations.iter().any(is_open)
             });
-        let is_same = !have.is_wanted
-            && !is_left_to_hand_on
+        let is_open_still = suspends && goal.is_open();
+        let is_same = !(have.is_wanted || is_left_to_hand_on || is_open_still)
             && goal.granted.is_empty()
-            && !(suspends && goal.is_open())
             && (!goal.exists || (have.delete_at == delete_at && !is_due));
         if is_same {
             return None;

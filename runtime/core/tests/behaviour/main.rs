@@ -18,4 +18,5 @@ mod properties;
 mod rules;
 mod scenarios;
 mod script;
+mod wishes;
 mod world;

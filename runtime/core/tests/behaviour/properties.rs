@@ -9,7 +9,7 @@ use muster_core::id::RoleName;
 use muster_core::identity::Identity;
 use muster_core::operation::{Action, later};
 use muster_core::policy::{EntitlementName, Prehire};
-use muster_core::standing::{Access, Barred, Block, BlockId, Closed, Decided, Opening, OpeningId};
+use muster_core::standing::{Access, Barred, Block, BlockId, Decided, Opening, OpeningId};
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 
@@ -253,9 +253,8 @@ fn decided(world: &World, what: usize, which: u32, hours: u64) -> Decided {
             opening: OpeningId(which),
             until: in_hours(hours),
         },
-        5 => Decided::Closed {
+        5 => Decided::GivenBack {
             opening: OpeningId(which),
-            how: Closed::GivenBack,
         },
         6 => blocked(Barred::Everything, ends.filter(|_| which > 2)),
         7 => blocked(Barred::Target(target("crm")), ends),

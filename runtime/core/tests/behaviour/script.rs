@@ -11,7 +11,7 @@ use muster_core::connector::Problem;
 use muster_core::id::RoleName;
 use muster_core::person::{Grant, Justification};
 use muster_core::policy::{Adopt, EntitlementName, Prehire};
-use muster_core::standing::{Access, Barred, Block, BlockId, Closed, Decided, Opening, OpeningId};
+use muster_core::standing::{Access, Barred, Block, BlockId, Decided, Opening, OpeningId};
 
 use crate::app::{App, Fault};
 use crate::world::{World, at, operations, person, role, row, short, target};
@@ -162,7 +162,7 @@ fn add_role(world: &mut World, text: &str) {
     world.source.roles.push(role(name, when, app, access));
 }
 
-/// `open crm group:sales 8h`, `open role sales 8h from 2h`, `extend 1 to 9h`, `give-back 1`, `cut 1`, `block everything`,
+/// `open crm group:sales 8h`, `open role sales 8h from 2h`, `extend 1 to 9h`, `give-back 1`, `block everything`,
 /// `block crm group:sales 8h`, `block role sales`, `lift 1`; hours are counted from now.
 fn parse_decided(now: Timestamp, text: &str) -> Decided {
     let hours = |text: &str| {
@@ -206,13 +206,8 @@ fn parse_decided(now: Timestamp, text: &str) -> Decided {
             opening: opening(id),
             until: hours(until),
         },
-        ["give-back", id] => Decided::Closed {
+        ["give-back", id] => Decided::GivenBack {
             opening: opening(id),
-            how: Closed::GivenBack,
-        },
-        ["cut", id] => Decided::Closed {
-            opening: opening(id),
-            how: Closed::Cut,
         },
         ["block", "everything"] => blocked(Barred::Everything, None),
         ["block", "role", of] => blocked(Barred::Role(role(of)), None),

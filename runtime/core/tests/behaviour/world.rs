@@ -24,7 +24,7 @@ use muster_core::plan::{Catalogue, FindAccount, Planner, Targets, Verdict};
 use muster_core::policy::{
     Adopt, Evaluator, LeaverRules, Policy, PolicySource, Prehire, RoleSource, TargetRules,
 };
-use muster_core::standing::{Access, Barred, Decided, Opening};
+use muster_core::standing::Decided;
 
 use crate::app::App;
 
@@ -50,7 +50,7 @@ pub(crate) struct World {
     operations: BTreeMap<OperationId, (PersonId, Action)>,
     attempts: BTreeMap<OperationId, u32>,
     /// What was decided about whom beside the policy, and when; `None`: they were planned for as somebody who left.
-    decisions: Vec<(PersonId, Timestamp, Option<Decided>)>,
+    pub(crate) decisions: Vec<(PersonId, Timestamp, Option<Decided>)>,
 }
 
 /// A step that was begun.
@@ -220,101 +220,6 @@ impl World {
         assert!(known.stands(&decided, self.now));
         self.decisions.push((id.clone(), self.now, Some(decided)));
         self.plan(&[(id, Described::AsBefore)].into(), "order");
-    }
-
-    /// What is open and what is kept away now, from the decisions alone.
-    fn decided_of(&self, id: &PersonId) -> (Vec<&Access>, Vec<&Barred>) {
-        let mut openings: Vec<(&Opening, Timestamp)> = Vec::new();
-        let mut blocks: Vec<(&Barred, Option<Timestamp>)> = Vec::new();
-        for (_, at, decided) in self.decisions.iter().filter(|(of, ..)| of == id) {
-            match decided {
-                Some(Decided::Opened(opening)) => openings.push((opening, opening.until)),
-                Some(Decided::Extended { opening, until }) => {
-                    openings[opening.0 as usize - 1].1 = *until;
-                }
-                Some(Decided::Closed { opening, .. }) => openings[opening.0 as usize - 1].1 = *at,
-                Some(Decided::Blocked(block)) => blocks.push((&block.keeps_away, block.until)),
-                Some(Decided::Lifted { block }) => blocks[block.0 as usize - 1].1 = Some(*at),
-                None => {
-                    for (_, until) in &mut openings {
-                        *until = (*until).min(*at);
-                    }
-                }
-            }
-        }
-        let is_open = |(opening, until): &(&Opening, Timestamp)| {
-            opening.from <= self.now && self.now < *until
-        };
-        let open = openings.iter().filter(|one| is_open(one));
-        let holding = blocks.iter();
-        let holding = holding.filter(|(_, until)| until.is_none_or(|until| self.now < until));
-        (
-            open.map(|(opening, _)| &opening.gives).collect(),
-            holding.map(|(barred, _)| *barred).collect(),
-        )
-    }
-
-    /// What a person is to have at each target, reason by reason. `None`: shut out of it.
-    fn wished(
-        &self,
-        policy: &Policy,
-        (id, person): (&PersonId, &Person),
-        phase: Phase,
-    ) -> BTreeMap<TargetName, Option<BTreeSet<String>>> {
-        let mut wished: BTreeMap<TargetName, Option<BTreeSet<String>>> = BTreeMap::new();
-        if phase == Phase::Ended {
-            return wished;
-        }
-        let (open, barred) = self.decided_of(id);
-        let explained = policy.explain(id, &person.identity, phase).into_iter();
-        let held = explained.filter_map(|(role, holds)| holds.unwrap().then_some(role));
-        let opened = open.iter().filter_map(|access| match access {
-            Access::Role(name) => policy.roles().iter().find(|role| role.name == *name),
-            Access::Account(_) | Access::Entitlement(..) => None,
-        });
-        let is_barred = |barring: &Barred| barred.contains(&barring);
-        let mut give = |target: &TargetName, name: Option<&str>| {
-            let rules = &self.source.targets[target];
-            if phase != Phase::Prehire || rules.prehire != Prehire::Nothing {
-                let names = wished
-                    .entry(target.clone())
-                    .or_insert_with(|| Some(BTreeSet::new()));
-                names.as_mut().unwrap().extend(name.map(str::to_owned));
-            }
-        };
-        let roles = held.chain(opened);
-        for role in roles.filter(|role| !is_barred(&Barred::Role(role.name.clone()))) {
-            for (target, names) in &role.access {
-                give(target, None);
-                names.iter().for_each(|name| give(target, Some(&name.name)));
-            }
-        }
-        for access in open {
-            match access {
-                Access::Role(_) => {}
-                Access::Account(target) => give(target, None),
-                Access::Entitlement(target, name) => give(target, Some(&name.name)),
-            }
-        }
-        for barred in barred {
-            match barred {
-                Barred::Everything => {
-                    wished = self
-                        .apps
-                        .keys()
-                        .map(|target| (target.clone(), None))
-                        .collect();
-                }
-                Barred::Target(target) => drop(wished.insert(target.clone(), None)),
-                Barred::Entitlement(target, name) => {
-                    if let Some(Some(names)) = wished.get_mut(target) {
-                        names.remove(&name.name);
-                    }
-                }
-                Barred::Role(_) => {}
-            }
-        }
-        wished
     }
 
     fn plan(&mut self, described: &BTreeMap<PersonId, Described>, because: &str) {

@@ -9,12 +9,13 @@ use muster_core::fact::{Fact, FeedFile};
 use muster_core::finding::Code;
 use muster_core::hold::Hold;
 use muster_core::person::Decision;
+use muster_core::standing::Decided;
 use muster_ledger::kept;
 
 use super::asking::ListPage;
 use super::history::{before, blank};
 use super::plans::cause;
-use super::{Answered, Listings, answered, broken};
+use super::{Answered, Listings, answered, broken, present};
 
 /// `GET /v1/history`.
 pub(crate) async fn answer(
@@ -109,6 +110,9 @@ fn decision(entry: &kept::Entry) -> v1::HistoryEntry {
             "secret",
             format!("the secret `{slot}` of target {target} was replaced"),
         ),
+        Fact::StandingDecided { person, decided } => {
+            ("person", format!("{person}: {}", said(decided)))
+        }
         Fact::DriftDecided {
             person,
             target,
@@ -137,6 +141,35 @@ fn decision(entry: &kept::Entry) -> v1::HistoryEntry {
         kind: kind.to_owned(),
         text,
         ..blank(entry)
+    }
+}
+
+/// What was decided about a person, beside the policy.
+pub(super) fn said(decided: &Decided) -> String {
+    let until = present::instant;
+    match decided {
+        Decided::Opened(opening) => format!(
+            "{} from {} until {}",
+            opening.gives,
+            until(opening.from),
+            until(opening.until)
+        ),
+        Decided::Extended {
+            opening,
+            until: end,
+        } => {
+            format!("opening {} ends at {}", opening.0, until(*end))
+        }
+        Decided::GivenBack { opening } => format!("opening {} was given back", opening.0),
+        Decided::Blocked(block) => {
+            let end = block.until.map(|end| format!(" until {}", until(end)));
+            format!(
+                "{} is kept away{}",
+                block.keeps_away,
+                end.unwrap_or_default()
+            )
+        }
+        Decided::Lifted { block } => format!("block {} was lifted", block.0),
     }
 }
 

@@ -17,6 +17,7 @@ use muster_core::operation::{Action, Completion, Transition};
 use muster_ledger::{Error, Reader, kept};
 
 use super::asking::{ListPage, Part};
+use super::decisions::said;
 use super::plans::source_of;
 use super::{Answered, Listings, answered, broken, present};
 use crate::planning::Titles;
@@ -135,6 +136,11 @@ impl Told<'_> {
                 let action = self.action(target, *operation)?;
                 changed(target, *operation, action, change, blank)
             }
+            Fact::StandingDecided { decided, .. } => v1::HistoryEntry {
+                kind: "person".to_owned(),
+                text: said(decided),
+                ..blank
+            },
             Fact::FindingOpened(finding) => v1::HistoryEntry {
                 kind: "finding".to_owned(),
                 text: format!("{}: {}", finding.code, finding.text),

@@ -4,7 +4,7 @@
 //!
 //! Each question is given the handles that it needs, and nothing else; the structs here say which there are. Answers
 //! come from one snapshot, so that they belong together, on threads that may wait for the disk. Only these change
-//! anything: `delivery`, `apply`, `retry` and `drift`, each of which answers when the change is durable; and `believe`,
+//! anything: `delivery`, `apply`, `retry`, `decide` and `drift`, each of which answers when the change is durable; and `believe`,
 //! which is forgotten at a stop.
 
 pub(crate) mod accounts;
@@ -12,6 +12,7 @@ pub(crate) mod apply;
 mod approval;
 pub(crate) mod asking;
 pub(crate) mod believe;
+pub(crate) mod decide;
 pub(crate) mod decisions;
 pub(crate) mod delivery;
 pub(crate) mod drift;
@@ -68,7 +69,7 @@ pub(crate) type Answered<T> = Result<Json<T>, Refusal>;
 #[derive(Clone)]
 pub struct Answers {
     /// How the daemon stands.
-    pub standing: Arc<Standing>,
+    pub health: Arc<Health>,
     /// What the ledger has.
     pub listings: Arc<Listings>,
     /// What would change, and what waits for a person.
@@ -80,7 +81,7 @@ pub struct Answers {
 }
 
 /// How the daemon stands: its feeds and targets, what it counts, and whether it takes work.
-pub struct Standing {
+pub struct Health {
     /// When the daemon started.
     pub started_at: Timestamp,
     /// Whether the daemon is ready to take work.
@@ -173,9 +174,9 @@ pub struct Deliveries {
     pub bells: Bells,
 }
 
-impl FromRef<Answers> for Arc<Standing> {
+impl FromRef<Answers> for Arc<Health> {
     fn from_ref(answers: &Answers) -> Self {
-        Arc::clone(&answers.standing)
+        Arc::clone(&answers.health)
     }
 }
 

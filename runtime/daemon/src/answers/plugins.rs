@@ -5,46 +5,46 @@ use std::sync::Arc;
 use axum::extract::State;
 use muster_api::v1;
 
-use super::{Answered, Standing, answered, present};
+use super::{Answered, Health, answered, present};
 
 /// `GET /v1/plugins`.
-pub(crate) async fn answer(State(standing): State<Arc<Standing>>) -> Answered<Vec<v1::PluginRow>> {
-    answered(standing, |standing| Ok(plugins(standing))).await
+pub(crate) async fn answer(State(health): State<Arc<Health>>) -> Answered<Vec<v1::PluginRow>> {
+    answered(health, |health| Ok(plugins(health))).await
 }
 
-fn plugins(standing: &Standing) -> Vec<v1::PluginRow> {
-    let mut rows: Vec<v1::PluginRow> = standing
+fn plugins(health: &Health) -> Vec<v1::PluginRow> {
+    let mut rows: Vec<v1::PluginRow> = health
         .library
         .standings()
         .into_iter()
-        .map(|standing| v1::PluginRow {
-            name: standing.name,
-            state: if standing.plugin.is_some() {
+        .map(|health| v1::PluginRow {
+            name: health.name,
+            state: if health.plugin.is_some() {
                 "serving"
             } else {
                 "refused"
             }
             .to_owned(),
-            version: standing
+            version: health
                 .plugin
                 .as_ref()
                 .map(|plugin| plugin.descriptor().version.clone()),
-            contract: standing
+            contract: health
                 .plugin
                 .as_ref()
                 .map(|plugin| plugin.descriptor().contract.clone()),
-            digest: standing
+            digest: health
                 .plugin
                 .map(|plugin| crate::plugins::short(plugin.digest()))
                 .unwrap_or_default(),
-            since: standing.since.map(present::instant),
-            targets: standing.targets,
-            trouble: standing
+            since: health.since.map(present::instant),
+            targets: health.targets,
+            trouble: health
                 .trouble
                 .map(|trouble| format!("{} ({})", trouble.text, trouble.code)),
         })
         .collect();
-    rows.extend(standing.library.unused().into_iter().filter_map(|path| {
+    rows.extend(health.library.unused().into_iter().filter_map(|path| {
         Some(v1::PluginRow {
             name: path.file_stem()?.to_string_lossy().into_owned(),
             state: "unused".to_owned(),

@@ -16,6 +16,7 @@ use muster_intake::Problem;
 use serde_json::json;
 
 use crate::planning::Titles;
+use muster_core::standing::{Access, Barred, Block, BlockId, Opening, OpeningId};
 
 /// An instant as the API writes it.
 pub fn instant(at: Timestamp) -> String {
@@ -190,6 +191,8 @@ pub fn person(person: &Person, policy: &Policy, titles: &Titles, now: Timestamp)
             .map(|(name, held)| (name.clone(), value(held)))
             .collect(),
         roles: roles.map(|(role, _)| role.name.to_string()).collect(),
+        openings: openings(person, now),
+        blocks: blocks(person, now),
         plan: person.plan.0,
         accounts: person
             .accounts
@@ -197,6 +200,60 @@ pub fn person(person: &Person, policy: &Policy, titles: &Titles, now: Timestamp)
             .filter_map(|target| account(person, target, titles, now))
             .collect(),
     }
+}
+
+/// What is or will be open for a person.
+pub fn openings(person: &Person, now: Timestamp) -> Vec<v1::Opening> {
+    let openings = person.standing.openings.iter();
+    let openings = openings.filter(|(_, opening)| opening.until > now);
+    openings.map(|(id, one)| opening(*id, one, now)).collect()
+}
+
+/// One opening.
+pub fn opening(id: OpeningId, opening: &Opening, now: Timestamp) -> v1::Opening {
+    let (role, target, entitlement) = match &opening.gives {
+        Access::Role(role) => (Some(role.to_string()), None, None),
+        Access::Account(target) => (None, Some(target.to_string()), None),
+        Access::Entitlement(target, name) => {
+            (None, Some(target.to_string()), Some(name.to_string()))
+        }
+    };
+    v1::Opening {
+        opening: id.0,
+        role,
+        target,
+        entitlement,
+        from: instant(opening.from),
+        until: instant(opening.until),
+        is_open: opening.is_open(now),
+        reason: opening.reason.clone(),
+    }
+}
+
+/// What is kept from a person.
+pub fn blocks(person: &Person, now: Timestamp) -> Vec<v1::Block> {
+    let blocks = person.standing.holding(now);
+    let shown = |(id, block): (BlockId, &Block)| {
+        let (role, target, entitlement) = match &block.keeps_away {
+            Barred::Everything => (None, None, None),
+            Barred::Target(target) => (None, Some(target.to_string()), None),
+            Barred::Role(role) => (Some(role.to_string()), None, None),
+            Barred::Entitlement(target, name) => {
+                (None, Some(target.to_string()), Some(name.to_string()))
+            }
+        };
+        v1::Block {
+            block: id.0,
+            is_of_everything: block.keeps_away == Barred::Everything,
+            role,
+            target,
+            entitlement,
+            since: instant(block.since),
+            until: block.until.map(instant),
+            reason: block.reason.clone(),
+        }
+    };
+    blocks.map(shown).collect()
 }
 
 /// A person's account at a target; `None` if the ledger knows of none.
@@ -273,12 +330,21 @@ fn reason(justification: &Justification) -> v1::Reason {
     match justification {
         Justification::Role { role, policy } => v1::Reason {
             kind: "role".to_owned(),
+            opening: None,
             role: Some(role.to_string()),
             policy: Some(policy.to_string()),
             by: None,
         },
+        Justification::Opening(id) => v1::Reason {
+            kind: "opening".to_owned(),
+            opening: Some(id.0),
+            role: None,
+            policy: None,
+            by: None,
+        },
         Justification::Adoption { by } => v1::Reason {
             kind: "adoption".to_owned(),
+            opening: None,
             role: None,
             policy: None,
             by: Some(by.clone()),

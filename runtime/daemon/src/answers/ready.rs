@@ -9,27 +9,27 @@ use http::StatusCode;
 use muster_api::error::{Fault, FaultKind};
 use muster_core::finding::Code;
 
-use super::Standing;
+use super::Health;
 
 /// The ledger failed, and is being opened again.
 pub(crate) const RESTING: Code = Code::new("LED-010");
 
 /// `GET /readyz`: the daemon takes work, or says why not.
-pub(crate) async fn answer(State(standing): State<Arc<Standing>>) -> Response {
-    match not_ready(&standing) {
+pub(crate) async fn answer(State(health): State<Arc<Health>>) -> Response {
+    match not_ready(&health) {
         None => "ready\n".into_response(),
         Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }
 }
 
 /// Why the daemon takes no work; `None` if it does.
-fn not_ready(standing: &Standing) -> Option<String> {
-    if let Some(failure) = standing.ledger.failure() {
+fn not_ready(health: &Health) -> Option<String> {
+    if let Some(failure) = health.ledger.failure() {
         let cause = Fault::new(FaultKind::Unavailable, failure.code, failure.text);
         let resting = resting(&cause);
         return Some(format!("{}: {}", resting.code, resting.message));
     }
-    let is_ready = standing.ready.load(Ordering::Acquire);
+    let is_ready = health.ready.load(Ordering::Acquire);
     (!is_ready).then(|| "the daemon is starting or stopping".to_owned())
 }
 

@@ -14,15 +14,15 @@ use muster_core::subject::Subject;
 use muster_ledger::{Reader, kept};
 
 use super::held::held;
-use super::{Answered, Standing, answered, broken, present, read};
+use super::{Answered, Health, answered, broken, present, read};
 use crate::findings::target::{NOTHING_SUCCEEDS, REFUSED};
 
 /// `GET /v1/status`.
-pub(crate) async fn answer(State(standing): State<Arc<Standing>>) -> Answered<v1::Status> {
-    answered(standing, Standing::status).await
+pub(crate) async fn answer(State(health): State<Arc<Health>>) -> Answered<v1::Status> {
+    answered(health, Health::status).await
 }
 
-impl Standing {
+impl Health {
     /// The daemon on one page.
     fn status(&self) -> Result<v1::Status, Fault> {
         let reader = read(&self.ledger)?;

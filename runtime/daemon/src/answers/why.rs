@@ -245,8 +245,21 @@ fn why_grant(
         .iter()
         .map(|justification| match justification {
             Justification::Role { role, policy } => by_role(known, role, policy),
+            Justification::Opening(id) => {
+                let opening = known.person.standing.openings.get(id);
+                v1::Because {
+                    role: None,
+                    opening: opening.map(|opening| present::opening(*id, opening, known.now)),
+                    description: String::new(),
+                    rule: None,
+                    policy: None,
+                    rule_now: None,
+                    values: BTreeMap::new(),
+                }
+            }
             Justification::Adoption { by } => v1::Because {
                 role: None,
+                opening: None,
                 description: format!("kept by {by} when the account was taken over"),
                 rule: None,
                 policy: None,
@@ -271,6 +284,7 @@ fn by_role(known: &Known<'_>, name: &RoleName, version: &PolicyVersion) -> v1::B
     let mut reason = today.map_or_else(
         || v1::Because {
             role: Some(name.to_string()),
+            opening: None,
             description: "the policy no longer has this role".to_owned(),
             rule: None,
             policy: None,
@@ -288,6 +302,7 @@ fn by_role(known: &Known<'_>, name: &RoleName, version: &PolicyVersion) -> v1::B
 
 fn because(known: &Known<'_>, role: &Role) -> v1::Because {
     v1::Because {
+        opening: None,
         role: Some(role.name.to_string()),
         description: role.description.clone(),
         rule: Some(role.when.source().to_owned()),

@@ -137,7 +137,10 @@ impl Planning {
         order: Order<'static>,
         consent: Consent,
     ) -> Result<Summary, Failed> {
-        let is_for_few = matches!(order.scope, Scope::Changes { .. } | Scope::People(_));
+        let is_for_few = matches!(
+            order.scope,
+            Scope::Changes { .. } | Scope::People(_) | Scope::Decided { .. }
+        );
         let made = move |maker: &Maker<'_>| maker.make(order, consent);
         if is_for_few {
             self.briefly(made).await

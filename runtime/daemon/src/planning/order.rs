@@ -12,6 +12,7 @@ use muster_core::identity::Identity;
 use muster_core::person::Person;
 use muster_core::policy::Policy;
 use muster_core::question::Question;
+use muster_core::standing::Decided;
 use muster_intake::Snapshot;
 
 /// The people a plan covers.
@@ -43,6 +44,13 @@ pub enum Scope<'a> {
     Everybody,
     /// These people: a date was reached, or an account that theirs refer to is another one.
     People(Vec<PersonId>),
+    /// Somebody of whom is decided what they have, beside the policy. The decision is recorded with the plan.
+    Decided {
+        /// Who.
+        person: PersonId,
+        /// What was decided.
+        decided: Decided,
+    },
 }
 
 /// What a change set says of a person.
@@ -105,9 +113,18 @@ pub enum Consent {
     WithinLimits,
     /// If it is exactly this one, whatever the limits. Where nothing is left to do, what was approved is so already.
     Approved(Digest),
+    /// Whatever the limits: somebody ordered just this of somebody.
+    Ordered,
     /// As far as the limits go: of those who would lose something, whoever is beyond them is left out, and
     /// stands in [`Summary::left_out`].
     AsFarAsItGoes,
+}
+
+impl Consent {
+    /// Whether somebody said so, whatever the limits: it counts against no budget.
+    pub(super) fn is_given(self) -> bool {
+        matches!(self, Consent::Approved(_) | Consent::Ordered)
+    }
 }
 
 /// Sees each person's part of a plan while it is made, with the person as the ledger had it.

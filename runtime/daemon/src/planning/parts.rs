@@ -43,7 +43,7 @@ pub(super) fn are_many(reader: &Reader, scope: &Scope<'_>, most: usize) -> Resul
             Ok(is_large(reader, feed, snapshot.rows().count(), most)?)
         }
         Scope::Everybody => Ok(reader.people_count()? > most as u64),
-        Scope::Changes { .. } | Scope::People(_) => Ok(false),
+        Scope::Changes { .. } | Scope::People(_) | Scope::Decided { .. } => Ok(false),
     }
 }
 
@@ -230,7 +230,7 @@ impl Plan<'_> {
                     .iter()
                     .any(|tally| !tally.exceeded(&subject, &population, limits).is_empty())
             }
-            Consent::Approved(_) | Consent::AsFarAsItGoes => false,
+            Consent::Approved(_) | Consent::Ordered | Consent::AsFarAsItGoes => false,
         };
         if is_overtaken {
             return Err(Dropped::Overtaken);
@@ -253,7 +253,7 @@ impl Plan<'_> {
             let Some(planned) = planned else {
                 continue;
             };
-            if counts.people.is_empty() && matches!(self.consent, Consent::Approved(_)) {
+            if counts.people.is_empty() && self.consent.is_given() {
                 let plan = planned.plan;
                 writer.record(Fact::PlanApproved { plan })?;
             }
@@ -311,7 +311,9 @@ impl Scope<'_> {
                 since: *since,
                 news,
             },
-            Scope::Everybody | Scope::Changes { .. } | Scope::People(_) => Scope::Everybody,
+            Scope::Everybody | Scope::Changes { .. } | Scope::People(_) | Scope::Decided { .. } => {
+                Scope::Everybody
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use muster_core::person::{Account, Person};
 use muster_core::plan::{Planner, Targets, Verdict};
 use muster_core::policy::{Evaluator, Policy};
 use muster_core::question::{self, Doubt, Question, Traits};
+use muster_core::standing::Decided;
 use muster_core::subject::Subject;
 use muster_intake::Snapshot;
 use muster_ledger::{Ledger, PlanDigest, Reader, Writer};
@@ -161,7 +162,7 @@ pub(super) fn may_stand(summary: &Summary, consent: Consent) -> bool {
         Consent::IfNothing => summary.is_empty(),
         Consent::WithinLimits => summary.exceeded.is_empty(),
         Consent::Approved(digest) => summary.digest == Some(digest) || summary.is_empty(),
-        Consent::AsFarAsItGoes => true,
+        Consent::Ordered | Consent::AsFarAsItGoes => true,
     }
 }
 
@@ -392,7 +393,28 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 }
                 Ok(())
             }
+            Scope::Decided { person, decided } => self.decided(&person, decided),
         }
+    }
+
+    /// Plans for somebody as they stand after a decision.
+    fn decided(&mut self, id: &PersonId, decided: Decided) -> Result<(), Failed> {
+        let mut person = self.before.person(id)?;
+        match (&mut self.ink, &mut person) {
+            (_, None) => {}
+            (Ink::Record(writer), Some(_)) => {
+                let person = id.clone();
+                writer.record(Fact::StandingDecided { person, decided })?;
+            }
+            (Ink::Look(_) | Ink::Keep(..), Some(person)) => {
+                person.stands(&decided, self.day);
+            }
+        }
+        if let Ink::Record(writer) = &mut self.ink {
+            person = writer.person(id)?.cloned();
+        }
+        self.seen = Seen::People([id.clone()].into());
+        self.person(id, person, Described::AsBefore)
     }
 
     /// Whether there is room for another person's part.
@@ -642,7 +664,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
                     Ink::Look(None) => {}
                     Ink::Look(Some(digest)) => digest.add(&planned),
                     Ink::Record(writer) => {
-                        if is_first && matches!(self.rules.consent, Some(Consent::Approved(_))) {
+                        if is_first && self.rules.consent.is_some_and(Consent::is_given) {
                             let plan = planned.plan;
                             writer.record(Fact::PlanApproved { plan })?;
                         }

@@ -6,7 +6,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 use crate::answers::{
-    Answers, accounts, apply, believe, decisions, drift, findings, held, history, ledger,
+    Answers, accounts, apply, believe, decide, decisions, drift, findings, held, history, ledger,
     operations, people, person, plans, plugins, preview, refusal, remarks, retry, status, why,
 };
 
@@ -16,6 +16,10 @@ pub fn router(answers: Answers, file_bytes_max: usize) -> Router {
         .route("/v1/status", get(status::answer))
         .route("/v1/people", get(people::answer))
         .route("/v1/people/{person}", get(person::answer))
+        .route(
+            "/v1/people/{person}/{verb}",
+            get(decide::look).post(decide::answer),
+        )
         .route("/v1/keys/{key}", get(person::with_key))
         .route("/v1/accounts", get(accounts::answer))
         .route(

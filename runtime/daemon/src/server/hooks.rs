@@ -27,7 +27,7 @@ use super::room::{Place, Room};
 use super::signature::{Refused, Signed};
 use crate::answers::delivery::{self, Delivery, DeliveryKind};
 use crate::answers::refusal::Refusal;
-use crate::answers::{Answers, Deliveries, Standing};
+use crate::answers::{Answers, Deliveries, Health};
 use crate::feeds::event;
 
 /// A delivery is not signed, or its headers cannot be read.
@@ -77,7 +77,7 @@ const BODY_RATE_MIN: usize = 8 << 10;
 /// What the handlers share.
 #[derive(Clone)]
 pub(super) struct Hooks {
-    standing: Arc<Standing>,
+    health: Arc<Health>,
     deliveries: Arc<Deliveries>,
     secrets: Arc<HookSecrets>,
     body_bytes_max: usize,
@@ -89,7 +89,7 @@ pub(super) struct Hooks {
 impl Hooks {
     pub(super) fn new(answers: &Answers, secrets: Arc<HookSecrets>, file_bytes_max: usize) -> Self {
         Self {
-            standing: Arc::clone(&answers.standing),
+            health: Arc::clone(&answers.health),
             deliveries: Arc::clone(&answers.deliveries),
             secrets,
             body_bytes_max: file_bytes_max.min(DELIVERY_BYTES_MAX),
@@ -100,9 +100,9 @@ impl Hooks {
     }
 }
 
-impl FromRef<Hooks> for Arc<Standing> {
+impl FromRef<Hooks> for Arc<Health> {
     fn from_ref(hooks: &Hooks) -> Self {
-        Arc::clone(&hooks.standing)
+        Arc::clone(&hooks.health)
     }
 }
 

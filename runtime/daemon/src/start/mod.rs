@@ -25,7 +25,7 @@ use muster_ledger::{Committer, Ledger, committer};
 use tokio::sync::watch;
 
 use crate::answers::broken;
-use crate::answers::{Answers, Approvals, Deliveries, Listings, Orders, Standing};
+use crate::answers::{Answers, Approvals, Deliveries, Health, Listings, Orders};
 use crate::clock::Clock;
 use crate::driver::sweep::Sweep;
 use crate::driver::{Activity, Driver, Recent};
@@ -340,7 +340,7 @@ impl Parts {
 impl Parts {
     fn answers(&self) -> Answers {
         Answers {
-            standing: Arc::new(self.standing()),
+            health: Arc::new(self.health()),
             listings: Arc::new(self.listings()),
             approvals: Arc::new(self.approvals()),
             orders: Arc::new(self.orders()),
@@ -348,8 +348,8 @@ impl Parts {
         }
     }
 
-    fn standing(&self) -> Standing {
-        Standing {
+    fn health(&self) -> Health {
+        Health {
             started_at: self.started_at,
             ready: Arc::clone(&self.ready),
             config: Arc::clone(&self.config),

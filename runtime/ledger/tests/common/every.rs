@@ -23,10 +23,9 @@ use muster_core::id::{Digest, FeedName, PlanId, PolicyVersion, RoleName};
 use muster_core::identity::{Employment, Identity, Phase, Status, Value, ValueType};
 use muster_core::operation::{AccountSeen, Action, Completion, How, State, Transition, Urgency};
 use muster_core::person::{Decision, Justification, Sighting};
-use muster_core::policy::EntitlementName;
 use muster_core::policy::{Adopt, LeaverRules, PolicySource, Prehire, RoleSource, TargetRules};
 use muster_core::question::{Doubt, Question};
-use muster_core::standing::{Access, Barred, Block, BlockId, Closed, Decided, Opening, OpeningId};
+use muster_core::standing::OpeningId;
 use muster_core::subject::Subject;
 use muster_ledger::PlanDigest;
 
@@ -777,53 +776,6 @@ fn sightings() -> Vec<Fact> {
     });
     seen.into_iter()
         .chain(decided)
-        .chain(standing_decisions())
+        .chain(super::decided::standing_decisions())
         .collect()
-}
-
-/// What people decide beside the policy, of each kind; something is left open and kept away in the end.
-fn standing_decisions() -> Vec<Fact> {
-    let name = EntitlementName::parse("group:Finance").unwrap();
-    let role = || RoleName::new("staff").unwrap();
-    let opened = |gives| {
-        Decided::Opened(Opening {
-            gives,
-            from: at(50),
-            until: at(5_000_000),
-            reason: "covers for Zoë".to_owned(),
-        })
-    };
-    let blocked = |keeps_away, until| {
-        Decided::Blocked(Block {
-            keeps_away,
-            since: at(60),
-            until,
-            reason: String::new(),
-        })
-    };
-    let closed = |opening, how| Decided::Closed {
-        opening: OpeningId(opening),
-        how,
-    };
-    let decided = [
-        opened(Access::Role(role())),
-        opened(Access::Account(target("crm"))),
-        opened(Access::Entitlement(target("crm"), name.clone())),
-        Decided::Extended {
-            opening: OpeningId(3),
-            until: at(6_000_000),
-        },
-        closed(1, Closed::GivenBack),
-        closed(2, Closed::Cut),
-        blocked(Barred::Everything, None),
-        blocked(Barred::Target(target("mail")), Some(at(7_000_000))),
-        blocked(Barred::Role(role()), None),
-        blocked(Barred::Entitlement(target("crm"), name), None),
-        Decided::Lifted { block: BlockId(1) },
-    ];
-    let decided = decided.map(|decided| Fact::StandingDecided {
-        person: person("somebody"),
-        decided,
-    });
-    decided.into()
 }

@@ -7,6 +7,7 @@
     reason = "each test file uses its part of this"
 )]
 
+mod decided;
 pub(crate) mod every;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -13,7 +13,7 @@ use muster_core::finding::Severity;
 use muster_ledger::Reader;
 use muster_ledger::kept::Counts;
 
-use super::Standing;
+use super::Health;
 use crate::driver::Activity;
 use family::{Family, Kind, Sample};
 
@@ -59,8 +59,8 @@ const COUNTERS: [Counter; 7] = [
 ];
 
 /// `GET /metrics`.
-pub(crate) async fn answer(State(standing): State<Arc<Standing>>) -> Response {
-    written(&families(&standing))
+pub(crate) async fn answer(State(health): State<Arc<Health>>) -> Response {
+    written(&families(&health))
 }
 
 /// Families as they are answered.
@@ -73,11 +73,11 @@ pub(crate) fn written(families: &[Family]) -> Response {
 }
 
 /// Everything that is counted.
-fn families(standing: &Standing) -> Vec<Family> {
-    let up = standing
+fn families(health: &Health) -> Vec<Family> {
+    let up = health
         .clock
         .now()
-        .duration_since(standing.started_at)
+        .duration_since(health.started_at)
         .as_secs_f64();
     let mut families = vec![Family::single(
         "muster_uptime_seconds",
@@ -85,13 +85,13 @@ fn families(standing: &Standing) -> Vec<Family> {
         Kind::Gauge,
         up,
     )];
-    let is_ready = standing.ready.load(Ordering::Acquire) && standing.ledger.failure().is_none();
+    let is_ready = health.ready.load(Ordering::Acquire) && health.ledger.failure().is_none();
     families.push(ready(is_ready));
-    if let Ok(reader) = standing.ledger.read() {
+    if let Ok(reader) = health.ledger.read() {
         families.extend(reader.counts().iter().flat_map(of_ledger));
         families.extend(findings(&reader).ok());
     }
-    let usable = standing
+    let usable = health
         .targets
         .iter()
         .map(|(name, target)| (name.to_string(), f64::from(u8::from(target.is_usable()))));
@@ -103,7 +103,7 @@ fn families(standing: &Standing) -> Vec<Family> {
         usable,
     ));
     for (name, help, counter) in COUNTERS {
-        let by_target = standing.activity.iter().map(|(target, activity)| {
+        let by_target = health.activity.iter().map(|(target, activity)| {
             (
                 target.to_string(),
                 number(counter(activity).load(Ordering::Relaxed)),

@@ -116,15 +116,15 @@ impl<'a> Block<'a> {
     }
 }
 
-/// A decision; the flag of one that closes says whether it was given back.
+/// A decision.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Decided<'a> {
     #[serde(rename = "o", borrow)]
     Opened(Opening<'a>),
     #[serde(rename = "e")]
     Extended(u32, i64),
-    #[serde(rename = "c")]
-    Closed(u32, bool),
+    #[serde(rename = "g")]
+    GivenBack(u32),
     #[serde(rename = "b", borrow)]
     Blocked(Block<'a>),
     #[serde(rename = "l")]
@@ -138,9 +138,7 @@ impl<'a> Decided<'a> {
             core::Decided::Extended { opening, until } => {
                 Decided::Extended(opening.0, micros(*until))
             }
-            core::Decided::Closed { opening, how } => {
-                Decided::Closed(opening.0, *how == core::Closed::GivenBack)
-            }
+            core::Decided::GivenBack { opening } => Decided::GivenBack(opening.0),
             core::Decided::Blocked(block) => Decided::Blocked(Block::of(block)),
             core::Decided::Lifted { block } => Decided::Lifted(block.0),
         }
@@ -153,13 +151,8 @@ impl<'a> Decided<'a> {
                 opening: core::OpeningId(opening),
                 until: instant(until)?,
             },
-            Decided::Closed(opening, is_given_back) => core::Decided::Closed {
+            Decided::GivenBack(opening) => core::Decided::GivenBack {
                 opening: core::OpeningId(opening),
-                how: if is_given_back {
-                    core::Closed::GivenBack
-                } else {
-                    core::Closed::Cut
-                },
             },
             Decided::Blocked(block) => core::Decided::Blocked(block.into_core()?),
             Decided::Lifted(block) => core::Decided::Lifted {
