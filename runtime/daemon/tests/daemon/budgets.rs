@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
-use muster_core::actor::Actor;
+use muster_core::actor::{Actor, Operator};
 use muster_core::connector::{AccountState, ObjectRef};
 use muster_core::fact::{Cause, Fact};
 use muster_core::guard::Limits;
@@ -26,6 +26,7 @@ use muster_core::operation::{AccountSeen, Action, Completion, How, Transition};
 use muster_core::policy::{
     Adopt, LeaverRules, Policy, PolicySource, Prehire, RoleSource, TargetRules,
 };
+use muster_core::standing::{Access, Decided, Opening};
 use muster_daemon::clock::Clock;
 use muster_daemon::planning::{
     Bells, ChangedPerson, Consent, Failed, KnownTargets, Maker, Order, Planning, Proposal, Scope,
@@ -625,6 +626,50 @@ fn plans(company: &Company) -> Vec<(u64, u32)> {
         (number, kept.plan.counts.people.values().sum())
     });
     plans.collect()
+}
+
+/// Gives somebody an account for so many hours, beside the policy.
+fn opening_for(company: &Company, person: u64, hours: i64) -> Order<'static> {
+    let decided = Decided::Opened(Opening {
+        gives: Access::Account(crm()),
+        from: company.time,
+        until: company.time + SignedDuration::from_hours(hours),
+        reason: String::new(),
+    });
+    let person = PersonId {
+        feed: hr(),
+        key: key(person),
+    };
+    let by = Operator::new(None, String::new());
+    Order::new(Scope::Decided { person, decided }, Cause::Operator(by))
+}
+
+#[test]
+fn what_was_opened_for_many_ends_for_all_of_them_on_its_day() {
+    let mut company = Company::new(40, 1_000);
+    let looked = company
+        .planning
+        .preview(shutting_out(1..=40), &mut |_, _| {});
+    let consent = Consent::Approved(looked.unwrap().digest.unwrap());
+    company.make("policy", move |maker| {
+        maker.make(shutting_out(1..=40), consent)
+    });
+    for person in 1..=30 {
+        let order = opening_for(&company, person, 8);
+        company.make("opening", |maker| maker.make(order, Consent::Ordered));
+    }
+    let on = |company: &Company| company.on().iter().filter(|(_, is_on)| *is_on).count();
+    assert_eq!(on(&company), 30);
+    let held = company.held;
+    company.time += SignedDuration::from_hours(9);
+    company.dates();
+    assert_eq!(
+        (on(&company), company.held),
+        (0, held),
+        "nobody is left out"
+    );
+    let report = check(&company.ledger, |_| {}).unwrap();
+    assert!(report.is_clean(), "{report:?}");
 }
 
 /// Plans that shut these people out of the app.
