@@ -628,7 +628,7 @@ fn plans(company: &Company) -> Vec<(u64, u32)> {
     plans.collect()
 }
 
-/// Gives somebody an account for so many hours, beside the policy.
+/// An order that opens an account for somebody, for so many hours.
 fn opening_for(company: &Company, person: u64, hours: i64) -> Order<'static> {
     let decided = Decided::Opened(Opening {
         gives: Access::Account(crm()),
