@@ -317,6 +317,7 @@ fn compare_all(
     compare.table("plans", tables::PLANS, shown_number)?;
     compare.table("open-operations", tables::OPEN_OPERATIONS, shown_number)?;
     compare.table("decisions", tables::DECISIONS, shown_number)?;
+    compare.table("unfinished", tables::UNFINISHED, shown_number)?;
     compare.table("findings", tables::FINDINGS, keys::shown)?;
     compare.table("holds", tables::HOLDS, keys::shown)?;
     compare.table("feeds", tables::FEEDS, keys::shown)?;

@@ -29,7 +29,7 @@ use crate::rows::Tally;
 use crate::tables::{
     self, ARRIVALS, CATALOGUES, CONTENTS, DECISIONS, DELIVERIES, DUE, FEEDS, FINDINGS, HOLDS,
     INTENTS, JOURNAL, LINKS, LOSSES, Meta, OPEN_OPERATIONS, PEOPLE, PLANS, PLUGINS, POLICIES,
-    QUESTIONS, TALLIES, TIMERS, TOKENS,
+    QUESTIONS, TALLIES, TIMERS, TOKENS, UNFINISHED,
 };
 use crate::{intents, keys, lookup};
 
@@ -327,9 +327,11 @@ impl Reader {
     /// stopped between two parts, or others used up what the rest needed. A plan for a file is brought to its end by any
     /// policy, and never once another file of the feed was accepted.
     pub fn unfinished(&self, cause: &Cause, policy: &PolicyVersion) -> Result<Option<Plan>, Error> {
-        for kept in self.plans()? {
-            let kept = kept?;
-            let Some(part) = kept.plan.part.filter(|_| kept.plan.cause == *cause) else {
+        const STEP: &str = "read which plans are unfinished";
+        let table = self.txn.open_table(UNFINISHED).step(STEP)?;
+        for row in table.iter().step(STEP)?.rev() {
+            let (_, newest) = row.step(STEP)?;
+            let Some(kept) = self.plan(PlanId(newest.value()))? else {
                 continue;
             };
             let is_over = match cause {
@@ -341,7 +343,9 @@ impl Reader {
                 }
                 _ => kept.plan.policy != *policy,
             };
-            return Ok(Some(kept.plan).filter(|_| !part.is_last && !is_over));
+            if kept.plan.cause == *cause && !is_over {
+                return Ok(Some(kept.plan));
+            }
         }
         Ok(None)
     }

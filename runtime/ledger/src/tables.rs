@@ -44,6 +44,10 @@ pub(crate) const PLANS: Numbered = TableDefinition::new("plans");
 pub(crate) const OPEN_OPERATIONS: Numbered = TableDefinition::new("open-operations");
 /// The entries that decide something or put something in place.
 pub(crate) const DECISIONS: TableDefinition<'static, u64, ()> = TableDefinition::new("decisions");
+/// Plans for many people that were begun and not brought to their end: the number of the first part to that of the
+/// newest one.
+pub(crate) const UNFINISHED: TableDefinition<'static, u64, u64> =
+    TableDefinition::new("unfinished");
 /// Findings that hold, by code and subject.
 pub(crate) const FINDINGS: Rows = TableDefinition::new("findings");
 /// What waits for a person, by what it is about.
@@ -185,6 +189,7 @@ pub(crate) struct Tables<'txn> {
     pub(crate) plans: Table<'txn, u64, Bytes>,
     pub(crate) open_operations: Table<'txn, u64, Bytes>,
     pub(crate) decisions: Table<'txn, u64, ()>,
+    pub(crate) unfinished: Table<'txn, u64, u64>,
     pub(crate) findings: Table<'txn, Bytes, Bytes>,
     pub(crate) holds: Table<'txn, Bytes, Bytes>,
     pub(crate) feeds: Table<'txn, Bytes, Bytes>,
@@ -215,6 +220,7 @@ impl<'txn> Tables<'txn> {
             plans: txn.open_table(PLANS).step(STEP)?,
             open_operations: txn.open_table(OPEN_OPERATIONS).step(STEP)?,
             decisions: txn.open_table(DECISIONS).step(STEP)?,
+            unfinished: txn.open_table(UNFINISHED).step(STEP)?,
             findings: txn.open_table(FINDINGS).step(STEP)?,
             holds: txn.open_table(HOLDS).step(STEP)?,
             feeds: txn.open_table(FEEDS).step(STEP)?,

@@ -257,7 +257,17 @@ impl<'txn> Fold<'txn> {
         };
         codec::encode(&mut self.buffer, &v1::PlanKept::of(&kept));
         let inserted = self.tables.plans.insert(plan.id.0, self.buffer.as_slice());
-        inserted.step("write a plan").map(drop)
+        inserted.step("write a plan")?;
+        if let Some(part) = plan.part {
+            let unfinished = &mut self.tables.unfinished;
+            let changed = if part.is_last {
+                unfinished.remove(part.first.0)
+            } else {
+                unfinished.insert(part.first.0, plan.id.0)
+            };
+            changed.step("write which plans are unfinished")?;
+        }
+        Ok(())
     }
 
     fn catalogue_read(
