@@ -202,8 +202,9 @@ impl<'a> Planner<'a> {
         Ok(self.conclude(id, before, delta, accounts))
     }
 
-    /// A rule failed: the accounts are left as they are. What HR says is taken in all the same, so
-    /// that an announced last day counts, and the mended rule meets the newest row.
+    /// A rule failed: the accounts are left as they are, but for what blocks keep away and what openings that are over
+    /// had given. What HR says is taken in all the same, so that an announced last day counts, and the mended rule
+    /// meets the newest row.
     fn undecided(
         &mut self,
         id: &PersonId,
@@ -219,7 +220,20 @@ impl<'a> Planner<'a> {
             failed.to_string(),
         )
         .hint("the accounts of this person stay as they are until the rule or the row is mended");
-        match self.conclude(id, before, delta, BTreeMap::new()) {
+        let mut accounts = BTreeMap::new();
+        if let Some(before) = before {
+            let person = PersonView {
+                id,
+                delta: &delta,
+                standing: &before.standing,
+            };
+            for (target, have) in &before.accounts {
+                if let Some(planned) = self.left_as_it_is(&person, target, have) {
+                    accounts.insert(target.clone(), planned);
+                }
+            }
+        }
+        match self.conclude(id, before, delta, accounts) {
             Verdict::Planned(planned) => {
                 self.findings.insert((RULE_FAILED, subject), finding);
                 Verdict::Planned(planned)

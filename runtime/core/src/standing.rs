@@ -208,7 +208,12 @@ impl Standing {
                 is_window(opening.from, *until, now)
             }
             Decided::GivenBack { opening } => self.running(*opening, now).map(drop),
-            Decided::Blocked(_) if self.blocks.len() >= AT_ONCE_MAX => Err(Refused::TooMany),
+            // Somebody can always be shut out.
+            Decided::Blocked(block)
+                if self.blocks.len() >= AT_ONCE_MAX && block.keeps_away != Barred::Everything =>
+            {
+                Err(Refused::TooMany)
+            }
             Decided::Blocked(block) => match block.until {
                 Some(until) if until <= now => {
                     Err(Refused::EndsBeforeItBegins { from: now, until })

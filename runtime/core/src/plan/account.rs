@@ -22,6 +22,7 @@ use crate::identity::Phase;
 use crate::operation::{Action, Operation, State, Urgency};
 use crate::person::{Account, Drifted, Justification};
 use crate::policy::{Adopt, DesiredAccount, EntitlementName, LeaverRules, Reason};
+use crate::standing::OpeningId;
 use crate::subject::Subject;
 
 /// Why somebody should no longer use an account.
@@ -97,6 +98,54 @@ impl Planner<'_> {
             (None, Some(have)) => self.let_go(person, target, Loss::LetGo(rules.leaver), have),
             (None, None) => None,
         }
+    }
+
+    /// The account of somebody of whom the rules do not say what they should have: it stays, without what was opened
+    /// and is over, and without what is kept away.
+    pub(super) fn left_as_it_is(
+        &mut self,
+        person: &PersonView<'_>,
+        target: &TargetName,
+        have: &Account,
+    ) -> Option<AccountPlanned> {
+        if person.standing.bars(target, self.now) {
+            return self.account(person, target, None, Some(have));
+        }
+        let catalogue = self.targets.catalogues.get(target);
+        let barred = person.standing.barred_at(target, self.now);
+        let barred: BTreeSet<&EntitlementKey> = barred
+            .filter_map(|name| find(catalogue, name).ok().map(|entry| &entry.key))
+            .collect();
+        let open: BTreeSet<OpeningId> = person.standing.open(self.now).map(|(id, _)| id).collect();
+        let holds = |reason: &&Justification| match reason {
+            Justification::Opening(id) => open.contains(id),
+            Justification::Role { .. } | Justification::Adoption { .. } => true,
+        };
+        let mut grants = Reasons::new();
+        let mut lost = Vec::new();
+        let mut is_same = true;
+        let had = have.grants.iter();
+        for (key, grant) in had.filter(|(_, grant)| !grant.justifications.is_empty()) {
+            let left = grant.justifications.iter().filter(holds).cloned();
+            let left: BTreeSet<Justification> = left.collect();
+            is_same &= left == grant.justifications && !barred.contains(key);
+            if left.is_empty() || barred.contains(key) {
+                lost.push(key);
+            } else {
+                grants.insert(key.clone(), left);
+            }
+        }
+        if is_same {
+            return None;
+        }
+        let is_lost =
+            |action: &Action| matches!(action, Action::EnsureGranted(key) if lost.contains(&key));
+        let waiting = have.operations.iter().filter(|open| !open.has_begun());
+        let waiting = waiting.map(|operation| &operation.action);
+        let mut actions: Vec<Action> = waiting.filter(|action| !is_lost(action)).cloned().collect();
+        let lost = self.in_order(target, lost).into_iter().rev();
+        actions.extend(lost.map(|key| Action::EnsureRevoked(key.clone())));
+        Some(self.planned(have.is_wanted, grants, Deletion::AsBefore, actions))
     }
 
     /// The attributes that the account should have, where one that is fixed at creation stays as it

@@ -302,11 +302,11 @@ fn decided(
     let reason = by.reason.clone().unwrap_or_default();
     let decided = match asked {
         Asked::Open(what, from, end) => {
-            let from = from.unwrap_or(now);
+            let from = from.map_or(now, |from| from.max(now));
             Decided::Opened(Opening {
                 gives: there_is(&policy, &known, what)?,
                 from,
-                until: end.at(from.max(now)),
+                until: end.at(from),
                 reason,
             })
         }
