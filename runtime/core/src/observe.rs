@@ -15,9 +15,9 @@ use crate::needs::Proof;
 use crate::operation::{AccountSeen, Action, Observation};
 use crate::person::Account;
 
-/// What an app showed.
+/// What was read back of an app: what it showed when it was asked.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Sight {
+pub enum ReadBack {
     /// The account that was asked for, or none.
     Account(Option<RemoteAccount>),
     /// The accounts that hold one of the keys.
@@ -165,24 +165,24 @@ pub fn is_mistaken(spec: &AccountSpec, account: &RemoteAccount, was_there_before
 }
 
 /// Whether what was seen is as the action wants it.
-pub fn judge(action: &Action, sight: Result<Sight, Problem>) -> Observation {
-    let sight = match sight {
-        Ok(sight) => sight,
+pub fn judge(action: &Action, read_back: Result<ReadBack, Problem>) -> Observation {
+    let read_back = match read_back {
+        Ok(read_back) => read_back,
         Err(Problem::Unsupported(_)) => return Observation::CannotTell,
         Err(Problem::NotFound(_)) => return Observation::Absent,
         Err(problem) => return Observation::Failed(problem),
     };
-    match (action, sight) {
-        (Action::EnsureAccount(spec), Sight::Account(found)) => match found {
+    match (action, read_back) {
+        (Action::EnsureAccount(spec), ReadBack::Account(found)) => match found {
             Some(account) => account_seen(spec, &account),
             None => Observation::Absent,
         },
-        (Action::EnsureAccount(spec), Sight::Accounts(found)) => accounts_seen(spec, &found),
-        (Action::EnsureState(wanted), Sight::Account(found)) => match found {
+        (Action::EnsureAccount(spec), ReadBack::Accounts(found)) => accounts_seen(spec, &found),
+        (Action::EnsureState(wanted), ReadBack::Account(found)) => match found {
             Some(account) => state_seen(*wanted, &account),
             None => Observation::Absent,
         },
-        (Action::EnsureAbsent, Sight::Account(found)) => match found {
+        (Action::EnsureAbsent, ReadBack::Account(found)) => match found {
             None => Observation::Absent,
             // In the app's bin: it knows the account and says that it is gone.
             Some(account) if account.state == AccountState::Deleted => {
@@ -190,24 +190,27 @@ pub fn judge(action: &Action, sight: Result<Sight, Problem>) -> Observation {
             }
             Some(account) => Observation::Unsatisfied(Some(seen(&account))),
         },
-        (Action::EnsureGranted(key), Sight::Grants(grants, is_whole)) => {
+        (Action::EnsureGranted(key), ReadBack::Grants(grants, is_whole)) => {
             told(holds(&grants, key), true, is_whole)
         }
-        (Action::EnsureRevoked(key), Sight::Grants(grants, is_whole)) => {
+        (Action::EnsureRevoked(key), ReadBack::Grants(grants, is_whole)) => {
             told(holds(&grants, key), false, is_whole)
         }
-        (Action::EndSessions, Sight::Credentials(credentials, is_whole)) => {
+        (Action::EndSessions, ReadBack::Credentials(credentials, is_whole)) => {
             let lives = |credential: &RemoteCredential| credential.class.is_session();
             told(credentials.iter().any(lives), false, is_whole)
         }
-        (Action::RevokeCredentials, Sight::Credentials(credentials, is_whole)) => {
+        (Action::RevokeCredentials, ReadBack::Credentials(credentials, is_whole)) => {
             let lives = |credential: &RemoteCredential| credential.class.is_revocable();
             told(credentials.iter().any(lives), false, is_whole)
         }
         // Any other pair was not what was asked for.
         (
             _,
-            Sight::Account(_) | Sight::Accounts(_) | Sight::Grants(..) | Sight::Credentials(..),
+            ReadBack::Account(_)
+            | ReadBack::Accounts(_)
+            | ReadBack::Grants(..)
+            | ReadBack::Credentials(..),
         ) => Observation::CannotTell,
     }
 }

@@ -9,7 +9,7 @@ use muster_core::connector::{
     Outcome, OutcomeKind, Problem, Read, RemoteAccount, RemoteAttributes, RemoteCredential,
     RemoteGrant,
 };
-use muster_core::observe::Sight;
+use muster_core::observe::ReadBack;
 
 /// What goes wrong with the next call.
 #[derive(Clone, Debug)]
@@ -298,7 +298,7 @@ impl App {
     }
 
     /// Shows what is asked for.
-    pub(crate) fn read(&self, read: &Read) -> Result<Sight, Problem> {
+    pub(crate) fn read(&self, read: &Read) -> Result<ReadBack, Problem> {
         let there = |object: &ObjectRef| {
             let held = self.accounts.get(&object.id).filter(|_| !self.is_elsewhere);
             held.ok_or_else(|| Problem::NotFound(Some(object.clone())))
@@ -306,14 +306,14 @@ impl App {
         match read {
             Read::Account(object) => {
                 let shown = self.shown(&object.id).filter(|_| !self.is_elsewhere);
-                Ok(Sight::Account(shown))
+                Ok(ReadBack::Account(shown))
             }
             Read::AccountsByKeys(keys) => {
                 let accounts = self.accounts.iter().filter(|(_, held)| {
                     !self.is_elsewhere && keys.iter().any(|key| held.keys.contains(key))
                 });
                 let shown = accounts.filter_map(|(id, _)| self.shown(id));
-                Ok(Sight::Accounts(shown.collect()))
+                Ok(ReadBack::Accounts(shown.collect()))
             }
             Read::GrantsOf(object) => {
                 let grants = there(object)?.grants.iter().map(|id| RemoteGrant {
@@ -323,7 +323,7 @@ impl App {
                     via: Vec::new(),
                     immutable_reason: None,
                 });
-                Ok(Sight::Grants(grants.collect(), true))
+                Ok(ReadBack::Grants(grants.collect(), true))
             }
             Read::CredentialsOf(object) => {
                 let held = there(object)?;
@@ -334,7 +334,10 @@ impl App {
                 };
                 let sessions = (0..held.sessions).map(|_| credential(CredentialClass::Session));
                 let tokens = (0..held.tokens).map(|_| credential(CredentialClass::ApiKey));
-                Ok(Sight::Credentials(sessions.chain(tokens).collect(), true))
+                Ok(ReadBack::Credentials(
+                    sessions.chain(tokens).collect(),
+                    true,
+                ))
             }
         }
     }

@@ -9,7 +9,7 @@ use muster_core::connector::{
     RemoteAttributes, RemoteGrant, Scalar, SideEffect,
 };
 use muster_core::id::{OperationId, PlanId};
-use muster_core::observe::{self, Sight};
+use muster_core::observe::{self, ReadBack};
 use muster_core::operation::{
     AccountSeen, Action, Completion, Event, How, Observation, Operation, RetryPolicy, State, Step,
     Transition, Urgency, decide, retried_by_hand, retried_by_version, step,
@@ -277,8 +277,8 @@ fn what_is_out_is_not_retried_by_hand() {
     assert_eq!(step(&state, at(NOW)), Step::Send(13));
 }
 
-fn sight(account: Option<RemoteAccount>) -> Sight {
-    Sight::Account(account)
+fn read_back(account: Option<RemoteAccount>) -> ReadBack {
+    ReadBack::Account(account)
 }
 
 fn shown(
@@ -306,9 +306,9 @@ fn f16_absence_is_no_proof_before_the_app_has_proven_itself() {
     let removals = [
         (
             Action::EnsureState(AccountState::Suspended),
-            Ok(sight(None)),
+            Ok(read_back(None)),
         ),
-        (Action::EnsureAbsent, Ok(sight(None))),
+        (Action::EnsureAbsent, Ok(read_back(None))),
         (Action::EnsureRevoked(right()), Err(Problem::NotFound(None))),
         (Action::EndSessions, Err(Problem::NotFound(None))),
         (Action::RevokeCredentials, Err(Problem::NotFound(None))),
@@ -368,7 +368,7 @@ fn a_listing_that_is_not_whole_shows_no_absence() {
         via: Vec::new(),
         immutable_reason: None,
     };
-    let see = |grants: &[RemoteGrant], is_whole| Ok(Sight::Grants(grants.to_vec(), is_whole));
+    let see = |grants: &[RemoteGrant], is_whole| Ok(ReadBack::Grants(grants.to_vec(), is_whole));
     for (action, grants, is_whole, expected) in [
         (
             &give,
@@ -454,7 +454,7 @@ fn an_account_found_by_its_keys_is_ours_only_if_it_looks_like_what_was_sent() {
     ] {
         let action = spec(may_adopt);
         assert_eq!(
-            observe::judge(&action, Ok(Sight::Accounts(found))),
+            observe::judge(&action, Ok(ReadBack::Accounts(found))),
             expected
         );
     }
@@ -548,7 +548,7 @@ fn a_claim_of_removal_is_believed_once_it_was_read_back() {
     person.changed(&target("crm"), id, &change, at(NOW));
     let operation = person.accounts[&target("crm")].operations[0].clone();
     // Reading it back shows it alive: the deletion goes on, and nothing was believed meanwhile.
-    let alive = sight(Some(shown("u1", AccountState::Suspended, &[], &[])));
+    let alive = read_back(Some(shown("u1", AccountState::Suspended, &[], &[])));
     let seen = Event::Observed(observe::judge(&operation.action, Ok(alive)));
     let change = decide(&operation, seen, at(NOW), &retry);
     person.changed(&target("crm"), id, &change, at(NOW));

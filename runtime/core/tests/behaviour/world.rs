@@ -14,7 +14,7 @@ use muster_core::fact::PersonPlanned;
 use muster_core::finding::Finding;
 use muster_core::id::{OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::{Employment, Identity, Phase, Status, Value, ValueType};
-use muster_core::observe::{self, Sight, Whereabouts};
+use muster_core::observe::{self, ReadBack, Whereabouts};
 use muster_core::operation::{
     Action, Event, Observation, Operation, RetryPolicy, State, Step, Transition, decide,
     retried_by_hand,
@@ -422,11 +422,11 @@ impl World {
                 let Some(question) = observe::question(action, &out.account) else {
                     return Event::Observed(Observation::CannotTell);
                 };
-                let sight = app.read(&question);
-                if is_missing(&question, &sight) && out.account.exists() && !app.is_elsewhere {
+                let read_back = app.read(&question);
+                if is_missing(&question, &read_back) && out.account.exists() && !app.is_elsewhere {
                     return Event::Observed(missing(app, &question, out));
                 }
-                let seen = observe::judge(action, sight);
+                let seen = observe::judge(action, read_back);
                 // The connector's probe shows whether it is the right app.
                 return Event::Observed(match seen {
                     Observation::Absent if !app.is_elsewhere && action.is_removal() => {
@@ -639,12 +639,12 @@ fn makes(action: &Action) -> bool {
     matches!(action, Action::EnsureAccount(_))
 }
 
-fn is_missing(question: &Read, sight: &Result<Sight, Problem>) -> bool {
+fn is_missing(question: &Read, read_back: &Result<ReadBack, Problem>) -> bool {
     matches!(
-        (question, sight),
+        (question, read_back),
         (
             Read::Account(_),
-            Ok(Sight::Account(None)) | Err(Problem::NotFound(_))
+            Ok(ReadBack::Account(None)) | Err(Problem::NotFound(_))
         )
     )
 }
@@ -658,7 +658,7 @@ fn missing(app: &App, question: &Read, out: &Out) -> Observation {
         _ => &account.keys,
     };
     let found = match app.read(&Read::AccountsByKeys(keys.clone())) {
-        Ok(Sight::Accounts(found)) => found,
+        Ok(ReadBack::Accounts(found)) => found,
         _ => Vec::new(),
     };
     match observe::whereabouts(account, keys, &found) {

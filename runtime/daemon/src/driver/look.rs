@@ -6,7 +6,7 @@
 //! under another key of its own: it is looked for by everything that it can be found by.
 
 use muster_core::connector::{Problem, Read};
-use muster_core::observe::{self, Sight, Whereabouts};
+use muster_core::observe::{self, ReadBack, Whereabouts};
 use muster_core::operation::{Action, How, Observation, State};
 
 use super::Driver;
@@ -23,11 +23,11 @@ pub(super) async fn observe(driver: &Driver, taken: &Claim) -> Observation {
     let Some(question) = observe::question(action, account) else {
         return Observation::CannotTell;
     };
-    let sight = see(driver, action, &question).await;
-    if sight.is_ok() {
+    let read_back = see(driver, action, &question).await;
+    if read_back.is_ok() {
         driver.activity.answered(driver.clock.now());
     }
-    match lacks(&question, &sight, action.is_removal()) {
+    match lacks(&question, &read_back, action.is_removal()) {
         Lacks::Nothing => {}
         Lacks::Account => return missing(driver, taken, &question).await,
         // What it has not may be because it is not there under this key.
@@ -49,7 +49,7 @@ pub(super) async fn observe(driver: &Driver, taken: &Claim) -> Observation {
             }
         }
     }
-    if let (Action::EnsureAccount(spec), Ok(Sight::Accounts(found))) = (action, &sight)
+    if let (Action::EnsureAccount(spec), Ok(ReadBack::Accounts(found))) = (action, &read_back)
         && !spec.may_adopt
     {
         for other in found {
@@ -58,7 +58,7 @@ pub(super) async fn observe(driver: &Driver, taken: &Claim) -> Observation {
             }
         }
     }
-    match observe::judge(action, sight) {
+    match observe::judge(action, read_back) {
         Observation::Absent if action.is_removal() => observe::proven_absent(&question, account),
         seen => seen,
     }
@@ -73,12 +73,16 @@ enum Lacks {
     Parts,
 }
 
-fn lacks(question: &Read, sight: &Result<Sight, Problem>, is_removal: bool) -> Lacks {
-    match (question, sight) {
-        (Read::Account(_), Ok(Sight::Account(None)) | Err(Problem::NotFound(_))) => Lacks::Account,
+fn lacks(question: &Read, read_back: &Result<ReadBack, Problem>, is_removal: bool) -> Lacks {
+    match (question, read_back) {
+        (Read::Account(_), Ok(ReadBack::Account(None)) | Err(Problem::NotFound(_))) => {
+            Lacks::Account
+        }
         (Read::GrantsOf(_) | Read::CredentialsOf(_), Err(Problem::NotFound(_))) => Lacks::Parts,
-        (_, Ok(Sight::Grants(grants, true))) if is_removal && grants.is_empty() => Lacks::Parts,
-        (_, Ok(Sight::Credentials(credentials, true))) if is_removal && credentials.is_empty() => {
+        (_, Ok(ReadBack::Grants(grants, true))) if is_removal && grants.is_empty() => Lacks::Parts,
+        (_, Ok(ReadBack::Credentials(credentials, true)))
+            if is_removal && credentials.is_empty() =>
+        {
             Lacks::Parts
         }
         _ => Lacks::Nothing,
@@ -149,11 +153,11 @@ fn was_removed(taken: &Claim) -> bool {
     taken.operation.action == Action::EnsureAbsent && how == Some(How::Done)
 }
 
-async fn see(driver: &Driver, action: &Action, question: &Read) -> Result<Sight, Problem> {
+async fn see(driver: &Driver, action: &Action, question: &Read) -> Result<ReadBack, Problem> {
     let target = &driver.target;
     Ok(match question {
-        Read::Account(object) => Sight::Account(target.read_account(object).await?),
-        Read::AccountsByKeys(keys) => Sight::Accounts(target.find_accounts(keys).await?),
+        Read::Account(object) => ReadBack::Account(target.read_account(object).await?),
+        Read::AccountsByKeys(keys) => ReadBack::Accounts(target.find_accounts(keys).await?),
         Read::GrantsOf(object) => {
             let (Action::EnsureGranted(key) | Action::EnsureRevoked(key)) = action else {
                 return Err(Problem::Unsupported(
@@ -161,11 +165,11 @@ async fn see(driver: &Driver, action: &Action, question: &Read) -> Result<Sight,
                 ));
             };
             let listing = target.grants_of(object, key).await?;
-            Sight::Grants(listing.items, listing.is_whole)
+            ReadBack::Grants(listing.items, listing.is_whole)
         }
         Read::CredentialsOf(object) => {
             let listing = target.credentials_of(object).await?;
-            Sight::Credentials(listing.items, listing.is_whole)
+            ReadBack::Credentials(listing.items, listing.is_whole)
         }
     })
 }
