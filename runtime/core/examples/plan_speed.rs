@@ -19,7 +19,7 @@ use muster_core::delta::Described;
 use muster_core::id::{FeedName, PersonId, PersonKey, PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::{Employment, Identity, Status, Value, ValueType};
 use muster_core::person::Person;
-use muster_core::plan::{Catalogue, FindAccount, Planner, Targets, Verdict};
+use muster_core::plan::{Catalogue, FindAccount, Planned, Planner, Targets};
 use muster_core::policy::{
     Adopt, Evaluator, LeaverRules, Mistake, Policy, PolicySource, Prehire, RoleSource, TargetRules,
 };
@@ -49,8 +49,8 @@ fn main() -> anyhow::Result<()> {
                 row: None,
             };
             let nobody: FindAccount<'_, Infallible> = &|_, _| Ok(None);
-            let verdict = planner.person(&id, known.get(&id), described, nobody)?;
-            if let Verdict::Planned(part) = verdict {
+            let answer = planner.person(&id, known.get(&id), described, nobody)?;
+            if let Planned::Part(part) = answer {
                 parts.push(part);
             }
         }

@@ -103,11 +103,11 @@ impl Targets {
 
 /// The planner's answer for one person.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Verdict {
+pub enum Planned {
     /// Everything is as it should be, or will be once what is queued is done.
     Same,
-    /// There is something to do.
-    Planned(Box<PersonPlanned>),
+    /// There is something to do: the person's part of the plan.
+    Part(Box<PersonPlanned>),
     /// It cannot be decided what the person should have, and HR says nothing new: nothing changes. Where
     /// HR does, the row is planned without anything at the targets, and the finding is among
     /// [`Planner::into_findings`].
@@ -169,9 +169,9 @@ impl<'a> Planner<'a> {
         before: Option<&Person>,
         described: Described,
         find: FindAccount<'_, E>,
-    ) -> Result<Verdict, E> {
+    ) -> Result<Planned, E> {
         let Some(delta) = Delta::between(before, described, self.now) else {
-            return Ok(Verdict::Same);
+            return Ok(Planned::Same);
         };
         let nothing = Standing::default();
         let standing = before.map_or(&nothing, |person| &person.standing);
@@ -211,7 +211,7 @@ impl<'a> Planner<'a> {
         before: Option<&Person>,
         delta: Delta,
         failed: &Failed,
-    ) -> Verdict {
+    ) -> Planned {
         let subject = Subject::from(id);
         let finding = Finding::new(
             RULE_FAILED,
@@ -234,11 +234,11 @@ impl<'a> Planner<'a> {
             }
         }
         match self.conclude(id, before, delta, accounts) {
-            Verdict::Planned(planned) => {
+            Planned::Part(planned) => {
                 self.findings.insert((RULE_FAILED, subject), finding);
-                Verdict::Planned(planned)
+                Planned::Part(planned)
             }
-            Verdict::Same | Verdict::Refused(_) => Verdict::Refused(finding),
+            Planned::Same | Planned::Refused(_) => Planned::Refused(finding),
         }
     }
 
@@ -248,7 +248,7 @@ impl<'a> Planner<'a> {
         before: Option<&Person>,
         delta: Delta,
         mut accounts: BTreeMap<TargetName, AccountPlanned>,
-    ) -> Verdict {
+    ) -> Planned {
         let wake_at = self.wake_at(before, &delta, &accounts);
         let is_same = before.is_some_and(|person| {
             accounts.is_empty()
@@ -258,7 +258,7 @@ impl<'a> Planner<'a> {
                 && person.wake_at == wake_at
         });
         if is_same {
-            return Verdict::Same;
+            return Planned::Same;
         }
         let kind = delta.kind(moves(before, &accounts));
         let reason = format!("{id}: {} by {}", kind.as_str(), self.because);
@@ -275,7 +275,7 @@ impl<'a> Planner<'a> {
                 operation.reason.clone_from(&reason);
             }
         }
-        Verdict::Planned(Box::new(PersonPlanned {
+        Planned::Part(Box::new(PersonPlanned {
             plan: self.plan,
             person: id.clone(),
             kind,

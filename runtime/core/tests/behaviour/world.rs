@@ -20,7 +20,7 @@ use muster_core::operation::{
     retried_by_hand,
 };
 use muster_core::person::{Account, Person, Turn, Turns};
-use muster_core::plan::{Catalogue, FindAccount, Planner, Targets, Verdict};
+use muster_core::plan::{Catalogue, FindAccount, Planned, Planner, Targets};
 use muster_core::policy::{
     Adopt, Evaluator, LeaverRules, Policy, PolicySource, Prehire, RoleSource, TargetRules,
 };
@@ -295,11 +295,11 @@ impl World {
                 Ok(there.and_then(|account| account.object.clone()))
             };
             let before = self.people.get(person);
-            let Ok(verdict) = planner.person(person, before, described.clone(), find);
-            match verdict {
-                Verdict::Same => {}
-                Verdict::Planned(part) => parts.push(*part),
-                Verdict::Refused(finding) => findings.push(finding),
+            let Ok(answer) = planner.person(person, before, described.clone(), find);
+            match answer {
+                Planned::Same => {}
+                Planned::Part(part) => parts.push(*part),
+                Planned::Refused(finding) => findings.push(finding),
             }
         }
         findings.extend(planner.into_findings());

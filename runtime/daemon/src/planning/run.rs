@@ -12,7 +12,7 @@ use muster_core::guard::{FeedPopulation, Limits, Population, Tally, TargetPopula
 use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId, TargetName};
 use muster_core::identity::{Identity, Phase};
 use muster_core::person::{Account, Person};
-use muster_core::plan::{Planner, Targets, Verdict};
+use muster_core::plan::{Planned, Planner, Targets};
 use muster_core::policy::{Evaluator, Policy};
 use muster_core::question::{self, Doubt, Question, Traits};
 use muster_core::standing::Decided;
@@ -456,9 +456,9 @@ impl<'a, 'txn> Run<'a, 'txn> {
         };
         let described = self.heeding_news(now, described);
         match self.ask(&planned.person, now, described)? {
-            Verdict::Planned(planned) => Ok(Some(*planned)),
-            Verdict::Same => Ok(None),
-            Verdict::Refused(finding) => {
+            Planned::Part(planned) => Ok(Some(*planned)),
+            Planned::Same => Ok(None),
+            Planned::Refused(finding) => {
                 self.refused.push(finding);
                 Ok(None)
             }
@@ -478,7 +478,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
         id: &PersonId,
         before: Option<&Person>,
         described: Described,
-    ) -> Result<Verdict, Failed> {
+    ) -> Result<Planned, Failed> {
         let ledger = &self.before;
         let find = |id: &PersonId, target: &TargetName| -> Result<_, Failed> {
             let person = ledger.person(id)?;
@@ -646,9 +646,9 @@ impl<'a, 'txn> Run<'a, 'txn> {
         described: Described,
     ) -> Result<(), Failed> {
         match self.ask(id, before.as_ref(), described)? {
-            Verdict::Same => {}
-            Verdict::Refused(finding) => self.refused.push(finding),
-            Verdict::Planned(planned) => {
+            Planned::Same => {}
+            Planned::Refused(finding) => self.refused.push(finding),
+            Planned::Part(planned) => {
                 if self.is_left_to_dates(&planned, before.as_ref()) {
                     return Ok(());
                 }
