@@ -28,7 +28,7 @@ use crate::host::Inner;
 use crate::http::client::Departures;
 use crate::options::CallLimits;
 use crate::plugin::Plugin;
-use crate::site::Site;
+use crate::target_context::TargetContext;
 use crate::wasi::Wasi;
 
 /// Largest number of entries that a guest's tables may have in all.
@@ -52,7 +52,7 @@ pub(crate) enum Scope {
 /// The target that a call is for, and the version of the plugin that it uses.
 #[derive(Clone)]
 pub(crate) struct Place {
-    pub(crate) site: Arc<Site>,
+    pub(crate) context: Arc<TargetContext>,
     pub(crate) plugin: Arc<Plugin>,
 }
 
@@ -326,7 +326,7 @@ impl Call<'_> {
         ask: impl for<'a> FnOnce(Instance, &'a mut Store<CallState>) -> Calling<'a, R> + Send,
     ) -> Called<R> {
         let Self { host, place, scope } = self;
-        let limits = place.site.limits;
+        let limits = place.context.limits;
         let plugin = Arc::clone(&place.plugin);
         let by = By {
             plugin: Arc::clone(&plugin),

@@ -58,7 +58,7 @@ impl Target {
 
     /// Lets calls leave again although an app asked to be left alone: a person asks for one.
     pub fn resume(&self) {
-        self.site.rates.resume();
+        self.context.rates.resume();
     }
 
     fn slow_down(&self, after_ms: Option<u32>, bucket: Option<&str>) {
@@ -66,9 +66,9 @@ impl Target {
             return;
         };
         let pause = Duration::from_millis(u64::from(after_ms)).min(PAUSE_MAX);
-        let budgets = self.site.budgets(&self.plugin(), bucket);
+        let budgets = self.context.budgets(&self.plugin(), bucket);
         if let Some((bucket, _)) = budgets.first() {
-            self.site.rates.pause(bucket, pause, Instant::now());
+            self.context.rates.pause(bucket, pause, Instant::now());
         }
     }
 }

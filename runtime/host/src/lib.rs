@@ -39,9 +39,9 @@ mod read;
 mod scratch;
 mod sealed;
 mod setup;
-mod site;
 mod slot;
 mod target;
+mod target_context;
 mod target_error;
 mod wasi;
 

@@ -324,7 +324,7 @@ impl Target {
     fn bounds(&self, page_max: u32) -> Bounds {
         Bounds {
             page_max,
-            bytes_max: self.site.limits.listing_bytes,
+            bytes_max: self.context.limits.listing_bytes,
         }
     }
 
@@ -339,7 +339,7 @@ struct Run<'t>(Call<'t>);
 
 impl Drop for Run<'_> {
     fn drop(&mut self) {
-        self.0.place.site.scratch.forget(self.0.scope);
+        self.0.place.context.scratch.forget(self.0.scope);
     }
 }
 

@@ -17,7 +17,7 @@ use crate::host::Inner;
 use crate::http::trust::Trust;
 use crate::options::CallLimits;
 use crate::plugin::Setting;
-use crate::site::Site;
+use crate::target_context::TargetContext;
 use crate::target_error::TargetError;
 
 pub(crate) fn check_limits(limits: &CallLimits) -> Result<(), TargetError> {
@@ -99,8 +99,11 @@ fn check_setting(setting: &Setting, value: &str) -> Result<(), TargetError> {
     }
 }
 
-pub(crate) fn check_slots(site: &Site, descriptor: &Descriptor) -> Result<(), TargetError> {
-    for (slot, credential) in &site.credentials {
+pub(crate) fn check_slots(
+    context: &TargetContext,
+    descriptor: &Descriptor,
+) -> Result<(), TargetError> {
+    for (slot, credential) in &context.credentials {
         let Some(wanted) = descriptor
             .secret_slots
             .iter()
@@ -130,13 +133,13 @@ pub(crate) fn check_slots(site: &Site, descriptor: &Descriptor) -> Result<(), Ta
     let missing = descriptor
         .secret_slots
         .iter()
-        .find(|wanted| wanted.is_required && !site.credentials.contains_key(&wanted.name));
-    match (missing, &site.password_slot) {
+        .find(|wanted| wanted.is_required && !context.credentials.contains_key(&wanted.name));
+    match (missing, &context.password_slot) {
         (Some(slot), _) => Err(TargetError::MissingSlot {
             slot: slot.name.clone(),
             description: slot.description.clone(),
         }),
-        (None, Some(slot)) if !site.credentials.contains_key(slot) => {
+        (None, Some(slot)) if !context.credentials.contains_key(slot) => {
             Err(TargetError::MissingSlot {
                 slot: slot.clone(),
                 description: "the password of new accounts comes from it".to_owned(),
@@ -148,14 +151,14 @@ pub(crate) fn check_slots(site: &Site, descriptor: &Descriptor) -> Result<(), Ta
 
 /// Tokens are fetched from servers that are granted, and from no others: what a plugin's requests may not
 /// reach, a credential does not reach either.
-pub(crate) fn check_token_servers(site: &Site) -> Result<(), TargetError> {
-    for (slot, credential) in &site.credentials {
+pub(crate) fn check_token_servers(context: &TargetContext) -> Result<(), TargetError> {
+    for (slot, credential) in &context.credentials {
         let url = credential.scheme.token_url();
         let url = url.and_then(|url| url::Url::parse(url).ok());
-        if let Some(url) = url.filter(|url| !site.grants(url)) {
+        if let Some(url) = url.filter(|url| !context.grants(url)) {
             return Err(TargetError::TokenServer {
                 slot: slot.clone(),
-                text: site.denied_host(&url),
+                text: context.denied_host(&url),
             });
         }
     }

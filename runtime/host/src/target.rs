@@ -19,14 +19,14 @@ use crate::http::wire::{Player, Recorder, Wire};
 use crate::options::TargetOptions;
 use crate::plugin::Plugin;
 use crate::setup;
-use crate::site::Site;
 use crate::slot::Slot;
+use crate::target_context::TargetContext;
 use crate::target_error::TargetError;
 
 /// A connected app.
 pub struct Target {
     pub(crate) host: Arc<Inner>,
-    pub(crate) site: Arc<Site>,
+    pub(crate) context: Arc<TargetContext>,
     slot: Arc<Slot>,
     listings: AtomicU64,
 }
@@ -79,7 +79,7 @@ impl Target {
             }
         }
         let remembered = host.0.remembered(&options.name)?;
-        let site = Site {
+        let context = TargetContext {
             table: options
                 .table
                 .unwrap_or_else(|| format!("[target.{}]", options.name)),
@@ -103,18 +103,18 @@ impl Target {
         };
         let target = Self {
             host: Arc::clone(&host.0),
-            site: Arc::new(site),
+            context: Arc::new(context),
             slot,
             listings: AtomicU64::new(0),
         };
-        setup::check_token_servers(&target.site)?;
+        setup::check_token_servers(&target.context)?;
         target.check_fits(&target.plugin())?;
         Ok(target)
     }
 
     /// The target's name.
     pub fn name(&self) -> &str {
-        &self.site.name
+        &self.context.name
     }
 
     /// The slot that its plugin is in.
@@ -135,18 +135,18 @@ impl Target {
     /// Whether this version of the plugin can work with the target's settings and credentials. To be
     /// asked of a new version before it is put into the slot.
     pub fn check_fits(&self, plugin: &Plugin) -> Result<(), TargetError> {
-        setup::check_settings(&self.site.settings, &plugin.details().settings)?;
-        setup::check_slots(&self.site, plugin.descriptor())
+        setup::check_settings(&self.context.settings, &plugin.details().settings)?;
+        setup::check_slots(&self.context, plugin.descriptor())
     }
 
     /// Tells the connector how often a change here took along what nobody asked for.
     pub fn set_side_losses(&self, count: u32) {
-        self.site.side_losses.store(count, Ordering::Relaxed);
+        self.context.side_losses.store(count, Ordering::Relaxed);
     }
 
     /// A secret that the app issued and the host took out of its reply. It is handed out once.
     pub fn take_sealed(&self, handle: &str) -> Option<Secret> {
-        self.site.sealed.take(handle)
+        self.context.sealed.take(handle)
     }
 
     /// Begins a call, with the version of the plugin that is current.
@@ -154,7 +154,7 @@ impl Target {
         Call {
             host: &self.host,
             place: Place {
-                site: Arc::clone(&self.site),
+                context: Arc::clone(&self.context),
                 plugin: self.plugin(),
             },
             scope,

@@ -6,7 +6,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Scheme, Secret};
-use crate::site::Site;
+use crate::target_context::TargetContext;
 
 /// Why there is no credential for a request. In every case the request was not sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,31 +33,31 @@ pub(crate) struct Applied {
 
 /// Puts the slot's credential into the headers.
 pub(crate) async fn apply(
-    site: &Site,
+    context: &TargetContext,
     slot: &str,
     headers: &mut HeaderMap,
 ) -> Result<Applied, NoCredential> {
-    put(site, slot, headers, None).await
+    put(context, slot, headers, None).await
 }
 
 /// Puts a fresh token in for one that the app has refused. `None` if there is nothing to renew.
 pub(crate) async fn renew(
-    site: &Site,
+    context: &TargetContext,
     slot: &str,
     headers: &mut HeaderMap,
     refused: &Applied,
 ) -> Option<Result<Applied, NoCredential>> {
     let token = refused.token.as_ref()?;
-    Some(put(site, slot, headers, Some(token)).await)
+    Some(put(context, slot, headers, Some(token)).await)
 }
 
 async fn put(
-    site: &Site,
+    context: &TargetContext,
     slot: &str,
     headers: &mut HeaderMap,
     unusable: Option<&Secret>,
 ) -> Result<Applied, NoCredential> {
-    let Some(credential) = site.credentials.get(slot) else {
+    let Some(credential) = context.credentials.get(slot) else {
         return Err(NoCredential::Denied(format!(
             "no credential is configured for the slot `{slot}`"
         )));
@@ -75,7 +75,7 @@ async fn put(
             (name, value.expose().to_owned())
         }
         scheme @ (Scheme::Oauth2ClientCredentials(_) | Scheme::JwtBearer(_)) => {
-            let fetched = site.tokens.get(site, slot, scheme, unusable).await?;
+            let fetched = context.tokens.get(context, slot, scheme, unusable).await?;
             let value = format!("Bearer {}", fetched.expose());
             token = Some(fetched);
             (AUTHORIZATION, value)

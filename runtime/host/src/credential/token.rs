@@ -17,7 +17,7 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 use super::{ClientAuth, ClientCredentials, JwtBearer, NoCredential, Scheme, Secret, jwt};
 use crate::failure::cut_to;
 use crate::http::client::{Allowance, Departures, Fault, Reply};
-use crate::site::Site;
+use crate::target_context::TargetContext;
 
 /// What holds for a token whose server does not say how long it is good.
 const LIFE_BY_DEFAULT: Duration = Duration::from_mins(5);
@@ -59,7 +59,7 @@ impl Tokens {
     /// The slot's token; `unusable` is one that the app has just refused.
     pub(crate) async fn get(
         &self,
-        site: &Site,
+        context: &TargetContext,
         slot: &str,
         scheme: &Scheme,
         unusable: Option<&Secret>,
@@ -77,33 +77,33 @@ impl Tokens {
             return Ok(token.value.clone());
         }
         *kept = None;
-        let token = fetch(site, scheme).await?;
-        site.redactor.learn_token(token.value.expose());
+        let token = fetch(context, scheme).await?;
+        context.redactor.learn_token(token.value.expose());
         let value = token.value.clone();
         *kept = Some(token);
         Ok(value)
     }
 }
 
-async fn fetch(site: &Site, scheme: &Scheme) -> Result<Token, NoCredential> {
+async fn fetch(context: &TargetContext, scheme: &Scheme) -> Result<Token, NoCredential> {
     let (token_url, request) = match scheme {
         Scheme::Oauth2ClientCredentials(client) => (&client.token_url, client_request(client)?),
-        Scheme::JwtBearer(jwt) => (&jwt.token_url, jwt_request(site, jwt)?),
+        Scheme::JwtBearer(jwt) => (&jwt.token_url, jwt_request(context, jwt)?),
         other => {
             let text = format!("a `{}` credential has no token", other.name());
             return Err(NoCredential::Refused(text));
         }
     };
     let url = Url::parse(token_url).map_err(|_| unusable_url())?;
-    if !site.grants(&url) {
-        return Err(NoCredential::NotGranted(site.denied_host(&url)));
+    if !context.grants(&url) {
+        return Err(NoCredential::NotGranted(context.denied_host(&url)));
     }
     let allowed = Allowance {
         time: TIME,
         reply_bytes: REPLY_BYTES_MAX,
     };
     let host = url.host_str().unwrap_or_default();
-    let Some(client) = site.wire.client() else {
+    let Some(client) = context.wire.client() else {
         let text = "no token is fetched while a tape is played".to_owned();
         return Err(NoCredential::Unreachable(text));
     };
@@ -111,14 +111,14 @@ async fn fetch(site: &Site, scheme: &Scheme) -> Result<Token, NoCredential> {
         .exchange(request, allowed, &Departures::default())
         .await
     {
-        Ok(reply) => read(site, host, &reply),
+        Ok(reply) => read(context, host, &reply),
         Err(Fault::Private { text, .. }) => Err(NoCredential::Private {
             host: host.to_owned(),
             text,
         }),
         Err(Fault::Certificate { text, is_unknown }) => Err(NoCredential::Unreachable(format!(
             "the token server {host} gave no token: {}",
-            site.untrusted(&text, is_unknown)
+            context.untrusted(&text, is_unknown)
         ))),
         Err(Fault::NotSent(text) | Fault::SentNoReply(text) | Fault::TooLarge(text)) => Err(
             NoCredential::Unreachable(format!("the token server {host} gave no token: {text}")),
@@ -159,8 +159,8 @@ fn client_request(client: &ClientCredentials) -> Result<Request<Bytes>, NoCreden
     post(&client.token_url, form.finish(), authorization)
 }
 
-fn jwt_request(site: &Site, jwt: &JwtBearer) -> Result<Request<Bytes>, NoCredential> {
-    let claim = jwt::claim(jwt, (site.clock)()).map_err(|reason| {
+fn jwt_request(context: &TargetContext, jwt: &JwtBearer) -> Result<Request<Bytes>, NoCredential> {
+    let claim = jwt::claim(jwt, (context.clock)()).map_err(|reason| {
         NoCredential::Refused(format!("the claim could not be signed: {reason}"))
     })?;
     let mut form = Serializer::new(String::new());
@@ -188,7 +188,7 @@ fn post(
     Ok(request)
 }
 
-fn read(site: &Site, host: &str, reply: &Reply) -> Result<Token, NoCredential> {
+fn read(context: &TargetContext, host: &str, reply: &Reply) -> Result<Token, NoCredential> {
     let issued = serde_json::from_slice::<Issued>(&reply.body).ok();
     let is_theirs = reply.status.is_server_error() || reply.status == StatusCode::TOO_MANY_REQUESTS;
     if is_theirs {
@@ -221,7 +221,7 @@ fn read(site: &Site, host: &str, reply: &Reply) -> Result<Token, NoCredential> {
         .error_description
         .or(issued.error.map(|error| error.to_string()))
         .unwrap_or_default();
-    let said = cut_to(&site.redactor.text(said, &[]), 300);
+    let said = cut_to(&context.redactor.text(said, &[]), 300);
     Err(NoCredential::Refused(format!(
         "the token server {host} refused with {}: {said}",
         reply.status.as_u16()

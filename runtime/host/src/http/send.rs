@@ -18,7 +18,7 @@ use super::wire::Wire;
 use crate::credential::{self, Applied, NoCredential, Placeholder, Secret};
 use crate::engine::Lane;
 use crate::plugin::Plugin;
-use crate::site::Site;
+use crate::target_context::TargetContext;
 
 /// Longest address of a request, in bytes.
 const URL_BYTES_MAX: usize = 8 << 10;
@@ -108,7 +108,7 @@ pub(crate) enum Refusal {
 
 /// What a call passes to its requests.
 pub(crate) struct Sender<'a> {
-    pub(crate) site: &'a Arc<Site>,
+    pub(crate) context: &'a Arc<TargetContext>,
     /// On whose account the work for a request goes.
     pub(crate) lane: &'a Lane,
     /// Where heavy work takes its turn.
@@ -141,7 +141,7 @@ impl Sender<'_> {
         let ready = self.prepare(&outgoing);
         self.lane.count_work(since);
         let ready = ready?;
-        match &self.site.wire {
+        match &self.context.wire {
             Wire::Live(client) => self.live(client, &outgoing, &ready).await,
             Wire::Recorder(client, recorder) => {
                 let answered = self.live(client, &outgoing, &ready).await;
@@ -158,7 +158,7 @@ impl Sender<'_> {
         outgoing: &Outgoing,
         ready: &Ready,
     ) -> Result<Incoming, Refusal> {
-        let limits = &self.site.limits;
+        let limits = &self.context.limits;
         let time = outgoing
             .timeout
             .unwrap_or(limits.request_time)
@@ -182,7 +182,9 @@ impl Sender<'_> {
             (reply.status, &applied, &outgoing.credential)
         {
             let mut headers = ready.headers.clone();
-            if let Some(renewed) = credential::renew(self.site, slot, &mut headers, applied).await {
+            if let Some(renewed) =
+                credential::renew(self.context, slot, &mut headers, applied).await
+            {
                 renewed.map_err(|why| self.no_credential(slot, why))?;
                 reply = self.exchange(client, ready, headers, left()).await?;
             }
@@ -193,7 +195,7 @@ impl Sender<'_> {
     /// Remembers the made-up passwords in a request, before it leaves.
     async fn remember(&self, ready: &Ready) -> Result<(), Refusal> {
         for password in &ready.generated {
-            let (remembered, password) = (Arc::clone(&self.site.remembered), password.clone());
+            let (remembered, password) = (Arc::clone(&self.context.remembered), password.clone());
             let kept = tokio::task::spawn_blocking(move || remembered.remember(password.expose()));
             let kept = kept
                 .await
@@ -222,23 +224,23 @@ impl Sender<'_> {
         *request.headers_mut() = headers;
         let allowed = Allowance {
             time,
-            reply_bytes: self.site.limits.reply_bytes,
+            reply_bytes: self.context.limits.reply_bytes,
         };
         let forms: Vec<Finder<'static>> = self
             .placeholders
             .iter()
             .flat_map(|placeholder| placeholder.forms.iter().cloned())
             .collect();
-        let redact = |text| self.site.redactor.text(text, &forms);
+        let redact = |text| self.context.redactor.text(text, &forms);
         client
             .exchange(request, allowed, self.departures)
             .await
             .map_err(|fault| match fault {
                 Fault::Private { host, text } => {
-                    Refusal::Denied(self.site.denied_private(&host, &text))
+                    Refusal::Denied(self.context.denied_private(&host, &text))
                 }
                 Fault::Certificate { text, is_unknown } => {
-                    Refusal::NotSent(self.site.untrusted(&text, is_unknown))
+                    Refusal::NotSent(self.context.untrusted(&text, is_unknown))
                 }
                 Fault::NotSent(text) => Refusal::NotSent(redact(text)),
                 Fault::SentNoReply(text) => Refusal::SentNoReply(redact(text)),
@@ -273,15 +275,15 @@ impl Sender<'_> {
             ));
         }
         url.set_fragment(None);
-        if !self.site.grants(&url) {
-            return Err(Refusal::Denied(self.site.denied_host(&url)));
+        if !self.context.grants(&url) {
+            return Err(Refusal::Denied(self.context.denied_host(&url)));
         }
         let mut headers = Self::headers(outgoing)?;
         let body = outgoing.body.clone().unwrap_or_default();
-        if body.len() > self.site.limits.request_bytes {
+        if body.len() > self.context.limits.request_bytes {
             let text = format!(
                 "the body is larger than {} KiB (NET-005)",
-                self.site.limits.request_bytes >> 10
+                self.context.limits.request_bytes >> 10
             );
             return Err(Refusal::Denied(text));
         }
@@ -384,7 +386,7 @@ impl Sender<'_> {
         let content_type = headers
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok());
-        let bytes_max = self.site.limits.request_bytes;
+        let bytes_max = self.context.limits.request_bytes;
         substitute::put_in(body, &used, Writing::of(content_type), bytes_max)
             .ok_or_else(|| Self::too_large("the body", bytes_max))
     }
@@ -399,7 +401,7 @@ impl Sender<'_> {
 
     fn check_secrets_go(&self, url: &Url, used: &[&Placeholder]) -> Result<(), Refusal> {
         for placeholder in used {
-            if !self.site.credential_goes_to(&placeholder.slot, url) {
+            if !self.context.credential_goes_to(&placeholder.slot, url) {
                 return Err(Refusal::Denied(
                     self.denied_elsewhere(&placeholder.slot, url),
                 ));
@@ -410,7 +412,7 @@ impl Sender<'_> {
 
     fn denied_elsewhere(&self, slot: &str, url: &Url) -> String {
         let host = url.host_str().unwrap_or_default();
-        self.site
+        self.context
             .denied_slot(slot, &format!("the secret in `{slot}` is not for {host}"))
     }
 
@@ -418,9 +420,9 @@ impl Sender<'_> {
     async fn pace(&self, bucket: Option<&str>) -> Result<(), Refusal> {
         // Half of what is left of the call: the request and what follows it need time, too.
         let wait_max = self.remaining / 2;
-        let rates = &self.site.rates;
+        let rates = &self.context.rates;
         let mut wait = Duration::ZERO;
-        for (name, per_minute) in self.site.budgets(self.plugin, bucket) {
+        for (name, per_minute) in self.context.budgets(self.plugin, bucket) {
             let now = Instant::now();
             if let Some(pause) = rates.paused(&name, now) {
                 if pause > wait_max {
@@ -455,12 +457,12 @@ impl Sender<'_> {
         headers: &mut HeaderMap,
         ready: &Ready,
     ) -> Result<Applied, Refusal> {
-        let is_known = self.site.credentials.contains_key(slot);
-        if is_known && !self.site.credential_goes_to(slot, &ready.url) {
+        let is_known = self.context.credentials.contains_key(slot);
+        if is_known && !self.context.credential_goes_to(slot, &ready.url) {
             return Err(Refusal::Denied(self.denied_elsewhere(slot, &ready.url)));
         }
         let before = headers.clone();
-        let applied = credential::apply(self.site, slot, headers)
+        let applied = credential::apply(self.context, slot, headers)
             .await
             .map_err(|why| self.no_credential(slot, why))?;
         if before.contains_key(&applied.header) {
@@ -477,11 +479,11 @@ impl Sender<'_> {
             NoCredential::Refused(text) => Refusal::NoCredential(format!("{text} (NET-008)")),
             NoCredential::Unreachable(text) => Refusal::NotSent(text),
             NoCredential::Private { host, text } => {
-                Refusal::Denied(self.site.denied_private(&host, &text))
+                Refusal::Denied(self.context.denied_private(&host, &text))
             }
             NoCredential::NotGranted(text) => Refusal::Denied(text),
             NoCredential::Denied(text) => {
-                Refusal::Denied(self.site.denied_slot(&short(slot), &text))
+                Refusal::Denied(self.context.denied_slot(&short(slot), &text))
             }
         }
     }
@@ -502,10 +504,10 @@ impl Sender<'_> {
         let body = self.sealed(reply.status, reply.body.into(), seal)?;
         self.lane.count_work(since);
         let body = self.searched(body, &forms).await;
-        let site = self.site;
+        let context = self.context;
         let redacted = |bytes: Vec<u8>| {
-            let bytes = site.redactor.bytes(bytes, &forms);
-            site.remembered.take_out(bytes)
+            let bytes = context.redactor.bytes(bytes, &forms);
+            context.remembered.take_out(bytes)
         };
         let headers = reply
             .headers
@@ -528,22 +530,22 @@ impl Sender<'_> {
     /// A body without secrets. A large one is searched apart from the threads that serve everything else,
     /// and in its turn with guests that are busy.
     async fn searched(&self, body: Vec<u8>, forms: &[Finder<'static>]) -> Vec<u8> {
-        let search = |site: &Site, forms: &[Finder<'static>], body: Vec<u8>| {
-            let bytes = site.redactor.bytes(body, forms);
-            site.remembered.take_out(bytes)
+        let search = |context: &TargetContext, forms: &[Finder<'static>], body: Vec<u8>| {
+            let bytes = context.redactor.bytes(body, forms);
+            context.remembered.take_out(bytes)
         };
         if body.len() <= SEARCHED_AT_ONCE {
             let since = std::time::Instant::now();
-            let body = search(self.site, forms, body);
+            let body = search(self.context, forms, body);
             self.lane.count_work(since);
             return body;
         }
         let turn = Arc::clone(self.lanes).acquire_owned().await;
-        let (site, forms, lane) = (Arc::clone(self.site), forms.to_vec(), self.lane.clone());
+        let (context, forms, lane) = (Arc::clone(self.context), forms.to_vec(), self.lane.clone());
         let searching = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let since = std::time::Instant::now();
-            let body = search(&site, &forms, body);
+            let body = search(&context, &forms, body);
             lane.count_work(since);
             body
         });
@@ -576,8 +578,10 @@ impl Sender<'_> {
             match json.pointer_mut(pointer) {
                 Some(serde_json::Value::String(text)) => {
                     let secret = std::mem::replace(text, handle.clone());
-                    self.site.redactor.learn_sealed(&secret);
-                    self.site.sealed.keep(handle.clone(), Secret::new(secret));
+                    self.context.redactor.learn_sealed(&secret);
+                    self.context
+                        .sealed
+                        .keep(handle.clone(), Secret::new(secret));
                 }
                 _ => missing(format!(
                     "the reply has no text at `{}` to seal",

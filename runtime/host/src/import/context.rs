@@ -31,7 +31,7 @@ impl CallState {
     pub(crate) fn given_settings(&self) -> Vec<(String, String)> {
         let place = self.place.as_ref();
         place
-            .map(|place| place.site.settings(&place.plugin))
+            .map(|place| place.context.settings(&place.plugin))
             .unwrap_or_default()
     }
 
@@ -70,8 +70,8 @@ impl CallState {
         if let Some(place) = &place {
             let forms = self.placeholders.iter();
             let forms: Vec<_> = forms.flat_map(|made| made.forms.iter().cloned()).collect();
-            text = place.site.redactor.text(text, &forms);
-            target = &place.site.name;
+            text = place.context.redactor.text(text, &forms);
+            target = &place.context.name;
             plugin = &place.plugin.descriptor().name;
         }
         let text = cut_to(&text, REMARK_BYTES_MAX);
@@ -92,7 +92,7 @@ impl CallState {
     pub(crate) fn was_put_aside(&mut self, key: &str) -> wasmtime::Result<Option<Vec<u8>>> {
         self.work(|state| {
             let place = state.place.as_ref();
-            Ok(place.and_then(|place| place.site.scratch.get(state.scope, key)))
+            Ok(place.and_then(|place| place.context.scratch.get(state.scope, key)))
         })
     }
 
@@ -107,7 +107,7 @@ impl CallState {
         }
         self.work(|state| {
             Ok(match &state.place {
-                Some(place) => place.site.scratch.set(state.scope, key, value),
+                Some(place) => place.context.scratch.set(state.scope, key, value),
                 None => Err("a plugin that is asked what it is has no scratch space".to_owned()),
             })
         })

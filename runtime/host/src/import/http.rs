@@ -44,7 +44,7 @@ impl CallState {
             return Ok(Err(Refusal::Denied(text.to_owned())));
         };
         self.requests.count += 1;
-        let requests_max = place.site.limits.requests;
+        let requests_max = place.context.limits.requests;
         if self.requests.count > requests_max {
             let text =
                 format!("a call may make {requests_max} requests, and this was one more (NET-006)");
@@ -62,7 +62,7 @@ impl CallState {
             handles.push(format!("sealed:{}", credential::word(&random)));
         }
         let sender = Sender {
-            site: &place.site,
+            context: &place.context,
             lane: &self.lane,
             lanes: &self.lanes,
             plugin: &place.plugin,

@@ -16,7 +16,7 @@ impl CallState {
         let Some(place) = self.place.clone() else {
             return Ok(Err(no_target()));
         };
-        let Some(credential) = place.site.credentials.get(slot) else {
+        let Some(credential) = place.context.credentials.get(slot) else {
             return Ok(Err(self.no_slot(slot)));
         };
         if self.placeholders.len() == PLACEHOLDERS_MAX {
@@ -45,7 +45,7 @@ impl CallState {
         let Some(place) = self.place.clone() else {
             return Ok(Err(no_target()));
         };
-        let Some(credential) = place.site.credentials.get(slot) else {
+        let Some(credential) = place.context.credentials.get(slot) else {
             return Ok(Err(self.no_slot(slot)));
         };
         let Scheme::SigningKey { key } = &credential.scheme else {
@@ -68,7 +68,7 @@ impl CallState {
             return no_target();
         };
         let slot = cut_to(slot, 100);
-        let text = place.site.denied_slot(
+        let text = place.context.denied_slot(
             &slot,
             &format!("no credential is configured for the slot `{slot}`"),
         );

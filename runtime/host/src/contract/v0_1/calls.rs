@@ -51,14 +51,14 @@ impl Linked {
         change: &Change,
         ctx: &CallContext,
     ) -> Called<Answer<Outcome>> {
-        let site = &call.place.site;
-        let ctx = to_guest::context(ctx, site.limits.time);
+        let context = &call.place.context;
+        let ctx = to_guest::context(ctx, context.limits.time);
         let object = to_guest::object;
         let called = match change {
             Change::EnsureAccount(wanted) => {
                 let people = call.place.plugin.descriptor().people();
                 let kind = people.map_or("", |kind| kind.name.as_str());
-                let desired = to_guest::desired(wanted, kind, site.password_slot.clone());
+                let desired = to_guest::desired(wanted, kind, context.password_slot.clone());
                 call!(self, call, ensure_account(&ctx, &desired))
             }
             Change::EnsureState(account, state) => {
@@ -209,7 +209,7 @@ impl Linked {
         ctx: &CallContext,
     ) -> Called<Answer<Rotated>> {
         let key = to_guest::object(key);
-        let ctx = to_guest::context(ctx, call.place.site.limits.time);
+        let ctx = to_guest::context(ctx, call.place.context.limits.time);
         let called = call!(self, call, rotate_credential(&ctx, &key));
         answer(called, |rotated| {
             Ok(Rotated {
@@ -244,7 +244,7 @@ impl Linked {
         let delivery = events::Delivery {
             headers,
             body,
-            received: (call.place.site.clock)().to_string(),
+            received: (call.place.context.clock)().to_string(),
             extra: Vec::new(),
         };
         answer(call!(self, call, translate(&delivery)), feed::translation)

@@ -77,8 +77,8 @@ impl Sender<'_> {
                     let slot = format!("[secret {}]", made.slot);
                     replaced(bytes, made.word.as_bytes(), slot.as_bytes())
                 });
-            let bytes = self.site.redactor.bytes(bytes, &forms);
-            self.site.remembered.take_out(bytes)
+            let bytes = self.context.redactor.bytes(bytes, &forms);
+            self.context.remembered.take_out(bytes)
         };
         let text = |text: &str| String::from_utf8_lossy(&clean(text.as_bytes())).into_owned();
         let headers = outgoing.headers.iter();

@@ -23,7 +23,7 @@ use crate::sealed::Sealed;
 const BUCKET_OF_TARGET: &str = "";
 
 /// What belongs to a target and not to a call.
-pub(crate) struct Site {
+pub(crate) struct TargetContext {
     pub(crate) name: String,
     /// The table of `muster.toml` that this target is written in, for messages.
     pub(crate) table: String,
@@ -51,7 +51,7 @@ pub(crate) struct Site {
 /// was about: it had better go another way then. Not there where it never did.
 const SIDE_LOSSES: &str = "host.side-losses";
 
-impl Site {
+impl TargetContext {
     /// The settings as this version of the plugin sees them: what IT gave, else the default.
     pub(crate) fn settings(&self, plugin: &Plugin) -> Vec<(String, String)> {
         let mut settings: Vec<(String, String)> = plugin
