@@ -18,6 +18,7 @@ mod operations;
 mod place;
 mod reexport;
 mod rounds;
+mod standing;
 mod swap;
 
 use std::path::PathBuf;
@@ -47,7 +48,7 @@ impl Scale {
 type Part = (&'static str, fn(Scale) -> anyhow::Result<Vec<Figure>>);
 
 /// In the order of the report. What needs a quiet disk comes before what leaves it much to write.
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     ("call", call::measure),
     ("swap", swap::measure),
     ("reexport", reexport::measure),
@@ -56,6 +57,7 @@ const PARTS: [Part; 8] = [
     ("import", import::measure),
     ("leaver", leaver::measure),
     ("memory", memory::measure),
+    ("standing", standing::measure),
 ];
 
 fn main() -> anyhow::Result<()> {

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use muster_tests::app::App;
 use muster_tests::company;
 use muster_tests::daemon::Daemon;
@@ -43,7 +44,7 @@ pub(crate) fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
     let file = Waiting::write(&company, "million.csv", people, Order(1))?;
     let taken = file.drop_and_wait(LIMIT)?;
     let imported = resident(daemon.id());
-    let peak = status(daemon.id(), "VmHWM:");
+    let peak = most(daemon.id());
     daemon.kill();
     let figure = |name, mb: f64, bound: f64, detail| Figure {
         name,
@@ -80,6 +81,17 @@ fn resident(process: u32) -> f64 {
         status(process, "VmRSS:")
     });
     median(looks.collect())
+}
+
+/// Forgets how much the process took at most until now.
+pub(crate) fn forget_the_most(process: u32) -> anyhow::Result<()> {
+    // "5" resets the peak: proc_pid_clear_refs(5).
+    std::fs::write(format!("/proc/{process}/clear_refs"), "5").context("could not reset the peak")
+}
+
+/// How much the process took at most, in MB.
+pub(crate) fn most(process: u32) -> f64 {
+    status(process, "VmHWM:")
 }
 
 /// A line of the process's status, in MB; infinite where it cannot be read, so that no bound holds.
