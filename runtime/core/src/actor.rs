@@ -183,9 +183,8 @@ impl fmt::Display for Editor {
 
 impl fmt::Display for ConnectorVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digest = self.digest.to_string();
-        let short = digest.get(..12).unwrap_or(&digest);
-        write!(f, "connector {} {} ({short})", self.plugin, self.version)
+        let digest = self.digest.short();
+        write!(f, "connector {} {} ({digest})", self.plugin, self.version)
     }
 }
 

@@ -162,7 +162,7 @@ fn take(
     let summary = maker.make(order, consent)?;
     if let Some(digest) = summary.digest.filter(|_| !summary.stands()) {
         tracing::warn!(
-            digest = crate::plugins::short(digest),
+            digest = digest.short(),
             "a change of the policy waits for a person"
         );
         let source = Arc::new(policy.source().clone());
@@ -262,7 +262,7 @@ fn held(before: &Policy, policy: &Policy, summary: &Summary, digest: Digest) -> 
     let with_digest = |finding: &Finding| {
         finding.clone().hint(format!(
             "`muster apply` shows what it would do, and `muster apply {0}` applies it; or put the policy right",
-            crate::plugins::short(digest)
+            digest.short()
         ))
     };
     let exceeded = summary.exceeded.iter().map(with_digest);
@@ -295,7 +295,7 @@ fn edited(before: &PolicyVersion, policy: &Policy, summary: &Summary, digest: Di
     );
     let hint = format!(
         "`muster apply {0} --preview` shows whom it hits, `muster apply {0}` lets it decide; or put the files back",
-        crate::plugins::short(digest)
+        digest.short()
     );
     Finding::new(EDITED, Severity::Warning, Subject::Policy, text).hint(hint)
 }

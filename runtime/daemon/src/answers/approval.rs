@@ -194,8 +194,7 @@ fn held(approvals: &Approvals, plan: Digest) -> Result<Option<(Feed, Held)>, Fau
 }
 
 fn no_such_plan(plan: Digest) -> Fault {
-    Fault::not_found("held plan", &crate::plugins::short(plan))
-        .hint("`muster apply` lists what waits")
+    Fault::not_found("held plan", &plan.short()).hint("`muster apply` lists what waits")
 }
 
 /// What waits under this plan.
@@ -219,7 +218,7 @@ pub(super) fn held_preview(approvals: &Approvals, plan: Digest) -> Result<v1::Pr
         return hold_preview(approvals, &hold);
     }
     let asked = question_of(approvals, plan)?.ok_or_else(|| no_such_plan(plan))?;
-    let finding = asked.finding(&crate::plugins::short(plan));
+    let finding = asked.finding(&plan.short());
     Ok(v1::Preview {
         file: question_title(&asked),
         plan_digest: Some(plan.to_string()),
@@ -435,7 +434,7 @@ async fn apply_file(
     let decided = approvals.planning.alone(decided).await;
     let (feed, held, decision) = decided.map_err(|error: Failed| failed(&error.into()))??;
     if decision.verdict == Verdict::Accepted {
-        tracing::info!(feed = %feed.name(), uid = by.uid, plan = crate::plugins::short(plan), "held plan approved");
+        tracing::info!(feed = %feed.name(), uid = by.uid, plan = plan.short(), "held plan approved");
         held.put_away(&feed, &decision, approvals.clock.now());
         approvals.bells.arrival(feed.name()).notify_one();
     }
@@ -510,11 +509,8 @@ fn applied(
     }
     let now = summary.digest.map_or_else(
         || "there is nothing left to do".to_owned(),
-        |digest| format!("it would now be {}", crate::plugins::short(digest)),
+        |digest| format!("it would now be {}", digest.short()),
     );
-    let text = format!(
-        "the plan is no longer {}: {now}",
-        crate::plugins::short(wanted)
-    );
+    let text = format!("the plan is no longer {}: {now}", wanted.short());
     Err(Fault::new(FaultKind::Conflict, API_OTHER_PLAN, text).hint(hint))
 }

@@ -81,7 +81,7 @@ fn decision(entry: &kept::Entry) -> v1::HistoryEntry {
             format!("{} was rejected: {}", file(of), codes(reasons)),
         ),
         Fact::HoldDecided { about, plan, end } => {
-            let plan = plan.map(|plan| format!(" as plan {}", crate::plugins::short(plan)));
+            let plan = plan.map(|plan| format!(" as plan {}", plan.short()));
             let text = format!(
                 "what was held of {about}{} waits no longer: {}",
                 plan.unwrap_or_default(),
@@ -91,7 +91,7 @@ fn decision(entry: &kept::Entry) -> v1::HistoryEntry {
         }
         Fact::QuestionAnswered { digest } => (
             "question",
-            format!("question {} was answered", crate::plugins::short(*digest)),
+            format!("question {} was answered", digest.short()),
         ),
         Fact::ClockConfirmed => ("clock", "the clock was said to be right".to_owned()),
         Fact::PolicyTaken { source, .. } => (

@@ -116,7 +116,7 @@ fn take(deliveries: &Deliveries, delivery: &Delivery) -> Result<v1::Taken, Fault
 
 /// What a delivery is called: never what it means, and nothing that its sender chose.
 fn name(source: &Source, delivery: &Delivery) -> String {
-    let digest = crate::plugins::short(delivery.digest);
+    let digest = delivery.digest.short();
     match source {
         Source::Event { .. } => format!("event-{digest}"),
         Source::Folder { .. } | Source::Delivery { .. } => format!("delivery-{digest}.csv"),

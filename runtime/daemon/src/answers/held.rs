@@ -39,7 +39,7 @@ pub(super) fn held(
     let mut held: Vec<v1::Held> = holds.iter().filter(is_here).map(present::held).collect();
     let questions = reader.questions().map_err(|error| broken(&error))?;
     for (digest, kept) in questions.into_iter().filter(|(_, kept)| !kept.is_answered) {
-        let finding = kept.question.finding(&crate::plugins::short(digest));
+        let finding = kept.question.finding(&digest.short());
         held.push(v1::Held {
             feed: kept.question.person.feed.to_string(),
             file: super::approval::question_title(&kept.question),

@@ -35,7 +35,7 @@ fn plugins(health: &Health) -> Vec<v1::PluginRow> {
                 .map(|plugin| plugin.descriptor().contract.clone()),
             digest: health
                 .plugin
-                .map(|plugin| crate::plugins::short(plugin.digest()))
+                .map(|plugin| plugin.digest().short())
                 .unwrap_or_default(),
             since: health.since.map(present::instant),
             targets: health.targets,

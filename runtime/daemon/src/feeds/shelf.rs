@@ -132,7 +132,7 @@ fn next_step(feed: &Feed, decision: &Decision) -> String {
     match (decision.verdict, digest) {
         (Verdict::Held, Some(digest)) => format!(
             "if the file is right, IT applies exactly this with: muster apply {}; if not, {otherwise}",
-            crate::plugins::short(digest)
+            digest.short()
         ),
         (Verdict::Held, None) => format!("nothing of it can be applied: {otherwise}"),
         (Verdict::Rejected, _) => "mend the file and drop it again".to_owned(),

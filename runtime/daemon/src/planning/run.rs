@@ -734,7 +734,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
         let asked = self.questions.iter();
         findings.extend(asked.map(|question| {
             let digest = muster_ledger::of_question(question);
-            question.finding(&crate::plugins::short(digest))
+            question.finding(&digest.short())
         }));
         findings.extend(self.absence_doubt.clone());
         let digest = match &self.ink {

@@ -19,7 +19,7 @@ use muster_config::Environment;
 use muster_config::editor;
 use muster_core::actor::{Actor, ConnectorVersion};
 use muster_core::finding::{Code, Finding, Severity};
-use muster_core::id::{Digest, TargetName};
+use muster_core::id::TargetName;
 use muster_core::redact;
 use muster_core::subject::Subject;
 use muster_host::{Host, LoadError, Plugin, Slot};
@@ -288,7 +288,7 @@ impl Library {
             format!(
                 "version {} ({}) failed in {} of its last {} calls of {}, the last time so: {}; version {} serves again",
                 new.descriptor().version,
-                short(new.digest()),
+                new.digest().short(),
                 record.refusals(),
                 record.calls(),
                 function,
@@ -389,7 +389,7 @@ impl Library {
             target.check_fits(plugin)?;
         }
         let version = plugin.descriptor().version.as_str();
-        let digest = short(plugin.digest());
+        let digest = plugin.digest().short();
         if let Some(slot) = slot {
             let old = slot.swap(Arc::clone(plugin));
             let from = old.descriptor().version.as_str();
@@ -480,11 +480,6 @@ impl Library {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The first 12 digits of a digest, as people see it.
-pub fn short(digest: Digest) -> String {
-    digest.to_string().chars().take(12).collect()
 }
 
 fn refused(name: &str, trouble: Trouble) -> Finding {

@@ -14,7 +14,7 @@ use muster_core::coded::chain;
 use muster_core::fact::{Cause, Fact};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::hold::{About, End, What};
-use muster_core::id::PersonId;
+use muster_core::id::{Digest, PersonId};
 use muster_core::subject::Subject;
 use muster_ledger::{Committer, Ledger};
 use tokio::sync::watch;
@@ -197,7 +197,7 @@ async fn read_clock(dates: &Arc<Dates>) -> Result<Timestamp, Failed> {
         return Ok(day);
     }
     let hold = waiting::of_clock(newest, now);
-    let digest = hold.plan.map(crate::plugins::short).unwrap_or_default();
+    let digest = hold.plan.map(Digest::short).unwrap_or_default();
     let text = format!(
         "the clock is implausibly far ahead: the newest entry of the ledger is of {newest:.0}, and no day after that is acted on"
     );

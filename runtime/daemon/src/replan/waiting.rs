@@ -85,10 +85,7 @@ pub(super) fn begin(
 
 /// Why a plan waits, for people.
 fn said(what: &What, summary: &Summary) -> Vec<Finding> {
-    let digest = summary
-        .digest
-        .map(crate::plugins::short)
-        .unwrap_or_default();
+    let digest = summary.digest.map(Digest::short).unwrap_or_default();
     let hint = format!(
         "`muster apply` shows what it would do, and `muster apply {digest}` applies it; nothing else waits for it"
     );

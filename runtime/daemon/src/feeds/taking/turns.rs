@@ -163,7 +163,7 @@ impl Taking {
         if !(is_event || self.feed.is_partial()) || !shelf::is_given_up(&self.feed, &held) {
             return Ok(false);
         }
-        tracing::info!(feed = %self.feed.name(), digest = crate::plugins::short(held.arrived.digest), "what was held was given up");
+        tracing::info!(feed = %self.feed.name(), digest = held.arrived.digest.short(), "what was held was given up");
         self.say_given_up(&held).await;
         self.end_hold(&held, End::GivenUp).await?;
         Ok(true)
@@ -338,7 +338,7 @@ impl Taking {
         tracing::info!(
             feed = %self.feed.name(),
             verdict = decision.verdict.as_str(),
-            digest = crate::plugins::short(decision.file.digest),
+            digest = decision.file.digest.short(),
             people = decision.people.map_or(0, |people| people.people),
             arrival = seq,
             "decided"
