@@ -29,6 +29,6 @@ mod tests;
 
 pub use decode::encoding_named;
 pub use options::{IntakeOptions, InvalidTrailer, LastLineBreak, Trailer};
-pub use problem::{Effect, Problem, Problems, Verdict};
+pub use problem::{Effect, FileVerdict, Problem, Problems};
 pub use sheet::{Opened, Sheet, open};
 pub use snapshot::{Person, Presence, Reading, Row, Snapshot};

@@ -57,7 +57,7 @@ impl Effect {
 
 /// What becomes of a file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Verdict {
+pub enum FileVerdict {
     /// It counts.
     Accepted,
     /// It waits for a person; nothing of it takes effect until then.
@@ -66,13 +66,13 @@ pub enum Verdict {
     Rejected,
 }
 
-impl Verdict {
+impl FileVerdict {
     /// The word for it in reports and answers.
     pub fn as_str(self) -> &'static str {
         match self {
-            Verdict::Accepted => "accepted",
-            Verdict::Held => "held",
-            Verdict::Rejected => "rejected",
+            FileVerdict::Accepted => "accepted",
+            FileVerdict::Held => "held",
+            FileVerdict::Rejected => "rejected",
         }
     }
 }
@@ -204,11 +204,11 @@ impl Problems {
     }
 
     /// What becomes of the file.
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> FileVerdict {
         match self.strongest {
-            Some(Effect::Rejects) => Verdict::Rejected,
-            Some(Effect::Holds) => Verdict::Held,
-            None | Some(Effect::Notes | Effect::Warns | Effect::SetsAside) => Verdict::Accepted,
+            Some(Effect::Rejects) => FileVerdict::Rejected,
+            Some(Effect::Holds) => FileVerdict::Held,
+            None | Some(Effect::Notes | Effect::Warns | Effect::SetsAside) => FileVerdict::Accepted,
         }
     }
 

@@ -15,7 +15,7 @@ use muster_core::text::{shown, shown_json};
 use serde::Serialize;
 
 use super::code;
-use super::problem::{Effect, Problem, Problems, ROWS_NAMED_MAX, Verdict};
+use super::problem::{Effect, FileVerdict, Problem, Problems, ROWS_NAMED_MAX};
 use super::snapshot::Snapshot;
 
 /// Most problems of one code that the text lists.
@@ -34,7 +34,7 @@ pub struct Report<'a> {
     /// When it was looked at.
     pub at: Timestamp,
     /// What became of it.
-    pub verdict: Verdict,
+    pub verdict: FileVerdict,
     /// SHA-256 of its bytes.
     pub digest: Digest,
     /// What it says; all zero where it could not be read.
@@ -181,15 +181,15 @@ impl Report<'_> {
 
     fn headline(&self) -> &'static str {
         match self.verdict {
-            Verdict::Accepted if self.changes_nothing() => {
+            FileVerdict::Accepted if self.changes_nothing() => {
                 "ACCEPTED: nothing changed since the last file"
             }
-            Verdict::Accepted => "ACCEPTED: the changes are being carried out",
-            Verdict::Held if self.is_begun => {
+            FileVerdict::Accepted => "ACCEPTED: the changes are being carried out",
+            FileVerdict::Held if self.is_begun => {
                 "HELD: a part of it took effect; somebody has to look at the rest"
             }
-            Verdict::Held => "HELD: nothing was changed; somebody has to look at it",
-            Verdict::Rejected => "REJECTED: nothing was changed; the file cannot be used",
+            FileVerdict::Held => "HELD: nothing was changed; somebody has to look at it",
+            FileVerdict::Rejected => "REJECTED: nothing was changed; the file cannot be used",
         }
     }
 
@@ -216,7 +216,7 @@ impl Report<'_> {
             return;
         };
         page.gap();
-        page.line(if self.verdict == Verdict::Accepted {
+        page.line(if self.verdict == FileVerdict::Accepted {
             "What changes"
         } else {
             "What would change"

@@ -16,7 +16,7 @@ use muster_core::id::{Digest, FeedName};
 use muster_core::person::Person;
 use muster_core::policy::Policy;
 use muster_core::question::Question;
-use muster_intake::Verdict;
+use muster_intake::FileVerdict;
 
 use super::broken;
 use super::feed;
@@ -139,11 +139,11 @@ fn of_decision(approvals: &Approvals, decision: &Decision, people: People) -> v1
             .map(|finding| present::finding(finding, None)),
     );
     let verdict = match decision.verdict {
-        Verdict::Rejected => "reject",
-        Verdict::Held => "hold",
-        Verdict::Accepted if !summary.exceeded.is_empty() => "hold",
-        Verdict::Accepted if summary.is_empty() => "nothing",
-        Verdict::Accepted => "apply",
+        FileVerdict::Rejected => "reject",
+        FileVerdict::Held => "hold",
+        FileVerdict::Accepted if !summary.exceeded.is_empty() => "hold",
+        FileVerdict::Accepted if summary.is_empty() => "nothing",
+        FileVerdict::Accepted => "apply",
     };
     let (people, people_omitted) = people.listed();
     v1::Preview {
@@ -433,12 +433,12 @@ async fn apply_file(
     let decided = move |maker: &Maker<'_>| Ok(approved(&deciding, maker, plan, &approver));
     let decided = approvals.planning.alone(decided).await;
     let (feed, held, decision) = decided.map_err(|error: Failed| failed(&error.into()))??;
-    if decision.verdict == Verdict::Accepted {
+    if decision.verdict == FileVerdict::Accepted {
         tracing::info!(feed = %feed.name(), uid = by.uid, plan = plan.short(), "held plan approved");
         held.put_away(&feed, &decision, approvals.clock.now());
         approvals.bells.arrival(feed.name()).notify_one();
     }
-    let hint = if decision.verdict == Verdict::Accepted {
+    let hint = if decision.verdict == FileVerdict::Accepted {
         "what the file says is so already; it was put into `processed`"
     } else {
         "what went on meanwhile changed it, and the file is still held; look at `muster apply` and approve the new one"
@@ -462,9 +462,9 @@ fn approved(
     let mut decision = decided.map_err(|error| failed(&error))?;
     // The verdict on its rows is not that it was applied: only what stands in the ledger is.
     if decision.summary.as_ref().is_some_and(Summary::stands) {
-        decision.verdict = Verdict::Accepted;
+        decision.verdict = FileVerdict::Accepted;
     } else {
-        decision.verdict = Verdict::Held;
+        decision.verdict = FileVerdict::Held;
         replanned(maker, &decision)?;
     }
     Ok((feed, held, decision))

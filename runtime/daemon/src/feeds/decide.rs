@@ -16,7 +16,7 @@ use muster_core::person::Person;
 use muster_core::subject::Subject;
 use muster_intake::folder::place::Place;
 use muster_intake::report::{Changed, People};
-use muster_intake::{Effect, Opened, Problem, Problems, Snapshot, Verdict, code};
+use muster_intake::{Effect, FileVerdict, Opened, Problem, Problems, Snapshot, code};
 
 use super::held::held_file;
 use super::shelf::{held_arrival, is_stored};
@@ -71,7 +71,7 @@ pub struct Event<'a> {
 #[derive(Debug)]
 pub struct Decision {
     /// What became of it.
-    pub verdict: Verdict,
+    pub verdict: FileVerdict,
     /// The file.
     pub file: FeedFile,
     /// The remarks about its rows.
@@ -176,7 +176,7 @@ impl Desk<'_> {
         {
             return self.repeated(maker, file, opened.problems, item);
         }
-        if opened.sheet.is_none() && opened.problems.verdict() == Verdict::Accepted {
+        if opened.sheet.is_none() && opened.problems.verdict() == FileVerdict::Accepted {
             // It said what the last one said when it was read, and something else counts by now.
             let name = item.name.to_owned();
             let source = std::io::ErrorKind::NotFound.into();
@@ -195,10 +195,10 @@ impl Desk<'_> {
         let verdict = problems.verdict();
         let mut changed = Changed::default();
         let summary = match &snapshot {
-            Some(snapshot) if verdict != Verdict::Rejected => {
+            Some(snapshot) if verdict != FileVerdict::Rejected => {
                 // A file that is held for its content is planned, too: to show what approving it means.
                 let going = match (verdict, self.going) {
-                    (Verdict::Held, Going::ByItself(_)) => Going::Preview(planning),
+                    (FileVerdict::Held, Going::ByItself(_)) => Going::Preview(planning),
                     (_, going) => going,
                 };
                 let mut watch = |planned: &PersonPlanned, before: Option<&Person>| {
@@ -243,7 +243,7 @@ impl Desk<'_> {
         facts.extend((item.beside)(Outcome::Accepted));
         maker.record(self.by(&file), &facts)?;
         Ok(Decision {
-            verdict: Verdict::Accepted,
+            verdict: FileVerdict::Accepted,
             file,
             problems,
             people: None,
@@ -284,7 +284,7 @@ impl Desk<'_> {
             content: Content::default(),
         };
         let mut decision = Decision {
-            verdict: Verdict::Accepted,
+            verdict: FileVerdict::Accepted,
             file,
             problems: Problems::default(),
             people: None,
@@ -307,7 +307,7 @@ impl Desk<'_> {
                 let problem = Problem::of_file(event::UNREADABLE, Effect::Rejects, text)
                     .hint("put the mapping right, and have the event sent again");
                 decision.problems.push(problem);
-                decision.verdict = Verdict::Rejected;
+                decision.verdict = FileVerdict::Rejected;
             }
         }
         let Some(maker) = self.going.by_itself() else {
@@ -474,7 +474,7 @@ fn old_statement(
 
 /// Whether a file says what the last accepted one said, in whichever order.
 fn is_unchanged(planning: &Planning, file: &FeedFile, opened: &Opened) -> Result<bool, FeedError> {
-    if opened.problems.verdict() != Verdict::Accepted
+    if opened.problems.verdict() != FileVerdict::Accepted
         || file.content.row_count == 0
         || file.content.read_as == 0
     {
@@ -584,8 +584,8 @@ fn record_refusal(
         .as_ref()
         .map(|summary| summary.exceeded.clone())
         .unwrap_or_default();
-    if decision.verdict == Verdict::Accepted && !exceeded.is_empty() {
-        decision.verdict = Verdict::Held;
+    if decision.verdict == FileVerdict::Accepted && !exceeded.is_empty() {
+        decision.verdict = FileVerdict::Held;
     }
     let mut reasons: Vec<Code> = decision.problems.reasons();
     reasons.extend(exceeded.iter().map(|finding| finding.code.clone()));
@@ -594,12 +594,12 @@ fn record_refusal(
     let file = decision.file.clone();
     let said = refusal_finding(is_partial, decision.verdict, &file, &reasons);
     let (fact, outcome) = match decision.verdict {
-        Verdict::Accepted => return Ok(()),
-        Verdict::Held => {
+        FileVerdict::Accepted => return Ok(()),
+        FileVerdict::Held => {
             let hold = hold_of(decision, &reasons, maker.planning().now());
             (Fact::HoldOpened(hold), Outcome::Held)
         }
-        Verdict::Rejected => (Fact::FileRejected { file, reasons }, Outcome::Rejected),
+        FileVerdict::Rejected => (Fact::FileRejected { file, reasons }, Outcome::Rejected),
     };
     let mut facts = vec![fact];
     facts.extend(beside(outcome));
@@ -629,18 +629,18 @@ fn hold_of(decision: &Decision, reasons: &[Code], since: Timestamp) -> Hold {
 
 fn refusal_finding(
     is_partial: bool,
-    verdict: Verdict,
+    verdict: FileVerdict,
     file: &FeedFile,
     reasons: &[Code],
 ) -> Finding {
     let codes: Vec<&str> = reasons.iter().map(Code::as_str).collect();
     let (code, hint) = match verdict {
-        Verdict::Rejected => (REJECTED, "mend the file and drop it again"),
-        Verdict::Held | Verdict::Accepted if is_partial => (
+        FileVerdict::Rejected => (REJECTED, "mend the file and drop it again"),
+        FileVerdict::Held | FileVerdict::Accepted if is_partial => (
             HELD,
             "look at it with `muster apply`; if it is wrong, delete it from the folder `held`",
         ),
-        Verdict::Held | Verdict::Accepted => (
+        FileVerdict::Held | FileVerdict::Accepted => (
             HELD,
             "look at it with `muster apply`, or drop the right file",
         ),

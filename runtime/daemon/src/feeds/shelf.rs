@@ -5,7 +5,7 @@ use std::io;
 
 use jiff::Timestamp;
 use muster_core::fact::{Counts, FeedFile, Outcome};
-use muster_intake::Verdict;
+use muster_intake::FileVerdict;
 use muster_intake::folder::place::{Place, Places, REPORT_ENDS};
 use muster_intake::report::{Reason, Report};
 use muster_ledger::{Reader, kept};
@@ -130,13 +130,13 @@ fn next_step(feed: &Feed, decision: &Decision) -> String {
         "drop the right one"
     };
     match (decision.verdict, digest) {
-        (Verdict::Held, Some(digest)) => format!(
+        (FileVerdict::Held, Some(digest)) => format!(
             "if the file is right, IT applies exactly this with: muster apply {}; if not, {otherwise}",
             digest.short()
         ),
-        (Verdict::Held, None) => format!("nothing of it can be applied: {otherwise}"),
-        (Verdict::Rejected, _) => "mend the file and drop it again".to_owned(),
-        (Verdict::Accepted, _) => String::new(),
+        (FileVerdict::Held, None) => format!("nothing of it can be applied: {otherwise}"),
+        (FileVerdict::Rejected, _) => "mend the file and drop it again".to_owned(),
+        (FileVerdict::Accepted, _) => String::new(),
     }
 }
 

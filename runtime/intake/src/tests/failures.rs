@@ -11,18 +11,18 @@ use proptest::prelude::*;
 
 use super::files::THOUSAND;
 use super::{Outcome, attribute, entra, read_small, small, small_columns};
-use crate::{IntakeOptions, LastLineBreak, Presence, Verdict, code, open};
+use crate::{FileVerdict, IntakeOptions, LastLineBreak, Presence, code, open};
 
 const HEADER: &str = "id,name,status,last day\n";
 
 #[test]
 fn f1_a_file_without_people_has_nothing_to_plan_from() {
     for (text, verdict, reason) in [
-        ("", Verdict::Rejected, code::EMPTY),
-        ("\u{feff}", Verdict::Rejected, code::EMPTY),
-        ("\n \r\n\n", Verdict::Rejected, code::EMPTY),
-        (HEADER, Verdict::Held, code::HEADER_ONLY),
-        (HEADER.trim_end(), Verdict::Held, code::HEADER_ONLY),
+        ("", FileVerdict::Rejected, code::EMPTY),
+        ("\u{feff}", FileVerdict::Rejected, code::EMPTY),
+        ("\n \r\n\n", FileVerdict::Rejected, code::EMPTY),
+        (HEADER, FileVerdict::Held, code::HEADER_ONLY),
+        (HEADER.trim_end(), FileVerdict::Held, code::HEADER_ONLY),
     ] {
         let outcome = read_small(text);
         assert_eq!(outcome.verdict(), verdict, "{text:?}");
@@ -30,14 +30,14 @@ fn f1_a_file_without_people_has_nothing_to_plan_from() {
         assert!(outcome.snapshot.is_none(), "{text:?}");
     }
     let blank = read_small(&format!("{HEADER},,,\n,,,\n"));
-    assert_eq!(blank.verdict(), Verdict::Held);
+    assert_eq!(blank.verdict(), FileVerdict::Held);
     assert_eq!(blank.snapshot().people_count(), 0);
 }
 
 #[test]
 fn f1_rows_of_which_none_can_be_read_hold_the_file() {
     let outcome = read_small(&format!("{HEADER}1,Ada,unknown,\n"));
-    assert_eq!(outcome.verdict(), Verdict::Held);
+    assert_eq!(outcome.verdict(), FileVerdict::Held);
     assert_eq!(outcome.problems.reasons(), [code::TOO_MANY_SET_ASIDE]);
 }
 
@@ -46,18 +46,18 @@ fn f3_a_file_cut_inside_a_row_a_quote_or_a_character_is_rejected() {
     let whole = format!(
         "{HEADER}1,\"Ada \"\"the\"\" first\nof her name\",active,\n2,Zo\u{eb},active,2030-01-31\n"
     );
-    assert_eq!(read_small(&whole).verdict(), Verdict::Accepted);
+    assert_eq!(read_small(&whole).verdict(), FileVerdict::Accepted);
     let cut_behind = |piece: &str| whole.find(piece).unwrap() + piece.len();
     let mid_quote = read_small(&whole[..cut_behind("first\nof")]);
     let mid_row = read_small(&whole[..cut_behind("2,Zo\u{eb},act")]);
     let mid_character = &whole.as_bytes()[..cut_behind("2,Zo\u{eb}") - 1];
     let mid_character = Outcome::of(mid_character, &small(), &IntakeOptions::default());
     for outcome in [mid_quote, mid_row, mid_character] {
-        assert_eq!(outcome.verdict(), Verdict::Rejected);
+        assert_eq!(outcome.verdict(), FileVerdict::Rejected);
         assert_eq!(outcome.problems.reasons(), [code::CUT]);
     }
     let mid_last_cell = read_small(&whole[..cut_behind("2030-01-3")]);
-    assert_eq!(mid_last_cell.verdict(), Verdict::Held);
+    assert_eq!(mid_last_cell.verdict(), FileVerdict::Held);
     assert!(
         mid_last_cell
             .problems
@@ -83,7 +83,7 @@ fn f3_no_cut_of_a_file_passes_unless_it_is_between_two_rows() {
     }
     for cut in 0..=text.len() {
         let opened = open(text.as_bytes()[..cut].to_vec(), &IntakeOptions::default());
-        let is_accepted = opened.problems.verdict() == Verdict::Accepted;
+        let is_accepted = opened.problems.verdict() == FileVerdict::Accepted;
         let is_boundary = boundaries.iter().skip(1).any(|boundary| *boundary == cut);
         assert_eq!(is_accepted, is_boundary, "cut behind byte {cut}");
         assert_eq!(
@@ -107,17 +107,20 @@ fn f3_a_cut_between_two_rows_is_found_by_a_closing_row() {
     let rows = format!("{HEADER}1,Ada,active,\n2,Bo,active,\n");
     assert_eq!(
         verdict(&format!("{rows}Rows: 2,,,\n")),
-        (Verdict::Accepted, vec![])
+        (FileVerdict::Accepted, vec![])
     );
     assert_eq!(
         verdict(&format!("{rows}Rows: 2")),
-        (Verdict::Accepted, vec![])
+        (FileVerdict::Accepted, vec![])
     );
     assert_eq!(
         verdict(&format!("{rows}\"rows: 1,002\",,,\n")).1,
         [code::ROW_COUNT]
     );
-    assert_eq!(verdict(&rows), (Verdict::Held, vec![code::TRAILER_MISSING]));
+    assert_eq!(
+        verdict(&rows),
+        (FileVerdict::Held, vec![code::TRAILER_MISSING])
+    );
 }
 
 #[test]
@@ -128,7 +131,7 @@ fn f3_a_feed_may_leave_out_the_last_line_break() {
     };
     let text = format!("{HEADER}1,Ada,active,\n2,Bo,active,2030-01-31");
     let outcome = Outcome::of(text.as_bytes(), &small(), &options);
-    assert_eq!(outcome.verdict(), Verdict::Accepted);
+    assert_eq!(outcome.verdict(), FileVerdict::Accepted);
     assert_eq!(outcome.keys(), ["1", "2"]);
 }
 
@@ -155,7 +158,7 @@ fn f5_a_column_that_is_gone_changes_nobody() {
         let without = without_column(text, index);
         let outcome = Outcome::of(without.as_bytes(), &entra(), &IntakeOptions::default());
         if mapped.contains(column) {
-            assert_eq!(outcome.verdict(), Verdict::Held, "{column}");
+            assert_eq!(outcome.verdict(), FileVerdict::Held, "{column}");
             assert_eq!(
                 outcome.problems.reasons(),
                 [code::COLUMN_MISSING],
@@ -297,8 +300,8 @@ proptest! {
         let at = (whole.len() as f64 * cut) as usize;
         let full = open(whole.clone().into_bytes(), &IntakeOptions::default());
         let part = open(whole.as_bytes()[..at].to_vec(), &IntakeOptions::default());
-        prop_assert_eq!(full.problems.verdict(), Verdict::Accepted);
-        if part.problems.verdict() == Verdict::Accepted {
+        prop_assert_eq!(full.problems.verdict(), FileVerdict::Accepted);
+        if part.problems.verdict() == FileVerdict::Accepted {
             prop_assert!(part.content.row_count < full.content.row_count || part.content == full.content);
             let end = &whole.as_bytes()[..at];
             prop_assert!(end.ends_with(b"\"2030-01-31\"\r\n") || end.ends_with(b"\"2030-01-31\"\r"));

@@ -5,7 +5,7 @@ use muster_core::identity::Value;
 use muster_core::mapping::Mapping;
 
 use super::{Outcome, entra, entra_columns};
-use crate::{IntakeOptions, LastLineBreak, Trailer, Verdict, code, open};
+use crate::{FileVerdict, IntakeOptions, LastLineBreak, Trailer, code, open};
 
 macro_rules! file {
     ($name:literal) => {
@@ -22,7 +22,7 @@ fn take(bytes: &[u8]) -> Outcome {
 #[test]
 fn nobody_is_provisioned_under_an_id_that_stands_for_two_people() {
     let outcome = take(THOUSAND);
-    assert_eq!(outcome.verdict(), Verdict::Held);
+    assert_eq!(outcome.verdict(), FileVerdict::Held);
     // The real file ends without a line break, too.
     let reasons = [code::LAST_LINE_BREAK, code::TOO_MANY_SET_ASIDE];
     assert_eq!(outcome.problems.reasons(), reasons);
@@ -76,7 +76,7 @@ fn accents_of_windows_1252_are_read_and_remarked() {
 #[test]
 fn a_line_break_inside_quotes_belongs_to_the_cell() {
     let outcome = take(file!("quoted-newlines.csv"));
-    assert_eq!(outcome.verdict(), Verdict::Accepted);
+    assert_eq!(outcome.verdict(), FileVerdict::Accepted);
     let person = outcome.snapshot().people().next().unwrap().unwrap();
     let street = person.identity.text("street").unwrap();
     assert!(street.starts_with("Attn: HR\n") && street.ends_with("2nd floor, \"East\" wing"));
@@ -94,7 +94,7 @@ fn tabs_are_found_in_the_header() {
 #[test]
 fn dates_in_seven_shapes_are_not_guessed() {
     let outcome = take(file!("mixed-dates.csv"));
-    assert_eq!(outcome.verdict(), Verdict::Held);
+    assert_eq!(outcome.verdict(), FileVerdict::Held);
     assert_eq!(outcome.problems.reasons(), [code::TOO_MANY_SET_ASIDE]);
     // One row in seven has an ISO day at midnight; the others have to wait for a format.
     assert_eq!(outcome.rows(&code::DAY_UNREADABLE), 52);
@@ -128,7 +128,7 @@ fn files_that_are_cut_are_rejected() {
         file!("truncated-mid-utf16.csv"),
     ] {
         let outcome = take(bytes);
-        assert_eq!(outcome.verdict(), Verdict::Rejected);
+        assert_eq!(outcome.verdict(), FileVerdict::Rejected);
         assert_eq!(outcome.problems.reasons(), [code::CUT]);
         assert!(outcome.snapshot.is_none());
     }
@@ -140,7 +140,7 @@ fn half_of_the_population_missing_is_for_the_guards_to_see() {
         file!("half-population.csv").to_vec(),
         &IntakeOptions::default(),
     );
-    assert_eq!(opened.problems.verdict(), Verdict::Accepted);
+    assert_eq!(opened.problems.verdict(), FileVerdict::Accepted);
     assert_eq!(opened.content.row_count, 500);
 }
 
@@ -148,7 +148,7 @@ fn half_of_the_population_missing_is_for_the_guards_to_see() {
 fn a_total_at_the_end_is_no_person() {
     let bytes = file!("trailing-total-row.csv");
     let outcome = take(bytes);
-    assert_eq!(outcome.verdict(), Verdict::Held);
+    assert_eq!(outcome.verdict(), FileVerdict::Held);
     assert_eq!(outcome.problems.reasons(), [code::LAST_ROW_ODD]);
     assert_eq!(
         outcome.count(&code::VALUE_UNKNOWN),
@@ -162,7 +162,7 @@ fn a_total_at_the_end_is_no_person() {
     };
     let options = with_trailer("total records: {count}");
     let outcome = Outcome::of(bytes, &entra(), &options);
-    assert_eq!(outcome.verdict(), Verdict::Accepted);
+    assert_eq!(outcome.verdict(), FileVerdict::Accepted);
     assert_eq!(outcome.snapshot().row_count(), 49);
     let one_row_less = remove_line(bytes, 5);
     let outcome = Outcome::of(&one_row_less, &entra(), &options);
@@ -190,7 +190,7 @@ fn what_is_no_csv_is_called_by_its_name() {
         (b"%PDF-1.7".as_slice(), "PDF"),
     ] {
         let outcome = take(bytes);
-        assert_eq!(outcome.verdict(), Verdict::Rejected);
+        assert_eq!(outcome.verdict(), FileVerdict::Rejected);
         assert_eq!(outcome.problems.reasons(), [code::NOT_CSV]);
         let problem = &outcome.problems.listed()[0];
         assert!(problem.text.contains(name), "{}", problem.text);

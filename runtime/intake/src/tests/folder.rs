@@ -17,7 +17,7 @@ use crate::folder::time::{MachineTime, Time};
 use crate::folder::{
     Arrival, Folder, FolderEvent, FolderOptions, Pattern, ReadError, open_arrival, open_changed,
 };
-use crate::{IntakeOptions, Verdict, code};
+use crate::{FileVerdict, IntakeOptions, code};
 
 /// No wait of a test takes longer, or it fails.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -65,7 +65,7 @@ fn move_in(root: &Path, name: &str, content: &str) {
     fs::rename(part, root.join(name)).unwrap();
 }
 
-fn verdict(arrival: &Arrival) -> Verdict {
+fn verdict(arrival: &Arrival) -> FileVerdict {
     let opened = open_arrival(arrival, &IntakeOptions::default()).unwrap();
     opened.problems.verdict()
 }
@@ -77,7 +77,7 @@ async fn a_file_that_is_moved_in_arrives_and_its_temporary_name_does_not() {
     let arrival = arrival(&mut folder).await;
     assert_eq!(arrival.name, "workers.csv");
     assert!(arrival.was_moved_in);
-    assert_eq!(verdict(&arrival), Verdict::Accepted);
+    assert_eq!(verdict(&arrival), FileVerdict::Accepted);
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn f3_a_writer_that_pauses_is_waited_for() {
         let slow = arrival(&mut folder).await;
         assert_eq!(slow.name, "slow.csv");
         assert_eq!(slow.stamp.size, WHOLE.len() as u64);
-        assert_eq!(verdict(&slow), Verdict::Accepted);
+        assert_eq!(verdict(&slow), FileVerdict::Accepted);
     }
 }
 
@@ -132,7 +132,7 @@ async fn f3_a_writer_that_opens_and_closes_several_times_is_waited_for() {
     move_in(root.path(), "workers.csv", WHOLE);
     folder.retry(&first);
     let second = arrival(&mut folder).await;
-    assert_eq!(verdict(&second), Verdict::Accepted);
+    assert_eq!(verdict(&second), FileVerdict::Accepted);
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn f3_a_file_that_stays_cut_is_believed_in_the_end() {
     }
     assert!(deferred <= 1, "one wait is enough");
     assert!(arrived.rested >= quick().patience);
-    assert_eq!(verdict(&arrived), Verdict::Rejected);
+    assert_eq!(verdict(&arrived), FileVerdict::Rejected);
     move_in(root.path(), "moved.csv", &WHOLE[..40]);
     let moved = arrival(&mut folder).await;
     assert!(
@@ -239,7 +239,7 @@ async fn a_folder_without_events_is_polled() {
     };
     let (root, mut folder) = folder(options);
     fs::write(root.path().join("workers.csv"), WHOLE).unwrap();
-    assert_eq!(verdict(&arrival(&mut folder).await), Verdict::Accepted);
+    assert_eq!(verdict(&arrival(&mut folder).await), FileVerdict::Accepted);
 }
 
 #[tokio::test]
@@ -258,7 +258,7 @@ async fn a_file_that_changed_since_it_came_to_rest_is_not_read() {
     );
     assert!(matches!(moved, Err(MoveError::Replaced { .. })));
     let second = arrival(&mut folder).await;
-    assert_eq!(verdict(&second), Verdict::Accepted);
+    assert_eq!(verdict(&second), FileVerdict::Accepted);
 }
 
 #[tokio::test]
@@ -289,7 +289,7 @@ async fn a_file_that_says_what_the_last_one_said_is_not_opened() {
     let again = arrival(&mut folder).await;
     let same = open_changed(&again, &options, Some(&first.content)).unwrap();
     assert_eq!(same.content, first.content);
-    assert_eq!(same.problems.verdict(), Verdict::Accepted);
+    assert_eq!(same.problems.verdict(), FileVerdict::Accepted);
     assert!(same.sheet.is_none());
     let full = open_arrival(&again, &options).unwrap();
     assert_eq!(same.digest, full.digest);

@@ -17,7 +17,7 @@ use muster_core::mapping::{
     Attribute, Column, Columns, DayColumn, DayForms, Form, Mapping, StatusRule, ZoneRule,
 };
 
-use super::{IntakeOptions, Problems, Snapshot, Verdict, open};
+use super::{FileVerdict, IntakeOptions, Problems, Snapshot, open};
 
 /// When the files of these tests are read.
 fn now() -> jiff::Timestamp {
@@ -42,7 +42,7 @@ impl Outcome {
         Self { problems, snapshot }
     }
 
-    fn verdict(&self) -> Verdict {
+    fn verdict(&self) -> FileVerdict {
         self.problems.verdict()
     }
 

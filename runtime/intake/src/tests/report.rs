@@ -8,7 +8,7 @@ use muster_core::id::Digest;
 use super::files::THOUSAND;
 use super::{Outcome, entra, read_small};
 use crate::report::{People, Reason, Report};
-use crate::{IntakeOptions, Verdict, code};
+use crate::{FileVerdict, IntakeOptions, code};
 
 fn report<'a>(
     outcome: &'a Outcome,
@@ -99,7 +99,7 @@ fn what_changes_and_why_it_waits_are_said_first() {
         hint: "look at the export".to_owned(),
     }];
     let mut report = report(&outcome, Some(&counts), &reasons);
-    report.verdict = Verdict::Held;
+    report.verdict = FileVerdict::Held;
     let text = report.text();
     for line in [
         "What would change",

@@ -5,7 +5,7 @@ use muster_core::id::PersonKey;
 use muster_core::identity::Status;
 
 use super::{Outcome, read_small, small};
-use crate::{IntakeOptions, Presence, Verdict, code};
+use crate::{FileVerdict, IntakeOptions, Presence, code};
 
 const HEADER: &str = "id,name,status,last day\n";
 
@@ -19,7 +19,7 @@ fn people_come_in_the_order_of_their_keys_and_any_order_of_columns_will_do() {
         "\u{feff}  LAST DAY ;Status;unused;\"ID\";name\n\
          ;active;x;10;Bo\n2030-06-30;LEFT;y;9;Ada\n;active;z;0010;Cy\n",
     );
-    assert_eq!(outcome.verdict(), Verdict::Accepted);
+    assert_eq!(outcome.verdict(), FileVerdict::Accepted);
     assert_eq!(outcome.keys(), ["0010", "10", "9"]);
     let people: Vec<_> = outcome.snapshot().people().map(Result::unwrap).collect();
     assert_eq!(people[2].row, 3);
@@ -64,7 +64,7 @@ fn the_same_row_twice_is_one_person() {
     let outcome = read_small(&format!(
         "{HEADER}1,Ada,active,\r\n2,Bo,active,\n1,Ada,active,\n"
     ));
-    assert_eq!(outcome.verdict(), Verdict::Accepted);
+    assert_eq!(outcome.verdict(), FileVerdict::Accepted);
     assert_eq!(outcome.keys(), ["1", "2"]);
     assert_eq!(outcome.count(&code::ROW_REPEATED), 1);
     assert_eq!(outcome.snapshot().presence(&key("1")), Presence::Present);
@@ -84,7 +84,7 @@ fn as_long_as_one_row_could_be_anybodys_absence_proves_nothing() {
         assert_eq!(outcome.keys(), ["1", "2"], "{row}");
         assert!(!outcome.snapshot().proves_absence(), "{row}");
         assert_eq!(outcome.count(&code::ABSENCE_UNPROVEN), 1, "{row}");
-        assert_eq!(outcome.verdict(), Verdict::Accepted, "{row}");
+        assert_eq!(outcome.verdict(), FileVerdict::Accepted, "{row}");
     }
 }
 
@@ -103,7 +103,7 @@ fn blank_rows_are_nobody() {
     let outcome = read_small(&format!(
         "{HEADER}1,Ada,active,\n,,,\n\"\",,,\n ,,, \n\n2,Bo,active,\n,,,\n"
     ));
-    assert_eq!(outcome.verdict(), Verdict::Accepted);
+    assert_eq!(outcome.verdict(), FileVerdict::Accepted);
     assert_eq!(outcome.count(&code::BLANK_ROWS), 1);
     assert!(outcome.snapshot().proves_absence());
     assert_eq!(outcome.keys(), ["1", "2"]);
@@ -133,13 +133,13 @@ fn a_file_with_too_many_rows_set_aside_is_held() {
         read_small(&format!("{HEADER}{good}{bad}"))
     };
     for (good, bad, verdict) in [
-        (90, 10, Verdict::Accepted),
-        (900, 100, Verdict::Accepted),
-        (899, 101, Verdict::Held),
-        (30, 10, Verdict::Accepted),
-        (30, 11, Verdict::Held),
-        (3, 3, Verdict::Accepted),
-        (2, 4, Verdict::Held),
+        (90, 10, FileVerdict::Accepted),
+        (900, 100, FileVerdict::Accepted),
+        (899, 101, FileVerdict::Held),
+        (30, 10, FileVerdict::Accepted),
+        (30, 11, FileVerdict::Held),
+        (3, 3, FileVerdict::Accepted),
+        (2, 4, FileVerdict::Held),
     ] {
         assert_eq!(rows(good, bad).verdict(), verdict, "{good} good, {bad} bad");
     }
@@ -152,7 +152,7 @@ fn a_file_with_too_many_rows_set_aside_is_held() {
     };
     let text = format!("{HEADER}1,Ada,active,\n2,Bo,?,\n3,Cy,?,\n4,Di,active,\n");
     let outcome = Outcome::of(text.as_bytes(), &small(), &strict);
-    assert_eq!(outcome.verdict(), Verdict::Held);
+    assert_eq!(outcome.verdict(), FileVerdict::Held);
     assert_eq!(
         outcome.rows(&code::VALUE_UNKNOWN),
         2,
@@ -167,7 +167,7 @@ fn a_change_set_may_be_empty_and_names_whom_it_likes() {
         ..IntakeOptions::default()
     };
     let outcome = Outcome::of(HEADER.as_bytes(), &small(), &options);
-    assert_eq!(outcome.verdict(), Verdict::Accepted);
+    assert_eq!(outcome.verdict(), FileVerdict::Accepted);
     assert_eq!(outcome.snapshot().people_count(), 0);
     let managed = Outcome::of(super::files::THOUSAND, &super::entra(), &options);
     assert_eq!(managed.count(&code::MANAGER_MISSING), 0);
@@ -189,7 +189,7 @@ fn what_is_listed_is_bounded_and_what_is_counted_is_exact() {
     assert_eq!(outcome.count(&code::VALUE_UNKNOWN), 3_000);
     assert_eq!(outcome.rows(&code::VALUE_UNKNOWN), 3_000);
     assert!(outcome.problems.listed().len() < 1_100);
-    assert_eq!(outcome.verdict(), Verdict::Held);
+    assert_eq!(outcome.verdict(), FileVerdict::Held);
     let copies = read_small(&format!("{HEADER}{}", "1,Ada,active,\n".repeat(200)));
     let problem = &copies.problems.listed()[0];
     assert_eq!((problem.rows.len(), problem.row_count), (50, 200));

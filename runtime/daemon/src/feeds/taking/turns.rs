@@ -5,7 +5,7 @@ use muster_core::fact::{ArrivalChange, EventKind, Fact, Outcome, Source};
 use muster_core::finding::{Finding, Severity};
 use muster_core::hold::{About, End, Hold};
 use muster_core::id::{PersonId, PersonKey};
-use muster_intake::{Opened, Sheet, Verdict, code, folder};
+use muster_intake::{FileVerdict, Opened, Sheet, code, folder};
 use muster_ledger::Writer;
 use muster_ledger::kept::Arrival;
 
@@ -68,7 +68,7 @@ impl Taking {
                 self.say_waits(&name).await?;
             }
             Some(decision) => {
-                if decision.verdict == Verdict::Accepted && kind == EventKind::Leave {
+                if decision.verdict == FileVerdict::Accepted && kind == EventKind::Leave {
                     self.end_hold_about(key.as_ref()).await?;
                 }
                 self.decided(arrival, decision).await?;
@@ -227,7 +227,7 @@ impl Taking {
                 return Err(error);
             }
         };
-        if decision.verdict != Verdict::Rejected {
+        if decision.verdict != FileVerdict::Rejected {
             for seq in older {
                 if let Some(arrival) = self.queue.take(seq) {
                     self.queue.decided(&self.feed, arrival, Outcome::Replaced);
@@ -235,7 +235,7 @@ impl Taking {
                 }
             }
         }
-        if decision.verdict == Verdict::Accepted {
+        if decision.verdict == FileVerdict::Accepted {
             for seq in events {
                 self.queue.take(seq);
             }
@@ -331,9 +331,9 @@ impl Taking {
     async fn decided(&mut self, arrival: Arrival, decision: Decision) -> Result<(), FeedError> {
         let seq = arrival.seq;
         let outcome = match decision.verdict {
-            Verdict::Accepted => Outcome::Accepted,
-            Verdict::Held => Outcome::Held,
-            Verdict::Rejected => Outcome::Rejected,
+            FileVerdict::Accepted => Outcome::Accepted,
+            FileVerdict::Held => Outcome::Held,
+            FileVerdict::Rejected => Outcome::Rejected,
         };
         tracing::info!(
             feed = %self.feed.name(),
