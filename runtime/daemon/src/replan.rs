@@ -23,7 +23,7 @@ use muster_core::subject::Subject;
 use crate::clock::Clock;
 use crate::findings::{Findings, LookedAt};
 use crate::planning::{
-    Consent, Failed, KnownTargets, Maker, Order, Planning, Proposal, Scope, Summary, Watch,
+    Consent, Failed, KnownTargets, Maker, OnPerson, Order, Planning, Proposal, Scope, Summary,
 };
 use holds::{Holds, ended};
 
@@ -253,9 +253,9 @@ pub fn compiled(source: &PolicySource) -> Result<Arc<Policy>, Failed> {
 pub fn preview(
     deciding: &Deciding,
     policy: &Arc<Policy>,
-    watch: Watch<'_>,
+    on_person: OnPerson<'_>,
 ) -> Result<Summary, Failed> {
-    deciding.planning.preview(order(policy), watch)
+    deciding.planning.preview(order(policy), on_person)
 }
 
 fn held(before: &Policy, policy: &Policy, summary: &Summary, digest: Digest) -> Vec<Finding> {

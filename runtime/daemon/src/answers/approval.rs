@@ -23,7 +23,7 @@ use super::feed;
 use super::progress::ProgressSink;
 use super::{Approvals, present};
 use crate::feeds::{Decision, Desk, Feed, FeedError, Going, Held, Item};
-use crate::planning::{Failed, Maker, Summary, Watch};
+use crate::planning::{Failed, Maker, OnPerson, Summary};
 use crate::policy::{known, text};
 use crate::replan::{self, waiting};
 
@@ -44,19 +44,19 @@ pub(super) fn preview(
     progress.report("reading the file", 0, 0);
     let opened = muster_intake::open(bytes, feed.options());
     progress.report("planning", 0, 0);
-    preview_of(approvals, |watch| {
+    preview_of(approvals, |on_person| {
         let desk = Desk {
             feed: &feed,
             going: Going::Preview(&approvals.planning),
         };
-        desk.decide(&Item::preview(file), opened, watch)
+        desk.decide(&Item::preview(file), opened, on_person)
     })
 }
 
 /// The preview of a decision, with the people it is about.
 fn preview_of(
     approvals: &Approvals,
-    decide: impl FnOnce(Watch<'_>) -> Result<Decision, FeedError>,
+    decide: impl FnOnce(OnPerson<'_>) -> Result<Decision, FeedError>,
 ) -> Result<v1::Preview, Fault> {
     let (decision, people) = People::of(approvals, decide);
     let decision = decision.map_err(|error| failed(&error))?;
@@ -72,7 +72,7 @@ struct People {
 
 impl People {
     /// Runs `make`, and returns what it made with the people it is about.
-    fn of<T>(approvals: &Approvals, make: impl FnOnce(Watch<'_>) -> T) -> (T, Self) {
+    fn of<T>(approvals: &Approvals, make: impl FnOnce(OnPerson<'_>) -> T) -> (T, Self) {
         let mut people = Self::default();
         let known = approvals.known.load();
         let result = make(&mut |planned: &PersonPlanned, before: Option<&Person>| {
@@ -210,8 +210,8 @@ pub(super) fn held_preview(approvals: &Approvals, plan: Digest) -> Result<v1::Pr
             feed: &feed,
             going: Going::Preview(&approvals.planning),
         };
-        return preview_of(approvals, |watch| {
-            held.decide(&approvals.config.daemon.data, desk, watch)
+        return preview_of(approvals, |on_person| {
+            held.decide(&approvals.config.daemon.data, desk, on_person)
         });
     }
     if let Some(hold) = hold_of(approvals, plan)? {
@@ -294,8 +294,8 @@ pub(super) fn policy_remarks(
 
 /// What a policy would do, and to whom.
 fn policy_plan(approvals: &Approvals, policy: &Arc<Policy>) -> Result<(Summary, People), Fault> {
-    let (summary, people) = People::of(approvals, |watch| {
-        replan::preview(&approvals.deciding, policy, watch)
+    let (summary, people) = People::of(approvals, |on_person| {
+        replan::preview(&approvals.deciding, policy, on_person)
     });
     Ok((summary.map_err(|error| failed(&error.into()))?, people))
 }
@@ -373,11 +373,11 @@ async fn answer(
 
 /// What something else that waits would do, and to whom.
 fn waiting_plan(approvals: &Approvals, what: &What) -> Result<(Summary, People), Fault> {
-    let (summary, people) = People::of(approvals, |watch| {
+    let (summary, people) = People::of(approvals, |on_person| {
         let order = waiting::order(&approvals.pending, what)?;
         order.map_or_else(
             || Ok(Summary::default()),
-            |order| approvals.planning.preview(order, watch),
+            |order| approvals.planning.preview(order, on_person),
         )
     });
     Ok((summary.map_err(|error| failed(&error.into()))?, people))

@@ -270,7 +270,7 @@ async fn decide(
         let (before, decided) = decided(&approvals, &person, known, (&asked, &by, now))?;
         let mut seen = Seen::default();
         let order = order(&person, &decided, &by);
-        let summary = maker.make_watched(order, Consent::Ordered, &mut |planned, before| {
+        let summary = maker.make_told(order, Consent::Ordered, &mut |planned, before| {
             seen.note(&approvals, planned, before);
         })?;
         tracing::info!(%person, %by, "somebody decided about a person");

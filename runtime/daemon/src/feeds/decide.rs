@@ -23,7 +23,7 @@ use super::shelf::{held_arrival, is_stored};
 use super::{Feed, FeedError, GIVEN_UP, HELD, REJECTED, ROWS_SET_ASIDE, WAITS, event, keys};
 use crate::findings::{LookedAt, changes};
 use crate::planning::{
-    ChangedPerson, Consent, Failed, Maker, Order, Planning, Scope, Summary, Watch,
+    ChangedPerson, Consent, Failed, Maker, OnPerson, Order, Planning, Scope, Summary,
 };
 
 /// A file to decide about.
@@ -120,12 +120,12 @@ impl<'a> Going<'a> {
     }
 
     /// Makes a plan as far as the decision goes.
-    fn plan(self, order: Order<'_>, watch: Watch<'_>) -> Result<Summary, Failed> {
+    fn plan(self, order: Order<'_>, on_person: OnPerson<'_>) -> Result<Summary, Failed> {
         match self {
-            Going::Preview(planning) => planning.preview(order, watch),
-            Going::ByItself(maker) => maker.make_watched(order, Consent::WithinLimits, watch),
+            Going::Preview(planning) => planning.preview(order, on_person),
+            Going::ByItself(maker) => maker.make_told(order, Consent::WithinLimits, on_person),
             Going::Approved { maker, plan, .. } => {
-                maker.make_watched(order, Consent::Approved(plan), watch)
+                maker.make_told(order, Consent::Approved(plan), on_person)
             }
         }
     }
@@ -162,7 +162,7 @@ impl Desk<'_> {
         &self,
         item: &Item<'_>,
         opened: Opened,
-        watch: Watch<'_>,
+        on_person: OnPerson<'_>,
     ) -> Result<Decision, FeedError> {
         let mut file = FeedFile {
             feed: self.feed.name().clone(),
@@ -201,12 +201,12 @@ impl Desk<'_> {
                     (FileVerdict::Held, Going::ByItself(_)) => Going::Preview(planning),
                     (_, going) => going,
                 };
-                let mut watch = |planned: &PersonPlanned, before: Option<&Person>| {
+                let mut on_person = |planned: &PersonPlanned, before: Option<&Person>| {
                     changed.add(planned);
-                    watch(planned, before);
+                    on_person(planned, before);
                 };
                 let order = self.order(&file, snapshot, item)?;
-                Some(going.plan(order, &mut watch)?)
+                Some(going.plan(order, &mut on_person)?)
             }
             Some(_) | None => None,
         };
@@ -274,7 +274,7 @@ impl Desk<'_> {
     pub fn decide_event(
         &self,
         event: &Event<'_>,
-        watch: Watch<'_>,
+        on_person: OnPerson<'_>,
     ) -> Result<Option<Decision>, FeedError> {
         let file = FeedFile {
             feed: self.feed.name().clone(),
@@ -295,12 +295,12 @@ impl Desk<'_> {
             Ok(said) => {
                 let people = vec![(said.key, said.changed)];
                 let mut changed = Changed::default();
-                let mut watch = |planned: &PersonPlanned, before: Option<&Person>| {
+                let mut on_person = |planned: &PersonPlanned, before: Option<&Person>| {
                     changed.add(planned);
-                    watch(planned, before);
+                    on_person(planned, before);
                 };
                 let order = self.order_of_event(&decision.file, people, event)?;
-                decision.summary = Some(self.going.plan(order, &mut watch)?);
+                decision.summary = Some(self.going.plan(order, &mut on_person)?);
                 decision.changed = changed;
             }
             Err(text) => {

@@ -17,7 +17,7 @@ use super::decide::{Decision, Desk, Event, Item};
 use super::evidence::Evidence;
 use super::shelf::{Shelf, held_arrival};
 use super::{Feed, FeedError, news_since};
-use crate::planning::Watch;
+use crate::planning::OnPerson;
 
 /// Something that is held.
 pub struct Held {
@@ -64,7 +64,7 @@ impl Held {
         &self,
         data: &Path,
         desk: Desk<'_>,
-        watch: Watch<'_>,
+        on_person: OnPerson<'_>,
     ) -> Result<Decision, FeedError> {
         let feed = desk.feed;
         let nothing = |_: Outcome| -> Vec<Fact> { Vec::new() };
@@ -76,7 +76,7 @@ impl Held {
                 row,
                 beside: &nothing,
             };
-            let decision = desk.decide_event(&event, watch)?;
+            let decision = desk.decide_event(&event, on_person)?;
             // Only what is taken by itself has to wait for others.
             return decision.ok_or_else(|| self.gone(std::io::ErrorKind::NotFound.into()));
         }
@@ -91,7 +91,7 @@ impl Held {
             .and_then(|evidence| evidence.read(self.file.digest))
             .and_then(|file| folder::open_kept(&file, feed.options(), None));
         let opened = kept.map_err(|error| self.gone(error))?;
-        desk.decide(&item, opened, watch)
+        desk.decide(&item, opened, on_person)
     }
 
     fn gone(&self, source: std::io::Error) -> FeedError {

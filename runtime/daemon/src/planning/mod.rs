@@ -36,7 +36,7 @@ use crate::clock::Clock;
 
 pub use bells::Bells;
 pub use known::{Known, KnownTargets, Titles};
-pub use order::{ChangedPerson, Consent, Order, Proposal, Scope, Summary, Watch};
+pub use order::{ChangedPerson, Consent, OnPerson, Order, Proposal, Scope, Summary};
 
 /// A row that was set aside has an id that nobody known has, so nobody who is missing counts as having left.
 pub const ABSENCE_DOUBTED: Code = Code::new("HR-080");
@@ -151,14 +151,14 @@ impl Planning {
 
     /// Works out what a plan would be. Changes nothing, holds up nobody, and may be asked at any time. Waits for the
     /// disk.
-    pub fn preview(&self, order: Order<'_>, watch: Watch<'_>) -> Result<Summary, Failed> {
+    pub fn preview(&self, order: Order<'_>, on_person: OnPerson<'_>) -> Result<Summary, Failed> {
         let (policy, known) = self.decided_by(&order)?;
         let looked = run::look(
             &self.ledger,
             self.basis(&policy, &known),
             (order.scope, &order.cause),
             run::Name::Given,
-            watch,
+            on_person,
         );
         looked.map(|looked| looked.summary)
     }
@@ -276,20 +276,20 @@ impl Maker<'_> {
     /// Makes a plan, as far as `consent` goes. What it was proposed to decide by decides from now on, if the plan
     /// stands.
     pub fn make(&self, order: Order<'_>, consent: Consent) -> Result<Summary, Failed> {
-        self.make_watched(order, consent, &mut |_, _| {})
+        self.make_told(order, consent, &mut |_, _| {})
     }
 
-    /// The same, with somebody who sees each person's part.
-    pub fn make_watched(
+    /// The same, and tells each person's part while the plan is made.
+    pub fn make_told(
         &self,
         mut order: Order<'_>,
         consent: Consent,
-        watch: Watch<'_>,
+        on_person: OnPerson<'_>,
     ) -> Result<Summary, Failed> {
         let planning = self.planning;
         let (proposal, cause) = (order.proposal.clone(), order.cause.clone());
         order.with.extend(self.of_proposal(proposal.as_ref())?);
-        let summary = self.run(order, consent, watch)?;
+        let summary = self.run(order, consent, on_person)?;
         if summary.stands() {
             match proposal {
                 None => {}
@@ -301,13 +301,18 @@ impl Maker<'_> {
         Ok(summary)
     }
 
-    fn run(&self, order: Order<'_>, consent: Consent, watch: Watch<'_>) -> Result<Summary, Failed> {
+    fn run(
+        &self,
+        order: Order<'_>,
+        consent: Consent,
+        on_person: OnPerson<'_>,
+    ) -> Result<Summary, Failed> {
         let planning = self.planning;
         let (policy, known) = planning.decided_by(&order)?;
         let basis = planning.basis(&policy, &known);
         let are_many = parts::are_many(&planning.read()?, &order.scope, planning.part)?;
         if self.whole.is_none() || !are_many {
-            return run::at_once(&planning.ledger, basis, order, consent, watch);
+            return run::at_once(&planning.ledger, basis, order, consent, on_person);
         }
         let parts = parts::Parts {
             people: planning.part,
@@ -315,7 +320,13 @@ impl Maker<'_> {
             leave: &|| drop(self.turn.take()),
             enter: &|| drop(self.turn.replace(Some(planning.enter()))),
         };
-        parts::make(&planning.ledger, basis, (&order, consent), watch, &parts)
+        parts::make(
+            &planning.ledger,
+            basis,
+            (&order, consent),
+            on_person,
+            &parts,
+        )
     }
 
     /// Does something that takes long and that no plan can change: others go first meanwhile.

@@ -127,8 +127,8 @@ impl Consent {
     }
 }
 
-/// Sees each person's part of a plan while it is made, with the person as the ledger had it.
-pub type Watch<'a> = &'a mut dyn FnMut(&PersonPlanned, Option<&Person>);
+/// Called with each person's part of a plan while it is made, and the person as the ledger had it.
+pub type OnPerson<'a> = &'a mut dyn FnMut(&PersonPlanned, Option<&Person>);
 
 /// What would decide in place of what does. It takes effect with the plan that was made by it.
 #[derive(Clone, Debug)]

@@ -20,7 +20,7 @@ use muster_core::person::Person;
 use muster_ledger::{Ledger, Reader, Writer};
 
 use super::Failed;
-use super::order::{Consent, Order, Scope, Summary, Watch};
+use super::order::{Consent, OnPerson, Order, Scope, Summary};
 use super::run::{self, Basis, Ink, Looked, Name, Reach, Rules, Run};
 use super::walk::Walk;
 
@@ -107,21 +107,21 @@ pub(super) fn make(
     ledger: &Ledger,
     basis: Basis<'_>,
     (order, consent): (&Order<'_>, Consent),
-    watch: Watch<'_>,
+    on_person: OnPerson<'_>,
     parts: &Parts<'_>,
 ) -> Result<Summary, Failed> {
-    let mut watch = Some(watch);
+    let mut on_person = Some(on_person);
     loop {
         (parts.leave)();
         let scope = order.scope.of_many();
-        // Whoever watches sees everybody once.
+        // Everybody is told once.
         let mut nobody = |_: &PersonPlanned, _: Option<&Person>| {};
-        let watch = watch.take().unwrap_or(&mut nobody);
+        let on_person = on_person.take().unwrap_or(&mut nobody);
         let name = match consent {
             Consent::Approved(_) => Name::Given,
             _ => Name::Spared,
         };
-        let mut looked = run::look(ledger, basis, (scope, &order.cause), name, watch);
+        let mut looked = run::look(ledger, basis, (scope, &order.cause), name, on_person);
         if let (Ok(unnamed), Name::Spared) = (&looked, name)
             && !run::may_stand(&unnamed.summary, consent)
         {

@@ -21,7 +21,7 @@ use muster_intake::Snapshot;
 use muster_ledger::{Ledger, PlanDigest, Reader, Writer};
 use sha2::{Digest as _, Sha256};
 
-use super::order::{ChangedPerson, Consent, Order, Scope, Summary, Watch};
+use super::order::{ChangedPerson, Consent, OnPerson, Order, Scope, Summary};
 use super::settle::{Settled, settle_findings, settle_questions};
 use super::walk::Walk;
 use super::{ABSENCE_DOUBTED, Failed};
@@ -64,7 +64,7 @@ pub(super) fn at_once(
     basis: Basis<'_>,
     order: Order<'_>,
     consent: Consent,
-    watch: Watch<'_>,
+    on_person: OnPerson<'_>,
 ) -> Result<Summary, Failed> {
     let Order {
         scope,
@@ -81,7 +81,7 @@ pub(super) fn at_once(
             before,
             basis,
             &because,
-            watch,
+            on_person,
             (rules, Ink::Record(&mut *writer)),
         )?;
         run.everybody_in(scope)?;
@@ -129,14 +129,14 @@ pub(super) fn look(
     basis: Basis<'_>,
     (scope, cause): (Scope<'_>, &Cause),
     name: Name,
-    watch: Watch<'_>,
+    on_person: OnPerson<'_>,
 ) -> Result<Looked, Failed> {
     let (before, because) = (ledger.read()?, because(cause));
     let rest_of = before.unfinished(cause, basis.policy.version())?;
     let mut rules = Rules::of(cause, None, basis.limits);
     rules.is_rest = rest_of.is_some();
     let ink = Ink::Look(matches!(name, Name::Given).then(PlanDigest::new));
-    let mut run = Run::new(before, basis, &because, watch, (rules, ink))?;
+    let mut run = Run::new(before, basis, &because, on_person, (rules, ink))?;
     run.everybody_in(scope)?;
     Ok(Looked {
         tally: run.tally.clone(),
@@ -312,7 +312,7 @@ pub(super) struct Run<'a, 'txn> {
     /// A person for whom there is a plan with this number, or a later one, was planned for meanwhile.
     pub(super) begun_with: PlanId,
     planner: Planner<'a>,
-    watch: Watch<'a>,
+    on_person: OnPerson<'a>,
     rules: Rules<'a>,
     /// The instant by which days are judged.
     day: Timestamp,
@@ -336,7 +336,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
         before: Reader,
         basis: Basis<'a>,
         because: &str,
-        watch: Watch<'a>,
+        on_person: OnPerson<'a>,
         (rules, ink): (Rules<'a>, Ink<'a, 'txn>),
     ) -> Result<Self, Failed> {
         let day = before.day(basis.now)?;
@@ -355,7 +355,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
             before,
             begun_with,
             planner,
-            watch,
+            on_person,
             rules,
             day,
             since,
@@ -657,7 +657,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
                     self.left_out.push(id.clone());
                     return Ok(());
                 }
-                (self.watch)(&planned, before.as_ref());
+                (self.on_person)(&planned, before.as_ref());
                 self.tally.add(&planned, before.as_ref(), &toll, self.since);
                 let is_first = self.is_empty();
                 match &mut self.ink {
