@@ -20,7 +20,7 @@ use muster_core::fact::Fact;
 use crate::error::{Error, StoreResult};
 use crate::ledger::Ledger;
 use crate::queue::Queue;
-use crate::writer::{Left, Writer};
+use crate::writer::{Handover, Writer};
 
 /// How much is taken at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,7 +66,7 @@ impl Committer {
             ledger: ledger.clone(),
             queue: Arc::clone(&queue),
             batch_max: options.batch_max,
-            left: Left::default(),
+            handover: Handover::default(),
         };
         let thread = std::thread::Builder::new()
             .name("ledger-commit".to_owned())
@@ -279,7 +279,7 @@ struct Worker {
     ledger: Ledger,
     queue: Arc<Queue<Box<dyn Job>>>,
     batch_max: usize,
-    left: Left,
+    handover: Handover,
 }
 
 impl Worker {
@@ -308,12 +308,12 @@ impl Worker {
         loop {
             let database = self.ledger.database()?;
             let txn = database.begin_write().step("begin to write")?;
-            let left = std::mem::take(&mut self.left);
+            let handover = std::mem::take(&mut self.handover);
             let mut writer = Writer::open(
                 &database,
                 &txn,
                 (Timestamp::UNIX_EPOCH, Actor::Daemon),
-                left,
+                handover,
             )?;
             let ran = run_all(&mut jobs, &mut writer)?;
             if let Some(failed) = ran.spoiled_by {
@@ -323,11 +323,11 @@ impl Worker {
             if writer.recorded() == 0 {
                 return self.ledger.check_in_place();
             }
-            let left = writer.finish()?;
+            let handover = writer.finish()?;
             txn.commit().step("commit")?;
             self.ledger.check_in_place()?;
             self.ledger.commits().happened();
-            self.left = left;
+            self.handover = handover;
             return Ok(());
         }
     }

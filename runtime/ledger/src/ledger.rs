@@ -16,7 +16,7 @@ use crate::create;
 use crate::error::{Error, StoreResult};
 use crate::reader::Reader;
 use crate::tail::{Commits, Tail};
-use crate::writer::{Left, Writer};
+use crate::writer::{Handover, Writer};
 
 /// How the ledger is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -161,7 +161,7 @@ impl Ledger {
         let database = self.database()?;
         let txn = database.begin_write().step("begin to write");
         let txn = txn.inspect_err(|error| self.fails_with(error))?;
-        let mut writer = Writer::open(&database, &txn, (at, by.into()), Left::default())?;
+        let mut writer = Writer::open(&database, &txn, (at, by.into()), Handover::default())?;
         let value = work(&mut writer)?;
         writer.end_work()?;
         if writer.recorded() == 0 {

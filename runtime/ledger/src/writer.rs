@@ -16,7 +16,7 @@ use redb::{ReadableDatabase, ReadableTable, WriteTransaction};
 use crate::codec::entry::{self, Head};
 use crate::codec::{instant, micros};
 use crate::error::{Error, RecordResult, StoreResult};
-use crate::fold::{Fold, Moment, Out};
+use crate::fold::{Awaited, Fold, Moment};
 use crate::reader::Reader;
 use crate::tables::{Log, Meta};
 use crate::{kept, keys, lookup};
@@ -37,12 +37,12 @@ pub struct Writer<'txn> {
     buffer: Vec<u8>,
 }
 
-/// What one transaction leaves for the next one: people who need not be read again.
+/// What one transaction hands over to the next one: people who need not be read again.
 #[derive(Default)]
-pub(crate) struct Left {
+pub(crate) struct Handover {
     /// The number of the next journal entry. Where it is another one, somebody else has written since.
     next_seq: u64,
-    out: Out,
+    awaited: Awaited,
 }
 
 impl<'txn> Writer<'txn> {
@@ -50,14 +50,18 @@ impl<'txn> Writer<'txn> {
         database: &'txn redb::Database,
         txn: &'txn WriteTransaction,
         (at, by): (Timestamp, Actor),
-        left: Left,
+        handover: Handover,
     ) -> Result<Self, Error> {
         let (log, meta) = Log::open(txn)?;
-        let is_current = left.next_seq == meta.next_seq;
-        let out = if is_current { left.out } else { Out::default() };
+        let is_current = handover.next_seq == meta.next_seq;
+        let awaited = if is_current {
+            handover.awaited
+        } else {
+            Awaited::default()
+        };
         let mut writer = Writer {
             database,
-            fold: Fold::open_with(txn, out)?,
+            fold: Fold::open_with(txn, awaited)?,
             log,
             meta,
             opens_commit_on: Some(meta.head),
@@ -266,13 +270,13 @@ impl<'txn> Writer<'txn> {
     }
 
     /// Writes what was kept aside. The transaction can be committed afterwards.
-    pub(crate) fn finish(mut self) -> Result<Left, Error> {
+    pub(crate) fn finish(mut self) -> Result<Handover, Error> {
         self.end_work()?;
-        let out = self.fold.finish()?;
+        let awaited = self.fold.finish()?;
         self.log.set_meta(&self.meta)?;
-        Ok(Left {
+        Ok(Handover {
             next_seq: self.meta.next_seq,
-            out,
+            awaited,
         })
     }
 

@@ -31,7 +31,7 @@ use crate::{decisions, kept, keys, lookup};
 
 use content::Content;
 pub use feeds::{CONTENTS_MAX, DELIVERIES_MAX};
-pub(crate) use people::Out;
+pub(crate) use people::Awaited;
 use people::{People, Place};
 
 /// Which rules turned facts into tables. Where one of them is mended so that it makes other tables of the same
@@ -88,14 +88,14 @@ pub(crate) struct Fold<'txn> {
 
 impl<'txn> Fold<'txn> {
     pub(crate) fn open(txn: &'txn WriteTransaction) -> Result<Self, Error> {
-        Self::open_with(txn, Out::default())
+        Self::open_with(txn, Awaited::default())
     }
 
     /// The same with people who were read and written before, and whom nobody has changed since.
-    pub(crate) fn open_with(txn: &'txn WriteTransaction, out: Out) -> Result<Self, Error> {
+    pub(crate) fn open_with(txn: &'txn WriteTransaction, awaited: Awaited) -> Result<Self, Error> {
         Ok(Fold {
             tables: Tables::open(txn)?,
-            people: People::with(out),
+            people: People::with(awaited),
             content: Content::default(),
             buffer: Vec::new(),
         })
@@ -238,11 +238,11 @@ impl<'txn> Fold<'txn> {
     }
 
     /// Ends a commit: everything that was kept aside is written. Returns the people with a call out.
-    pub(crate) fn finish(&mut self) -> Result<Out, Error> {
+    pub(crate) fn finish(&mut self) -> Result<Awaited, Error> {
         self.content.check_finished()?;
         self.write_people()?;
         self.write_tallies()?;
-        Ok(self.people.take_out())
+        Ok(self.people.take_awaited())
     }
 
     fn plan_made(&mut self, moment: Moment<'_>, plan: &Plan) -> Result<(), Error> {

@@ -33,7 +33,7 @@ pub(crate) struct People {
     touched: BTreeMap<Vec<u8>, Box<Touched>>,
     /// The one who was touched last, and not in `touched`: most of what is asked is about the same person again.
     current: Option<(Vec<u8>, Box<Touched>)>,
-    out: Out,
+    awaited: Awaited,
     /// Who has which account, where that has changed.
     links: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     due: Marked,
@@ -46,7 +46,7 @@ pub(crate) struct People {
 
 /// People with a call out, as their records say. What comes of the call is recorded soon, and need not
 /// begin with reading them again.
-pub(crate) type Out = BTreeMap<Vec<u8>, Box<Touched>>;
+pub(crate) type Awaited = BTreeMap<Vec<u8>, Box<Touched>>;
 
 /// A person as read and changed in this transaction.
 pub(crate) struct Touched {
@@ -150,7 +150,7 @@ impl Fold<'_> {
         effect: Effect,
     ) -> Result<bool, Error> {
         let key = keys::person(&planned.person);
-        self.people.out.remove(&key);
+        self.people.awaited.remove(&key);
         // Whose calls are out is read with them.
         if self.people.has_touched(&key) || self.has_sent(&key)? {
             if self.touch(&key)?.person != before {
@@ -389,7 +389,7 @@ impl Fold<'_> {
 
     /// Takes somebody up whom this transaction has not touched.
     fn fetch(&mut self, key: &[u8]) -> Result<Box<Touched>, Error> {
-        let touched = match self.people.out.remove(key) {
+        let touched = match self.people.awaited.remove(key) {
             Some(touched) => touched,
             None => Box::new(self.read(key)?),
         };
@@ -461,7 +461,7 @@ impl Fold<'_> {
             }
             (touched.is_changed, touched.is_sent_changed) = (false, false);
             if touched.rows.is_out {
-                self.people.out.insert(key, touched);
+                self.people.awaited.insert(key, touched);
             }
         }
         self.write_rows()?;
@@ -508,15 +508,15 @@ impl Fold<'_> {
 }
 
 impl People {
-    pub(super) fn with(out: Out) -> Self {
+    pub(super) fn with(awaited: Awaited) -> Self {
         People {
-            out,
+            awaited,
             ..People::default()
         }
     }
 
-    pub(super) fn take_out(&mut self) -> Out {
-        std::mem::take(&mut self.out)
+    pub(super) fn take_awaited(&mut self) -> Awaited {
+        std::mem::take(&mut self.awaited)
     }
 
     fn is_current(&self, key: &[u8]) -> bool {
