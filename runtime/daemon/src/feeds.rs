@@ -28,16 +28,16 @@ use crate::planning::{self, Bells, ChangedPerson, Planning};
 mod decide;
 pub mod event;
 pub mod evidence;
+mod folders;
 pub mod former;
 pub mod held;
 mod keys;
 pub mod queue;
-mod shelf;
 pub mod taking;
 
 pub use decide::{Decision, Desk, Event, Going, Item};
+pub use folders::{FeedFolders, held_arrival};
 pub use held::Held;
-pub use shelf::{Shelf, held_arrival};
 pub use taking::run;
 
 /// A file waits for a person.

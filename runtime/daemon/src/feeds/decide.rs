@@ -18,8 +18,8 @@ use muster_intake::folder::place::Place;
 use muster_intake::report::{Changed, People};
 use muster_intake::{Effect, FileVerdict, Opened, Problem, Problems, Snapshot, code};
 
+use super::folders::{held_arrival, is_stored};
 use super::held::held_file;
-use super::shelf::{held_arrival, is_stored};
 use super::{Feed, FeedError, GIVEN_UP, HELD, REJECTED, ROWS_SET_ASIDE, WAITS, event, keys};
 use crate::findings::{LookedAt, changes};
 use crate::planning::{

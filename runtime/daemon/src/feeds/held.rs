@@ -15,7 +15,7 @@ use muster_ledger::kept::Arrival;
 
 use super::decide::{Decision, Desk, Event, Item};
 use super::evidence::Evidence;
-use super::shelf::{Shelf, held_arrival};
+use super::folders::{FeedFolders, held_arrival};
 use super::{Feed, FeedError, news_since};
 use crate::planning::OnPerson;
 
@@ -110,8 +110,9 @@ impl Held {
         });
         match moved {
             Ok(Ok((ref places, stored))) => {
-                let put = Shelf { feed, places };
-                if let Err(error) = put.write_reports(&stored, Place::Processed, decision, now) {
+                let folders = FeedFolders { feed, places };
+                if let Err(error) = folders.write_reports(&stored, Place::Processed, decision, now)
+                {
                     tracing::error!(feed = %feed.name(), %error, "could not write the report on an approved file");
                 }
             }

@@ -10,7 +10,7 @@ use muster_ledger::kept::Arrival;
 
 use super::{Evidence, Feed, PUT_AWAY_MAX, Taking};
 use crate::feeds::decide::Decision;
-use crate::feeds::shelf::{self, Shelf};
+use crate::feeds::folders::{self, FeedFolders};
 use crate::feeds::{FeedError, Feeds};
 
 /// Something to put away.
@@ -133,22 +133,22 @@ struct Putting<'a> {
 
 impl Putting<'_> {
     fn put(&self, job: Job) -> Done {
-        let place = shelf::place(job.outcome);
+        let place = folders::place(job.outcome);
         let before = job.arrival.stored.clone();
         let (stored, mut trouble) = match &job.file {
             Some(file) => self.put_file(&job, file, place),
             None => self.put_missing(&job, place),
         };
         if let (Some(stored), None) = (&stored, &before) {
-            let beside = Shelf {
+            let folders = FeedFolders {
                 feed: self.feed,
                 places: self.places,
             };
             let written = match &job.decision {
                 Some(decision) => {
-                    beside.write_reports(stored, place, decision, self.feeds.clock.now())
+                    folders.write_reports(stored, place, decision, self.feeds.clock.now())
                 }
-                None => beside.write_outcome(stored, &job.arrival, job.outcome),
+                None => folders.write_outcome(stored, &job.arrival, job.outcome),
             };
             if let Err(error) = written {
                 let name = &job.arrival.arrived.name;

@@ -13,7 +13,7 @@ use super::Taking;
 use crate::feeds::decide::{Decision, Desk, Event, Going, Item};
 use crate::feeds::held::held_file;
 use crate::feeds::queue::WaitingFile;
-use crate::feeds::{FeedError, GIVEN_UP, HELD, WAITS, event, last_said, shelf};
+use crate::feeds::{FeedError, GIVEN_UP, HELD, WAITS, event, folders, last_said};
 use crate::planning::Maker;
 
 impl Taking {
@@ -160,7 +160,7 @@ impl Taking {
             return Ok(false);
         };
         let is_event = matches!(held.arrived.source, Source::Event { .. });
-        if !(is_event || self.feed.is_partial()) || !shelf::is_given_up(&self.feed, &held) {
+        if !(is_event || self.feed.is_partial()) || !folders::is_given_up(&self.feed, &held) {
             return Ok(false);
         }
         tracing::info!(feed = %self.feed.name(), digest = held.arrived.digest.short(), "what was held was given up");

@@ -14,7 +14,7 @@ use super::{Decision, Feed};
 
 /// The folders of one feed.
 #[derive(Clone, Copy)]
-pub struct Shelf<'a> {
+pub struct FeedFolders<'a> {
     /// The feed.
     pub feed: &'a Feed,
     /// Its folders.
@@ -30,7 +30,7 @@ pub(super) fn place(outcome: Outcome) -> Place {
     }
 }
 
-impl Shelf<'_> {
+impl FeedFolders<'_> {
     /// Writes the reports beside a stored file.
     pub fn write_reports(
         &self,
