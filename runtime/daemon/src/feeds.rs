@@ -35,7 +35,7 @@ mod keys;
 pub mod queue;
 pub mod taking;
 
-pub use decide::{Decision, Desk, Event, Going, Item};
+pub use decide::{Decision, Event, Going, Item, decide_event, decide_file};
 pub use folders::{FeedFolders, held_arrival};
 pub use held::Held;
 pub use taking::run;

@@ -22,7 +22,7 @@ use super::broken;
 use super::feed;
 use super::progress::ProgressSink;
 use super::{Approvals, present};
-use crate::feeds::{Decision, Desk, Feed, FeedError, Going, Held, Item};
+use crate::feeds::{Decision, Feed, FeedError, Going, Held, Item, decide_file};
 use crate::planning::{Failed, Maker, OnPerson, Summary};
 use crate::policy::{known, text};
 use crate::replan::{self, waiting};
@@ -45,11 +45,8 @@ pub(super) fn preview(
     let opened = muster_intake::open(bytes, feed.options());
     progress.report("planning", 0, 0);
     preview_of(approvals, |on_person| {
-        let desk = Desk {
-            feed: &feed,
-            going: Going::Preview(&approvals.planning),
-        };
-        desk.decide(&Item::preview(file), opened, on_person)
+        let going = Going::Preview(&approvals.planning);
+        decide_file(&feed, going, &Item::preview(file), opened, on_person)
     })
 }
 
@@ -206,12 +203,9 @@ fn hold_of(approvals: &Approvals, plan: Digest) -> Result<Option<Hold>, Fault> {
 /// What a held plan would change.
 pub(super) fn held_preview(approvals: &Approvals, plan: Digest) -> Result<v1::Preview, Fault> {
     if let Some((feed, held)) = held(approvals, plan)? {
-        let desk = Desk {
-            feed: &feed,
-            going: Going::Preview(&approvals.planning),
-        };
+        let going = Going::Preview(&approvals.planning);
         return preview_of(approvals, |on_person| {
-            held.decide(&approvals.config.daemon.data, desk, on_person)
+            held.decide(&approvals.config.daemon.data, &feed, going, on_person)
         });
     }
     if let Some(hold) = hold_of(approvals, plan)? {
@@ -454,11 +448,9 @@ fn approved(
     by: &Operator,
 ) -> Result<(Feed, Held, Decision), Fault> {
     let (feed, held) = held(approvals, plan)?.ok_or_else(|| no_such_plan(plan))?;
-    let desk = Desk {
-        feed: &feed,
-        going: Going::Approved { maker, plan, by },
-    };
-    let decided = held.decide(&approvals.config.daemon.data, desk, &mut |_, _| {});
+    let going = Going::Approved { maker, plan, by };
+    let data = &approvals.config.daemon.data;
+    let decided = held.decide(data, &feed, going, &mut |_, _| {});
     let mut decision = decided.map_err(|error| failed(&error))?;
     // The verdict on its rows is not that it was applied: only what stands in the ledger is.
     if decision.summary.as_ref().is_some_and(Summary::stands) {

@@ -147,18 +147,37 @@ impl<'a> Going<'a> {
     }
 }
 
-/// Where the files of one feed are decided about.
-#[derive(Clone, Copy)]
-pub struct Desk<'a> {
-    /// The feed.
-    pub feed: &'a Feed,
-    /// How far a decision goes.
-    pub going: Going<'a>,
+/// Decides about a file, and records it as far as the decision goes. Nothing is moved.
+pub fn decide_file(
+    feed: &Feed,
+    going: Going<'_>,
+    item: &Item<'_>,
+    opened: Opened,
+    on_person: OnPerson<'_>,
+) -> Result<Decision, FeedError> {
+    FeedDecider { feed, going }.file(item, opened, on_person)
 }
 
-impl Desk<'_> {
-    /// Decides about a file, and records it as far as the decision goes. Nothing is moved.
-    pub fn decide(
+/// Decides about an event, and records it as far as the decision goes. `None` if it has to wait: it
+/// takes too much from too many to go on by itself, and something else is held already.
+pub fn decide_event(
+    feed: &Feed,
+    going: Going<'_>,
+    event: &Event<'_>,
+    on_person: OnPerson<'_>,
+) -> Result<Option<Decision>, FeedError> {
+    FeedDecider { feed, going }.event(event, on_person)
+}
+
+/// What a decision is made with.
+#[derive(Clone, Copy)]
+struct FeedDecider<'a> {
+    feed: &'a Feed,
+    going: Going<'a>,
+}
+
+impl FeedDecider<'_> {
+    fn file(
         &self,
         item: &Item<'_>,
         opened: Opened,
@@ -269,9 +288,7 @@ impl Desk<'_> {
         (problems, reading.snapshot)
     }
 
-    /// Decides about an event, and records it as far as the decision goes. `None` if it has to wait: it
-    /// takes too much from too many to go on by itself, and something else is held already.
-    pub fn decide_event(
+    fn event(
         &self,
         event: &Event<'_>,
         on_person: OnPerson<'_>,
@@ -513,8 +530,12 @@ fn newest_before(planning: &Planning, file: &FeedFile) -> Result<Option<PlanId>,
 
 /// What is recorded of an accepted file: itself, and that a file that was held has been approved or, by
 /// a file with everybody, overtaken. One that says only what changed overtakes nothing.
-fn accepted(desk: &Desk<'_>, file: &FeedFile, is_whole: bool) -> Result<Vec<Fact>, FeedError> {
-    let Desk { feed, going } = *desk;
+fn accepted(
+    decider: &FeedDecider<'_>,
+    file: &FeedFile,
+    is_whole: bool,
+) -> Result<Vec<Fact>, FeedError> {
+    let FeedDecider { feed, going } = *decider;
     let mut facts = vec![Fact::FileAccepted {
         file: file.clone(),
         plan: None,

@@ -13,7 +13,7 @@ use muster_intake::folder::place::{Place, Places};
 use muster_ledger::Reader;
 use muster_ledger::kept::Arrival;
 
-use super::decide::{Decision, Desk, Event, Item};
+use super::decide::{Decision, Event, Going, Item, decide_event, decide_file};
 use super::evidence::Evidence;
 use super::folders::{FeedFolders, held_arrival};
 use super::{Feed, FeedError, news_since};
@@ -63,10 +63,10 @@ impl Held {
     pub fn decide(
         &self,
         data: &Path,
-        desk: Desk<'_>,
+        feed: &Feed,
+        going: Going<'_>,
         on_person: OnPerson<'_>,
     ) -> Result<Decision, FeedError> {
-        let feed = desk.feed;
         let nothing = |_: Outcome| -> Vec<Fact> { Vec::new() };
         if let Source::Event { kind, row, .. } = &self.arrival.arrived.source {
             let event = Event {
@@ -76,11 +76,11 @@ impl Held {
                 row,
                 beside: &nothing,
             };
-            let decision = desk.decide_event(&event, on_person)?;
+            let decision = decide_event(feed, going, &event, on_person)?;
             // Only what is taken by itself has to wait for others.
             return decision.ok_or_else(|| self.gone(std::io::ErrorKind::NotFound.into()));
         }
-        let news = news_since(&desk.going.planning().read()?, feed, self.since)?;
+        let news = news_since(&going.planning().read()?, feed, self.since)?;
         let item = Item {
             name: &self.file.name,
             modified: None,
@@ -91,7 +91,7 @@ impl Held {
             .and_then(|evidence| evidence.read(self.file.digest))
             .and_then(|file| folder::open_kept(&file, feed.options(), None));
         let opened = kept.map_err(|error| self.gone(error))?;
-        desk.decide(&item, opened, on_person)
+        decide_file(feed, going, &item, opened, on_person)
     }
 
     fn gone(&self, source: std::io::Error) -> FeedError {

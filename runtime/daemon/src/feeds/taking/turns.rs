@@ -10,7 +10,7 @@ use muster_ledger::Writer;
 use muster_ledger::kept::Arrival;
 
 use super::Taking;
-use crate::feeds::decide::{Decision, Desk, Event, Going, Item};
+use crate::feeds::decide::{Decision, Event, Going, Item, decide_event, decide_file};
 use crate::feeds::held::held_file;
 use crate::feeds::queue::WaitingFile;
 use crate::feeds::{FeedError, GIVEN_UP, HELD, WAITS, event, folders, last_said};
@@ -52,11 +52,7 @@ impl Taking {
                 row: &row,
                 beside: &changed,
             };
-            let desk = Desk {
-                feed: &feed,
-                going: Going::ByItself(maker),
-            };
-            desk.decide_event(&event, &mut |_, _| {})
+            decide_event(&feed, Going::ByItself(maker), &event, &mut |_, _| {})
         };
         match self.feeds.planning.briefly(deciding).await? {
             None => {
@@ -318,11 +314,7 @@ impl Taking {
                 news: &news,
                 beside: &beside,
             };
-            let desk = Desk {
-                feed: &feed,
-                going: Going::ByItself(maker),
-            };
-            desk.decide(&item, opened, &mut |_, _| {})
+            decide_file(&feed, Going::ByItself(maker), &item, opened, &mut |_, _| {})
         };
         self.feeds.planning.of_file(&of, rows, deciding).await
     }
