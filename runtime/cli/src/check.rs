@@ -114,17 +114,17 @@ fn summary(config: &Config, remarks: usize) -> String {
 
 fn refuse(error: &ConfigError, args: &Args, context: &mut Context<'_, '_>) -> Ended {
     if args.json {
-        let findings = error.problems.iter().map(|problem| v1::Finding {
-            code: problem.code.to_string(),
+        let findings = error.mistakes.iter().map(|mistake| v1::Finding {
+            code: mistake.code.to_string(),
             severity: "error".to_owned(),
-            subject: match problem.position {
+            subject: match mistake.position {
                 Some(place) => {
-                    format!("{}:{}:{}", problem.file.display(), place.line, place.column)
+                    format!("{}:{}:{}", mistake.file.display(), place.line, place.column)
                 }
-                None => problem.file.display().to_string(),
+                None => mistake.file.display().to_string(),
             },
-            text: problem.message.clone(),
-            hint: problem.hint.clone(),
+            text: mistake.message.clone(),
+            hint: mistake.hint.clone(),
             since: None,
         });
         context.printer.json(&Checked {
@@ -217,7 +217,7 @@ fn open_to_others(config: &Config) -> Vec<v1::Finding> {
 
 fn remark_of(remark: &str) -> v1::Finding {
     v1::Finding {
-        code: muster_config::problem::LOOK.to_string(),
+        code: muster_config::mistake::LOOK.to_string(),
         severity: "warning".to_owned(),
         subject: "configuration".to_owned(),
         text: remark.to_owned(),

@@ -159,15 +159,15 @@ impl CliError {
     }
 }
 
-/// Every problem of a configuration, each with its own hint.
+/// Every mistake of a configuration, each with its own hint.
 pub(super) fn print_config(error: &ConfigError, printer: &mut Printer<'_>) -> io::Result<()> {
     let mut codes: Vec<String> = Vec::new();
-    for problem in &error.problems {
-        printer.note(&format!("{} {problem}", Style::Bad.paint("error:")))?;
-        print_hint(&problem.hint, printer)?;
+    for mistake in &error.mistakes {
+        printer.note(&format!("{} {mistake}", Style::Bad.paint("error:")))?;
+        print_hint(&mistake.hint, printer)?;
         printer.note("")?;
-        if !codes.contains(&problem.code.to_string()) {
-            codes.push(problem.code.to_string());
+        if !codes.contains(&mistake.code.to_string()) {
+            codes.push(mistake.code.to_string());
         }
     }
     printer.note(&explain_line(&codes))

@@ -9,7 +9,7 @@ use http::Method;
 use muster_api::v1;
 use muster_config::Config;
 use muster_daemon::local;
-use muster_intake::{Effect, Problem, Problems, report};
+use muster_intake::{Effect, Mistake, Mistakes, report};
 
 use muster_core::finding::Code;
 use muster_core::id::FeedName;
@@ -198,8 +198,8 @@ pub(super) fn print(preview: &v1::Preview, all: bool, printer: &mut Printer<'_>)
 
 /// What HR's report will say of rows, in the same words.
 fn print_rows(preview: &v1::Preview, all: bool, printer: &mut Printer<'_>) -> io::Result<()> {
-    let problem = |said: &v1::RowProblem| {
-        Some(Problem {
+    let mistake = |said: &v1::RowProblem| {
+        Some(Mistake {
             code: Code::from_record(said.code.clone()),
             effect: Effect::of_word(&said.effect)?,
             rows: said.rows.clone(),
@@ -210,13 +210,13 @@ fn print_rows(preview: &v1::Preview, all: bool, printer: &mut Printer<'_>) -> io
             hint: said.hint.clone(),
         })
     };
-    let listed: Vec<Problem> = preview.problems.iter().filter_map(problem).collect();
+    let listed: Vec<Mistake> = preview.problems.iter().filter_map(mistake).collect();
     let counts = preview.problem_counts.iter().map(|count| {
-        let problems = usize::try_from(count.problems).unwrap_or(usize::MAX);
-        (Code::from_record(count.code.clone()), problems, count.rows)
+        let mistakes = usize::try_from(count.problems).unwrap_or(usize::MAX);
+        (Code::from_record(count.code.clone()), mistakes, count.rows)
     });
     let lines_max = if all { usize::MAX } else { ROWS_SHOWN };
-    let said = report::rows_said(&Problems::of_list(listed, counts), lines_max);
+    let said = report::rows_said(&Mistakes::of_list(listed, counts), lines_max);
     for line in said.lines() {
         printer.line(line)?;
     }

@@ -15,11 +15,11 @@ use muster_core::nearest::nearest;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::options::{Default, Opt, Takes};
-use super::problem::{
-    ConfigError, MISSING_KEY, NOT_TOML, Position, Problem, UNKNOWN_KEY, UNREADABLE, UNUSABLE_VALUE,
+use super::mistake::{
+    ConfigError, MISSING_KEY, Mistake, NOT_TOML, Position, UNKNOWN_KEY, UNREADABLE, UNUSABLE_VALUE,
     WRONG_TYPE,
 };
+use super::options::{Default, Opt, Takes};
 use super::value;
 
 /// Largest configuration or policy file, in bytes.
@@ -36,7 +36,7 @@ pub(super) struct Document {
 
 /// What is wrong so far, over all files.
 #[derive(Debug, Default)]
-pub(super) struct Notes(RefCell<Vec<Problem>>);
+pub(super) struct Notes(RefCell<Vec<Mistake>>);
 
 impl Notes {
     pub(super) fn new() -> Self {
@@ -48,18 +48,18 @@ impl Notes {
         self.0.borrow().len()
     }
 
-    pub(super) fn add(&self, problem: Problem) {
-        self.0.borrow_mut().push(problem);
+    pub(super) fn add(&self, mistake: Mistake) {
+        self.0.borrow_mut().push(mistake);
     }
 
     /// Nothing, or everything that was noted, in the order of files and lines.
     pub(super) fn into_result(self) -> Result<(), ConfigError> {
-        let mut problems = self.0.into_inner();
-        problems.sort_by(|a, b| (&a.file, a.position).cmp(&(&b.file, b.position)));
-        if problems.is_empty() {
+        let mut mistakes = self.0.into_inner();
+        mistakes.sort_by(|a, b| (&a.file, a.position).cmp(&(&b.file, b.position)));
+        if mistakes.is_empty() {
             Ok(())
         } else {
-            Err(ConfigError { problems })
+            Err(ConfigError { mistakes })
         }
     }
 }
@@ -98,7 +98,7 @@ impl Document {
             let position = error.span().map(|span| self.position(span.start));
             let message = error.message().lines().collect::<Vec<_>>().join(", ");
             ConfigError {
-                problems: vec![Problem {
+                mistakes: vec![Mistake {
                     code: NOT_TOML,
                     file: self.file.clone(),
                     position,
@@ -179,7 +179,7 @@ impl<'a> Section<'a> {
 
     /// Notes a mistake at a place of this document.
     pub(super) fn note(&self, code: Code, offset: usize, message: String, hint: String) {
-        self.notes.add(Problem {
+        self.notes.add(Mistake {
             code,
             file: self.document.file.clone(),
             position: Some(self.document.position(offset)),
@@ -188,8 +188,8 @@ impl<'a> Section<'a> {
         });
     }
 
-    /// The problem that a later stage may find with something at this place.
-    pub(super) fn problem_at(&self, offset: usize) -> (PathBuf, Position) {
+    /// The mistake that a later stage may find with something at this place.
+    pub(super) fn mistake_at(&self, offset: usize) -> (PathBuf, Position) {
         (self.document.file.clone(), self.document.position(offset))
     }
 

@@ -17,8 +17,8 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::document::{Placed, Section, plain_table};
+use super::mistake::UNUSABLE_VALUE;
 use super::options as opt;
-use super::problem::UNUSABLE_VALUE;
 use super::secret::{Base, SecretSource};
 
 /// Most attributes of a mapping.

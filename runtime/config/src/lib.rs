@@ -12,9 +12,9 @@ pub mod access;
 mod document;
 pub mod editor;
 mod feed;
+pub mod mistake;
 pub mod options;
 mod policy;
-pub mod problem;
 pub mod reference;
 mod secret;
 pub mod stamps;
@@ -30,13 +30,13 @@ use muster_core::id::{FeedName, InvalidName, TargetName};
 use muster_core::policy::PolicySource;
 
 use document::{Document, Named, Notes, Section};
+use mistake::{FOLDERS_CLASH, UNUSABLE_VALUE};
 use options as opt;
-use problem::{FOLDERS_CLASH, UNUSABLE_VALUE};
 use secret::Base;
 
 pub use feed::{Csv, Feed, FeedKind, Guard, HookSource};
+pub use mistake::{ConfigError, Position};
 pub use policy::{POLICY_FILES_MAX, ROLES_MAX};
-pub use problem::{ConfigError, Position};
 pub use secret::{Environment, SecretError, SecretSource, SecretValue};
 pub use target::{Credential, Limits, Target};
 pub use value::duration;
@@ -189,10 +189,10 @@ fn read(root: &Section<'_>, paths: &Paths<'_>, notes: &Notes) -> Result<Config, 
     let shown_policy = paths
         .shown
         .with_file_name(daemon_section.text_shown(&opt::POLICY));
-    let problems_before = notes.count();
+    let mistakes_before = notes.count();
     let (feeds, retired) = read_feeds(root, base);
     // What a feed's mistake leaves out of the mapping, a rule cannot know: that is not a mistake of the rule.
-    let has_names = notes.count() == problems_before && root.is_written_at("feed");
+    let has_names = notes.count() == mistakes_before && root.is_written_at("feed");
     let (targets, mut inputs) = read_targets(root, base);
     root.finish();
     check_folders(root, daemon.as_ref(), &feeds);
@@ -225,7 +225,7 @@ fn read(root: &Section<'_>, paths: &Paths<'_>, notes: &Notes) -> Result<Config, 
     let Some(daemon) = daemon else {
         // Something is noted, and the caller looks at the notes first.
         return Err(ConfigError {
-            problems: Vec::new(),
+            mistakes: Vec::new(),
         });
     };
     Ok(Config {

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use muster_core::id::{Digest, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::ValueType;
-use muster_core::policy::{Mistake, Policy, PolicySource, RoleSource, TargetRules};
+use muster_core::policy::{self, Policy, PolicySource, RoleSource, TargetRules};
 use muster_core::subject::Subject;
 use ring::digest;
 
 use super::document::{Document, Notes, Section};
+use super::mistake::{ConfigError, MISSING_KEY, Mistake, Position, UNREADABLE, UNUSABLE_VALUE};
 use super::options as opt;
-use super::problem::{ConfigError, MISSING_KEY, Position, Problem, UNREADABLE, UNUSABLE_VALUE};
 
 /// Most policy files.
 pub const POLICY_FILES_MAX: usize = 1_000;
@@ -47,7 +47,7 @@ impl Places {
         self.0.push((subject.clone(), part, file, position));
     }
 
-    fn find(&self, mistake: &Mistake) -> Option<(&Path, Position)> {
+    fn find(&self, mistake: &policy::Mistake) -> Option<(&Path, Position)> {
         let mut of_subject = self.0.iter().filter(|place| place.0 == mistake.subject);
         let part = of_subject
             .clone()
@@ -89,8 +89,8 @@ pub(super) fn read(folder: &Path, shown: &Path, notes: &Notes) -> Roles {
 }
 
 fn note_all(error: ConfigError, notes: &Notes) {
-    for problem in error.problems {
-        notes.add(problem);
+    for mistake in error.mistakes {
+        notes.add(mistake);
     }
 }
 
@@ -157,9 +157,9 @@ fn read_role(section: &Section<'_>, places: &mut Places) -> Option<RoleSource> {
     section.finish();
     let (name, when) = (name?, when?);
     let subject = Subject::Role(name.value.clone());
-    let when_at = section.problem_at(when.offset);
+    let when_at = section.mistake_at(when.offset);
     places.add(&subject, Some(&when.value), when_at);
-    places.add(&subject, None, section.problem_at(name.offset));
+    places.add(&subject, None, section.mistake_at(name.offset));
     Some(RoleSource {
         name: name.value,
         description: description.map_or_else(String::new, |text| text.value),
@@ -189,10 +189,10 @@ fn read_access(
                 continue;
             }
         };
-        remember(&name.value, section.problem_at(name.offset));
+        remember(&name.value, section.mistake_at(name.offset));
         let written = section.texts_of(&opt::ROLE_ACCESS_LIST, value);
         for text in &written {
-            remember(&text.value, section.problem_at(text.offset));
+            remember(&text.value, section.mistake_at(text.offset));
         }
         access.insert(target, written.into_iter().map(|text| text.value).collect());
     }
@@ -229,11 +229,11 @@ pub(super) fn assemble(
     let mistakes = if has_names {
         Policy::compile(source.clone()).err().unwrap_or_default()
     } else {
-        muster_core::policy::mistakes_besides_names(source.clone())
+        policy::mistakes_besides_names(source.clone())
     };
     for mistake in mistakes {
         let place = places.find(&mistake);
-        notes.add(Problem {
+        notes.add(Mistake {
             code: mistake.code.clone(),
             file: place.map_or_else(PathBuf::new, |(file, _)| file.to_owned()),
             position: place.map(|(_, position)| position),
@@ -314,8 +314,8 @@ pub(super) fn unused_targets(source: &PolicySource) -> Vec<TargetName> {
 }
 
 /// Says that nothing describes people: without a feed no rule can ever hold.
-pub(super) fn missing_feed(file: &Path) -> Problem {
-    Problem {
+pub(super) fn missing_feed(file: &Path) -> Mistake {
+    Mistake {
         code: MISSING_KEY,
         file: file.to_owned(),
         position: None,

@@ -13,8 +13,8 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::document::Section;
+use super::mistake::{INLINE_SECRET, SECRET_UNREADABLE, WRONG_TYPE};
 use super::options::Opt;
-use super::problem::{INLINE_SECRET, SECRET_UNREADABLE, WRONG_TYPE};
 
 /// Largest secret, in bytes: a private key with its chain fits.
 const SECRET_BYTES_MAX: u64 = 64 << 10;

@@ -11,9 +11,9 @@ use muster_core::policy::{Adopt, LeaverRules, Prehire, TargetRules};
 use muster_core::subject::Subject;
 
 use super::document::{Named, Placed, Section, plain_table};
+use super::mistake::UNUSABLE_VALUE;
 use super::options as opt;
 use super::policy::Places;
-use super::problem::UNUSABLE_VALUE;
 use super::secret::{Base, SecretSource};
 
 /// A connected app, ready to be used.
@@ -241,13 +241,13 @@ pub(super) fn remember_places(name: &TargetName, table: &Named<'_>, places: &mut
     places.add(
         &subject,
         None,
-        table.section.problem_at(table.section.offset()),
+        table.section.mistake_at(table.section.offset()),
     );
     for (text, offset) in table.section.texts_below(&["account", "keys"]) {
-        places.add(&subject, Some(&text), table.section.problem_at(offset));
+        places.add(&subject, Some(&text), table.section.mistake_at(offset));
     }
     for (text, offset) in table.section.texts_below(&["account", "attributes"]) {
-        places.add(&subject, Some(&text), table.section.problem_at(offset));
+        places.add(&subject, Some(&text), table.section.mistake_at(offset));
     }
 }
 

@@ -340,7 +340,7 @@ pub enum InvalidMapping {
 
 /// What is wrong with a header (no row) or a row. Names rows, columns and ids, never a person.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Problem {
+pub struct Mistake {
     /// Which kind.
     pub code: Code,
     /// The row as a spreadsheet numbers it, the header being row 1; `None` for the file as a whole.
@@ -442,7 +442,7 @@ impl Mapping {
     /// # Errors
     /// Every mapped column that is missing or there twice. The file then has to be held: nothing may
     /// follow from what it does not say.
-    pub fn bind<S: AsRef<str>>(&self, header: &[S]) -> Result<Bound, Vec<Problem>> {
+    pub fn bind<S: AsRef<str>>(&self, header: &[S]) -> Result<Bound, Vec<Mistake>> {
         Bound::new(self, header)
     }
 

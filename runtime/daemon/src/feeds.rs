@@ -232,7 +232,7 @@ impl Feed {
         snapshot
             .people()
             .map(|person| {
-                let person = person.map_err(|problem| planning::Failed::Row(problem.text))?;
+                let person = person.map_err(|mistake| planning::Failed::Row(mistake.text))?;
                 let (identity, row) = (person.identity, Some(person.row));
                 Ok((person.key, ChangedPerson::Row { identity, row }))
             })

@@ -10,7 +10,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use muster_core::text::composed;
 
 use super::code;
-use super::problem::{Effect, Problem};
+use super::mistake::{Effect, Mistake};
 
 pub(super) const UTF8_BOM: &[u8] = b"\xef\xbb\xbf";
 
@@ -33,18 +33,18 @@ const MAGIC: [(&[u8], &str); 6] = [
 pub(super) struct Text {
     pub(super) content: String,
     pub(super) starts_at: usize,
-    pub(super) note: Option<Problem>,
+    pub(super) note: Option<Mistake>,
 }
 
 /// What came of a file's bytes, which are kept where the text is not made of them.
 #[derive(Debug)]
 pub(super) struct Decoded {
-    pub(super) text: Result<Text, Box<Problem>>,
+    pub(super) text: Result<Text, Box<Mistake>>,
     pub(super) raw: Option<Vec<u8>>,
 }
 
 impl Decoded {
-    fn of_bytes(text: Result<Text, Box<Problem>>, raw: Vec<u8>) -> Self {
+    fn of_bytes(text: Result<Text, Box<Mistake>>, raw: Vec<u8>) -> Self {
         Self {
             text,
             raw: Some(raw),
@@ -79,8 +79,8 @@ pub fn encoding_named(name: &str) -> Option<&'static Encoding> {
 
 /// Decodes a file.
 pub(super) fn decode(bytes: Vec<u8>, configured: Option<&'static Encoding>) -> Decoded {
-    if let Some(problem) = not_csv(&bytes) {
-        return Decoded::of_bytes(Err(problem), bytes);
+    if let Some(mistake) = not_csv(&bytes) {
+        return Decoded::of_bytes(Err(mistake), bytes);
     }
     let (encoding, mark) = match Encoding::for_bom(&bytes) {
         Some((encoding, mark)) => (Some(encoding), mark),
@@ -93,7 +93,7 @@ pub(super) fn decode(bytes: Vec<u8>, configured: Option<&'static Encoding>) -> D
         }
         Some(_) => match utf8(bytes) {
             Ok(text) => Decoded::of_text(text, mark),
-            Err(error) => Decoded::of_bytes(Err(error.problem()), error.bytes),
+            Err(error) => Decoded::of_bytes(Err(error.mistake()), error.bytes),
         },
         None => match utf8(bytes) {
             Ok(text) => Decoded::of_text(text, 0),
@@ -102,7 +102,7 @@ pub(super) fn decode(bytes: Vec<u8>, configured: Option<&'static Encoding>) -> D
     }
 }
 
-pub(super) fn not_csv(bytes: &[u8]) -> Option<Box<Problem>> {
+pub(super) fn not_csv(bytes: &[u8]) -> Option<Box<Mistake>> {
     let start = bytes.strip_prefix(UTF8_BOM).unwrap_or(bytes);
     let magic = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic));
     let what = match magic {
@@ -116,8 +116,8 @@ pub(super) fn not_csv(bytes: &[u8]) -> Option<Box<Problem>> {
     };
     let text = format!("the file is {what}, not CSV");
     let hint = "open it and save it as CSV (in Excel: \"CSV UTF-8\"), and drop that file";
-    let problem = Problem::of_file(code::NOT_CSV, Effect::Rejects, text);
-    Some(Box::new(problem.hint(hint)))
+    let mistake = Mistake::of_file(code::NOT_CSV, Effect::Rejects, text);
+    Some(Box::new(mistake.hint(hint)))
 }
 
 /// Bytes that are not UTF-8, with where it shows.
@@ -128,7 +128,7 @@ struct NotUtf8 {
 }
 
 impl NotUtf8 {
-    fn problem(&self) -> Box<Problem> {
+    fn mistake(&self) -> Box<Mistake> {
         if self.is_cut {
             cut("the file ends in the middle of a character")
         } else {
@@ -152,7 +152,7 @@ fn utf8(bytes: Vec<u8>) -> Result<String, NotUtf8> {
 }
 
 /// Reads as Windows-1252 what is no UTF-8, where nothing speaks against it.
-fn fallback(error: &NotUtf8) -> Result<Text, Box<Problem>> {
+fn fallback(error: &NotUtf8) -> Result<Text, Box<Mistake>> {
     if error.bytes.contains(&0) {
         return Err(has_nul());
     }
@@ -160,13 +160,13 @@ fn fallback(error: &NotUtf8) -> Result<Text, Box<Problem>> {
     // sound character of UTF-8 beyond ASCII is enough to say that this is damaged UTF-8.
     let is_damaged_utf8 = !error.bytes[..error.valid_up_to].is_ascii() || has_utf8_character(error);
     if is_damaged_utf8 || error.is_cut {
-        return Err(error.problem());
+        return Err(error.mistake());
     }
     let is_undefined = |byte: &u8| WINDOWS_1252_UNDEFINED.contains(byte);
     if error.bytes.iter().any(is_undefined) {
         return Err(unreadable("the file is neither UTF-8 nor Windows-1252"));
     }
-    let note = Problem::of_file(
+    let note = Mistake::of_file(
         code::FALLBACK_ENCODING,
         Effect::Warns,
         "the file is not UTF-8 and was read as Windows-1252",
@@ -189,7 +189,7 @@ fn has_utf8_character(error: &NotUtf8) -> bool {
         .any(|chunk| !chunk.valid().is_ascii())
 }
 
-fn other(bytes: &[u8], encoding: &'static Encoding) -> Result<Text, Box<Problem>> {
+fn other(bytes: &[u8], encoding: &'static Encoding) -> Result<Text, Box<Mistake>> {
     let is_utf16 = encoding == UTF_16LE || encoding == UTF_16BE;
     if is_utf16 && (bytes.len() % 2 == 1 || ends_in_half_a_pair(bytes, encoding)) {
         return Err(cut("the file ends in the middle of a character"));
@@ -217,17 +217,17 @@ fn ends_in_half_a_pair(bytes: &[u8], encoding: &'static Encoding) -> bool {
     (0xd8..0xdc).contains(high)
 }
 
-fn cut(text: &str) -> Box<Problem> {
-    let problem = Problem::of_file(code::CUT, Effect::Rejects, text);
-    Box::new(problem.hint("the file is not whole; export it again and drop the new file"))
+fn cut(text: &str) -> Box<Mistake> {
+    let mistake = Mistake::of_file(code::CUT, Effect::Rejects, text);
+    Box::new(mistake.hint("the file is not whole; export it again and drop the new file"))
 }
 
-fn unreadable(text: impl Into<String>) -> Box<Problem> {
-    let problem = Problem::of_file(code::ENCODING, Effect::Rejects, text);
+fn unreadable(text: impl Into<String>) -> Box<Mistake> {
+    let mistake = Mistake::of_file(code::ENCODING, Effect::Rejects, text);
     let hint = "export as UTF-8, or ask IT to set `encoding` in the feed's `csv` section";
-    Box::new(problem.hint(hint))
+    Box::new(mistake.hint(hint))
 }
 
-fn has_nul() -> Box<Problem> {
+fn has_nul() -> Box<Mistake> {
     unreadable("the file has zero bytes in it, as UTF-16 without a byte order mark has")
 }

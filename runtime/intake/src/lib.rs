@@ -16,8 +16,8 @@ pub mod code;
 mod content;
 mod decode;
 pub mod folder;
+mod mistake;
 mod options;
-mod problem;
 pub mod report;
 mod rows;
 mod sheet;
@@ -28,7 +28,7 @@ mod stream;
 mod tests;
 
 pub use decode::encoding_named;
+pub use mistake::{Effect, FileVerdict, Mistake, Mistakes};
 pub use options::{IntakeOptions, InvalidTrailer, LastLineBreak, Trailer};
-pub use problem::{Effect, FileVerdict, Problem, Problems};
 pub use sheet::{Opened, Sheet, open};
 pub use snapshot::{Person, Presence, Reading, Row, Snapshot};

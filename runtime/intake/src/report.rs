@@ -1,6 +1,6 @@
 //! The report that HR reads beside the file, as text and as JSON.
 //!
-//! It says first what became of the file, then what has to be done, then each problem with its row,
+//! It says first what became of the file, then what has to be done, then each mistake with its row,
 //! column and code. It names rows and ids, never names or addresses: it lies in a folder that more
 //! people read than the file's own.
 
@@ -15,10 +15,10 @@ use muster_core::text::{shown, shown_json};
 use serde::Serialize;
 
 use super::code;
-use super::problem::{Effect, FileVerdict, Problem, Problems, ROWS_NAMED_MAX};
+use super::mistake::{Effect, FileVerdict, Mistake, Mistakes, ROWS_NAMED_MAX};
 use super::snapshot::Snapshot;
 
-/// Most problems of one code that the text lists.
+/// Most mistakes of one code that the text lists.
 const LINES_MAX: usize = 300;
 
 /// Width of the column with what a line is about.
@@ -40,7 +40,7 @@ pub struct Report<'a> {
     /// What it says; all zero where it could not be read.
     pub content: Content,
     /// The remarks about it.
-    pub problems: &'a Problems,
+    pub mistakes: &'a Mistakes,
     /// Its people, where they could be read.
     pub people: Option<People>,
     /// What it changes, or would change; `None` if no plan was made.
@@ -171,7 +171,7 @@ impl Report<'_> {
         page.line(format!("digest  {}", self.digest));
         self.write_numbers(page);
         self.write_reasons(page);
-        write_sections(page, self.problems, LINES_MAX);
+        write_sections(page, self.mistakes, LINES_MAX);
         if !self.next.is_empty() {
             page.gap();
             page.line("Next");
@@ -253,25 +253,25 @@ impl Report<'_> {
     }
 
     fn write_reasons(&self, page: &mut Page) {
-        let of_file = |problem: &&Problem| problem.effect >= Effect::Holds;
-        let reasons: Vec<&Problem> = self.problems.listed().iter().filter(of_file).collect();
+        let of_file = |mistake: &&Mistake| mistake.effect >= Effect::Holds;
+        let reasons: Vec<&Mistake> = self.mistakes.listed().iter().filter(of_file).collect();
         if reasons.is_empty() && self.reasons.is_empty() {
             return;
         }
         page.gap();
         page.line(format!("Why it is {}", self.verdict.as_str()));
-        for problem in reasons {
-            let column = match &problem.column {
+        for mistake in reasons {
+            let column = match &mistake.column {
                 // What is said of a column that is missing names it already.
-                Some(column) if !problem.rows.is_empty() => format!("{column}: "),
+                Some(column) if !mistake.rows.is_empty() => format!("{column}: "),
                 _ => String::new(),
             };
-            let place = place(problem);
+            let place = place(mistake);
             page.line(format!(
                 "  {}  {column}{}{place}",
-                problem.code, problem.text
+                mistake.code, mistake.text
             ));
-            page.hint(&problem.hint);
+            page.hint(&mistake.hint);
         }
         for reason in self.reasons {
             page.line(format!("  {}  {}", reason.code, reason.text));
@@ -282,13 +282,13 @@ impl Report<'_> {
 
 /// What is said of rows, as the report has it, line by line: for whoever looks at a file before it is
 /// dropped. At most `lines_max` lines for each code.
-pub fn rows_said(problems: &Problems, lines_max: usize) -> String {
+pub fn rows_said(mistakes: &Mistakes, lines_max: usize) -> String {
     let mut page = Page::default();
-    write_sections(&mut page, problems, lines_max);
+    write_sections(&mut page, mistakes, lines_max);
     page.0
 }
 
-fn write_sections(page: &mut Page, problems: &Problems, lines_max: usize) {
+fn write_sections(page: &mut Page, mistakes: &Mistakes, lines_max: usize) {
     for (effect, title) in [
         (
             Effect::SetsAside,
@@ -297,21 +297,21 @@ fn write_sections(page: &mut Page, problems: &Problems, lines_max: usize) {
         (Effect::Warns, "To look at"),
         (Effect::Notes, "Good to know"),
     ] {
-        write_section(page, problems, (effect, title), lines_max);
+        write_section(page, mistakes, (effect, title), lines_max);
     }
 }
 
-/// The problems with one effect, code by code: what to do stands once, then a line for each.
+/// The mistakes with one effect, code by code: what to do stands once, then a line for each.
 fn write_section(
     page: &mut Page,
-    problems: &Problems,
+    mistakes: &Mistakes,
     (effect, title): (Effect, &str),
     lines_max: usize,
 ) {
-    let mut by_code: BTreeMap<&Code, Vec<&Problem>> = BTreeMap::new();
-    for problem in problems.listed() {
-        if problem.effect == effect {
-            by_code.entry(&problem.code).or_default().push(problem);
+    let mut by_code: BTreeMap<&Code, Vec<&Mistake>> = BTreeMap::new();
+    for mistake in mistakes.listed() {
+        if mistake.effect == effect {
+            by_code.entry(&mistake.code).or_default().push(mistake);
         }
     }
     if by_code.is_empty() {
@@ -320,7 +320,7 @@ fn write_section(
     page.gap();
     page.line(title);
     for (code, of_code) in by_code {
-        let found = problems.counts().find(|(counted, ..)| *counted == code);
+        let found = mistakes.counts().find(|(counted, ..)| *counted == code);
         let (count, rows) = found.map_or((0, 0), |(_, count, rows)| (count, rows));
         page.gap();
         page.line(format!(
@@ -328,9 +328,9 @@ fn write_section(
             code::title(code),
             amount(code, count, rows)
         ));
-        page.hint(of_code.first().map_or("", |problem| &problem.hint));
-        for problem in of_code.iter().take(lines_max) {
-            page.line(line_of(problem));
+        page.hint(of_code.first().map_or("", |mistake| &mistake.hint));
+        for mistake in of_code.iter().take(lines_max) {
+            page.line(line_of(mistake));
         }
         if count > lines_max {
             page.line(format!("    ... and {} more", count - lines_max));
@@ -360,22 +360,22 @@ fn plural_rows(count: u32) -> String {
 }
 
 /// One line: the row with what is wrong, or the id with its rows.
-fn line_of(problem: &Problem) -> String {
-    match (&problem.key, problem.rows.as_slice()) {
-        (Some(key), _) if is_by_id(&problem.code) => {
+fn line_of(mistake: &Mistake) -> String {
+    match (&mistake.key, mistake.rows.as_slice()) {
+        (Some(key), _) if is_by_id(&mistake.code) => {
             let label = format!("id {key}");
-            format!("    {label:<LABEL_WIDTH$}  {}", named_rows(problem))
+            format!("    {label:<LABEL_WIDTH$}  {}", named_rows(mistake))
         }
-        (key, [row]) if problem.row_count == 1 => {
+        (key, [row]) if mistake.row_count == 1 => {
             let label = format!("row {row}");
             let id = key
                 .as_ref()
                 .map_or(String::new(), |key| format!(" (id {key})"));
-            let column = column_of(problem);
-            format!("    {label:<LABEL_WIDTH$}  {column}{}{id}", problem.text)
+            let column = column_of(mistake);
+            format!("    {label:<LABEL_WIDTH$}  {column}{}{id}", mistake.text)
         }
-        (_, []) => format!("    {}", problem.text),
-        _ => format!("    {}: {}", problem.text, named_rows(problem)),
+        (_, []) => format!("    {}", mistake.text),
+        _ => format!("    {}: {}", mistake.text, named_rows(mistake)),
     }
 }
 
@@ -390,31 +390,31 @@ fn is_by_id(code: &Code) -> bool {
     .contains(code)
 }
 
-fn column_of(problem: &Problem) -> String {
-    let column = problem.column.as_ref();
+fn column_of(mistake: &Mistake) -> String {
+    let column = mistake.column.as_ref();
     column.map_or(String::new(), |column| format!("{column}: "))
 }
 
-fn named_rows(problem: &Problem) -> String {
-    let rows: Vec<String> = problem.rows.iter().map(u32::to_string).collect();
-    let word = if problem.row_count == 1 {
+fn named_rows(mistake: &Mistake) -> String {
+    let rows: Vec<String> = mistake.rows.iter().map(u32::to_string).collect();
+    let word = if mistake.row_count == 1 {
         "row"
     } else {
         "rows"
     };
     let mut text = format!("{word} {}", rows.join(", "));
     let named = u32::try_from(ROWS_NAMED_MAX).unwrap_or(u32::MAX);
-    if problem.row_count > named {
+    if mistake.row_count > named {
         // Writing to a string cannot fail.
-        write!(text, " and {} more", problem.row_count - named).unwrap_or_default();
+        write!(text, " and {} more", mistake.row_count - named).unwrap_or_default();
     }
     text
 }
 
-fn place(problem: &Problem) -> String {
-    match problem.rows.as_slice() {
+fn place(mistake: &Mistake) -> String {
+    match mistake.rows.as_slice() {
         [] => String::new(),
-        _ => format!(" ({})", named_rows(problem)),
+        _ => format!(" ({})", named_rows(mistake)),
     }
 }
 
@@ -434,7 +434,7 @@ struct Json<'a> {
     operations: Option<u32>,
     reasons: Vec<JsonReason<'a>>,
     counts: Vec<JsonCount<'a>>,
-    problems: Vec<JsonProblem<'a>>,
+    problems: Vec<JsonMistake<'a>>,
     next: &'a str,
 }
 
@@ -454,7 +454,7 @@ struct JsonCount<'a> {
 }
 
 #[derive(Serialize)]
-struct JsonProblem<'a> {
+struct JsonMistake<'a> {
     code: &'a str,
     effect: &'static str,
     rows: &'a [u32],
@@ -473,7 +473,7 @@ impl<'a> Json<'a> {
                 .map(|(kind, count)| (kind.as_str(), *count))
                 .collect()
         });
-        let counts = report.problems.counts();
+        let counts = report.mistakes.counts();
         Self {
             version: 1,
             feed: report.feed,
@@ -500,10 +500,10 @@ impl<'a> Json<'a> {
                 })
                 .collect(),
             problems: report
-                .problems
+                .mistakes
                 .listed()
                 .iter()
-                .map(JsonProblem::of)
+                .map(JsonMistake::of)
                 .collect(),
             next: report.next,
         }
@@ -520,17 +520,17 @@ impl<'a> JsonReason<'a> {
     }
 }
 
-impl<'a> JsonProblem<'a> {
-    fn of(problem: &'a Problem) -> Self {
+impl<'a> JsonMistake<'a> {
+    fn of(mistake: &'a Mistake) -> Self {
         Self {
-            code: problem.code.as_str(),
-            effect: problem.effect.as_str(),
-            rows: &problem.rows,
-            row_count: problem.row_count,
-            column: problem.column.as_deref(),
-            id: problem.key.as_deref(),
-            text: &problem.text,
-            hint: &problem.hint,
+            code: mistake.code.as_str(),
+            effect: mistake.effect.as_str(),
+            rows: &mistake.rows,
+            row_count: mistake.row_count,
+            column: mistake.column.as_deref(),
+            id: mistake.key.as_deref(),
+            text: &mistake.text,
+            hint: &mistake.hint,
         }
     }
 }

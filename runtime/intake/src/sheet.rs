@@ -13,8 +13,8 @@ use muster_core::id::Digest;
 use super::code;
 use super::content::{self, Survey};
 use super::decode::{Decoded, Text, decode};
+use super::mistake::{Effect, Mistake, Mistakes};
 use super::options::{IntakeOptions, LastLineBreak};
-use super::problem::{Effect, Problem, Problems};
 use super::rows::{Ending, Rows, Span, split};
 
 /// What stands between cells, the likeliest first.
@@ -30,7 +30,7 @@ const HEADER_SCAN_BYTES_MAX: usize = 1 << 16;
 /// In a header of this many columns, a last row with one cell that is not empty is no person.
 const ODD_ROW_WIDTH_MIN: usize = 3;
 
-/// A file whose bytes were looked at. Its verdict so far is in `problems`.
+/// A file whose bytes were looked at. Its verdict so far is in `mistakes`.
 #[derive(Debug)]
 pub struct Opened {
     /// SHA-256 of the bytes.
@@ -38,7 +38,7 @@ pub struct Opened {
     /// The order-free digest of what it says; all zero where it could not be read.
     pub content: Content,
     /// The remarks so far.
-    pub problems: Problems,
+    pub mistakes: Mistakes,
     /// The text; `None` if the file is rejected, or is held and has nothing to go on with.
     pub sheet: Option<Sheet>,
 }
@@ -58,13 +58,13 @@ pub struct Sheet {
 
 impl Opened {
     /// A file that is not read at all.
-    pub(super) fn refused(digest: Digest, problem: Problem) -> Self {
-        let mut problems = Problems::default();
-        problems.push(problem);
+    pub(super) fn refused(digest: Digest, mistake: Mistake) -> Self {
+        let mut mistakes = Mistakes::default();
+        mistakes.push(mistake);
         Self {
             digest,
             content: Content::default(),
-            problems,
+            mistakes,
             sheet: None,
         }
     }
@@ -79,7 +79,7 @@ impl Opened {
             code::LAST_ROW_ODD,
             code::TRAILER_MISSING,
         ];
-        signs.iter().any(|sign| self.problems.count(sign) > 0)
+        signs.iter().any(|sign| self.mistakes.count(sign) > 0)
     }
 }
 
@@ -126,46 +126,46 @@ pub fn open(bytes: Vec<u8>, options: &IntakeOptions) -> Opened {
     let mut opened = Opened {
         digest: Digest([0; 32]),
         content: Content::default(),
-        problems: Problems::default(),
+        mistakes: Mistakes::default(),
         sheet: None,
     };
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    if let Some(problem) = check_size(size, options) {
-        return Opened::refused(content::sha256(&bytes), problem);
+    if let Some(mistake) = check_size(size, options) {
+        return Opened::refused(content::sha256(&bytes), mistake);
     }
     let Decoded { text, raw } = decode(bytes, options.encoding);
     let mut text = match text {
         Ok(text) => text,
-        Err(problem) => {
+        Err(mistake) => {
             return Opened::refused(
                 content::sha256(raw.as_deref().unwrap_or_default()),
-                *problem,
+                *mistake,
             );
         }
     };
-    opened.problems.extend(text.note.take());
+    opened.mistakes.extend(text.note.take());
     let surveyed = with_digest(&text, raw.as_deref(), &mut opened.digest, || {
         survey(&text, options)
     });
     match surveyed {
         Ok(surveyed) => {
             opened.content = surveyed.survey.content;
-            opened.sheet = conclude(text.content, surveyed, options, &mut opened.problems);
+            opened.sheet = conclude(text.content, surveyed, options, &mut opened.mistakes);
         }
-        Err(problem) => opened.problems.push(*problem),
+        Err(mistake) => opened.mistakes.push(*mistake),
     }
     opened
 }
 
 /// What is wrong with the size of a file.
-pub(super) fn check_size(size: u64, options: &IntakeOptions) -> Option<Problem> {
+pub(super) fn check_size(size: u64, options: &IntakeOptions) -> Option<Mistake> {
     // Rows are found by 32-bit offsets.
     let max = options.bytes_max.min(u64::from(u32::MAX));
     if size == 0 {
         return Some(empty());
     }
     (size > max).then(|| {
-        Problem::of_file(
+        Mistake::of_file(
             code::TOO_LARGE,
             Effect::Rejects,
             format!("the file has {size} bytes, {max} are allowed"),
@@ -174,8 +174,8 @@ pub(super) fn check_size(size: u64, options: &IntakeOptions) -> Option<Problem> 
     })
 }
 
-fn empty() -> Problem {
-    Problem::of_file(code::EMPTY, Effect::Rejects, "the file is empty")
+fn empty() -> Mistake {
+    Mistake::of_file(code::EMPTY, Effect::Rejects, "the file is empty")
         .hint("the export failed; run it again and drop the new file")
 }
 
@@ -206,7 +206,7 @@ struct Surveyed {
     body: (usize, u32),
 }
 
-fn survey(text: &Text, options: &IntakeOptions) -> Result<Surveyed, Box<Problem>> {
+fn survey(text: &Text, options: &IntakeOptions) -> Result<Surveyed, Box<Mistake>> {
     let head =
         head(text.content.as_bytes(), text.starts_at, options).ok_or_else(|| Box::new(empty()))?;
     let (delimiter, header_span) = (head.delimiter, head.header);
@@ -363,7 +363,7 @@ fn conclude(
     text: String,
     surveyed: Surveyed,
     options: &IntakeOptions,
-    problems: &mut Problems,
+    mistakes: &mut Mistakes,
 ) -> Option<Sheet> {
     let survey = surveyed.survey;
     let mut sheet = Sheet {
@@ -380,8 +380,8 @@ fn conclude(
         if options.is_change_set {
             return Some(sheet);
         }
-        problems.push(
-            Problem::of_file(
+        mistakes.push(
+            Mistake::of_file(
                 code::HEADER_ONLY,
                 Effect::Holds,
                 "the file has a header and no rows",
@@ -393,15 +393,15 @@ fn conclude(
     let rejection =
         check_last_row(&sheet, last, options).or_else(|| check_bounds(&survey, options));
     if let Some(rejection) = rejection {
-        problems.push(rejection);
+        mistakes.push(rejection);
         return None;
     }
-    judge_end(&mut sheet, last, options, problems);
+    judge_end(&mut sheet, last, options, mistakes);
     Some(sheet)
 }
 
 /// What shows that the file was cut.
-fn check_last_row(sheet: &Sheet, last: Span, options: &IntakeOptions) -> Option<Problem> {
+fn check_last_row(sheet: &Sheet, last: Span, options: &IntakeOptions) -> Option<Mistake> {
     match last.ending {
         Ending::OpenQuote => Some(cut("the file ends inside the quotes of its last row")),
         Ending::Break => None,
@@ -417,10 +417,10 @@ fn check_last_row(sheet: &Sheet, last: Span, options: &IntakeOptions) -> Option<
             })
         }
     }
-    .map(|problem| problem.row(last.number))
+    .map(|mistake| mistake.row(last.number))
 }
 
-fn check_bounds(survey: &Survey, options: &IntakeOptions) -> Option<Problem> {
+fn check_bounds(survey: &Survey, options: &IntakeOptions) -> Option<Mistake> {
     if survey.content.row_count > options.rows_max {
         let text = format!("the file has more than {} rows", options.rows_max);
         return Some(bound(text).hint(
@@ -435,19 +435,19 @@ fn check_bounds(survey: &Survey, options: &IntakeOptions) -> Option<Problem> {
 }
 
 /// Looks for the closing row, and for other signs that the file has no proper end.
-fn judge_end(sheet: &mut Sheet, last: Span, options: &IntakeOptions, problems: &mut Problems) {
+fn judge_end(sheet: &mut Sheet, last: Span, options: &IntakeOptions, mistakes: &mut Mistakes) {
     let cells = cells_of(&sheet.text[last.start..last.end], sheet.delimiter);
     let width = sheet.header.len();
     let filled = cells.iter().filter(|cell| !cell.trim().is_empty()).count();
     if options.trailer.is_some() {
         let Some(stated) = stated_count(&cells, options) else {
-            problems.push(trailer_missing(last.number));
+            mistakes.push(trailer_missing(last.number));
             return;
         };
         sheet.rows -= 1;
         sheet.rows_end = last.start;
         if stated != count_filled(sheet) {
-            problems.push(count_differs(stated, count_filled(sheet), last.number));
+            mistakes.push(count_differs(stated, count_filled(sheet), last.number));
         }
         // A closing row that counts right is a better proof than a line break.
         return;
@@ -456,11 +456,11 @@ fn judge_end(sheet: &mut Sheet, last: Span, options: &IntakeOptions, problems: &
     let is_short = cells.len() < width && filled > 0;
     if is_single || is_short {
         sheet.odd_row = Some(last.number);
-        problems.push(odd_row(last.number));
+        mistakes.push(odd_row(last.number));
     }
     if last.ending == Ending::Text && options.last_line_break == LastLineBreak::Required {
-        problems.push(
-            Problem::of_file(
+        mistakes.push(
+            Mistake::of_file(
                 code::LAST_LINE_BREAK,
                 Effect::Holds,
                 "the last row has no line break, so it may be cut",
@@ -493,18 +493,18 @@ pub(super) fn is_blank(sheet: &Sheet, span: Span) -> bool {
         .all(|byte| *byte == sheet.delimiter || *byte == b'"' || byte.is_ascii_whitespace())
 }
 
-fn cut(text: impl Into<String>) -> Problem {
-    Problem::of_file(code::CUT, Effect::Rejects, text)
+fn cut(text: impl Into<String>) -> Mistake {
+    Mistake::of_file(code::CUT, Effect::Rejects, text)
         .hint("the file is not whole; export it again and drop the new file")
 }
 
-fn bound(text: String) -> Problem {
-    Problem::of_file(code::BOUND, Effect::Rejects, text)
+fn bound(text: String) -> Mistake {
+    Mistake::of_file(code::BOUND, Effect::Rejects, text)
         .hint("look for a quote that is never closed, and export the file again")
 }
 
-fn trailer_missing(row: u32) -> Problem {
-    Problem::of_file(
+fn trailer_missing(row: u32) -> Mistake {
+    Mistake::of_file(
         code::TRAILER_MISSING,
         Effect::Holds,
         "the last row is not the closing row that the files of this feed have",
@@ -513,8 +513,8 @@ fn trailer_missing(row: u32) -> Problem {
     .hint("the file is probably not whole; export it again and drop the new file")
 }
 
-fn count_differs(stated: u32, found: u32, row: u32) -> Problem {
-    Problem::of_file(
+fn count_differs(stated: u32, found: u32, row: u32) -> Mistake {
+    Mistake::of_file(
         code::ROW_COUNT,
         Effect::Holds,
         format!("the closing row says {stated} rows, the file has {found}"),
@@ -523,8 +523,8 @@ fn count_differs(stated: u32, found: u32, row: u32) -> Problem {
     .hint("the file is probably not whole; export it again and drop the new file")
 }
 
-fn odd_row(row: u32) -> Problem {
-    Problem::of_file(
+fn odd_row(row: u32) -> Mistake {
+    Mistake::of_file(
         code::LAST_ROW_ODD,
         Effect::Holds,
         "the last row does not look like a person: it may be a total, or a row that was cut",

@@ -14,8 +14,8 @@ use muster_core::mapping::{self, Bound, Mapping};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::code;
+use super::mistake::{Effect, Mistake, Mistakes};
 use super::options::IntakeOptions;
-use super::problem::{Effect, Problem, Problems};
 use super::rows::split;
 use super::sheet::Sheet;
 
@@ -25,7 +25,7 @@ mod read;
 #[derive(Debug)]
 pub struct Reading {
     /// The remarks; together with those of [`super::open`] they decide about the file.
-    pub problems: Problems,
+    pub mistakes: Mistakes,
     /// The people; `None` if the columns were not found.
     pub snapshot: Option<Snapshot>,
 }
@@ -157,7 +157,7 @@ impl Snapshot {
     /// # Errors
     /// Every row was checked when the snapshot was read, so an error is a bug of ours; go no further,
     /// because leaving the person out would look like a leaver.
-    pub fn people(&self) -> impl Iterator<Item = Result<Person, mapping::Problem>> {
+    pub fn people(&self) -> impl Iterator<Item = Result<Person, mapping::Mistake>> {
         self.rows().map(|row| row.read())
     }
 
@@ -234,7 +234,7 @@ impl<'a> Row<'a> {
     ///
     /// # Errors
     /// As [`Snapshot::people`].
-    pub fn read(&self) -> Result<Person, mapping::Problem> {
+    pub fn read(&self) -> Result<Person, mapping::Mistake> {
         let mut cells: Vec<Cow<'a, str>> = Vec::with_capacity(self.snapshot.bound.width());
         let text = self.snapshot.text_of(self.entry);
         split(text, self.snapshot.sheet.delimiter, &mut cells);

@@ -424,6 +424,7 @@ fn c47_no_log_line_has_the_words_of_an_app_a_plugin_or_a_file() {
         "text =",
         "reason =",
         "problem",
+        "mistake",
         ".hint",
         "detail",
         "last_failure",

@@ -29,13 +29,13 @@ fn load(text: &str) -> (tempfile::TempDir, Result<Config, String>) {
     }
     let loaded = Config::load(&folder.path().join("muster.toml")).map_err(|error| {
         let mut said = String::new();
-        for problem in &error.problems {
-            writeln!(said, "[{}] {problem}", problem.code).unwrap();
-            if !problem.hint.is_empty() {
-                writeln!(said, "    hint: {}", problem.hint).unwrap();
+        for mistake in &error.mistakes {
+            writeln!(said, "[{}] {mistake}", mistake.code).unwrap();
+            if !mistake.hint.is_empty() {
+                writeln!(said, "    hint: {}", mistake.hint).unwrap();
             }
         }
-        assert_eq!(error.code(), error.problems[0].code);
+        assert_eq!(error.code(), error.mistakes[0].code);
         let place = format!("{}/", folder.path().display());
         said.replace(&place, "")
     });

@@ -7,14 +7,14 @@ use jiff::tz::TimeZone;
 use super::damage::{self, Damage};
 use super::value::{Fault, Reader, Said, checked, is_plain, sound, trimmed};
 use super::{
-    Code, Column, DayColumn, MANAGER, Mapping, Problem, StatusReader, code, day, zone_by_name,
+    Code, Column, DayColumn, MANAGER, Mapping, Mistake, StatusReader, code, day, zone_by_name,
 };
 use crate::id::{KEY_BYTES_MAX, PersonKey};
 use crate::identity::{Attributes, Employment, Identity, Status};
 use crate::nearest::nearest;
 use crate::text::{folded_name, shown};
 
-/// Longest piece of a cell that a problem quotes, in characters.
+/// Longest piece of a cell that a mistake quotes, in characters.
 const QUOTED_CHARS_MAX: usize = 40;
 
 /// A mapping bound to a header.
@@ -48,14 +48,14 @@ impl Bound {
     pub(super) fn new<S: AsRef<str>>(
         mapping: &Mapping,
         header: &[S],
-    ) -> Result<Self, Vec<Problem>> {
+    ) -> Result<Self, Vec<Mistake>> {
         let mut search = Search {
             header: header
                 .iter()
                 .map(|name| folded_name(name.as_ref()))
                 .collect(),
             written: header.iter().map(|name| name.as_ref().to_owned()).collect(),
-            problems: Vec::new(),
+            mistakes: Vec::new(),
             nearest: Vec::new(),
             found: 0,
         };
@@ -78,8 +78,8 @@ impl Bound {
         let zone = zones.and_then(|(column, _)| search.place("the place of work", column));
         let manager = mapping.manager.as_ref();
         let manager = manager.and_then(|column| search.place("the manager", column));
-        let Some(key) = key.filter(|_| search.problems.is_empty()) else {
-            return Err(search.into_problems());
+        let Some(key) = key.filter(|_| search.mistakes.is_empty()) else {
+            return Err(search.into_mistakes());
         };
         Ok(Self {
             mapping: mapping.clone(),
@@ -109,9 +109,9 @@ impl Bound {
     /// # Errors
     /// The row has not as many cells as the header, or the cell cannot be an id. Nobody can then
     /// say whose row it is.
-    pub fn key<'a, S: AsRef<str>>(&self, cells: &'a [S], row: u32) -> Result<&'a str, Problem> {
+    pub fn key<'a, S: AsRef<str>>(&self, cells: &'a [S], row: u32) -> Result<&'a str, Mistake> {
         if cells.len() != self.width {
-            return Err(Problem {
+            return Err(Mistake {
                 code: code::CELL_COUNT,
                 row: Some(row),
                 column: None,
@@ -136,7 +136,7 @@ impl Bound {
         }
         match PersonKey::new(key) {
             Ok(_) => Ok(key),
-            Err(invalid) => Err(Problem {
+            Err(invalid) => Err(Mistake {
                 code: code::KEY_UNUSABLE,
                 row: Some(row),
                 column: Some(self.key.name.clone()),
@@ -155,7 +155,7 @@ impl Bound {
 
     /// What looks damaged in a row that can be read: nobody can be sure, so a person has to look before
     /// anything follows from the file.
-    pub fn doubt<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Option<Problem> {
+    pub fn doubt<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Option<Mistake> {
         let texts = self.mapping.attributes.iter().zip(&self.attributes);
         let of_text = texts.filter_map(|(named, place)| match named.reader {
             Reader::Text | Reader::Email | Reader::List(_) => place.as_ref(),
@@ -167,12 +167,12 @@ impl Bound {
             cell.is_some_and(|cell| damage::of(trimmed(cell.as_ref())) == Damage::Likely)
         })?;
         let text = "letters of the cell look damaged".to_owned();
-        Some(Problem {
+        Some(Mistake {
             hint:
                 "look at the cell; if it is damaged, export again as UTF-8; if it is right, IT can \
                    apply the file, and map the column as `type = \"verbatim\"`"
                     .to_owned(),
-            ..self.problem(code::DOUBTFUL, row, place, text)
+            ..self.mistake(code::DOUBTFUL, row, place, text)
         })
     }
 
@@ -185,7 +185,7 @@ impl Bound {
     ///
     /// # Errors
     /// As [`Bound::row`].
-    pub fn check<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<(), Problem> {
+    pub fn check<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<(), Mistake> {
         self.key(cells, row)?;
         self.each_attribute(cells, row, |_, _| ())?;
         self.status(cells, row)?;
@@ -201,11 +201,11 @@ impl Bound {
         &self,
         cells: &[S],
         row: u32,
-    ) -> Result<(PersonKey, Identity), Problem> {
+    ) -> Result<(PersonKey, Identity), Mistake> {
         let key = self.key(cells, row)?;
         let Ok(key) = PersonKey::new(key) else {
             // `Bound::key` has just made one of it.
-            return Err(self.problem(code::KEY_UNUSABLE, row, &self.key, String::new()));
+            return Err(self.mistake(code::KEY_UNUSABLE, row, &self.key, String::new()));
         };
         let mut attributes = Vec::with_capacity(self.attributes.len() + 1);
         self.each_attribute(cells, row, |name, said| {
@@ -223,7 +223,7 @@ impl Bound {
         cells: &[S],
         row: u32,
         mut take: impl FnMut(&str, Said<'_>),
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Mistake> {
         for (named, place) in self.mapping.attributes.iter().zip(&self.attributes) {
             let Some(place) = place else { continue };
             let said = named.reader.read(cells[place.index].as_ref());
@@ -248,7 +248,7 @@ impl Bound {
         Ok(())
     }
 
-    fn employment<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<Employment, Problem> {
+    fn employment<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<Employment, Mistake> {
         let status = self.status(cells, row)?;
         let days = self.days(cells, row)?;
         let zone = self.zone(cells, row)?;
@@ -260,7 +260,7 @@ impl Bound {
         })
     }
 
-    fn days<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<Days, Problem> {
+    fn days<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<Days, Mistake> {
         let days = Days {
             start: self.day(cells, row, self.start.as_ref(), self.mapping.start.as_ref())?,
             end: self.day(cells, row, self.end.as_ref(), self.mapping.end.as_ref())?,
@@ -269,9 +269,9 @@ impl Bound {
             && end < start
         {
             let text = format!("the last day {end} is before the first day {start}");
-            return Err(Problem {
+            return Err(Mistake {
                 hint: "correct one of the two days in HR's system and export again".to_owned(),
-                ..self.problem(code::END_BEFORE_START, row, place, text)
+                ..self.mistake(code::END_BEFORE_START, row, place, text)
             });
         }
         if let (Some(start), Some(place)) = (days.start, &self.start)
@@ -284,19 +284,19 @@ impl Bound {
                 && day.year() < day::EMPLOYMENT_YEAR_MIN
             {
                 let text = format!("{day} is too long ago to be a day of anybody's employment");
-                return Err(Problem {
+                return Err(Mistake {
                     hint:
                         "correct the day; if HR's system writes it where there is none, ask IT to \
                            add it to the feed's `no_date` in muster.toml"
                             .to_owned(),
-                    ..self.problem(code::DAY_UNREADABLE, row, place, text)
+                    ..self.mistake(code::DAY_UNREADABLE, row, place, text)
                 });
             }
         }
         Ok(days)
     }
 
-    fn status<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<Status, Problem> {
+    fn status<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<Status, Mistake> {
         let (table, place) = match (&self.mapping.status, &self.status) {
             (StatusReader::Always(status), _) => return Ok(*status),
             (StatusReader::Column(_, table), Some(place)) => (table, place),
@@ -310,10 +310,10 @@ impl Bound {
             return Ok(*status);
         }
         sound(text).map_err(|fault| self.fault(fault, row, place))?;
-        Err(Problem {
+        Err(Mistake {
             hint: "correct the cell, or ask IT to add the word to the feed's `mapping.status` in muster.toml"
                 .to_owned(),
-            ..self.problem(
+            ..self.mistake(
                 code::VALUE_UNKNOWN,
                 row,
                 place,
@@ -326,12 +326,12 @@ impl Bound {
         })
     }
 
-    fn harmed(&self, row: u32, place: &Place) -> Problem {
-        Problem {
+    fn harmed(&self, row: u32, place: &Place) -> Mistake {
+        Mistake {
             hint: "a spreadsheet program wrote a long number in its short form; export again straight \
                    from HR's system, or format the column as text before opening the file"
                 .to_owned(),
-            ..self.problem(
+            ..self.mistake(
                 code::KEY_HARMED,
                 row,
                 place,
@@ -346,7 +346,7 @@ impl Bound {
         row: u32,
         place: Option<&Place>,
         column: Option<&DayColumn>,
-    ) -> Result<Option<Date>, Problem> {
+    ) -> Result<Option<Date>, Mistake> {
         let (Some(place), Some(column)) = (place, column) else {
             return Ok(None);
         };
@@ -358,15 +358,15 @@ impl Bound {
         if let Some(day) = day::read(text, &column.forms) {
             return Ok(Some(day));
         }
-        let mut problem = self.fault(Fault::NotADay, row, place);
+        let mut mistake = self.fault(Fault::NotADay, row, place);
         // Without a digit it is no date at all, and may be somebody's name in the wrong column.
         if text.bytes().any(|byte| byte.is_ascii_digit()) {
-            problem.text = format!("{} is not a day in any format of this column", quoted(text));
+            mistake.text = format!("{} is not a day in any format of this column", quoted(text));
         }
-        Err(problem)
+        Err(mistake)
     }
 
-    fn zone<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<Option<TimeZone>, Problem> {
+    fn zone<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<Option<TimeZone>, Mistake> {
         let (Some((_, table)), Some(place)) = (&self.mapping.zones, &self.zone) else {
             return Ok(None);
         };
@@ -378,10 +378,10 @@ impl Bound {
             return Ok(None);
         }
         sound(text).map_err(|fault| self.fault(fault, row, place))?;
-        zone_by_name(text).map(Some).ok_or_else(|| Problem {
+        zone_by_name(text).map(Some).ok_or_else(|| Mistake {
             hint: "correct the cell, or ask IT to add the place to the feed's `mapping.zones` in muster.toml"
                 .to_owned(),
-            ..self.problem(
+            ..self.mistake(
                 code::ZONE_UNKNOWN,
                 row,
                 place,
@@ -395,7 +395,7 @@ impl Bound {
         days: &Days,
         zone: Option<&TimeZone>,
         row: u32,
-    ) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
+    ) -> Result<(Option<Timestamp>, Option<Timestamp>), Mistake> {
         let zone = zone.unwrap_or(&self.mapping.zone);
         let out_of_range = |place: &Option<Place>| {
             let place = place.as_ref().unwrap_or(&self.key);
@@ -421,14 +421,14 @@ impl Bound {
         cells: &'a [S],
         row: u32,
         place: &Place,
-    ) -> Result<&'a str, Problem> {
+    ) -> Result<&'a str, Mistake> {
         checked(cells[place.index].as_ref()).map_err(|fault| self.fault(fault, row, place))
     }
 
-    fn fault(&self, fault: Fault, row: u32, place: &Place) -> Problem {
-        Problem {
+    fn fault(&self, fault: Fault, row: u32, place: &Place) -> Mistake {
+        Mistake {
             hint: fault.hint().to_owned(),
-            ..self.problem(fault.code(), row, place, fault.text())
+            ..self.mistake(fault.code(), row, place, fault.text())
         }
     }
 
@@ -436,8 +436,8 @@ impl Bound {
         clippy::unused_self,
         reason = "read beside `fault`, at the same call sites"
     )]
-    fn problem(&self, code: Code, row: u32, place: &Place, text: String) -> Problem {
-        Problem {
+    fn mistake(&self, code: Code, row: u32, place: &Place, text: String) -> Mistake {
+        Mistake {
             code,
             row: Some(row),
             column: Some(place.name.clone()),
@@ -451,8 +451,8 @@ impl Bound {
 struct Search {
     header: Vec<String>,
     written: Vec<String>,
-    problems: Vec<Problem>,
-    /// The nearest name to that of a missing column, by the place of its problem.
+    mistakes: Vec<Mistake>,
+    /// The nearest name to that of a missing column, by the place of its mistake.
     nearest: Vec<(usize, Option<String>)>,
     found: u32,
 }
@@ -481,8 +481,8 @@ impl Search {
             (0, true) => None,
             (0, false) => {
                 let nearest = self.nearest(column);
-                self.nearest.push((self.problems.len(), nearest));
-                self.problems.push(missing(what, column));
+                self.nearest.push((self.mistakes.len(), nearest));
+                self.mistakes.push(missing(what, column));
                 None
             }
             (1, _) => {
@@ -491,7 +491,7 @@ impl Search {
             }
             (count, _) => {
                 self.found += 1;
-                self.problems.push(Problem {
+                self.mistakes.push(Mistake {
                     code: code::COLUMN_AMBIGUOUS,
                     row: None,
                     column: Some(hits[0].name.clone()),
@@ -521,35 +521,35 @@ impl Search {
     }
 
     /// A header in which nothing was found is no header, most likely.
-    fn into_problems(mut self) -> Vec<Problem> {
-        if self.found > 0 || self.problems.len() < 2 {
+    fn into_mistakes(mut self) -> Vec<Mistake> {
+        if self.found > 0 || self.mistakes.len() < 2 {
             // Only now it is known to be a header, and no row with somebody's name in it.
             for (index, nearest) in self.nearest {
-                if let (Some(problem), Some(nearest)) = (self.problems.get_mut(index), nearest) {
-                    problem.text = format!("{}; the nearest there is `{nearest}`", problem.text);
+                if let (Some(mistake), Some(nearest)) = (self.mistakes.get_mut(index), nearest) {
+                    mistake.text = format!("{}; the nearest there is `{nearest}`", mistake.text);
                 }
             }
-            return self.problems;
+            return self.mistakes;
         }
-        let mut problems = vec![Problem {
+        let mut mistakes = vec![Mistake {
             code: code::COLUMN_MISSING,
             row: None,
             column: None,
             text: "the first row is not a header: no column of the mapping is in it".to_owned(),
             hint: "export with the column names in the first row".to_owned(),
         }];
-        problems.extend(self.problems);
-        problems
+        mistakes.extend(self.mistakes);
+        mistakes
     }
 }
 
-fn missing(what: &str, column: &Column) -> Problem {
+fn missing(what: &str, column: &Column) -> Mistake {
     let names: Vec<String> = column
         .names
         .iter()
         .map(|name| format!("`{name}`"))
         .collect();
-    Problem {
+    Mistake {
         code: code::COLUMN_MISSING,
         row: None,
         column: column.names.first().cloned(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{
-    Attribute, Column, Columns, DayColumn, DayForms, Form, InvalidMapping, Mapping, Problem,
+    Attribute, Column, Columns, DayColumn, DayForms, Form, InvalidMapping, Mapping, Mistake,
     StatusRule, ZoneColumn, ZoneRule, code,
 };
 use crate::identity::{Identity, Status, Value};
@@ -64,7 +64,7 @@ fn with_attribute(form: Form) -> Mapping {
 }
 
 /// Reads one row below a header.
-fn row(mapping: &Mapping, header: &[&str], cells: &[&str]) -> Result<Identity, Problem> {
+fn row(mapping: &Mapping, header: &[&str], cells: &[&str]) -> Result<Identity, Mistake> {
     let bound = mapping.bind(header).unwrap();
     let read = bound.row(cells, 2);
     assert_eq!(
@@ -82,11 +82,11 @@ fn cell(mapping: &Mapping, cell: &str) -> Result<Value, String> {
         &["1", "", "", cell],
     )
     .map(|identity| identity.attributes["it"].clone())
-    .map_err(|problem| problem.code.to_string())
+    .map_err(|mistake| mistake.code.to_string())
 }
 
 /// The instants of a first and a last day.
-fn instants(mapping: &Mapping, start: &str, end: &str) -> Result<[Option<Timestamp>; 2], Problem> {
+fn instants(mapping: &Mapping, start: &str, end: &str) -> Result<[Option<Timestamp>; 2], Mistake> {
     row(mapping, &["id", "start", "end"], &["1", start, end])
         .map(|identity| [identity.employment.starts_at, identity.employment.ends_at])
 }
@@ -199,7 +199,7 @@ fn a_day_begins_and_ends_where_the_person_works() {
             &["1", "", day, place],
         )
         .map(|identity| identity.employment.ends_at.unwrap().to_string())
-        .map_err(|problem| problem.code)
+        .map_err(|mistake| mistake.code)
     };
     let is = |instant: &str| Ok(instant.to_owned());
     assert_eq!(end("MELBOURNE", "2026-11-20"), is("2026-11-20T13:00:00Z"));
@@ -227,8 +227,8 @@ fn a_last_day_in_the_year_9999_is_no_end() {
     let mapping = with_formats(&[]).unwrap();
     assert_eq!(instants(&mapping, "", "9999-12-31").unwrap(), [None, None]);
     assert!(instants(&mapping, "", "2999-12-31").unwrap()[1].is_some());
-    let problem = instants(&mapping, "2026-05-02", "2026-05-01").unwrap_err();
-    assert_eq!(problem.code, code::END_BEFORE_START);
+    let mistake = instants(&mapping, "2026-05-02", "2026-05-01").unwrap_err();
+    assert_eq!(mistake.code, code::END_BEFORE_START);
     assert!(
         instants(&mapping, "2026-05-01", "2026-05-01").is_ok(),
         "one day is an employment"
@@ -266,14 +266,14 @@ fn a_cell_is_what_its_form_says() {
 }
 
 #[test]
-fn a_problem_quotes_days_and_status_and_nothing_that_could_be_a_name() {
+fn a_mistake_quotes_days_and_status_and_nothing_that_could_be_a_name() {
     let mapping = with_formats(&[]).unwrap();
-    let problem = instants(&mapping, "31.12.2026", "").unwrap_err();
-    assert!(problem.text.contains("`31.12.2026`"), "{}", problem.text);
-    let problem = instants(&mapping, "Ada Lovelace", "").unwrap_err();
-    assert!(!problem.text.contains("Ada"), "{}", problem.text);
+    let mistake = instants(&mapping, "31.12.2026", "").unwrap_err();
+    assert!(mistake.text.contains("`31.12.2026`"), "{}", mistake.text);
+    let mistake = instants(&mapping, "Ada Lovelace", "").unwrap_err();
+    assert!(!mistake.text.contains("Ada"), "{}", mistake.text);
     assert_eq!(
-        (problem.row, problem.column.as_deref()),
+        (mistake.row, mistake.column.as_deref()),
         (Some(2), Some("start"))
     );
     let long = instants(&mapping, &"9".repeat(100), "").unwrap_err();
@@ -291,7 +291,7 @@ fn columns_are_found_by_any_of_their_names_and_only_once() {
     let mapping = Mapping::new(columns).unwrap();
     let codes = |header: &[&str]| match mapping.bind(header) {
         Ok(_) => Vec::new(),
-        Err(problems) => problems.into_iter().map(|problem| problem.code).collect(),
+        Err(mistakes) => mistakes.into_iter().map(|mistake| mistake.code).collect(),
     };
     assert_eq!(codes(&[" END", "start ", "employee number"]), []);
     assert_eq!(codes(&["workerid", "start", "end", "", ""]), []);
@@ -418,8 +418,8 @@ fn c32_what_systems_write_where_there_is_no_day_is_no_day() {
         "0000-00-00x",
         "-",
     ] {
-        let problem = instants(&mapping, "", text).unwrap_err();
-        assert_eq!(problem.code, code::DAY_UNREADABLE, "{text}");
+        let mistake = instants(&mapping, "", text).unwrap_err();
+        assert_eq!(mistake.code, code::DAY_UNREADABLE, "{text}");
     }
     let mut own = columns();
     let words = ["01.01.1900", "-"].map(str::to_owned).to_vec();
@@ -502,15 +502,15 @@ fn c30_what_is_no_value_sets_the_row_aside_in_any_mapped_column() {
         for text in ["#N/A", "#REF!", "(null)", "J\u{fffd}rg", "MÃ¼ller"] {
             let mut cells = good;
             cells[index] = text;
-            let problem = bound.row(&cells, 2).unwrap_err();
+            let mistake = bound.row(&cells, 2).unwrap_err();
             let expected = if text.is_ascii() {
                 code::NO_VALUE
             } else {
                 code::DAMAGED
             };
-            assert_eq!(problem.code, expected, "{column} {text}");
-            assert_eq!(problem.column.as_deref(), Some(*column));
-            assert_eq!(bound.check(&cells, 2).unwrap_err(), problem);
+            assert_eq!(mistake.code, expected, "{column} {text}");
+            assert_eq!(mistake.column.as_deref(), Some(*column));
+            assert_eq!(bound.check(&cells, 2).unwrap_err(), mistake);
         }
     }
     let mut named = good;

@@ -114,8 +114,8 @@ fn of_decision(approvals: &Approvals, decision: &Decision, people: People) -> v1
     let empty = Summary::default();
     let summary = decision.summary.as_ref().unwrap_or(&empty);
     let (mut reasons, mut findings) = (Vec::new(), Vec::new());
-    let holding = decision.problems.reasons();
-    for finding in decision.problems.findings(&decision.file.feed) {
+    let holding = decision.mistakes.reasons();
+    for finding in decision.mistakes.findings(&decision.file.feed) {
         let list = if holding.contains(&finding.code) {
             &mut reasons
         } else {
@@ -161,17 +161,17 @@ fn of_decision(approvals: &Approvals, decision: &Decision, people: People) -> v1
         people_omitted,
         findings,
         problems: decision
-            .problems
+            .mistakes
             .listed()
             .iter()
             .map(present::row_problem)
             .collect(),
         problem_counts: decision
-            .problems
+            .mistakes
             .counts()
-            .map(|(code, problems, rows)| v1::ProblemCount {
+            .map(|(code, mistakes, rows)| v1::ProblemCount {
                 code: code.to_string(),
-                problems: u64::try_from(problems).unwrap_or(u64::MAX),
+                problems: u64::try_from(mistakes).unwrap_or(u64::MAX),
                 rows,
             })
             .collect(),

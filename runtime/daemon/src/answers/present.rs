@@ -12,7 +12,7 @@ use muster_core::identity::{Identity, Phase, Value};
 use muster_core::operation::{self, Action, How, Operation, Step, Urgency};
 use muster_core::person::{Account, Grant, Justification, Person};
 use muster_core::policy::Policy;
-use muster_intake::Problem;
+use muster_intake::Mistake;
 use serde_json::json;
 
 use crate::planning::Titles;
@@ -107,16 +107,16 @@ pub fn actor(actor: &Actor) -> v1::Actor {
 }
 
 /// What is said of rows of a file.
-pub fn row_problem(problem: &Problem) -> v1::RowProblem {
+pub fn row_problem(mistake: &Mistake) -> v1::RowProblem {
     v1::RowProblem {
-        code: problem.code.to_string(),
-        effect: problem.effect.as_str().to_owned(),
-        rows: problem.rows.clone(),
-        row_count: problem.row_count,
-        column: problem.column.clone(),
-        id: problem.key.clone(),
-        text: problem.text.clone(),
-        hint: problem.hint.clone(),
+        code: mistake.code.to_string(),
+        effect: mistake.effect.as_str().to_owned(),
+        rows: mistake.rows.clone(),
+        row_count: mistake.row_count,
+        column: mistake.column.clone(),
+        id: mistake.key.clone(),
+        text: mistake.text.clone(),
+        hint: mistake.hint.clone(),
     }
 }
 

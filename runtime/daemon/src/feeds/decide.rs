@@ -16,7 +16,7 @@ use muster_core::person::Person;
 use muster_core::subject::Subject;
 use muster_intake::folder::place::Place;
 use muster_intake::report::{Changed, People};
-use muster_intake::{Effect, FileVerdict, Opened, Problem, Problems, Snapshot, code};
+use muster_intake::{Effect, FileVerdict, Mistake, Mistakes, Opened, Snapshot, code};
 
 use super::folders::{held_arrival, is_stored};
 use super::held::held_file;
@@ -75,7 +75,7 @@ pub struct Decision {
     /// The file.
     pub file: FeedFile,
     /// The remarks about its rows.
-    pub problems: Problems,
+    pub mistakes: Mistakes,
     /// Its people, where they could be read.
     pub people: Option<People>,
     /// What it changes, or would change.
@@ -193,25 +193,25 @@ impl FeedDecider<'_> {
         if let Some(maker) = self.going.by_itself()
             && is_unchanged(planning, &file, &opened)?
         {
-            return self.repeated(maker, file, opened.problems, item);
+            return self.repeated(maker, file, opened.mistakes, item);
         }
-        if opened.sheet.is_none() && opened.problems.verdict() == FileVerdict::Accepted {
+        if opened.sheet.is_none() && opened.mistakes.verdict() == FileVerdict::Accepted {
             // It said what the last one said when it was read, and something else counts by now.
             let name = item.name.to_owned();
             let source = std::io::ErrorKind::NotFound.into();
             return Err(FeedError::EvidenceGone { name, source });
         }
-        let (mut problems, snapshot) = self.going.aside(|| self.read(opened));
-        if problems.sets_aside() {
+        let (mut mistakes, snapshot) = self.going.aside(|| self.read(opened));
+        if mistakes.sets_aside() {
             // A row that did not count may count when it comes again: the words or the dates may be mended. A
             // warning costs nobody the short way, since hardly a company is without one.
             file.content.read_as = 0;
         }
-        for problem in old_statement(planning, &file, item)? {
-            problems.push(problem);
+        for mistake in old_statement(planning, &file, item)? {
+            mistakes.push(mistake);
         }
         let people = snapshot.as_ref().map(People::of);
-        let verdict = problems.verdict();
+        let verdict = mistakes.verdict();
         let mut changed = Changed::default();
         let summary = match &snapshot {
             Some(snapshot) if verdict != FileVerdict::Rejected => {
@@ -232,7 +232,7 @@ impl FeedDecider<'_> {
         let mut decision = Decision {
             verdict,
             file,
-            problems,
+            mistakes,
             people,
             summary,
             changed,
@@ -255,7 +255,7 @@ impl FeedDecider<'_> {
         &self,
         maker: &Maker<'_>,
         file: FeedFile,
-        problems: Problems,
+        mistakes: Mistakes,
         item: &Item<'_>,
     ) -> Result<Decision, FeedError> {
         let mut facts = accepted(self, &file, !self.feed.is_partial())?;
@@ -264,7 +264,7 @@ impl FeedDecider<'_> {
         Ok(Decision {
             verdict: FileVerdict::Accepted,
             file,
-            problems,
+            mistakes,
             people: None,
             summary: Some(Summary::default()),
             changed: Changed::default(),
@@ -272,20 +272,20 @@ impl FeedDecider<'_> {
     }
 
     /// Reads the rows: the remarks about them, and the people if they could be read.
-    fn read(&self, opened: Opened) -> (Problems, Option<Snapshot>) {
-        let mut problems = opened.problems;
+    fn read(&self, opened: Opened) -> (Mistakes, Option<Snapshot>) {
+        let mut mistakes = opened.mistakes;
         let Some(sheet) = opened.sheet else {
-            return (problems, None);
+            return (mistakes, None);
         };
         let planning = self.going.planning();
         let (mapping, now) = (&self.feed.config.mapping, planning.now());
         let reading = Snapshot::read(sheet, mapping, self.feed.options(), now);
-        problems.merge(reading.problems);
+        mistakes.merge(reading.mistakes);
         if let Some(snapshot) = &reading.snapshot {
             let policy = planning.policy();
-            problems.merge(keys::remarks(&policy, self.feed.name(), snapshot, now));
+            mistakes.merge(keys::remarks(&policy, self.feed.name(), snapshot, now));
         }
-        (problems, reading.snapshot)
+        (mistakes, reading.snapshot)
     }
 
     fn event(
@@ -303,7 +303,7 @@ impl FeedDecider<'_> {
         let mut decision = Decision {
             verdict: FileVerdict::Accepted,
             file,
-            problems: Problems::default(),
+            mistakes: Mistakes::default(),
             people: None,
             summary: None,
             changed: Changed::default(),
@@ -321,9 +321,9 @@ impl FeedDecider<'_> {
                 decision.changed = changed;
             }
             Err(text) => {
-                let problem = Problem::of_file(event::UNREADABLE, Effect::Rejects, text)
+                let mistake = Mistake::of_file(event::UNREADABLE, Effect::Rejects, text)
                     .hint("put the mapping right, and have the event sent again");
-                decision.problems.push(problem);
+                decision.mistakes.push(mistake);
                 decision.verdict = FileVerdict::Rejected;
             }
         }
@@ -453,12 +453,12 @@ fn old_statement(
     planning: &Planning,
     file: &FeedFile,
     item: &Item<'_>,
-) -> Result<Vec<Problem>, FeedError> {
+) -> Result<Vec<Mistake>, FeedError> {
     let reader = planning.read()?;
     let kept = reader.feed(&file.feed)?.unwrap_or_default();
     let day = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
     let hint = "if somebody dropped an old file by mistake, drop the newest one; if it is right, IT applies it";
-    let mut problems = Vec::new();
+    let mut mistakes = Vec::new();
     let is_last = kept.accepted.as_ref().is_some_and(|accepted| {
         // In whichever way it is read by now.
         let (last, this) = (accepted.file.content, file.content);
@@ -474,7 +474,7 @@ fn old_statement(
             day(before.at),
             before.name
         );
-        problems.push(Problem::of_file(code::SAID_BEFORE, Effect::Holds, text).hint(hint));
+        mistakes.push(Mistake::of_file(code::SAID_BEFORE, Effect::Holds, text).hint(hint));
     }
     if let (Some(modified), Some(newest)) = (item.modified, kept.newest)
         && modified < newest
@@ -484,14 +484,14 @@ fn old_statement(
             day(modified),
             day(newest)
         );
-        problems.push(Problem::of_file(code::OLDER, Effect::Holds, text).hint(hint));
+        mistakes.push(Mistake::of_file(code::OLDER, Effect::Holds, text).hint(hint));
     }
-    Ok(problems)
+    Ok(mistakes)
 }
 
 /// Whether a file says what the last accepted one said, in whichever order.
 fn is_unchanged(planning: &Planning, file: &FeedFile, opened: &Opened) -> Result<bool, FeedError> {
-    if opened.problems.verdict() != FileVerdict::Accepted
+    if opened.mistakes.verdict() != FileVerdict::Accepted
         || file.content.row_count == 0
         || file.content.read_as == 0
     {
@@ -608,7 +608,7 @@ fn record_refusal(
     if decision.verdict == FileVerdict::Accepted && !exceeded.is_empty() {
         decision.verdict = FileVerdict::Held;
     }
-    let mut reasons: Vec<Code> = decision.problems.reasons();
+    let mut reasons: Vec<Code> = decision.mistakes.reasons();
     reasons.extend(exceeded.iter().map(|finding| finding.code.clone()));
     reasons.sort();
     reasons.dedup();

@@ -10,7 +10,7 @@ use muster_api::v1::{HookEvent, HookEventKind};
 use muster_core::fact::EventKind;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{PersonId, PersonKey};
-use muster_core::mapping::{Mapping, Problem};
+use muster_core::mapping::{Mapping, Mistake};
 use muster_core::subject::Subject;
 
 use super::Feed;
@@ -62,7 +62,7 @@ pub fn refusal(event: &HookEvent, upsert: &Mapping, leave: &Mapping) -> Option<S
     };
     let bound = match bound {
         Ok(bound) => bound,
-        Err(problems) => return Some(texts(&problems)),
+        Err(mistakes) => return Some(texts(&mistakes)),
     };
     // 42 is not 0042: who writes an id as a number has lost what stood before it.
     let ids = [
@@ -79,17 +79,17 @@ pub fn refusal(event: &HookEvent, upsert: &Mapping, leave: &Mapping) -> Option<S
             ));
         }
     }
-    bound.row(&values, 1).err().map(|problem| texts(&[problem]))
+    bound.row(&values, 1).err().map(|mistake| texts(&[mistake]))
 }
 
-fn texts(problems: &[Problem]) -> String {
-    let texts: Vec<String> = problems
+fn texts(mistakes: &[Mistake]) -> String {
+    let texts: Vec<String> = mistakes
         .iter()
-        .map(|problem| match &problem.column {
-            Some(column) if !problem.text.contains(column.as_str()) => {
-                format!("`{column}`: {}", problem.text)
+        .map(|mistake| match &mistake.column {
+            Some(column) if !mistake.text.contains(column.as_str()) => {
+                format!("`{column}`: {}", mistake.text)
             }
-            _ => problem.text.clone(),
+            _ => mistake.text.clone(),
         })
         .collect();
     texts.join("; ")
@@ -135,8 +135,8 @@ fn parse(
     let (header, cells) = (next()?, next()?);
     let header: Vec<&str> = header.iter().collect();
     let cells: Vec<&str> = cells.iter().collect();
-    let bound = mapping.bind(&header).map_err(|problems| texts(&problems))?;
-    bound.row(&cells, 1).map_err(|problem| texts(&[problem]))
+    let bound = mapping.bind(&header).map_err(|mistakes| texts(&mistakes))?;
+    bound.row(&cells, 1).map_err(|mistake| texts(&[mistake]))
 }
 
 /// That a leave event is about nobody.

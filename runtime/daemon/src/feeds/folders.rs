@@ -63,7 +63,7 @@ impl FeedFolders<'_> {
             verdict: decision.verdict,
             digest: decision.file.digest,
             content: decision.file.content,
-            problems: &decision.problems,
+            mistakes: &decision.mistakes,
             people: decision.people,
             counts,
             is_begun: decision

@@ -10,7 +10,7 @@ use muster_core::id::{FeedName, PersonId};
 use muster_core::identity::{Identity, Phase};
 use muster_core::policy::Policy;
 use muster_core::text::folded;
-use muster_intake::{Effect, Problem, Problems, Snapshot, code};
+use muster_intake::{Effect, Mistake, Mistakes, Snapshot, code};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Most people that one remark names; the others are counted.
@@ -26,11 +26,11 @@ pub(super) fn remarks(
     feed: &FeedName,
     snapshot: &Snapshot,
     now: Timestamp,
-) -> Problems {
-    let mut problems = Problems::default();
+) -> Mistakes {
+    let mut mistakes = Mistakes::default();
     let keys = keys_of(policy);
     if keys.is_empty() {
-        return problems;
+        return mistakes;
     }
     let mut held: Vec<Vec<Held>> = vec![Vec::new(); keys.len()];
     for (index, row) in snapshot.rows().enumerate() {
@@ -49,7 +49,7 @@ pub(super) fn remarks(
             match value_of(policy, key, &id, &person.identity, phase) {
                 Value::Is(value) => held.push((xxh3_64(folded(&value).as_bytes()), index)),
                 Value::Empty if gets_account(policy, key, &id, &person.identity, phase) => {
-                    problems.push(empty(key, id.key.as_str()).row(person.row));
+                    mistakes.push(empty(key, id.key.as_str()).row(person.row));
                 }
                 Value::Empty | Value::Unknown => {}
             }
@@ -59,9 +59,9 @@ pub(super) fn remarks(
         held.sort_unstable();
         let runs = held.chunk_by(|one, other| one.0 == other.0);
         let shared: Vec<&[Held]> = runs.filter(|run| run.len() > 1).collect();
-        problems.extend(shared_keys(key, &shared, snapshot));
+        mistakes.extend(shared_keys(key, &shared, snapshot));
     }
-    problems
+    mistakes
 }
 
 /// One expression, and every key of an account that it fills.
@@ -129,15 +129,15 @@ fn gets_account(
         .any(|(role, _)| role.access.keys().any(has_key))
 }
 
-fn empty(key: &Key<'_>, id: &str) -> Problem {
+fn empty(key: &Key<'_>, id: &str) -> Mistake {
     let text = format!("there is nothing for {}", key.names.join(", "));
-    Problem::of_file(code::ACCOUNT_KEY_EMPTY, Effect::Warns, text)
+    Mistake::of_file(code::ACCOUNT_KEY_EMPTY, Effect::Warns, text)
         .key(id)
         .hint("fill in what is missing in HR's system, such as the address, and export again")
 }
 
 /// One remark for each value that several people have.
-fn shared_keys(key: &Key<'_>, shared: &[&[Held]], snapshot: &Snapshot) -> Vec<Problem> {
+fn shared_keys(key: &Key<'_>, shared: &[&[Held]], snapshot: &Snapshot) -> Vec<Mistake> {
     let wanted: BTreeSet<u32> = shared
         .iter()
         .flat_map(|run| run.iter())
@@ -167,13 +167,13 @@ fn shared_keys(key: &Key<'_>, shared: &[&[Held]], snapshot: &Snapshot) -> Vec<Pr
             ids.join(", "),
             key.names.join(", ")
         );
-        let problem = Problem::of_file(code::ACCOUNT_KEY_SHARED, Effect::Warns, text).hint(
+        let mistake = Mistake::of_file(code::ACCOUNT_KEY_SHARED, Effect::Warns, text).hint(
             "give each of them what is theirs alone, such as an address, and export again; until then \
              only one of them can have the account",
         );
         let mut rows: Vec<u32> = people.iter().map(|(_, row)| *row).collect();
         rows.sort_unstable();
-        rows.into_iter().fold(problem, Problem::row)
+        rows.into_iter().fold(mistake, Mistake::row)
     };
     shared.iter().map(remark).collect()
 }

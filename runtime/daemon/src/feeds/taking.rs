@@ -18,7 +18,7 @@ use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::Digest;
 use muster_core::subject::Subject;
 use muster_intake::folder::{self, Folder, FolderEvent, ReadError};
-use muster_intake::{Problem, code};
+use muster_intake::{Mistake, code};
 use muster_ledger::kept::Arrival;
 use tokio::sync::{Notify, watch};
 
@@ -111,9 +111,9 @@ struct Taking {
 #[derive(Default)]
 struct Troubles(BTreeMap<Code, String>);
 
-fn of_problem(severity: Severity, subject: &Subject, problem: &Problem) -> Finding {
-    let (code, text) = (problem.code.clone(), problem.text.clone());
-    Finding::new(code, severity, subject.clone(), text).hint(problem.hint.clone())
+fn of_mistake(severity: Severity, subject: &Subject, mistake: &Mistake) -> Finding {
+    let (code, text) = (mistake.code.clone(), mistake.text.clone());
+    Finding::new(code, severity, subject.clone(), text).hint(mistake.hint.clone())
 }
 
 impl Taking {
@@ -373,18 +373,18 @@ impl Taking {
         let subject = self.subject();
         match event {
             FolderEvent::Arrived(_) => {}
-            FolderEvent::Remarked(problem) => {
-                let finding = of_problem(Severity::Warning, &subject, &problem);
+            FolderEvent::Remarked(mistake) => {
+                let finding = of_mistake(Severity::Warning, &subject, &mistake);
                 self.feeds.findings.open(finding).await;
             }
             FolderEvent::Over(code) => {
                 self.feeds.findings.close(subject, [code]).await;
             }
-            FolderEvent::Closed(problem) => {
+            FolderEvent::Closed(mistake) => {
                 self.feeds
                     .obstacles
-                    .set(self.feed.name(), Some(problem.text.clone()));
-                let finding = of_problem(Severity::Error, &subject, &problem);
+                    .set(self.feed.name(), Some(mistake.text.clone()));
+                let finding = of_mistake(Severity::Error, &subject, &mistake);
                 self.feeds.findings.open(finding).await;
             }
             FolderEvent::Reopened => {

@@ -165,7 +165,7 @@ impl File<'_> {
             (Some(row), before) => {
                 let read = row
                     .read()
-                    .map_err(|problem| Failed::Row(problem.code.to_string()))?;
+                    .map_err(|mistake| Failed::Row(mistake.code.to_string()))?;
                 let id = PersonId {
                     feed: self.feed.clone(),
                     key: read.key,

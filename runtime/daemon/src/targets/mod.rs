@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use muster_config::editor;
-use muster_config::problem::UNUSABLE_VALUE;
+use muster_config::mistake::UNUSABLE_VALUE;
 use muster_core::actor::{Actor, ConnectorVersion};
 use muster_core::coded::{Coded, chain};
 use muster_core::connector::{

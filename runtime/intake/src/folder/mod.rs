@@ -43,7 +43,7 @@ use muster_core::finding::Code;
 use rustix::fs::FileType;
 
 use super::code;
-use super::problem::{Effect, Problem};
+use super::mistake::{Effect, Mistake};
 use dir::{Dir, Seen};
 use place::{Place, Places};
 use settle::{Decision, Hint, Look, Settling, Stamp, Waits};
@@ -122,11 +122,11 @@ pub enum FolderEvent {
     /// A file came to rest. It stays where it is until [`Places::put_away`].
     Arrived(Arrival),
     /// Something to tell people; nothing was touched.
-    Remarked(Problem),
+    Remarked(Mistake),
     /// What was told of this kind is over.
     Over(Code),
     /// The folder cannot be read any more: nothing that is dropped is seen.
-    Closed(Problem),
+    Closed(Mistake),
     /// It can be read again.
     Reopened,
 }
@@ -330,10 +330,10 @@ impl Folder {
             }
             Ok(Err(error)) => {
                 if !std::mem::replace(&mut self.is_closed, true) {
-                    let problem = folder_problem(format!(
+                    let mistake = folder_mistake(format!(
                         "the drop folder cannot be read, so nothing that is dropped is seen: {error}"
                     ));
-                    self.ready.push_back(FolderEvent::Closed(problem));
+                    self.ready.push_back(FolderEvent::Closed(mistake));
                 }
             }
             // The pool of threads is gone: the daemon is stopping.
@@ -442,7 +442,7 @@ impl Folder {
         is_recent || self.ready_names.contains(name)
     }
 
-    fn remark_once(&mut self, name: &OsStr, mark: u64, problem: impl FnOnce() -> Problem) {
+    fn remark_once(&mut self, name: &OsStr, mark: u64, mistake: impl FnOnce() -> Mistake) {
         if self.remarked.len() >= REMARKED_MAX
             || self
                 .remarked
@@ -451,13 +451,13 @@ impl Folder {
         {
             return;
         }
-        let problem = problem();
-        let code = problem.code.clone();
+        let mistake = mistake();
+        let code = mistake.code.clone();
         let said = self.said.entry(code.clone()).or_default();
         *said += 1;
         // A thousand links are not a thousand remarks.
         if *said <= REMARKS_SAID_MAX {
-            self.ready.push_back(FolderEvent::Remarked(problem));
+            self.ready.push_back(FolderEvent::Remarked(mistake));
         }
         self.remarked.insert(name.to_owned(), (mark, code));
     }
@@ -490,16 +490,16 @@ fn shown(name: &OsStr) -> String {
     name.chars().map(plain).collect()
 }
 
-fn other_name(name: &OsStr) -> Problem {
+fn other_name(name: &OsStr) -> Mistake {
     let name = shown(name);
     let text = format!(
         "`{name}` in the drop folder has not the name that this feed takes, and was left alone"
     );
-    Problem::of_file(code::OTHER_NAME, Effect::Warns, text)
+    Mistake::of_file(code::OTHER_NAME, Effect::Warns, text)
         .hint("take it away, or give it a name that fits `files` of the feed in muster.toml")
 }
 
-fn not_a_file(name: &OsStr, seen: &Seen) -> Problem {
+fn not_a_file(name: &OsStr, seen: &Seen) -> Mistake {
     let what = match seen.kind {
         FileType::Symlink => "a link, which could lead out of the folder",
         FileType::Directory => "a folder",
@@ -508,19 +508,19 @@ fn not_a_file(name: &OsStr, seen: &Seen) -> Problem {
     };
     let name = shown(name);
     let text = format!("`{name}` in the drop folder is {what}, and was left alone");
-    Problem::of_file(code::NOT_A_FILE, Effect::Warns, text)
+    Mistake::of_file(code::NOT_A_FILE, Effect::Warns, text)
         .hint("put the export itself into the drop folder")
 }
 
-fn unsettled(name: &OsStr) -> Problem {
+fn unsettled(name: &OsStr) -> Mistake {
     let name = shown(name);
     let minutes = UNSETTLED_AFTER.as_secs() / 60;
     let text = format!("`{name}` has been changing for {minutes} minutes and was not read yet");
-    Problem::of_file(code::UNSETTLED, Effect::Warns, text)
+    Mistake::of_file(code::UNSETTLED, Effect::Warns, text)
         .hint("look whether the export or the copy hangs")
 }
 
-fn folder_problem(text: String) -> Problem {
-    Problem::of_file(code::FOLDER_IO, Effect::Warns, text)
+fn folder_mistake(text: String) -> Mistake {
+    Mistake::of_file(code::FOLDER_IO, Effect::Warns, text)
         .hint("look at the folder's permissions and at the disk")
 }

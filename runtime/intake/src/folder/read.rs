@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use super::super::options::IntakeOptions;
 use super::super::stream::{CannotSay, ContentStream};
-use super::super::{Opened, Problems, content, open, sheet};
+use super::super::{Mistakes, Opened, content, open, sheet};
 use super::Arrival;
 use super::dir;
 
@@ -56,7 +56,7 @@ pub enum ReadError {
 }
 
 /// Reads and opens a file, unless it says what `known` says, in whichever order of rows. Then what
-/// is returned has nothing but its digests: no problems, and no sheet.
+/// is returned has nothing but its digests: no mistakes, and no sheet.
 ///
 /// # Errors
 /// It changed, or could not be read.
@@ -91,7 +91,7 @@ pub fn same(
     Ok(content.map(|content| Opened {
         digest,
         content,
-        problems: Problems::default(),
+        mistakes: Mistakes::default(),
         sheet: None,
     }))
 }
@@ -113,7 +113,7 @@ pub fn open_kept(
             return Ok(Opened {
                 digest,
                 content,
-                problems: Problems::default(),
+                mistakes: Mistakes::default(),
                 sheet: None,
             });
         }
@@ -131,7 +131,7 @@ pub fn open_kept(
 pub fn open_arrival(arrival: &Arrival, options: &IntakeOptions) -> Result<Opened, ReadError> {
     let failed = |error| failed(arrival, error);
     let source = Source::of(arrival)?;
-    if let Some(problem) = sheet::check_size(arrival.stamp.size, options) {
+    if let Some(mistake) = sheet::check_size(arrival.stamp.size, options) {
         // Its beginning and its size tell it from others; all of it could be read for hours.
         let mut beginning = Vec::new();
         let mut bounded = (&source.file).take(BEGINNING_BYTES);
@@ -140,7 +140,7 @@ pub fn open_arrival(arrival: &Arrival, options: &IntakeOptions) -> Result<Opened
             beginning.extend_from_slice(&arrival.stamp.size.to_be_bytes());
         }
         let digest = ring::digest::digest(&ring::digest::SHA256, &beginning);
-        return Ok(Opened::refused(content::digest(digest), problem));
+        return Ok(Opened::refused(content::digest(digest), mistake));
     }
     let mut bytes = Vec::new();
     let size = usize::try_from(arrival.stamp.size).unwrap_or(usize::MAX);

@@ -12,7 +12,7 @@ use muster_core::text::folded;
 use super::super::rows::{Quoting, Span};
 use super::super::sheet::{is_blank, split_otherwise};
 use super::{
-    Bound, Effect, Entry, IntakeOptions, Mapping, Piece, Problem, Problems, Reading, Sheet,
+    Bound, Effect, Entry, IntakeOptions, Mapping, Mistake, Mistakes, Piece, Reading, Sheet,
     Snapshot, State, code, offset, piece, split,
 };
 
@@ -23,15 +23,15 @@ pub(super) fn read(
     options: &IntakeOptions,
     now: Timestamp,
 ) -> Reading {
-    let mut problems = Problems::default();
+    let mut mistakes = Mistakes::default();
     let bound = match mapping.bind(sheet.header()) {
         Ok(bound) => bound,
         Err(missing) => {
-            let held = |problem| Problem::of_mapping(problem, Effect::Holds);
-            problems.extend(missing.into_iter().map(held));
-            problems.push(how_it_was_split(&sheet, mapping));
+            let held = |mistake| Mistake::of_mapping(mistake, Effect::Holds);
+            mistakes.extend(missing.into_iter().map(held));
+            mistakes.push(how_it_was_split(&sheet, mapping));
             return Reading {
-                problems,
+                mistakes,
                 snapshot: None,
             };
         }
@@ -39,15 +39,15 @@ pub(super) fn read(
     let mut pass = Pass::new(&sheet, &bound);
     let mut cells = Vec::with_capacity(bound.width());
     for span in sheet.spans() {
-        pass.row(span, &mut cells, &mut problems);
+        pass.row(span, &mut cells, &mut mistakes);
     }
     pass.sort();
-    pass.resolve_repeated(now, &mut problems);
-    problems.extend(std::mem::take(&mut pass.doubtful).into_values());
+    pass.resolve_repeated(now, &mut mistakes);
+    mistakes.extend(std::mem::take(&mut pass.doubtful).into_values());
     if !options.is_change_set {
-        pass.report_managers(&mut problems);
+        pass.report_managers(&mut mistakes);
     }
-    let people = pass.judge(options, &mut problems);
+    let people = pass.judge(options, &mut mistakes);
     let Pass {
         entries,
         unescaped,
@@ -64,7 +64,7 @@ pub(super) fn read(
         sheet,
     };
     Reading {
-        problems,
+        mistakes,
         snapshot: Some(snapshot),
     }
 }
@@ -93,7 +93,7 @@ struct Pass<'a> {
     managed: Vec<Managed>,
     self_managed: Vec<u32>,
     /// What looks damaged, by column.
-    doubtful: BTreeMap<Option<String>, Problem>,
+    doubtful: BTreeMap<Option<String>, Mistake>,
     tally: Tally,
 }
 
@@ -111,21 +111,21 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn row(&mut self, span: Span, cells: &mut Vec<Cow<'a, str>>, problems: &mut Problems) {
+    fn row(&mut self, span: Span, cells: &mut Vec<Cow<'a, str>>, mistakes: &mut Mistakes) {
         if is_blank(self.sheet, span) {
             self.tally.blank += 1;
             return;
         }
         let text = &self.sheet.text[span.start..span.end];
         if split(text, self.sheet.delimiter, cells) == Quoting::Unsound {
-            problems.push(unsound_quotes(span.number));
+            mistakes.push(unsound_quotes(span.number));
             self.unattributed();
             return;
         }
         let key = match self.bound.key(cells, span.number) {
             Ok(key) => key,
-            Err(problem) => {
-                problems.push(Problem::of_mapping(problem, Effect::SetsAside));
+            Err(mistake) => {
+                mistakes.push(Mistake::of_mapping(mistake, Effect::SetsAside));
                 self.unattributed();
                 return;
             }
@@ -153,10 +153,10 @@ impl<'a> Pass<'a> {
             state,
         };
         self.entries.push(entry);
-        if let Err(problem) = checked
+        if let Err(mistake) = checked
             && !is_odd
         {
-            problems.push(Problem::of_mapping(problem, Effect::SetsAside).key(key));
+            mistakes.push(Mistake::of_mapping(mistake, Effect::SetsAside).key(key));
         }
     }
 
@@ -167,10 +167,10 @@ impl<'a> Pass<'a> {
         }
         if let Some(found) = self.bound.doubt(cells, number) {
             let column = found.column.clone();
-            let problem = Problem::of_mapping(found, Effect::Holds);
+            let mistake = Mistake::of_mapping(found, Effect::Holds);
             match self.doubtful.get_mut(&column) {
                 Some(known) => known.add_row(number),
-                None => drop(self.doubtful.insert(column, problem)),
+                None => drop(self.doubtful.insert(column, mistake)),
             }
         }
     }
@@ -224,7 +224,7 @@ impl<'a> Pass<'a> {
     /// Rows that claim the same person. Rows that say the same are one. Of several employments the
     /// present one counts where the others were over before it began, and where all are over the person
     /// has left. Other rows are all set aside, because nobody may be given what belongs to somebody else.
-    fn resolve_repeated(&mut self, now: Timestamp, problems: &mut Problems) {
+    fn resolve_repeated(&mut self, now: Timestamp, mistakes: &mut Mistakes) {
         let (text, unescaped) = (self.sheet.text.as_str(), &self.unescaped);
         let (sheet, bound) = (self.sheet, self.bound);
         let key = |entry: &Entry| piece(text, unescaped, entry.key);
@@ -244,7 +244,7 @@ impl<'a> Pass<'a> {
             } else {
                 Several::of(sheet, bound, run, now)
             };
-            let mut problem = match several {
+            let mut mistake = match several {
                 Several::Same => repeated_row(key),
                 Several::Agree => repeated_person(key),
                 Several::Present(_) => earlier_employment(key),
@@ -252,9 +252,9 @@ impl<'a> Pass<'a> {
                 Several::Differ => repeated_key(key, run.len()),
             };
             for entry in &*run {
-                problem.add_row(entry.number);
+                mistake.add_row(entry.number);
             }
-            problems.push(problem);
+            mistakes.push(mistake);
             let counts = match several {
                 Several::Same | Several::Agree => Some(0),
                 Several::Present(index) | Several::Over(index) => Some(index),
@@ -275,7 +275,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn report_managers(&self, problems: &mut Problems) {
+    fn report_managers(&self, mistakes: &mut Mistakes) {
         let text = self.sheet.text.as_str();
         let is_known = |manager: &str| {
             let order = |entry: &Entry| piece(text, &self.unescaped, entry.key).cmp(manager);
@@ -292,37 +292,37 @@ impl<'a> Pass<'a> {
         }
         missing.sort_unstable_by_key(|managed| (manager(managed), managed.number));
         for run in missing.chunk_by(|one, other| manager(one) == manager(other)) {
-            let mut problem = missing_manager(manager(&run[0]), self.bound.manager_column());
+            let mut mistake = missing_manager(manager(&run[0]), self.bound.manager_column());
             for managed in run {
-                problem.add_row(managed.number);
+                mistake.add_row(managed.number);
             }
-            problems.push(problem);
+            mistakes.push(mistake);
         }
         if !self.self_managed.is_empty() {
-            let mut problem = self_managed();
+            let mut mistake = self_managed();
             self.self_managed
                 .iter()
-                .for_each(|row| problem.add_row(*row));
-            problems.push(problem);
+                .for_each(|row| mistake.add_row(*row));
+            mistakes.push(mistake);
         }
     }
 
     /// What follows for the file as a whole. Returns how many people there are whose row counts.
-    fn judge(&self, options: &IntakeOptions, problems: &mut Problems) -> u32 {
+    fn judge(&self, options: &IntakeOptions, mistakes: &mut Mistakes) -> u32 {
         let Tally {
             set_aside,
             unattributed,
             blank,
         } = self.tally;
         if blank > 0 {
-            problems.push(Problem::of_file(
+            mistakes.push(Mistake::of_file(
                 code::BLANK_ROWS,
                 Effect::Notes,
                 format!("{blank} rows have nothing in any cell and were left out"),
             ));
         }
         if unattributed > 0 && !options.is_change_set {
-            problems.push(absence_unproven(unattributed));
+            mistakes.push(absence_unproven(unattributed));
         }
         let good = self.entries.iter();
         let good = good.filter(|entry| entry.state == State::Good).count();
@@ -330,9 +330,9 @@ impl<'a> Pass<'a> {
         let allowed = options.set_aside.allowed(rows);
         // With nobody left, the file would say that there is nobody, whatever is allowed.
         if set_aside > allowed || (set_aside > 0 && good == 0) {
-            problems.push(too_many_set_aside(set_aside, rows, allowed, good));
+            mistakes.push(too_many_set_aside(set_aside, rows, allowed, good));
         } else if good == 0 && !options.is_change_set {
-            problems.push(nobody());
+            mistakes.push(nobody());
         }
         offset32(good)
     }
@@ -407,7 +407,7 @@ fn read_entry(sheet: &Sheet, bound: &Bound, entry: &Entry) -> Option<Identity> {
 }
 
 /// Where a column is missing, HR sees it in the file all the same when the header was parted elsewhere.
-fn how_it_was_split(sheet: &Sheet, mapping: &Mapping) -> Problem {
+fn how_it_was_split(sheet: &Sheet, mapping: &Mapping) -> Mistake {
     let header = sheet.header();
     let named = |delimiter: u8| match delimiter {
         b'\t' => "a tab".to_owned(),
@@ -420,19 +420,19 @@ fn how_it_was_split(sheet: &Sheet, mapping: &Mapping) -> Problem {
         if columns == 1 { "" } else { "s" }
     );
     let better = split_otherwise(sheet).find(|(_, header)| mapping.bind(header).is_ok());
-    let problem = Problem::of_file(code::SEPARATOR, Effect::Warns, text);
+    let mistake = Mistake::of_file(code::SEPARATOR, Effect::Warns, text);
     match better {
-        Some((delimiter, _)) => problem.hint(format!(
+        Some((delimiter, _)) => mistake.hint(format!(
             "parted at {}, every column would be found: ask IT to set it as `delimiter` in the feed's \
              `csv` section, or take the other sign out of the names of the columns",
             named(delimiter)
         )),
-        None => problem.hint("look whether that is what parts the columns of the file"),
+        None => mistake.hint("look whether that is what parts the columns of the file"),
     }
 }
 
-fn unsound_quotes(row: u32) -> Problem {
-    Problem::of_file(
+fn unsound_quotes(row: u32) -> Mistake {
+    Mistake::of_file(
         code::QUOTES,
         Effect::SetsAside,
         "the quotes of this row do not match, so other rows may be hidden in one of its cells",
@@ -441,28 +441,28 @@ fn unsound_quotes(row: u32) -> Problem {
     .hint("a quote inside a text has to be written twice; correct the text and export again")
 }
 
-fn repeated_row(key: &str) -> Problem {
+fn repeated_row(key: &str) -> Mistake {
     let text = format!("the row of id `{key}` is in the file more than once");
-    Problem::of_file(code::ROW_REPEATED, Effect::Notes, text).key(key)
+    Mistake::of_file(code::ROW_REPEATED, Effect::Notes, text).key(key)
 }
 
-fn repeated_person(key: &str) -> Problem {
+fn repeated_person(key: &str) -> Mistake {
     let text = format!("the rows of id `{key}` say the same in every column that Muster reads");
-    Problem::of_file(code::ROW_REPEATED, Effect::Notes, text).key(key)
+    Mistake::of_file(code::ROW_REPEATED, Effect::Notes, text).key(key)
 }
 
-fn earlier_employment(key: &str) -> Problem {
+fn earlier_employment(key: &str) -> Mistake {
     let text = format!("id `{key}` has an employment that was over before the present one began");
-    Problem::of_file(code::EMPLOYMENTS, Effect::Notes, text).key(key)
+    Mistake::of_file(code::EMPLOYMENTS, Effect::Notes, text).key(key)
 }
 
-fn all_over(key: &str) -> Problem {
+fn all_over(key: &str) -> Mistake {
     let text = format!("id `{key}` has several employments, and all are over");
-    Problem::of_file(code::EMPLOYMENTS, Effect::Notes, text).key(key)
+    Mistake::of_file(code::EMPLOYMENTS, Effect::Notes, text).key(key)
 }
 
-fn repeated_key(key: &str, rows: usize) -> Problem {
-    Problem::of_file(
+fn repeated_key(key: &str, rows: usize) -> Mistake {
+    Mistake::of_file(
         code::KEY_REPEATED,
         Effect::SetsAside,
         format!("the id `{key}` stands on {rows} rows that differ"),
@@ -471,20 +471,20 @@ fn repeated_key(key: &str, rows: usize) -> Problem {
     .hint("give each person an id of their own, and leave one row for each person")
 }
 
-fn missing_manager(manager: &str, column: Option<&str>) -> Problem {
-    let mut problem = Problem::of_file(
+fn missing_manager(manager: &str, column: Option<&str>) -> Mistake {
+    let mut mistake = Mistake::of_file(
         code::MANAGER_MISSING,
         Effect::Warns,
         format!("the manager `{manager}` is not in the file"),
     )
     .key(manager)
     .hint("correct the manager's id, or export the manager too");
-    problem.column = column.map(str::to_owned);
-    problem
+    mistake.column = column.map(str::to_owned);
+    mistake
 }
 
-fn self_managed() -> Problem {
-    Problem::of_file(
+fn self_managed() -> Mistake {
+    Mistake::of_file(
         code::MANAGER_SELF,
         Effect::Warns,
         "the row names the person as their own manager",
@@ -492,8 +492,8 @@ fn self_managed() -> Problem {
     .hint("correct the manager's id, or leave it empty for somebody without a manager")
 }
 
-fn absence_unproven(rows: u32) -> Problem {
-    Problem::of_file(
+fn absence_unproven(rows: u32) -> Mistake {
+    Mistake::of_file(
         code::ABSENCE_UNPROVEN,
         Effect::Warns,
         format!(
@@ -504,8 +504,8 @@ fn absence_unproven(rows: u32) -> Problem {
     .hint("correct these rows and export again; people whose row says that they left are handled")
 }
 
-fn too_many_set_aside(set_aside: u32, rows: u32, allowed: u32, good: usize) -> Problem {
-    Problem::of_file(
+fn too_many_set_aside(set_aside: u32, rows: u32, allowed: u32, good: usize) -> Mistake {
+    Mistake::of_file(
         code::TOO_MANY_SET_ASIDE,
         Effect::Holds,
         format!("{set_aside} of {rows} rows were set aside, {allowed} are allowed"),
@@ -519,8 +519,8 @@ fn too_many_set_aside(set_aside: u32, rows: u32, allowed: u32, good: usize) -> P
     })
 }
 
-fn nobody() -> Problem {
-    Problem::of_file(
+fn nobody() -> Mistake {
+    Mistake::of_file(
         code::HEADER_ONLY,
         Effect::Holds,
         "every row of the file is blank",

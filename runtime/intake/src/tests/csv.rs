@@ -133,12 +133,12 @@ fn every_bound_on_a_file_is_kept() {
         ("a,b,c,d,e\n1,2,3,4,5\n".to_owned(), "HR-027"),
     ] {
         let opened = open(text.clone().into_bytes(), &small);
-        assert_eq!(opened.problems.verdict(), FileVerdict::Rejected, "{text}");
-        assert_eq!(opened.problems.reasons()[0].as_str(), code, "{text}");
+        assert_eq!(opened.mistakes.verdict(), FileVerdict::Rejected, "{text}");
+        assert_eq!(opened.mistakes.reasons()[0].as_str(), code, "{text}");
     }
     let within = "a,b\n".to_owned() + &"1,2\n".repeat(3);
     let opened = open(within.into_bytes(), &small);
-    assert_eq!(opened.problems.verdict(), FileVerdict::Accepted);
+    assert_eq!(opened.mistakes.verdict(), FileVerdict::Accepted);
 }
 
 proptest! {

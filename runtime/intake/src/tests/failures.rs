@@ -26,7 +26,7 @@ fn f1_a_file_without_people_has_nothing_to_plan_from() {
     ] {
         let outcome = read_small(text);
         assert_eq!(outcome.verdict(), verdict, "{text:?}");
-        assert_eq!(outcome.problems.reasons(), [reason], "{text:?}");
+        assert_eq!(outcome.mistakes.reasons(), [reason], "{text:?}");
         assert!(outcome.snapshot.is_none(), "{text:?}");
     }
     let blank = read_small(&format!("{HEADER},,,\n,,,\n"));
@@ -38,7 +38,7 @@ fn f1_a_file_without_people_has_nothing_to_plan_from() {
 fn f1_rows_of_which_none_can_be_read_hold_the_file() {
     let outcome = read_small(&format!("{HEADER}1,Ada,unknown,\n"));
     assert_eq!(outcome.verdict(), FileVerdict::Held);
-    assert_eq!(outcome.problems.reasons(), [code::TOO_MANY_SET_ASIDE]);
+    assert_eq!(outcome.mistakes.reasons(), [code::TOO_MANY_SET_ASIDE]);
 }
 
 #[test]
@@ -54,13 +54,13 @@ fn f3_a_file_cut_inside_a_row_a_quote_or_a_character_is_rejected() {
     let mid_character = Outcome::of(mid_character, &small(), &IntakeOptions::default());
     for outcome in [mid_quote, mid_row, mid_character] {
         assert_eq!(outcome.verdict(), FileVerdict::Rejected);
-        assert_eq!(outcome.problems.reasons(), [code::CUT]);
+        assert_eq!(outcome.mistakes.reasons(), [code::CUT]);
     }
     let mid_last_cell = read_small(&whole[..cut_behind("2030-01-3")]);
     assert_eq!(mid_last_cell.verdict(), FileVerdict::Held);
     assert!(
         mid_last_cell
-            .problems
+            .mistakes
             .reasons()
             .contains(&code::LAST_LINE_BREAK)
     );
@@ -83,7 +83,7 @@ fn f3_no_cut_of_a_file_passes_unless_it_is_between_two_rows() {
     }
     for cut in 0..=text.len() {
         let opened = open(text.as_bytes()[..cut].to_vec(), &IntakeOptions::default());
-        let is_accepted = opened.problems.verdict() == FileVerdict::Accepted;
+        let is_accepted = opened.mistakes.verdict() == FileVerdict::Accepted;
         let is_boundary = boundaries.iter().skip(1).any(|boundary| *boundary == cut);
         assert_eq!(is_accepted, is_boundary, "cut behind byte {cut}");
         assert_eq!(
@@ -102,7 +102,7 @@ fn f3_a_cut_between_two_rows_is_found_by_a_closing_row() {
     };
     let verdict = |text: &str| {
         let outcome = Outcome::of(text.as_bytes(), &small(), &options);
-        (outcome.verdict(), outcome.problems.reasons())
+        (outcome.verdict(), outcome.mistakes.reasons())
     };
     let rows = format!("{HEADER}1,Ada,active,\n2,Bo,active,\n");
     assert_eq!(
@@ -160,7 +160,7 @@ fn f5_a_column_that_is_gone_changes_nobody() {
         if mapped.contains(column) {
             assert_eq!(outcome.verdict(), FileVerdict::Held, "{column}");
             assert_eq!(
-                outcome.problems.reasons(),
+                outcome.mistakes.reasons(),
                 [code::COLUMN_MISSING],
                 "{column}"
             );
@@ -168,7 +168,7 @@ fn f5_a_column_that_is_gone_changes_nobody() {
                 outcome.snapshot.is_none(),
                 "{column}: there is nothing to plan from"
             );
-            let finding = &outcome.problems.findings(&FeedName::new("hr").unwrap())[0];
+            let finding = &outcome.mistakes.findings(&FeedName::new("hr").unwrap())[0];
             assert!(finding.text.contains(column), "{}", finding.text);
         } else {
             assert_eq!(outcome.snapshot().people_count(), 359, "{column}");
@@ -209,15 +209,15 @@ fn f5_absent_and_empty_and_a_value_are_three_things() {
 #[test]
 fn f5_a_column_that_is_there_twice_holds_the_file() {
     let outcome = read_small("id,name,status,last day,NAME \n1,Ada,active,,Eve\n");
-    assert_eq!(outcome.problems.reasons(), [code::COLUMN_AMBIGUOUS]);
+    assert_eq!(outcome.mistakes.reasons(), [code::COLUMN_AMBIGUOUS]);
     assert!(outcome.snapshot.is_none());
 }
 
 #[test]
 fn f5_a_file_without_a_header_is_held_and_no_cell_of_it_is_quoted() {
     let outcome = read_small("1,Ada Lovelace,active,\n2,Bo,active,\n");
-    assert_eq!(outcome.problems.reasons(), [code::COLUMN_MISSING]);
-    let all = format!("{:?}", outcome.problems);
+    assert_eq!(outcome.mistakes.reasons(), [code::COLUMN_MISSING]);
+    let all = format!("{:?}", outcome.mistakes);
     assert!(all.contains("the first row is not a header"));
     assert!(!all.contains("Lovelace"), "{all}");
 }
@@ -243,7 +243,7 @@ fn f6_a_yes_or_no_is_what_the_table_says_and_nothing_else() {
                 let person = outcome.snapshot().row(&key).unwrap().read().unwrap();
                 Ok(person.identity.attributes["badge"].clone())
             }
-            Presence::SetAside => Err(outcome.problems.listed()[0].code.clone()),
+            Presence::SetAside => Err(outcome.mistakes.listed()[0].code.clone()),
             Presence::Absent => panic!("the row is there"),
         }
     };
@@ -300,8 +300,8 @@ proptest! {
         let at = (whole.len() as f64 * cut) as usize;
         let full = open(whole.clone().into_bytes(), &IntakeOptions::default());
         let part = open(whole.as_bytes()[..at].to_vec(), &IntakeOptions::default());
-        prop_assert_eq!(full.problems.verdict(), FileVerdict::Accepted);
-        if part.problems.verdict() == FileVerdict::Accepted {
+        prop_assert_eq!(full.mistakes.verdict(), FileVerdict::Accepted);
+        if part.mistakes.verdict() == FileVerdict::Accepted {
             prop_assert!(part.content.row_count < full.content.row_count || part.content == full.content);
             let end = &whole.as_bytes()[..at];
             prop_assert!(end.ends_with(b"\"2030-01-31\"\r\n") || end.ends_with(b"\"2030-01-31\"\r"));

@@ -25,7 +25,7 @@ fn nobody_is_provisioned_under_an_id_that_stands_for_two_people() {
     assert_eq!(outcome.verdict(), FileVerdict::Held);
     // The real file ends without a line break, too.
     let reasons = [code::LAST_LINE_BREAK, code::TOO_MANY_SET_ASIDE];
-    assert_eq!(outcome.problems.reasons(), reasons);
+    assert_eq!(outcome.mistakes.reasons(), reasons);
     assert_eq!(outcome.count(&code::KEY_REPEATED), 265);
     assert_eq!(outcome.rows(&code::KEY_REPEATED), 641);
     assert_eq!(outcome.rows(&code::MANAGER_MISSING), 366);
@@ -54,7 +54,7 @@ fn an_encoding_or_line_ending_does_not_change_what_a_file_says() {
     for bytes in [file!("utf16le-bom.csv"), file!("utf8-bom-crlf.csv")] {
         let other = open(bytes.to_vec(), &IntakeOptions::default());
         assert!(other.sheet.is_some());
-        assert_eq!(other.problems.reasons(), plain.problems.reasons());
+        assert_eq!(other.mistakes.reasons(), plain.mistakes.reasons());
         assert_eq!(other.content, plain.content);
         assert_ne!(other.digest, plain.digest);
     }
@@ -95,7 +95,7 @@ fn tabs_are_found_in_the_header() {
 fn dates_in_seven_shapes_are_not_guessed() {
     let outcome = take(file!("mixed-dates.csv"));
     assert_eq!(outcome.verdict(), FileVerdict::Held);
-    assert_eq!(outcome.problems.reasons(), [code::TOO_MANY_SET_ASIDE]);
+    assert_eq!(outcome.mistakes.reasons(), [code::TOO_MANY_SET_ASIDE]);
     // One row in seven has an ISO day at midnight; the others have to wait for a format.
     assert_eq!(outcome.rows(&code::DAY_UNREADABLE), 52);
     let mut columns = entra_columns();
@@ -129,7 +129,7 @@ fn files_that_are_cut_are_rejected() {
     ] {
         let outcome = take(bytes);
         assert_eq!(outcome.verdict(), FileVerdict::Rejected);
-        assert_eq!(outcome.problems.reasons(), [code::CUT]);
+        assert_eq!(outcome.mistakes.reasons(), [code::CUT]);
         assert!(outcome.snapshot.is_none());
     }
 }
@@ -140,7 +140,7 @@ fn half_of_the_population_missing_is_for_the_guards_to_see() {
         file!("half-population.csv").to_vec(),
         &IntakeOptions::default(),
     );
-    assert_eq!(opened.problems.verdict(), FileVerdict::Accepted);
+    assert_eq!(opened.mistakes.verdict(), FileVerdict::Accepted);
     assert_eq!(opened.content.row_count, 500);
 }
 
@@ -149,7 +149,7 @@ fn a_total_at_the_end_is_no_person() {
     let bytes = file!("trailing-total-row.csv");
     let outcome = take(bytes);
     assert_eq!(outcome.verdict(), FileVerdict::Held);
-    assert_eq!(outcome.problems.reasons(), [code::LAST_ROW_ODD]);
+    assert_eq!(outcome.mistakes.reasons(), [code::LAST_ROW_ODD]);
     assert_eq!(
         outcome.count(&code::VALUE_UNKNOWN),
         0,
@@ -166,9 +166,9 @@ fn a_total_at_the_end_is_no_person() {
     assert_eq!(outcome.snapshot().row_count(), 49);
     let one_row_less = remove_line(bytes, 5);
     let outcome = Outcome::of(&one_row_less, &entra(), &options);
-    assert_eq!(outcome.problems.reasons(), [code::ROW_COUNT]);
+    assert_eq!(outcome.mistakes.reasons(), [code::ROW_COUNT]);
     let outcome = Outcome::of(bytes, &entra(), &with_trailer("Summe: {count}"));
-    assert_eq!(outcome.problems.reasons(), [code::TRAILER_MISSING]);
+    assert_eq!(outcome.mistakes.reasons(), [code::TRAILER_MISSING]);
 }
 
 fn remove_line(bytes: &[u8], index: usize) -> Vec<u8> {
@@ -191,10 +191,10 @@ fn what_is_no_csv_is_called_by_its_name() {
     ] {
         let outcome = take(bytes);
         assert_eq!(outcome.verdict(), FileVerdict::Rejected);
-        assert_eq!(outcome.problems.reasons(), [code::NOT_CSV]);
-        let problem = &outcome.problems.listed()[0];
-        assert!(problem.text.contains(name), "{}", problem.text);
-        assert!(problem.hint.contains("save it as CSV"));
+        assert_eq!(outcome.mistakes.reasons(), [code::NOT_CSV]);
+        let mistake = &outcome.mistakes.listed()[0];
+        assert!(mistake.text.contains(name), "{}", mistake.text);
+        assert!(mistake.hint.contains("save it as CSV"));
     }
 }
 
@@ -203,11 +203,11 @@ fn damaged_utf8_is_not_taken_for_windows_1252() {
     let header = "id,name,status,last day\n";
     let outcome = |rows: &[u8]| take(&[header.as_bytes(), rows].concat());
     let damaged = outcome(b"1,J\xc3\xbcrgen,active,\n2,Zo\xff,active,\n");
-    assert_eq!(damaged.problems.reasons(), [code::ENCODING]);
+    assert_eq!(damaged.mistakes.reasons(), [code::ENCODING]);
     let zeros = outcome(b"1,a\0b,active,\n");
-    assert_eq!(zeros.problems.reasons(), [code::ENCODING]);
+    assert_eq!(zeros.mistakes.reasons(), [code::ENCODING]);
     let undefined = outcome(b"1,Zo\xeb\x81,active,\n");
-    assert_eq!(undefined.problems.reasons(), [code::ENCODING]);
+    assert_eq!(undefined.mistakes.reasons(), [code::ENCODING]);
 }
 
 #[test]

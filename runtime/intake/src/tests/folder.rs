@@ -67,7 +67,7 @@ fn move_in(root: &Path, name: &str, content: &str) {
 
 fn verdict(arrival: &Arrival) -> FileVerdict {
     let opened = open_arrival(arrival, &IntakeOptions::default()).unwrap();
-    opened.problems.verdict()
+    opened.mistakes.verdict()
 }
 
 #[tokio::test]
@@ -169,11 +169,11 @@ async fn what_is_no_plain_file_is_remarked_once_and_left_alone() {
     fs::create_dir(root.path().join("march")).unwrap();
     let mut names = Vec::new();
     for _ in 0..2 {
-        let FolderEvent::Remarked(problem) = next(&mut folder).await else {
+        let FolderEvent::Remarked(mistake) = next(&mut folder).await else {
             panic!("no file has come");
         };
-        assert_eq!(problem.code, code::NOT_A_FILE);
-        names.push(problem.text);
+        assert_eq!(mistake.code, code::NOT_A_FILE);
+        names.push(mistake.text);
     }
     names.sort();
     assert!(
@@ -203,8 +203,8 @@ async fn a_folder_that_was_made_anew_is_watched_anew() {
         match next(&mut folder).await {
             FolderEvent::Arrived(arrival) if arrival.name == "second.csv" => break,
             FolderEvent::Arrived(_) | FolderEvent::Reopened | FolderEvent::Over(_) => {}
-            FolderEvent::Closed(problem) | FolderEvent::Remarked(problem) => {
-                assert_eq!(problem.code, code::FOLDER_IO);
+            FolderEvent::Closed(mistake) | FolderEvent::Remarked(mistake) => {
+                assert_eq!(mistake.code, code::FOLDER_IO);
             }
         }
     }
@@ -221,10 +221,10 @@ async fn a_folder_that_cannot_be_read_is_said_once_and_so_is_its_return() {
     let mut folder = Folder::open(&root, options, of_machine()).unwrap();
     fs::remove_dir_all(&root).unwrap();
     fs::write(&root, "a file in the folder's place").unwrap();
-    let FolderEvent::Closed(problem) = next(&mut folder).await else {
+    let FolderEvent::Closed(mistake) = next(&mut folder).await else {
         panic!("nobody would know that nothing is seen");
     };
-    assert_eq!(problem.code, code::FOLDER_IO);
+    assert_eq!(mistake.code, code::FOLDER_IO);
     fs::remove_file(&root).unwrap();
     assert_eq!(next(&mut folder).await, FolderEvent::Reopened);
     move_in(&root, "after.csv", WHOLE);
@@ -289,7 +289,7 @@ async fn a_file_that_says_what_the_last_one_said_is_not_opened() {
     let again = arrival(&mut folder).await;
     let same = open_changed(&again, &options, Some(&first.content)).unwrap();
     assert_eq!(same.content, first.content);
-    assert_eq!(same.problems.verdict(), FileVerdict::Accepted);
+    assert_eq!(same.mistakes.verdict(), FileVerdict::Accepted);
     assert!(same.sheet.is_none());
     let full = open_arrival(&again, &options).unwrap();
     assert_eq!(same.digest, full.digest);
@@ -309,7 +309,7 @@ async fn a_file_that_is_too_large_is_digested_and_not_read() {
         ..IntakeOptions::default()
     };
     let opened = open_arrival(&arrival, &small).unwrap();
-    assert_eq!(opened.problems.reasons(), [code::TOO_LARGE]);
+    assert_eq!(opened.mistakes.reasons(), [code::TOO_LARGE]);
     let full = open_arrival(&arrival, &IntakeOptions::default()).unwrap();
     assert_eq!(opened.digest, full.digest);
 }
@@ -477,11 +477,11 @@ async fn c01_a_file_with_a_second_name_is_not_read() {
     // On the same file system, or there is nothing to try.
     let (root, mut folder) = folder(quick());
     fs::hard_link(&secret, root.path().join("linked.csv")).unwrap();
-    let FolderEvent::Remarked(problem) = next(&mut folder).await else {
+    let FolderEvent::Remarked(mistake) = next(&mut folder).await else {
         panic!("no file has come");
     };
-    assert_eq!(problem.code, code::NOT_A_FILE);
-    assert!(problem.text.contains("second name"), "{}", problem.text);
+    assert_eq!(mistake.code, code::NOT_A_FILE);
+    assert!(mistake.text.contains("second name"), "{}", mistake.text);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use muster_core::mapping::{
     Attribute, Column, Columns, DayColumn, DayForms, Form, Mapping, StatusRule, ZoneRule,
 };
 
-use super::{FileVerdict, IntakeOptions, Problems, Snapshot, open};
+use super::{FileVerdict, IntakeOptions, Mistakes, Snapshot, open};
 
 /// When the files of these tests are read.
 fn now() -> jiff::Timestamp {
@@ -26,24 +26,24 @@ fn now() -> jiff::Timestamp {
 
 /// What became of some bytes.
 struct Outcome {
-    problems: Problems,
+    mistakes: Mistakes,
     snapshot: Option<Snapshot>,
 }
 
 impl Outcome {
     fn of(bytes: &[u8], mapping: &Mapping, options: &IntakeOptions) -> Self {
         let opened = open(bytes.to_vec(), options);
-        let mut problems = opened.problems;
+        let mut mistakes = opened.mistakes;
         let snapshot = opened.sheet.and_then(|sheet| {
             let reading = Snapshot::read(sheet, mapping, options, now());
-            problems.merge(reading.problems);
+            mistakes.merge(reading.mistakes);
             reading.snapshot
         });
-        Self { problems, snapshot }
+        Self { mistakes, snapshot }
     }
 
     fn verdict(&self) -> FileVerdict {
-        self.problems.verdict()
+        self.mistakes.verdict()
     }
 
     fn snapshot(&self) -> &Snapshot {
@@ -51,11 +51,11 @@ impl Outcome {
     }
 
     fn count(&self, code: &Code) -> usize {
-        self.problems.count(code)
+        self.mistakes.count(code)
     }
 
     fn rows(&self, code: &Code) -> u32 {
-        let mut counts = self.problems.counts();
+        let mut counts = self.mistakes.counts();
         counts
             .find(|(counted, ..)| *counted == code)
             .map_or(0, |(_, _, rows)| rows)

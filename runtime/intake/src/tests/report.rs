@@ -22,7 +22,7 @@ fn report<'a>(
         verdict: outcome.verdict(),
         digest: Digest([7; 32]),
         content: Content::default(),
-        problems: &outcome.problems,
+        mistakes: &outcome.mistakes,
         people: outcome.snapshot.as_ref().map(People::of),
         counts,
         is_begun: false,

@@ -42,13 +42,13 @@ fn rows_that_differ_under_one_id_are_all_set_aside() {
     assert_eq!(snapshot.presence(&key("2")), Presence::Present);
     assert_eq!(snapshot.presence(&key("3")), Presence::Absent);
     assert!(snapshot.proves_absence(), "every row is somebody's");
-    let problem = &outcome.problems.listed()[0];
-    assert_eq!(problem.code, code::KEY_REPEATED);
+    let mistake = &outcome.mistakes.listed()[0];
+    assert_eq!(mistake.code, code::KEY_REPEATED);
     assert_eq!(
-        (problem.key.as_deref(), problem.rows.as_slice()),
+        (mistake.key.as_deref(), mistake.rows.as_slice()),
         (Some("1"), &[2, 4, 5][..])
     );
-    assert!(!problem.text.contains("Ada") && !problem.hint.contains("Ada"));
+    assert!(!mistake.text.contains("Ada") && !mistake.hint.contains("Ada"));
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn cells_that_cannot_be_taken_set_their_row_aside() {
         let outcome = read_small(&format!("{HEADER}1,Bo,active,\n{row}\n"));
         assert_eq!(outcome.rows(&code), 1);
         assert!(outcome.snapshot().is_quarantined(&key("9")));
-        let all = format!("{:?}", outcome.problems);
+        let all = format!("{:?}", outcome.mistakes);
         assert!(!all.contains("Ada") && !all.contains("xxx"), "{all}");
     }
 }
@@ -188,9 +188,9 @@ fn what_is_listed_is_bounded_and_what_is_counted_is_exact() {
     let outcome = read_small(&format!("{HEADER}{rows}"));
     assert_eq!(outcome.count(&code::VALUE_UNKNOWN), 3_000);
     assert_eq!(outcome.rows(&code::VALUE_UNKNOWN), 3_000);
-    assert!(outcome.problems.listed().len() < 1_100);
+    assert!(outcome.mistakes.listed().len() < 1_100);
     assert_eq!(outcome.verdict(), FileVerdict::Held);
     let copies = read_small(&format!("{HEADER}{}", "1,Ada,active,\n".repeat(200)));
-    let problem = &copies.problems.listed()[0];
-    assert_eq!((problem.rows.len(), problem.row_count), (50, 200));
+    let mistake = &copies.mistakes.listed()[0];
+    assert_eq!((mistake.rows.len(), mistake.row_count), (50, 200));
 }

@@ -39,7 +39,7 @@ pub struct Position {
 
 /// One thing that is wrong.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Problem {
+pub struct Mistake {
     /// Which kind of mistake.
     pub code: Code,
     /// The file, as it is shown.
@@ -52,7 +52,7 @@ pub struct Problem {
     pub hint: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file.display())?;
         if let Some(Position { line, column }) = self.position {
@@ -66,14 +66,14 @@ impl fmt::Display for Problem {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConfigError {
     /// At least one, in the order of files and lines.
-    pub problems: Vec<Problem>,
+    pub mistakes: Vec<Mistake>,
 }
 
 impl ConfigError {
-    /// An error of one problem with a file itself.
+    /// An error of one mistake with a file itself.
     pub(super) fn of_file(code: Code, file: &Path, message: String, hint: &str) -> Self {
         Self {
-            problems: vec![Problem {
+            mistakes: vec![Mistake {
                 code,
                 file: file.to_owned(),
                 position: None,
@@ -86,13 +86,13 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.problems.as_slice() {
+        match self.mistakes.as_slice() {
             [] => f.write_str("the configuration cannot be used"),
             [only] => fmt::Display::fmt(only, f),
             many => {
                 write!(f, "{} things are wrong with the configuration", many.len())?;
                 many.iter()
-                    .try_for_each(|problem| write!(f, "\n  [{}] {problem}", problem.code))
+                    .try_for_each(|mistake| write!(f, "\n  [{}] {mistake}", mistake.code))
             }
         }
     }
@@ -102,16 +102,16 @@ impl std::error::Error for ConfigError {}
 
 impl Coded for ConfigError {
     fn code(&self) -> Code {
-        self.problems
+        self.mistakes
             .first()
-            .map_or(UNREADABLE, |problem| problem.code.clone())
+            .map_or(UNREADABLE, |mistake| mistake.code.clone())
     }
 
     fn hint(&self) -> String {
         let mut hints: Vec<&str> = Vec::new();
-        for problem in &self.problems {
-            if !problem.hint.is_empty() && !hints.contains(&problem.hint.as_str()) {
-                hints.push(&problem.hint);
+        for mistake in &self.mistakes {
+            if !mistake.hint.is_empty() && !hints.contains(&mistake.hint.as_str()) {
+                hints.push(&mistake.hint);
             }
         }
         hints.join("\n")

@@ -8,13 +8,13 @@ use muster_core::mapping;
 
 use super::code;
 
-/// Most problems of one code that are kept with their text; the others are counted.
+/// Most mistakes of one code that are kept with their text; the others are counted.
 pub(super) const LISTED_MAX: usize = 1_000;
 
-/// Most row numbers that one problem names; the others are counted.
+/// Most row numbers that one mistake names; the others are counted.
 pub(super) const ROWS_NAMED_MAX: usize = 50;
 
-/// What follows from a problem. The strongest one decides about the file.
+/// What follows from a mistake. The strongest one decides about the file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Effect {
     /// Nothing; good to know.
@@ -79,7 +79,7 @@ impl FileVerdict {
 
 /// One remark about a file. Names rows, columns and ids; quotes a status or a day; never a person.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Problem {
+pub struct Mistake {
     /// Which kind.
     pub code: Code,
     /// What follows.
@@ -98,8 +98,8 @@ pub struct Problem {
     pub hint: String,
 }
 
-impl Problem {
-    /// A problem of the file as a whole.
+impl Mistake {
+    /// A mistake of the file as a whole.
     pub fn of_file(code: Code, effect: Effect, text: impl Into<String>) -> Self {
         Self {
             code,
@@ -142,10 +142,10 @@ impl Problem {
     }
 
     /// What the mapping found wrong with a row or the header.
-    pub(super) fn of_mapping(problem: mapping::Problem, effect: Effect) -> Self {
-        let mut of_file = Problem::of_file(problem.code, effect, problem.text).hint(problem.hint);
-        of_file.column = problem.column;
-        if let Some(row) = problem.row {
+    pub(super) fn of_mapping(mistake: mapping::Mistake, effect: Effect) -> Self {
+        let mut of_file = Mistake::of_file(mistake.code, effect, mistake.text).hint(mistake.hint);
+        of_file.column = mistake.column;
+        if let Some(row) = mistake.row {
             of_file.add_row(row);
         }
         of_file
@@ -154,50 +154,50 @@ impl Problem {
 
 /// All remarks about a file: bounded in what it lists, exact in what it counts.
 #[derive(Clone, Debug, Default)]
-pub struct Problems {
-    listed: Vec<Problem>,
+pub struct Mistakes {
+    listed: Vec<Mistake>,
     counts: BTreeMap<Code, Count>,
     strongest: Option<Effect>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
-    problems: usize,
+    mistakes: usize,
     rows: u32,
 }
 
-impl Problems {
+impl Mistakes {
     /// Adds one.
-    pub fn push(&mut self, problem: Problem) {
-        self.strongest = self.strongest.max(Some(problem.effect));
-        let count = self.counts.entry(problem.code.clone()).or_default();
-        count.problems += 1;
-        count.rows += problem.row_count;
-        if count.problems <= LISTED_MAX {
-            self.listed.push(problem);
+    pub fn push(&mut self, mistake: Mistake) {
+        self.strongest = self.strongest.max(Some(mistake.effect));
+        let count = self.counts.entry(mistake.code.clone()).or_default();
+        count.mistakes += 1;
+        count.rows += mistake.row_count;
+        if count.mistakes <= LISTED_MAX {
+            self.listed.push(mistake);
         }
     }
 
     /// As another process has listed and counted them.
     pub fn of_list(
-        listed: Vec<Problem>,
+        listed: Vec<Mistake>,
         counts: impl IntoIterator<Item = (Code, usize, u32)>,
     ) -> Self {
         let counts = counts.into_iter();
-        let count = |(code, problems, rows)| (code, Count { problems, rows });
+        let count = |(code, mistakes, rows)| (code, Count { mistakes, rows });
         Self {
-            strongest: listed.iter().map(|problem| problem.effect).max(),
+            strongest: listed.iter().map(|mistake| mistake.effect).max(),
             listed,
             counts: counts.map(count).collect(),
         }
     }
 
     /// Adds all that others found, with what they counted beyond what they list.
-    pub fn merge(&mut self, others: Problems) {
+    pub fn merge(&mut self, others: Mistakes) {
         self.strongest = self.strongest.max(others.strongest);
         for (code, count) in others.counts {
             let sum = self.counts.entry(code).or_default();
-            sum.problems += count.problems;
+            sum.mistakes += count.mistakes;
             sum.rows += count.rows;
         }
         self.listed.extend(others.listed);
@@ -218,19 +218,19 @@ impl Problems {
     }
 
     /// Those that are kept, in the order in which they were found.
-    pub fn listed(&self) -> &[Problem] {
+    pub fn listed(&self) -> &[Mistake] {
         &self.listed
     }
 
-    /// The codes, each with how many problems and how many rows there are in all.
+    /// The codes, each with how many mistakes and how many rows there are in all.
     pub fn counts(&self) -> impl Iterator<Item = (&Code, usize, u32)> {
         let counts = self.counts.iter();
-        counts.map(|(code, count)| (code, count.problems, count.rows))
+        counts.map(|(code, count)| (code, count.mistakes, count.rows))
     }
 
-    /// How many problems of a code there are.
+    /// How many mistakes of a code there are.
     pub fn count(&self, code: &Code) -> usize {
-        self.counts.get(code).map_or(0, |count| count.problems)
+        self.counts.get(code).map_or(0, |count| count.mistakes)
     }
 
     /// The codes that hold or reject the file.
@@ -238,8 +238,8 @@ impl Problems {
         let mut codes: Vec<Code> = self
             .listed
             .iter()
-            .filter(|problem| problem.effect >= Effect::Holds)
-            .map(|problem| problem.code.clone())
+            .filter(|mistake| mistake.effect >= Effect::Holds)
+            .map(|mistake| mistake.code.clone())
             .collect();
         codes.sort();
         codes.dedup();
@@ -248,20 +248,20 @@ impl Problems {
 
     /// One finding per code, for the ledger and for `muster findings`; the rows are in the report.
     pub fn findings(&self, feed: &FeedName) -> Vec<Finding> {
-        let first_of = |code: &Code| self.listed.iter().find(|problem| problem.code == *code);
+        let first_of = |code: &Code| self.listed.iter().find(|mistake| mistake.code == *code);
         self.counts()
-            .filter_map(|(code, problems, rows)| Some((first_of(code)?, problems, rows)))
-            .map(|(first, problems, rows)| {
+            .filter_map(|(code, mistakes, rows)| Some((first_of(code)?, mistakes, rows)))
+            .map(|(first, mistakes, rows)| {
                 let severity = match first.effect {
                     Effect::Notes => Severity::Note,
                     Effect::Warns => Severity::Warning,
                     Effect::SetsAside | Effect::Holds | Effect::Rejects => Severity::Error,
                 };
-                let text = if problems == 1 {
+                let text = if mistakes == 1 {
                     first.text.clone()
                 } else {
                     let title = code::title(&first.code);
-                    format!("{title}: {problems} times, {rows} rows; the report names them")
+                    format!("{title}: {mistakes} times, {rows} rows; the report names them")
                 };
                 Finding::new(first.code.clone(), severity, feed, text).hint(first.hint.clone())
             })
@@ -269,10 +269,10 @@ impl Problems {
     }
 }
 
-impl Extend<Problem> for Problems {
-    fn extend<T: IntoIterator<Item = Problem>>(&mut self, problems: T) {
-        for problem in problems {
-            self.push(problem);
+impl Extend<Mistake> for Mistakes {
+    fn extend<T: IntoIterator<Item = Mistake>>(&mut self, mistakes: T) {
+        for mistake in mistakes {
+            self.push(mistake);
         }
     }
 }
