@@ -6,7 +6,7 @@
 //! `Outcome::already()` the second time without writing.
 
 use crate::account::{Account, AccountState, DesiredAccount, LeavePlan};
-use crate::change::{ChangePage, Delivery, Translation};
+use crate::change::{ChangePage, HookMessage, Translation};
 use crate::describe::{AttributeSpec, Capability, Descriptor, ProbeReport};
 use crate::entitlement::{Credential, Entitlement, Grant, GrantKey, GrantScope, Rotated};
 use crate::host::Host;
@@ -195,7 +195,7 @@ pub trait Pending {
 /// Webhooks of the app.
 pub trait Events {
     /// Checks the signature with [`Host::sign`] and says what changed.
-    fn translate(&self, host: &dyn Host, delivery: &Delivery) -> Result<Translation>;
+    fn translate(&self, host: &dyn Host, message: &HookMessage) -> Result<Translation>;
 }
 
 /// A connector with the capabilities that [`export!`](crate::export) named. Implemented by that macro only. The

@@ -1,4 +1,4 @@
-//! The app's news: a feed that is pulled ([`ChangePage`]) and webhooks that are pushed ([`Delivery`]).
+//! The app's news: a feed that is pulled ([`ChangePage`]) and webhooks that are pushed ([`HookMessage`]).
 
 use crate::account::Account;
 use crate::entitlement::{Entitlement, Grant};
@@ -81,7 +81,7 @@ impl Change {
 
 /// A webhook as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
+pub struct HookMessage {
     /// Names in lower case, in the order received.
     pub headers: Vec<(String, String)>,
     /// The bytes, unchanged: what the signature is over.
@@ -92,7 +92,7 @@ pub struct Delivery {
     pub extra: Extras,
 }
 
-impl Delivery {
+impl HookMessage {
     /// A webhook with this body.
     pub fn new(body: impl Into<Vec<u8>>, received: Instant) -> Self {
         Self {

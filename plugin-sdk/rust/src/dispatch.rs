@@ -7,7 +7,7 @@
 
 use crate::account::{Account, AccountState, DesiredAccount, LeavePlan};
 use crate::capability::{Exported, capabilities};
-use crate::change::{ChangePage, Delivery, Translation};
+use crate::change::{ChangePage, HookMessage, Translation};
 use crate::describe::Function;
 use crate::entitlement::{Credential, Entitlement, Grant, GrantKey, GrantScope, Rotated};
 use crate::host::Host;
@@ -303,10 +303,10 @@ pub fn poll<T: Exported>(host: &dyn Host, ctx: &OpContext, handle: &str) -> Resu
 }
 
 /// `events.translate`.
-pub fn translate<T: Exported>(host: &dyn Host, delivery: &Delivery) -> Result<Translation> {
+pub fn translate<T: Exported>(host: &dyn Host, message: &HookMessage) -> Result<Translation> {
     let connector = T::default();
     connector
         .events()
         .ok_or_else(unnamed)?
-        .translate(host, delivery)
+        .translate(host, message)
 }

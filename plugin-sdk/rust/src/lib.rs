@@ -50,7 +50,7 @@ pub use crate::capability::{
     Accounts, Changes, Connector, Credentials, Entitlements, Events, Grants, Ownership, Pending,
     Rotation, capabilities,
 };
-pub use crate::change::{Change, ChangePage, Changed, Delivery, Translation, signatures_match};
+pub use crate::change::{Change, ChangePage, Changed, HookMessage, Translation, signatures_match};
 pub use crate::describe::{
     AccountKind, AttributeSpec, CONTRACT, Capability, ChangeFeed, ContainerRule, Descriptor,
     EntitlementKind, Function, MissingPermission, ProbeReport, RateBucket, SecretSlot, Setting,

@@ -7,7 +7,7 @@
 //! looked at again.
 
 use muster_sdk::{
-    Changed, Delivery, Events, Host, Instant, ObjectRef, Problem, Result, Translation,
+    Changed, Events, HookMessage, Host, Instant, ObjectRef, Problem, Result, Translation,
     signatures_match,
 };
 use serde_json::Value;
@@ -19,9 +19,9 @@ use crate::service::{USER, text};
 pub(crate) const CHANNEL_KEY: &str = "channel-key";
 
 impl Events for GoogleWorkspace {
-    fn translate(&self, host: &dyn Host, delivery: &Delivery) -> Result<Translation> {
+    fn translate(&self, host: &dyn Host, message: &HookMessage) -> Result<Translation> {
         let refused = |text: &str| Problem::Unauthenticated(text.to_owned());
-        let header = |name: &str| delivery.header(name).filter(|value| !value.is_empty());
+        let header = |name: &str| message.header(name).filter(|value| !value.is_empty());
         let channel = header("x-goog-channel-id").ok_or_else(|| refused("it names no channel"))?;
         let token = header("x-goog-channel-token").ok_or_else(|| refused("it has no token"))?;
         let signed = format!("muster:{channel}");
@@ -33,14 +33,14 @@ impl Events for GoogleWorkspace {
         }
         if header("x-goog-channel-expiration")
             .and_then(http_date)
-            .is_some_and(|until| until < delivery.received.unix_seconds())
+            .is_some_and(|until| until < message.received.unix_seconds())
         {
             return Err(refused("the channel has expired"));
         }
         let changes = match header("x-goog-resource-state") {
             // The first notification of a channel, about nothing.
             Some("sync") => Vec::new(),
-            Some(_) => vec![Changed::LookAgain(user_in(&delivery.body)?)],
+            Some(_) => vec![Changed::LookAgain(user_in(&message.body)?)],
             None => return Err(Problem::remote_defect("a notification says no state")),
         };
         Ok(Translation {

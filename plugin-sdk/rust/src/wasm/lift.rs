@@ -1,7 +1,7 @@
 //! From the boundary: what the host gives, in the SDK's own types.
 
 use crate::account::{AccountState, AttributeChange, AttributeDelta, DesiredAccount, LeavePlan};
-use crate::change::Delivery;
+use crate::change::HookMessage;
 use crate::entitlement::GrantScope;
 use crate::object::{ObjectRef, Scalar};
 use crate::outcome::OpContext;
@@ -146,7 +146,7 @@ impl From<grants::GrantScope> for GrantScope {
     }
 }
 
-impl From<events::Delivery> for Delivery {
+impl From<events::Delivery> for HookMessage {
     fn from(from: events::Delivery) -> Self {
         let events::Delivery {
             headers,

@@ -1,7 +1,9 @@
 //! Push notifications.
 
 use muster_plugin_google_workspace::GoogleWorkspace as Google;
-use muster_sdk::{Changed, Delivery, FakeHost, Instant, ObjectRef, Problem, Translation, dispatch};
+use muster_sdk::{
+    Changed, FakeHost, HookMessage, Instant, ObjectRef, Problem, Translation, dispatch,
+};
 use serde_json::json;
 
 /// Stands for HMAC-SHA256: what matters here is what is signed with which key.
@@ -20,12 +22,12 @@ fn token(channel: &str) -> String {
         .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
-fn delivery(state: &str) -> Delivery {
+fn message(state: &str) -> HookMessage {
     let body = json!({
         "kind": "admin#directory#user", "id": "111220860655841818702", "etag": "\"x\"",
         "primaryEmail": "ann@example.com",
     });
-    Delivery::new(
+    HookMessage::new(
         body.to_string(),
         Instant::parse("2026-11-22T08:00:00Z").unwrap(),
     )
@@ -35,14 +37,14 @@ fn delivery(state: &str) -> Delivery {
     .with_header("X-Goog-Resource-State", state)
 }
 
-fn translate(delivery: &Delivery) -> muster_sdk::Result<Translation> {
-    dispatch::translate::<Google>(&host(), delivery)
+fn translate(message: &HookMessage) -> muster_sdk::Result<Translation> {
+    dispatch::translate::<Google>(&host(), message)
 }
 
 #[test]
 fn a_notification_says_which_user_to_look_at_again() {
     for state in ["add", "delete", "update", "makeAdmin", "undelete"] {
-        let told = translate(&delivery(state)).unwrap();
+        let told = translate(&message(state)).unwrap();
         let user = ObjectRef::new("user", "111220860655841818702");
         assert_eq!(
             told.changes,
@@ -50,22 +52,19 @@ fn a_notification_says_which_user_to_look_at_again() {
             "{state}: no more is believed"
         );
     }
-    assert_eq!(
-        translate(&delivery("sync")).unwrap(),
-        Translation::default()
-    );
+    assert_eq!(translate(&message("sync")).unwrap(), Translation::default());
 }
 
 #[test]
 fn a_notification_without_the_channels_token_is_refused() {
     let with = |name: &str, value: &str| {
-        let mut delivery = delivery("update");
-        delivery
+        let mut message = message("update");
+        message
             .headers
             .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-        delivery.with_header(name, value)
+        message.with_header(name, value)
     };
-    for delivery in [
+    for message in [
         with("X-Goog-Channel-Token", ""),
         with("X-Goog-Channel-Token", "c1"),
         with("X-Goog-Channel-Token", &token("c2")),
@@ -73,23 +72,23 @@ fn a_notification_without_the_channels_token_is_refused() {
         with("X-Goog-Channel-ID", ""),
         with("X-Goog-Channel-Expiration", "Sat, 21 Nov 2026 08:00:00 GMT"),
     ] {
-        let refused = translate(&delivery);
+        let refused = translate(&message);
         assert!(
             matches!(refused, Err(Problem::Unauthenticated(_))),
-            "{delivery:?}: {refused:?}"
+            "{message:?}: {refused:?}"
         );
     }
-    let keyless = dispatch::translate::<Google>(&FakeHost::new(), &delivery("update"));
+    let keyless = dispatch::translate::<Google>(&FakeHost::new(), &message("update"));
     assert!(matches!(keyless, Err(Problem::Unauthenticated(_))));
 }
 
 #[test]
 fn a_notification_that_names_nobody_is_a_defect() {
     for body in ["", "{}", "<html>", r#"{"id": 7}"#] {
-        let mut delivery = delivery("update");
-        delivery.body = body.into();
+        let mut message = message("update");
+        message.body = body.into();
         assert!(
-            matches!(translate(&delivery), Err(Problem::RemoteDefect(_))),
+            matches!(translate(&message), Err(Problem::RemoteDefect(_))),
             "{body}"
         );
     }
