@@ -698,7 +698,7 @@ pub struct LedgerCheck {
     pub journal_entries: u64,
     /// People in the tables.
     pub people: u64,
-    /// Version of the records.
+    /// The format of the ledger's file, as the file names it.
     pub format: u32,
     /// Where tables and journal differ; empty where it is clean.
     pub differences: Vec<String>,

@@ -88,7 +88,7 @@ fn check_file(config: &Config, context: &mut Context<'_, '_>) -> Result<v1::Ledg
 
 fn print(check: &v1::LedgerCheck, printer: &mut Printer<'_>) -> io::Result<()> {
     let size = format!(
-        "{}, {}, record format {}",
+        "{}, {}, file format {}",
         plural(check.journal_entries, "journal entry").replace("entrys", "entries"),
         plural(check.people, "person").replace("persons", "people"),
         check.format

@@ -38,6 +38,8 @@ pub struct Progress {
 /// What a check found.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Report {
+    /// The file's format, as the file names it.
+    pub format: u8,
     /// Entries of the journal.
     pub entries: u64,
     /// Commits in which they were written.
@@ -95,6 +97,7 @@ pub fn check(ledger: &Ledger, progress: impl FnMut(Progress)) -> Result<Report, 
     let stored = ledger.read()?;
     let scratch = Scratch::beside(ledger)?;
     let mut report = Report {
+        format: Meta::format_of(stored.txn())?,
         people: stored.people_count()?,
         ..Report::default()
     };

@@ -170,6 +170,14 @@ impl Meta {
             .map_err(|unreadable| Error::unreadable("meta", &unreadable))
     }
 
+    /// The format that the row of a snapshot names; the one that is written now where nothing was written yet.
+    pub(crate) fn format_of(txn: &ReadTransaction) -> Result<u8, Error> {
+        let table = txn.open_table(META).step("open the table meta")?;
+        let row = table.get(META_KEY).step("read the end of the journal")?;
+        let format = row.and_then(|row| row.value().first().copied());
+        Ok(format.unwrap_or(FORMAT))
+    }
+
     /// Reads the row of a snapshot.
     pub(crate) fn of_snapshot(txn: &ReadTransaction) -> Result<Self, Error> {
         let table = txn.open_table(META).step("open the table meta")?;

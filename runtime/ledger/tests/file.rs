@@ -278,6 +278,19 @@ fn a_file_of_another_format_and_newer_records_are_named_as_such() {
 }
 
 #[test]
+fn the_check_says_the_format_that_stands_in_the_file() {
+    let (_folder, path) = folder();
+    written(&path);
+    let report = checked(&path);
+    let database = Database::open(&path).unwrap();
+    let txn = database.begin_write().unwrap();
+    let meta = txn.open_table(META).unwrap();
+    let row = meta.get(b"journal".as_slice()).unwrap().unwrap();
+    assert_eq!(report.format, row.value()[0]);
+    assert!(report.format > 1, "1 is from before the first release");
+}
+
+#[test]
 fn flipped_bits_are_found_by_the_check_of_the_file() {
     let (_folder, path) = folder();
     written(&path);

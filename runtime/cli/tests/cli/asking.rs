@@ -342,7 +342,7 @@ fn something_else_at_the_socket_is_no_answer() {
 #[test]
 fn the_ledger_is_checked_by_the_daemon_or_by_opening_the_file() {
     let mut open = world();
-    let clean = "clean: the tables are what the journal adds up to; 4711 journal entries, 122 people, record format 1\n";
+    let clean = "clean: the tables are what the journal adds up to; 4711 journal entries, 122 people, file format 1\n";
     check(&open.muster("ledger check"), 0, clean);
     open.close();
     check(&open.muster("ledger check"), 0, clean);
@@ -351,7 +351,7 @@ fn the_ledger_is_checked_by_the_daemon_or_by_opening_the_file() {
         ..FakeLocal::default()
     };
     let expected = "
-not clean: tables and journal differ; 4711 journal entries, 122 people, record format 1
+not clean: tables and journal differ; 4711 journal entries, 122 people, file format 1
   person hr:7: phase differs
 `muster explain LED-005` says what to do
 ";

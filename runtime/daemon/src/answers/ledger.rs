@@ -45,7 +45,7 @@ pub(crate) fn ledger_check(report: &muster_ledger::check::Report) -> v1::LedgerC
         is_clean: report.is_clean(),
         journal_entries: report.entries,
         people: report.people,
-        format: 1,
+        format: report.format.into(),
         differences: listed.into_iter().collect(),
     }
 }
