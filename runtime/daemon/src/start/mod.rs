@@ -113,6 +113,17 @@ struct Setup {
     is_resumed: bool,
 }
 
+/// A loop or a question: first the handles that it names, each a clone of the part of that name, then what is made for
+/// it alone. Without `self`, the parts are variables.
+macro_rules! given {
+    ($what:ident [$($handle:ident),*] $($own:ident: $made:expr,)*) => {
+        $what { $($handle: $handle.clone(),)* $($own: $made,)* }
+    };
+    ($parts:ident, $what:ident [$($handle:ident),*] $($own:ident: $made:expr,)*) => {
+        $what { $($handle: $parts.$handle.clone(),)* $($own: $made,)* }
+    };
+}
+
 /// What a life is made of. It stays in here: each loop and each question is given the handles that it needs.
 struct Parts {
     config: Arc<Config>,
@@ -167,34 +178,16 @@ impl Parts {
         let findings = Findings::new(ledger.clone(), committer.clone(), clock.clone());
         let holds = Holds::new(ledger.clone(), committer.clone(), clock.clone());
         let holds = Arc::new(holds);
-        let deciding = Arc::new(Deciding {
-            config: Arc::clone(config),
-            clock: clock.clone(),
-            findings: findings.clone(),
-            planning: Arc::clone(&planning),
-            known: Arc::clone(&known),
-            holds: Arc::clone(&holds),
-        });
-        let pending = Pending {
-            ledger: ledger.clone(),
-            committer: committer.clone(),
-            clock: clock.clone(),
-            findings: findings.clone(),
-            planning: Arc::clone(&planning),
-            bells: bells.clone(),
-            targets: Arc::clone(&targets),
+        let deciding = Arc::new(given!(Deciding [config, clock, findings, planning, known, holds]));
+        let pending = given!(
+            Pending [ledger, committer, clock, findings, planning, bells, targets, holds]
             config_file: config.file.clone(),
-            holds,
-        };
-        let policy_files = PolicyFiles {
+        );
+        let policy_files = given!(
+            PolicyFiles [config, clock, findings, planning, deciding]
             seen: muster_config::stamps::of(config),
-            config: Arc::clone(config),
             is_resumed: setup.is_resumed,
-            clock: clock.clone(),
-            findings: findings.clone(),
-            planning: Arc::clone(&planning),
-            deciding: Arc::clone(&deciding),
-        };
+        );
         let activity = targets.keys().map(|name| (name.clone(), Arc::default()));
         Ok(Self {
             config: Arc::clone(config),
@@ -223,10 +216,8 @@ impl Parts {
 /// What each loop is given.
 impl Parts {
     fn driver(&self, name: &TargetName, target: &Arc<Connected>) -> Driver {
-        Driver {
-            ledger: self.ledger.clone(),
-            committer: self.committer.clone(),
-            clock: self.clock.clone(),
+        given!(
+            self, Driver [ledger, committer, clock]
             target: Arc::clone(target),
             retry: RetryPolicy {
                 attempts_max: target.config().limits.attempts_max,
@@ -242,97 +233,50 @@ impl Parts {
                 .unwrap_or_else(|| Arc::new(Activity::default())),
             recent: Arc::new(Recent::new(self.clock.moment())),
             members: Arc::default(),
-        }
+        )
     }
 
     fn former_feeds(&self) -> FormerFeeds {
-        FormerFeeds {
-            config: Arc::clone(&self.config),
-            ledger: self.ledger.clone(),
-            committer: self.committer.clone(),
-            clock: self.clock.clone(),
-            findings: self.findings.clone(),
-            pending: Arc::clone(&self.pending),
-        }
+        given!(self, FormerFeeds [config, ledger, committer, clock, findings, pending])
     }
 
     fn reconciling(&self) -> Reconciling {
-        Reconciling {
-            ledger: self.ledger.clone(),
-            committer: self.committer.clone(),
-            clock: self.clock.clone(),
-            findings: self.findings.clone(),
-            planning: Arc::clone(&self.planning),
-            bells: self.bells.clone(),
-            targets: Arc::clone(&self.targets),
-            known: Arc::clone(&self.known),
-            deciding: Arc::clone(&self.deciding),
-            pending: Arc::clone(&self.pending),
-        }
+        given!(
+            self, Reconciling [
+                ledger, committer, clock, findings, planning, bells, targets, known, deciding,
+                pending
+            ]
+        )
     }
 
     fn taking(&self) -> Feeds {
-        Feeds {
-            ledger: self.ledger.clone(),
-            committer: self.committer.clone(),
-            clock: self.clock.clone(),
-            findings: self.findings.clone(),
-            planning: Arc::clone(&self.planning),
-            bells: self.bells.clone(),
+        given!(
+            self, Feeds [ledger, committer, clock, findings, planning, bells, obstacles]
             data: self.config.daemon.data.clone(),
-            obstacles: Arc::clone(&self.obstacles),
-        }
+        )
     }
 
     fn sweep(&self) -> Sweep {
-        Sweep {
-            ledger: self.ledger.clone(),
-            clock: self.clock.clone(),
-            findings: self.findings.clone(),
-        }
+        given!(self, Sweep [ledger, clock, findings])
     }
 
     fn dates(&self) -> Dates {
-        Dates {
-            ledger: self.ledger.clone(),
-            committer: self.committer.clone(),
-            clock: self.clock.clone(),
-            findings: self.findings.clone(),
-            planning: Arc::clone(&self.planning),
-            bells: self.bells.clone(),
-            pending: Arc::clone(&self.pending),
-        }
+        given!(self, Dates [ledger, committer, clock, findings, planning, bells, pending])
     }
 
     fn references(&self) -> References {
-        References {
-            ledger: self.ledger.clone(),
-            clock: self.clock.clone(),
-            planning: Arc::clone(&self.planning),
-            bells: self.bells.clone(),
-        }
+        given!(self, References [ledger, clock, planning, bells])
     }
 
     fn hook_secrets(&self) -> HookSecrets {
-        HookSecrets {
-            config: Arc::clone(&self.config),
-            environment: self.environment.clone(),
+        given!(
+            self, HookSecrets [config, environment, clock, findings]
             keys: Arc::clone(&self.hook_keys),
-            clock: self.clock.clone(),
-            findings: self.findings.clone(),
-        }
+        )
     }
 
     fn plugin_news(&self) -> PluginNews {
-        PluginNews {
-            ledger: self.ledger.clone(),
-            committer: self.committer.clone(),
-            clock: self.clock.clone(),
-            findings: self.findings.clone(),
-            known: Arc::clone(&self.known),
-            deciding: Arc::clone(&self.deciding),
-            bells: self.bells.clone(),
-        }
+        given!(self, PluginNews [ledger, committer, clock, findings, known, deciding, bells])
     }
 }
 
@@ -349,65 +293,33 @@ impl Parts {
     }
 
     fn health(&self) -> Health {
-        Health {
+        given!(
+            self, Health [
+                ready, config, clock, ledger, planning, deciding, pending, obstacles, targets,
+                activity, library
+            ]
             started_at: self.started_at,
-            ready: Arc::clone(&self.ready),
-            config: Arc::clone(&self.config),
-            clock: self.clock.clone(),
-            ledger: self.ledger.clone(),
-            planning: Arc::clone(&self.planning),
-            deciding: Arc::clone(&self.deciding),
-            pending: Arc::clone(&self.pending),
-            obstacles: Arc::clone(&self.obstacles),
-            targets: Arc::clone(&self.targets),
-            activity: Arc::clone(&self.activity),
-            library: Arc::clone(&self.library),
-        }
+        )
     }
 
     fn listings(&self) -> Listings {
-        Listings {
-            ledger: self.ledger.clone(),
-            clock: self.clock.clone(),
-            planning: Arc::clone(&self.planning),
-            targets: Arc::clone(&self.targets),
-            known: Arc::clone(&self.known),
-        }
+        given!(self, Listings [ledger, clock, planning, targets, known])
     }
 
     fn approvals(&self) -> Approvals {
-        Approvals {
-            config: Arc::clone(&self.config),
-            clock: self.clock.clone(),
-            ledger: self.ledger.clone(),
-            committer: self.committer.clone(),
-            planning: Arc::clone(&self.planning),
-            known: Arc::clone(&self.known),
-            bells: self.bells.clone(),
-            deciding: Arc::clone(&self.deciding),
-            pending: Arc::clone(&self.pending),
-        }
+        given!(
+            self, Approvals [
+                config, clock, ledger, committer, planning, known, bells, deciding, pending
+            ]
+        )
     }
 
     fn orders(&self) -> Orders {
-        Orders {
-            clock: self.clock.clone(),
-            ledger: self.ledger.clone(),
-            committer: self.committer.clone(),
-            bells: self.bells.clone(),
-            targets: Arc::clone(&self.targets),
-            known: Arc::clone(&self.known),
-        }
+        given!(self, Orders [clock, ledger, committer, bells, targets, known])
     }
 
     fn deliveries(&self) -> Deliveries {
-        Deliveries {
-            config: Arc::clone(&self.config),
-            clock: self.clock.clone(),
-            ledger: self.ledger.clone(),
-            committer: self.committer.clone(),
-            bells: self.bells.clone(),
-        }
+        given!(self, Deliveries [config, clock, ledger, committer, bells])
     }
 }
 
