@@ -25,32 +25,32 @@ use serde::Deserialize;
 
 use super::asking::{Named as _, Parameters, named, unusable};
 use super::operator::By;
-use super::{Answered, Approvals, answered, present};
+use super::{Answered, Standings, answered, present};
 use crate::planning::{Consent, Failed, Known, Maker, Order, Scope, Summary};
 
 /// `GET /v1/people/{person}/{verb}`: what the decision would lead to. Changes nothing.
 pub(crate) async fn look(
-    State(approvals): State<Arc<Approvals>>,
+    State(standings): State<Arc<Standings>>,
     named: Result<Path<(String, String)>, PathRejection>,
     Parameters(said): Parameters<Said>,
     By(by): By,
 ) -> Answered<v1::Decided> {
     let (person, asked) = asked(named, &said)?;
-    answered(approvals, move |approvals| {
-        preview(approvals, &person, &asked, &by)
+    answered(standings, move |standings| {
+        preview(standings, &person, &asked, &by)
     })
     .await
 }
 
 /// `POST /v1/people/{person}/{verb}`: decides, and has it carried out.
 pub(crate) async fn answer(
-    State(approvals): State<Arc<Approvals>>,
+    State(standings): State<Arc<Standings>>,
     named: Result<Path<(String, String)>, PathRejection>,
     Parameters(said): Parameters<Said>,
     By(by): By,
 ) -> Answered<v1::Decided> {
     let (person, asked) = asked(named, &said)?;
-    Ok(Json(decide(&approvals, person, asked, by).await?))
+    Ok(Json(decide(&standings, person, asked, by).await?))
 }
 
 /// What stands after the `?`.
@@ -232,12 +232,12 @@ fn failed(error: &Failed) -> Fault {
 }
 
 fn preview(
-    approvals: &Approvals,
+    standings: &Standings,
     person: &PersonId,
     asked: &Asked,
     by: &Operator,
 ) -> Result<v1::Decided, Fault> {
-    let planning = &approvals.planning;
+    let planning = &standings.planning;
     let reader = planning.read().map_err(|error| super::broken(&error))?;
     let now = reader
         .day(planning.now())
@@ -245,33 +245,33 @@ fn preview(
     let known = reader
         .person(person)
         .map_err(|error| super::broken(&error))?;
-    let (before, decided) = decided(approvals, person, known, (asked, by, now))?;
+    let (before, decided) = decided(standings, person, known, (asked, by, now))?;
     let mut seen = Seen::default();
     let order = order(person, &decided, by);
     let summary = planning.preview(order, &mut |planned, before| {
-        seen.note(approvals, planned, before);
+        seen.note(standings, planned, before);
     });
     let summary = summary.map_err(|error| failed(&error))?;
     Ok(seen.answer(&before, &decided, &summary))
 }
 
 async fn decide(
-    approvals: &Arc<Approvals>,
+    standings: &Arc<Standings>,
     person: PersonId,
     asked: Asked,
     by: Operator,
 ) -> Result<v1::Decided, Fault> {
-    let planning = Arc::clone(&approvals.planning);
-    let approvals = Arc::clone(approvals);
+    let planning = Arc::clone(&standings.planning);
+    let standings = Arc::clone(standings);
     let work = move |maker: &Maker<'_>| -> Result<v1::Decided, Refusal> {
         let reader = maker.planning().read()?;
         let now = reader.day(maker.planning().now())?;
         let known = reader.person(&person)?;
-        let (before, decided) = decided(&approvals, &person, known, (&asked, &by, now))?;
+        let (before, decided) = decided(&standings, &person, known, (&asked, &by, now))?;
         let mut seen = Seen::default();
         let order = order(&person, &decided, &by);
         let summary = maker.make_told(order, Consent::Ordered, &mut |planned, before| {
-            seen.note(&approvals, planned, before);
+            seen.note(&standings, planned, before);
         })?;
         tracing::info!(%person, %by, "somebody decided about a person");
         Ok(seen.answer(&before, &decided, &summary))
@@ -289,7 +289,7 @@ fn order(person: &PersonId, decided: &Decided, by: &Operator) -> Order<'static> 
 
 /// The decision that was asked for, with the person whom it is about, where it can stand.
 fn decided(
-    approvals: &Approvals,
+    standings: &Standings,
     id: &PersonId,
     person: Option<Person>,
     (asked, by, now): (&Asked, &Operator, Timestamp),
@@ -298,7 +298,7 @@ fn decided(
         Fault::not_found("person", &id.to_string())
             .hint("`muster people --find TEXT` looks for one")
     })?;
-    let (policy, known) = (approvals.planning.policy(), approvals.known.load());
+    let (policy, known) = (standings.planning.policy(), standings.known.load());
     let reason = by.reason.clone().unwrap_or_default();
     let decided = match asked {
         Asked::Open(what, from, end) => {
@@ -404,8 +404,8 @@ fn there_is(policy: &Policy, known: &Known, what: &What) -> Result<Access, Fault
 struct Seen(Vec<v1::OperationPreview>);
 
 impl Seen {
-    fn note(&mut self, approvals: &Approvals, planned: &PersonPlanned, before: Option<&Person>) {
-        let known = approvals.known.load();
+    fn note(&mut self, standings: &Standings, planned: &PersonPlanned, before: Option<&Person>) {
+        let known = standings.known.load();
         self.0 = present::person_preview(planned, before, &known.titles).operations;
     }
 

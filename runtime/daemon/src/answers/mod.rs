@@ -9,7 +9,6 @@
 
 pub(crate) mod accounts;
 pub(crate) mod apply;
-mod approval;
 pub(crate) mod asking;
 pub(crate) mod believe;
 pub(crate) mod decide;
@@ -47,13 +46,14 @@ use jiff::Timestamp;
 use muster_api::error::{API_BROKEN, API_UNUSABLE, Fault, FaultKind};
 use muster_api::v1;
 use muster_config::Config;
+use muster_core::coded::chain;
 use muster_core::id::{FeedName, PersonId, TargetName};
 use muster_core::person::Person;
 use muster_ledger::{Committer, Ledger, Reader};
 
 use crate::clock::Clock;
 use crate::driver::Activity;
-use crate::feeds::{Feed, Obstacles};
+use crate::feeds::{Feed, FeedError, Obstacles};
 use crate::planning::{Bells, KnownTargets, Planning};
 use crate::plugins::Library;
 use crate::replan::Deciding;
@@ -72,8 +72,14 @@ pub struct Answers {
     pub health: Arc<Health>,
     /// What the ledger has.
     pub listings: Arc<Listings>,
-    /// What would change, and what waits for a person.
+    /// What would change.
+    pub previews: Arc<Previews>,
+    /// What waits for a person.
+    pub waiting: Arc<Waiting>,
+    /// What a person approves.
     pub approvals: Arc<Approvals>,
+    /// What somebody decides about a person.
+    pub standings: Arc<Standings>,
     /// What a person has done at once.
     pub orders: Arc<Orders>,
     /// What hooks bring.
@@ -122,26 +128,48 @@ pub struct Listings {
     pub known: Arc<KnownTargets>,
 }
 
-/// What would change, what waits for a person, and their approval.
-pub struct Approvals {
+/// What would change.
+pub struct Previews {
     /// What is configured.
     pub config: Arc<Config>,
-    /// The clock.
-    pub clock: Clock,
+    /// What plans are previewed by.
+    pub planning: Arc<Planning>,
+    /// What is known of the targets.
+    pub known: Arc<KnownTargets>,
+    /// Which policy decides.
+    pub deciding: Arc<Deciding>,
+}
+
+/// What waits for a person.
+pub struct Waiting {
+    /// What is configured.
+    pub config: Arc<Config>,
     /// The ledger, to read.
     pub ledger: Ledger,
+    /// What waits, an edited policy among it.
+    pub deciding: Arc<Deciding>,
+    /// What waits beside files and the policy.
+    pub pending: Arc<Pending>,
+}
+
+/// What it takes to have something that waits take effect.
+pub struct Approvals {
+    /// The clock.
+    pub clock: Clock,
     /// The ledger, for everything small.
     pub committer: Committer,
+    /// What makes plans.
+    pub planning: Arc<Planning>,
+    /// The wake-ups.
+    pub bells: Bells,
+}
+
+/// What it takes to decide about a person, beside the policy.
+pub struct Standings {
     /// What makes plans, by the policy that decides.
     pub planning: Arc<Planning>,
     /// What is known of the targets.
     pub known: Arc<KnownTargets>,
-    /// The wake-ups.
-    pub bells: Bells,
-    /// Which policy decides.
-    pub deciding: Arc<Deciding>,
-    /// What else waits for a person.
-    pub pending: Arc<Pending>,
 }
 
 /// What a person has done at once: another attempt, an account put right, a listing believed.
@@ -186,9 +214,27 @@ impl FromRef<Answers> for Arc<Listings> {
     }
 }
 
+impl FromRef<Answers> for Arc<Previews> {
+    fn from_ref(answers: &Answers) -> Self {
+        Arc::clone(&answers.previews)
+    }
+}
+
+impl FromRef<Answers> for Arc<Waiting> {
+    fn from_ref(answers: &Answers) -> Self {
+        Arc::clone(&answers.waiting)
+    }
+}
+
 impl FromRef<Answers> for Arc<Approvals> {
     fn from_ref(answers: &Answers) -> Self {
         Arc::clone(&answers.approvals)
+    }
+}
+
+impl FromRef<Answers> for Arc<Standings> {
+    fn from_ref(answers: &Answers) -> Self {
+        Arc::clone(&answers.standings)
     }
 }
 
@@ -232,6 +278,12 @@ pub(crate) fn broken(error: &muster_ledger::Error) -> Fault {
         FaultKind::Broken
     };
     Fault::of(kind, error)
+}
+
+/// What a file or a plan led to instead of an answer.
+fn failed(error: &FeedError) -> Fault {
+    Fault::new(FaultKind::Broken, API_BROKEN, chain(error))
+        .hint("nothing was changed; see the daemon's log")
 }
 
 fn read(ledger: &Ledger) -> Result<Reader, Fault> {

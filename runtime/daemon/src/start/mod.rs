@@ -25,7 +25,9 @@ use muster_ledger::{Committer, Ledger, committer};
 use tokio::sync::watch;
 
 use crate::answers::broken;
-use crate::answers::{Answers, Approvals, Deliveries, Health, Listings, Orders};
+use crate::answers::{
+    Answers, Approvals, Deliveries, Health, Listings, Orders, Previews, Standings, Waiting,
+};
 use crate::clock::Clock;
 use crate::driver::sweep::Sweep;
 use crate::driver::{Activity, Driver, Recent};
@@ -286,7 +288,10 @@ impl Parts {
         Answers {
             health: Arc::new(self.health()),
             listings: Arc::new(self.listings()),
+            previews: Arc::new(self.previews()),
+            waiting: Arc::new(self.waiting()),
             approvals: Arc::new(self.approvals()),
+            standings: Arc::new(self.standings()),
             orders: Arc::new(self.orders()),
             deliveries: Arc::new(self.deliveries()),
         }
@@ -306,12 +311,20 @@ impl Parts {
         given!(self, Listings [ledger, clock, planning, targets, known])
     }
 
+    fn previews(&self) -> Previews {
+        given!(self, Previews [config, planning, known, deciding])
+    }
+
+    fn waiting(&self) -> Waiting {
+        given!(self, Waiting [config, ledger, deciding, pending])
+    }
+
     fn approvals(&self) -> Approvals {
-        given!(
-            self, Approvals [
-                config, clock, ledger, committer, planning, known, bells, deciding, pending
-            ]
-        )
+        given!(self, Approvals [clock, committer, planning, bells])
+    }
+
+    fn standings(&self) -> Standings {
+        given!(self, Standings [planning, known])
     }
 
     fn orders(&self) -> Orders {

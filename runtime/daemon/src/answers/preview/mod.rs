@@ -1,71 +1,115 @@
-//! What would change: by a file, by an edited policy, or by what is held. Nothing is changed by asking.
+//! What would change: by a file, by an edited policy, or by what is held; a file for each. Nothing is changed by asking:
+//! a preview is planned like the real thing and thrown away.
 
+pub(crate) mod file;
+pub(crate) mod held;
+pub(crate) mod policy;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
-use axum::response::Response;
-use bytes::Bytes;
-use muster_api::v1;
-use muster_core::id::{Digest, FeedName};
-use serde::Deserialize;
+use muster_api::error::Fault;
+use muster_api::v1::{self, PREVIEW_PEOPLE_MAX};
+use muster_core::fact::{Kind as PersonKind, PersonPlanned};
+use muster_core::finding::Finding;
+use muster_core::person::Person;
+use muster_core::policy::Policy;
 
-use super::approval;
-use super::asking::{Named as _, Parameters, Part, unusable};
-use super::progress::{ProgressSink, streamed};
-use super::refusal::Refusal;
-use super::{Answered, Approvals, answered, ask};
+use super::{Previews, failed, present};
+use crate::planning::{OnPerson, Summary};
+use crate::replan;
 
-#[derive(Deserialize)]
-pub(crate) struct Asked {
-    feed: String,
-    file: String,
+/// The preview of a plan that no file asks for.
+fn of_plan(
+    title: String,
+    policy: &Policy,
+    summary: &Summary,
+    people: People,
+    verdict: &str,
+) -> v1::Preview {
+    let findings = |findings: &[Finding]| {
+        let findings = findings.iter();
+        findings
+            .map(|finding| present::finding(finding, None))
+            .collect()
+    };
+    let (people, people_omitted) = people.listed();
+    v1::Preview {
+        feed: String::new(),
+        file: title,
+        file_digest: String::new(),
+        plan_digest: summary.digest.map(|digest| digest.to_string()),
+        policy: policy.version().to_string(),
+        verdict: verdict.to_owned(),
+        reasons: findings(&summary.exceeded),
+        rows: 0,
+        people_read: 0,
+        quarantined: 0,
+        counts: present::counts(&summary.counts),
+        people,
+        people_omitted,
+        findings: findings(&summary.findings),
+        problems: Vec::new(),
+        problem_counts: Vec::new(),
+    }
 }
 
-/// `POST /v1/preview`: what a file would lead to.
-pub(crate) async fn of_file(
-    State(approvals): State<Arc<Approvals>>,
-    Parameters(asked): Parameters<Asked>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, Refusal> {
-    let body = body.map_err(|rejection| {
-        unusable(rejection.body_text()).hint("the largest file is file_max under [daemon]")
-    })?;
-    let Asked { feed, file } = asked;
-    let feed = FeedName::named(&feed)?;
-    let (sink, progress) = ProgressSink::channel();
-    let work = async move {
-        let preview = move |approvals: &Approvals| {
-            approval::preview(approvals, &feed, &file, body.to_vec(), &sink)
+impl Previews {
+    /// What a policy would do, and to whom.
+    fn policy(&self, policy: &Arc<Policy>) -> Result<(Summary, People), Fault> {
+        let (summary, people) = People::of(self, |on_person| {
+            replan::preview(&self.deciding, policy, on_person)
+        });
+        Ok((summary.map_err(|error| failed(&error.into()))?, people))
+    }
+}
+
+/// The people of a preview: leavers first, and not more than fit.
+#[derive(Default)]
+struct People {
+    by_kind: BTreeMap<u8, Vec<v1::PersonPreview>>,
+    total: u32,
+}
+
+impl People {
+    /// Runs `make`, and returns what it made with the people it is about.
+    fn of<T>(previews: &Previews, make: impl FnOnce(OnPerson<'_>) -> T) -> (T, Self) {
+        let mut people = Self::default();
+        let known = previews.known.load();
+        let result = make(&mut |planned: &PersonPlanned, before: Option<&Person>| {
+            people.add(
+                present::person_preview(planned, before, &known.titles),
+                planned.kind,
+            );
+        });
+        (result, people)
+    }
+
+    fn add(&mut self, person: v1::PersonPreview, kind: PersonKind) {
+        let order = match kind {
+            PersonKind::Leaver => 0,
+            PersonKind::Mover => 1,
+            PersonKind::Rehire => 2,
+            PersonKind::Joiner => 3,
+            PersonKind::Update => 4,
         };
-        ask(&approvals, preview).await
-    };
-    Ok(streamed(work, progress))
-}
+        self.total += 1;
+        let of_kind = self.by_kind.entry(order).or_default();
+        if of_kind.len() < PREVIEW_PEOPLE_MAX {
+            of_kind.push(person);
+        }
+    }
 
-/// `POST /v1/preview/policy`: what an edited policy would lead to, as [`crate::policy::text`] writes it.
-pub(crate) async fn of_policy(
-    State(approvals): State<Arc<Approvals>>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, Refusal> {
-    let body = body.map_err(|rejection| unusable(rejection.body_text()))?;
-    // The plan itself tells nothing while it is made; whoever waits still hears every second that it is.
-    let (sink, progress) = ProgressSink::channel();
-    sink.report("planning", 0, 0);
-    let work = async move {
-        let preview = move |approvals: &Approvals| approval::policy_preview(approvals, &body);
-        ask(&approvals, preview).await
-    };
-    Ok(streamed(work, progress))
-}
-
-/// `GET /v1/held/{digest}`: what a held plan would change, person by person.
-pub(crate) async fn of_held(
-    State(approvals): State<Arc<Approvals>>,
-    Part(plan): Part<Digest>,
-) -> Answered<v1::Preview> {
-    answered(approvals, move |approvals| {
-        approval::held_preview(approvals, plan)
-    })
-    .await
+    fn listed(self) -> (Vec<v1::PersonPreview>, u32) {
+        let listed: Vec<v1::PersonPreview> = self
+            .by_kind
+            .into_values()
+            .flatten()
+            .take(PREVIEW_PEOPLE_MAX)
+            .collect();
+        let omitted = self
+            .total
+            .saturating_sub(u32::try_from(listed.len()).unwrap_or(u32::MAX));
+        (listed, omitted)
+    }
 }
