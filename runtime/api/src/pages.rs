@@ -224,4 +224,6 @@ pub const PAGES: &[(&str, &str)] = &[
     page!("TGT-022"),
     page!("TGT-023"),
     page!("TGT-024"),
+    page!("TGT-030"),
+    page!("TGT-031"),
 ];

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use plugin::{Plugin, PluginKind, PluginRow, PluginSetting, PluginSlot};
-pub use standing::{Block, Decided, Opening};
+pub use standing::{Adoption, Block, Decided, Of, Opening};
 
 /// An error, or the body of any HTTP answer that is not 2xx.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -182,6 +182,9 @@ pub struct TargetStatus {
     pub operations_open: u64,
     /// Of these, those that wait for a person.
     pub operations_halted: u64,
+    /// Rights of accounts that were taken over and about which nobody has decided.
+    #[serde(default)]
+    pub undecided: u64,
     /// When the app last answered.
     pub last_answer_at: Option<String>,
 }
@@ -406,6 +409,9 @@ pub struct Person {
     /// What is kept away.
     #[serde(default)]
     pub blocks: Vec<Block>,
+    /// What accounts had when they were taken over.
+    #[serde(default)]
+    pub adoptions: Vec<Adoption>,
     /// The plan that last touched the person.
     pub plan: u64,
     /// The person's accounts.
@@ -474,8 +480,9 @@ pub struct Reason {
     pub role: Option<String>,
     /// The version of the policy in which the role first gave it.
     pub policy: Option<String>,
-    /// Who decided, for an adoption.
-    pub by: Option<String>,
+    /// The number of the adoption, where it is one.
+    #[serde(default)]
+    pub adoption: Option<u32>,
 }
 
 /// Something that was taken from an account.

@@ -28,6 +28,7 @@ mod printer;
 mod serve;
 mod show;
 mod standing;
+mod standings;
 mod status;
 mod table;
 mod why;
@@ -95,6 +96,12 @@ enum Command {
     Lift(standing::Lift),
     /// Shut a person out of everything, now
     Out(standing::Out),
+    /// List what is open for people beside the policy
+    Openings(standings::Args),
+    /// List what is kept from people
+    Blocks(standings::Args),
+    /// List what accounts had when they were taken over, and decide about it
+    Adoptions(standings::Adoptions),
     /// List plugins, or look into one
     Plugin(plugin::Args),
     /// Check the ledger against its journal
@@ -216,6 +223,9 @@ fn dispatch(command: Command, context: &mut Context<'_, '_>) -> Ended {
         Command::Block(args) => wait(standing::block(&args, context)),
         Command::Lift(args) => wait(standing::lift(&args, context)),
         Command::Out(args) => wait(standing::out(&args, context)),
+        Command::Openings(args) => wait(standings::openings(&args, context)),
+        Command::Blocks(args) => wait(standings::blocks(&args, context)),
+        Command::Adoptions(args) => wait(standings::adoptions(&args, context)),
         Command::Ledger(args) => ledger::run(&args, context),
         Command::CompilePlugin => compile_plugin::run(context),
     }

@@ -106,6 +106,9 @@ fn print(person: &v1::Person, printer: &mut Printer<'_>) -> io::Result<()> {
     for opening in &person.openings {
         printer.line(&format!("  {}", standing::opening(opening)))?;
     }
+    for adoption in &person.adoptions {
+        printer.line(&format!("  {}", standing::adopted(adoption)))?;
+    }
     for block in &person.blocks {
         printer.line(&Style::Warn.paint(&format!("  {}", standing::blocked(block))))?;
     }
@@ -167,10 +170,10 @@ fn reason(reason: &v1::Reason) -> String {
     if let Some(opening) = reason.opening {
         return format!("opening {opening}");
     }
-    match (&reason.role, &reason.policy, &reason.by) {
+    match (&reason.role, &reason.policy, reason.adoption) {
         (Some(role), Some(policy), _) => format!("role {role} (policy {policy})"),
         (Some(role), None, _) => format!("role {role}"),
-        (None, _, Some(by)) => format!("kept by {by}"),
+        (None, _, Some(adoption)) => format!("adoption {adoption}"),
         (None, _, None) => reason.kind.clone(),
     }
 }

@@ -1,4 +1,4 @@
-//! `muster grant`, `extend`, `give-back`, `block`, `lift` and `out`: what somebody decides about one person, beside the
+//! `muster grant`, `extend`, `give-back`, `block`, `lift`, `out`, `adoptions keep` and `adoptions remove`: what somebody decides about one person, beside the
 //! policy. Each takes effect at once and says what it does; `--preview` only looks.
 
 use std::io;
@@ -151,6 +151,30 @@ pub(super) struct Lift {
     common: Common,
 }
 
+/// `muster adoptions keep`
+#[derive(Debug, clap::Args)]
+pub(super) struct Keep {
+    /// The person: feed:key, or the key alone
+    person: String,
+    /// The number of the adoption: `muster adoptions` lists them
+    adoption: u32,
+    #[command(flatten)]
+    end: End,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// `muster adoptions remove`
+#[derive(Debug, clap::Args)]
+pub(super) struct Remove {
+    /// The person: feed:key, or the key alone
+    person: String,
+    /// The number of the adoption: `muster adoptions` lists them
+    adoption: u32,
+    #[command(flatten)]
+    common: Common,
+}
+
 pub(super) async fn grant(args: &Grant, context: &mut Context<'_, '_>) -> Ended {
     let say = |route| {
         let route = args.what.say(route);
@@ -186,6 +210,18 @@ pub(super) async fn lift(args: &Lift, context: &mut Context<'_, '_>) -> Ended {
     let number = args.block.to_string();
     let say = |route: Route| Ok(route.parameter("block", Some(&number)));
     decide(&args.person, "lift", say, &args.common, context).await
+}
+
+pub(super) async fn keep(args: &Keep, context: &mut Context<'_, '_>) -> Ended {
+    let number = args.adoption.to_string();
+    let say = |route: Route| args.end.say(route.parameter("adoption", Some(&number)));
+    decide(&args.person, "keep", say, &args.common, context).await
+}
+
+pub(super) async fn remove(args: &Remove, context: &mut Context<'_, '_>) -> Ended {
+    let number = args.adoption.to_string();
+    let say = |route: Route| Ok(route.parameter("adoption", Some(&number)));
+    decide(&args.person, "remove", say, &args.common, context).await
 }
 
 async fn decide(
@@ -285,7 +321,20 @@ pub(super) fn blocked(block: &v1::Block) -> String {
     )
 }
 
-fn what(role: Option<&str>, target: Option<&str>, entitlement: Option<&str>) -> String {
+/// What an account had when it was taken over, on one line.
+pub(super) fn adopted(adoption: &v1::Adoption) -> String {
+    let decided = match (adoption.is_kept, &adoption.until) {
+        (false, _) => "nobody has decided about it".to_owned(),
+        (true, None) => "kept".to_owned(),
+        (true, Some(until)) => format!("kept until {}", show::instant(until)),
+    };
+    format!(
+        "adoption {}: {} at {}: {decided}",
+        adoption.adoption, adoption.entitlement, adoption.target
+    )
+}
+
+pub(super) fn what(role: Option<&str>, target: Option<&str>, entitlement: Option<&str>) -> String {
     match (role, target, entitlement) {
         (Some(role), ..) => format!("role {role}"),
         (None, Some(target), Some(entitlement)) => format!("{entitlement} at {target}"),

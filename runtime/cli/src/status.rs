@@ -153,6 +153,12 @@ fn print_targets(targets: &[v1::TargetStatus], printer: &mut Printer<'_>) -> io:
         ]);
     }
     section(&table, printer)?;
+    for target in targets.iter().filter(|target| target.undecided > 0) {
+        printer.line(&format!(
+            "  target {}: {} rights of accounts that were taken over are to be decided about: `muster adoptions`",
+            target.name, target.undecided
+        ))?;
+    }
     for target in targets {
         if let Some(trouble) = &target.trouble {
             printer.line(&format!(

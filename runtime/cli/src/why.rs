@@ -116,7 +116,7 @@ fn print_grant(grant: &v1::WhyGrant, printer: &mut Printer<'_>) -> io::Result<()
         let said = match (&because.role, &because.opening) {
             (Some(role), _) => format!("role {role}{}", policy.unwrap_or_default()),
             (None, Some(opening)) => standing::opening(opening),
-            (None, None) => "a person's decision".to_owned(),
+            (None, None) => "adoption".to_owned(),
         };
         let description = match because.description.as_str() {
             "" => String::new(),

@@ -166,7 +166,7 @@ fn loses(had: &Account, planned: &AccountPlanned, now: Timestamp) -> bool {
     !is_its_day && actions.any(|action| matches!(action, Action::EnsureAbsent))
 }
 
-/// Whether nothing is taken but what was opened for a while and is over: that was known when it was opened.
+/// Whether nothing is taken but what was opened or kept for a while and is over: that was known when it was decided.
 fn is_window_end(
     person: &Person,
     target: &TargetName,
@@ -184,7 +184,11 @@ fn is_window_end(
         let grant = had.grants.get(key);
         grant.is_some_and(|grant| {
             let mut reasons = grant.justifications.iter();
-            reasons.all(|reason| matches!(reason, Justification::Opening(id) if has_ended(id)))
+            reasons.all(|reason| match reason {
+                Justification::Opening(id) => has_ended(id),
+                Justification::Adoption(id) => person.standing.adoptions.has_ended(*id, now),
+                Justification::Role { .. } => false,
+            })
         })
     };
     if !planned.is_wanted {

@@ -13,6 +13,7 @@
 //! [`permission`] is what a plugin may reach.
 
 pub mod actor;
+pub mod adoption;
 pub mod budget;
 pub mod capability;
 pub mod coded;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::adoption::AdoptionId;
 use crate::budget::{Counted, Effect, Move, Toll};
 use crate::connector::{
     AccountState, EntitlementKey, ObjectRef, Problem, RemoteAttributes, Unreached,
@@ -161,6 +162,8 @@ pub enum Sighting {
     InState(AccountState),
     /// It no longer has this right.
     Lost(EntitlementKey),
+    /// It was taken over, and these are all the rights that it has by itself.
+    TakenOver(Vec<EntitlementKey>),
 }
 
 /// What a person decided about a [`Drift`].
@@ -198,11 +201,8 @@ pub enum Justification {
     },
     /// Somebody opened it for a while.
     Opening(OpeningId),
-    /// It was there when the account was taken over, and somebody decided to keep it.
-    Adoption {
-        /// Who decided.
-        by: String,
-    },
+    /// It was there when the account was taken over: somebody decided to keep it, or nobody has decided yet.
+    Adoption(AdoptionId),
 }
 
 impl Person {
@@ -276,6 +276,8 @@ impl Person {
         for (target, account_planned) in &planned.accounts {
             let account = person.accounts.entry(target.clone()).or_default();
             account.planned(account_planned, planned.plan, at);
+            let adoptions = &mut person.standing.adoptions;
+            adoptions.follow(target, account, account_planned.deletion);
         }
         for target in toll.targets.iter().filter(|_| !effect.is_approved) {
             if let Some(account) = person.accounts.get_mut(target) {
@@ -321,6 +323,13 @@ impl Person {
     ///
     /// If it has to be put right, or asked about, the person is woken: the next plan does it.
     pub fn sighted(&mut self, target: &TargetName, sighting: &Sighting, at: Timestamp) -> bool {
+        if let Sighting::TakenOver(rights) = sighting {
+            let is_news = self.took_over(target, rights, at);
+            if is_news {
+                self.wake(at);
+            }
+            return is_news;
+        }
         let wants_usable = self.phase != Phase::Prehire;
         let Some(account) = self.accounts.get_mut(target) else {
             return false;
@@ -352,10 +361,10 @@ impl Person {
         true
     }
 
-    /// Takes in a decision about what the person has, beside the policy; the next plan carries it out. Returns false
-    /// where what it is about is gone.
-    pub fn stands(&mut self, decided: &Decided, at: Timestamp) -> bool {
-        let is_news = self.standing.decide(decided);
+    /// Takes in a decision about what the person has, beside the policy, as an entry of the journal says it; the next
+    /// plan carries it out. Returns false where what it is about is gone.
+    pub fn stands(&mut self, decided: &Decided, entry: u64, at: Timestamp) -> bool {
+        let is_news = self.standing.decide(decided, entry);
         if is_news {
             self.wake(at);
         }

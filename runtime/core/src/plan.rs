@@ -53,11 +53,14 @@ pub const UNREAD_CATALOGUE: Code = Code::new("PLN-009");
 pub const GONE: Code = Code::new("TGT-013");
 /// Somebody switched an account off at the app that a person should be able to use.
 pub const SWITCHED_OFF: Code = Code::new("TGT-021");
+/// An account that was taken over has rights that no rule explains, and nobody has decided about them.
+pub const UNDECIDED: Code = Code::new("TGT-030");
 
 /// Every code that the planner remarks with: what no longer holds after a plan is closed by these.
-pub const CODES: [Code; 11] = [
+pub const CODES: [Code; 12] = [
     GONE,
     SWITCHED_OFF,
+    UNDECIDED,
     RULE_FAILED,
     UNKNOWN_ENTITLEMENT,
     EXCLUSIVE,
@@ -306,7 +309,8 @@ impl<'a> Planner<'a> {
         });
         let standing = before.and_then(|person| {
             let mut standing = Cow::Borrowed(&person.standing);
-            if delta.phase == Phase::Ended && !standing.openings.is_empty() {
+            let has_any = !(standing.openings.is_empty() && standing.adoptions.all.is_empty());
+            if delta.phase == Phase::Ended && has_any {
                 standing.to_mut().forget_ended(delta.phase, self.now);
             }
             standing.changes_at(self.now)

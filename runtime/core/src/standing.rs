@@ -6,13 +6,15 @@
 //!
 //! An **opening** gives a person something within a window; it is one more reason for a grant, so that of two windows
 //! that overlap neither takes anything early. A **block** keeps something from a person, whatever else gives it, until
-//! a date or until somebody lifts it. Both stand in the person's row, so that no end of a window is lost by a stop.
+//! a date or until somebody lifts it. An **adoption** is a right that an account had when it was taken over
+//! ([`crate::adoption`]). All stand in the person's row, so that no end of a window is lost by a stop.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::adoption::{Adoption, AdoptionId, Adoptions, Kept};
 use crate::id::{RoleName, TargetName};
 use crate::identity::Phase;
 use crate::policy::EntitlementName;
@@ -140,6 +142,35 @@ pub enum Decided {
         /// Which.
         block: BlockId,
     },
+    /// A right that an account had when it was taken over stays.
+    Kept {
+        /// Which.
+        adoption: AdoptionId,
+        /// The first instant at which it stays no longer; `None`: as long as the person is to have the account.
+        until: Option<Timestamp>,
+    },
+    /// A right that an account had when it was taken over goes.
+    Removed {
+        /// Which.
+        adoption: AdoptionId,
+    },
+}
+
+/// Something that was decided and counts, with the entry of the journal that says so, and who did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Noted<T> {
+    /// What.
+    pub what: T,
+    /// The number of the entry; of what was extended, that of the extension.
+    pub entry: u64,
+}
+
+impl<T> std::ops::Deref for Noted<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.what
+    }
 }
 
 /// Why a decision cannot stand.
@@ -168,6 +199,9 @@ pub enum Refused {
     /// A block that is not there, or is over.
     #[error("there is no block {} any more, or there never was", .0.0)]
     NoBlock(BlockId),
+    /// An adoption that is not there, or is over.
+    #[error("there is no adoption {} any more, or there never was", .0.0)]
+    NoAdoption(AdoptionId),
     /// Nothing can be opened for somebody who does not work here.
     #[error("no employment is known that has not ended")]
     HasLeft,
@@ -180,9 +214,11 @@ pub enum Refused {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Standing {
     /// What is or will be open.
-    pub openings: BTreeMap<OpeningId, Opening>,
+    pub openings: BTreeMap<OpeningId, Noted<Opening>>,
     /// What is kept away.
-    pub blocks: BTreeMap<BlockId, Block>,
+    pub blocks: BTreeMap<BlockId, Noted<Block>>,
+    /// What accounts had when they were taken over.
+    pub adoptions: Adoptions,
     /// How many openings there ever were.
     pub opened: u32,
     /// How many blocks there ever were.
@@ -215,56 +251,83 @@ impl Standing {
                 Err(Refused::TooMany)
             }
             Decided::Blocked(block) => match block.until {
-                Some(until) if until <= now => {
-                    Err(Refused::EndsBeforeItBegins { from: now, until })
-                }
-                Some(_) | None => Ok(()),
+                Some(until) => is_ahead(until, now),
+                None => Ok(()),
             },
             Decided::Lifted { block: id } => match self.blocks.get(id) {
                 Some(block) if block.holds(now) => Ok(()),
                 Some(_) | None => Err(Refused::NoBlock(*id)),
             },
+            Decided::Kept { adoption, until } => {
+                self.adopted(*adoption, now)?;
+                match until {
+                    Some(until) => is_ahead(*until, now),
+                    None => Ok(()),
+                }
+            }
+            Decided::Removed { adoption } => self.adopted(*adoption, now),
+        }
+    }
+
+    fn adopted(&self, id: AdoptionId, now: Timestamp) -> Result<(), Refused> {
+        match self.adoptions.all.get(&id) {
+            Some(adoption) if adoption.gives(now) => Ok(()),
+            Some(_) | None => Err(Refused::NoAdoption(id)),
         }
     }
 
     fn running(&self, id: OpeningId, now: Timestamp) -> Result<&Opening, Refused> {
         let opening = self.openings.get(&id).filter(|opening| now < opening.until);
+        let opening = opening.map(|opening| &opening.what);
         opening.ok_or(Refused::NoOpening(id))
     }
 
-    /// Takes in a decision that was checked. Returns false where what it is about is gone.
-    pub fn decide(&mut self, decided: &Decided) -> bool {
+    /// Takes in a decision that was checked, and in which entry of the journal it stands. Returns false where what it
+    /// is about is gone.
+    pub fn decide(&mut self, decided: &Decided, entry: u64) -> bool {
         match decided {
             Decided::Opened(opening) => {
                 self.opened += 1;
-                let id = OpeningId(self.opened);
-                self.openings.insert(id, opening.clone());
+                let what = opening.clone();
+                let noted = Noted { what, entry };
+                self.openings.insert(OpeningId(self.opened), noted);
                 true
             }
             Decided::Extended { opening, until } => {
-                let opening = self.openings.get_mut(opening);
-                opening.map(|opening| opening.until = *until).is_some()
+                let Some(noted) = self.openings.get_mut(opening) else {
+                    return false;
+                };
+                noted.what.until = *until;
+                noted.entry = entry;
+                true
             }
             Decided::GivenBack { opening } => self.openings.remove(opening).is_some(),
             Decided::Blocked(block) => {
                 self.blocked += 1;
-                self.blocks.insert(BlockId(self.blocked), block.clone());
+                let what = block.clone();
+                let noted = Noted { what, entry };
+                self.blocks.insert(BlockId(self.blocked), noted);
                 true
             }
             Decided::Lifted { block } => self.blocks.remove(block).is_some(),
+            Decided::Kept { adoption, until } => {
+                let until = *until;
+                self.adoptions.keep(*adoption, Kept { until, entry })
+            }
+            Decided::Removed { adoption } => self.adoptions.all.remove(adoption).is_some(),
         }
     }
 
     /// What is open at an instant.
     pub fn open(&self, at: Timestamp) -> impl Iterator<Item = (OpeningId, &Opening)> {
         let openings = self.openings.iter();
-        let openings = openings.map(|(id, opening)| (*id, opening));
+        let openings = openings.map(|(id, opening)| (*id, &opening.what));
         openings.filter(move |(_, opening)| opening.is_open(at))
     }
 
     /// The blocks that hold at an instant.
     pub fn holding(&self, at: Timestamp) -> impl Iterator<Item = (BlockId, &Block)> {
-        let blocks = self.blocks.iter().map(|(id, block)| (*id, block));
+        let blocks = self.blocks.iter().map(|(id, block)| (*id, &block.what));
         blocks.filter(move |(_, block)| block.holds(at))
     }
 
@@ -301,16 +364,27 @@ impl Standing {
         let openings = self.openings.values();
         let openings = openings.flat_map(|opening| [opening.from, opening.until]);
         let blocks = self.blocks.values().filter_map(|block| block.until);
-        openings.chain(blocks).filter(|at| *at > now).min()
+        let adoptions = self.adoptions.all.values();
+        let adoptions = adoptions.filter_map(Adoption::end);
+        let ends = openings.chain(blocks).chain(adoptions);
+        ends.filter(|at| *at > now).min()
     }
 
-    /// Forgets what is over. Openings end with the employment; a block does not.
+    /// Forgets what is over. Openings and adoptions end with the employment; a block does not.
     pub(crate) fn forget_ended(&mut self, phase: Phase, now: Timestamp) {
         let is_here = phase != Phase::Ended;
         self.openings
             .retain(|_, opening| is_here && opening.until > now);
         self.blocks.retain(|_, block| block.holds(now));
+        self.adoptions.forget_ended(phase, now);
     }
+}
+
+fn is_ahead(until: Timestamp, now: Timestamp) -> Result<(), Refused> {
+    if until <= now {
+        return Err(Refused::EndsBeforeItBegins { from: now, until });
+    }
+    Ok(())
 }
 
 fn is_window(from: Timestamp, until: Timestamp, now: Timestamp) -> Result<(), Refused> {
@@ -348,7 +422,7 @@ mod tests {
     fn standing(openings: &[(i64, i64)]) -> Standing {
         let mut standing = Standing::default();
         for (from, until) in openings {
-            assert!(standing.decide(&Decided::Opened(opening(*from, *until))));
+            assert!(standing.decide(&Decided::Opened(opening(*from, *until)), 1));
         }
         standing
     }
@@ -417,11 +491,11 @@ mod tests {
             since: at(3),
             until: None,
             reason: "stolen laptop".to_owned(),
-        }));
+        }), 2);
         standing.forget_ended(Phase::Ended, at(4));
         assert!(standing.openings.is_empty());
         assert!(standing.bars(&TargetName::new("crm").unwrap(), at(1_000_000)));
-        standing.decide(&Decided::Opened(opening(5, 9)));
+        standing.decide(&Decided::Opened(opening(5, 9)), 3);
         let ids: Vec<_> = standing.openings.keys().collect();
         assert_eq!(ids, [&OpeningId(2)], "no number is used twice");
     }

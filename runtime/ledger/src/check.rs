@@ -314,6 +314,7 @@ fn compare_all(
         Ok((at, person)) => format!("{person} at {at}"),
         Err(_) => keys::shown(key),
     })?;
+    compare.table("standings", tables::STANDINGS, keys::shown)?;
     compare.table("links", tables::LINKS, keys::shown)?;
     compare.table("tallies", tables::TALLIES, keys::shown)?;
     compare.table("losses", tables::LOSSES, keys::shown)?;

@@ -228,6 +228,19 @@ pub enum Lane {
     Ready(Urgency),
 }
 
+/// What stands of a person, beside the policy.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Stands {
+    /// Something is or will be open.
+    Opening,
+    /// Something is kept away.
+    Block,
+    /// An account had a right when it was taken over, and nobody has decided about it.
+    Undecided,
+    /// Such a right is kept.
+    Kept,
+}
+
 /// How many there are of what, for an overview.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
@@ -241,6 +254,8 @@ pub struct Counts {
     pub here: BTreeMap<FeedName, u64>,
     /// Accounts that people are to have, by target.
     pub wanted: BTreeMap<TargetName, u64>,
+    /// Rights of accounts that were taken over and about which nobody has decided, by target.
+    pub undecided: BTreeMap<TargetName, u64>,
     /// Findings that hold.
     pub findings: u64,
     /// Plans ever made.

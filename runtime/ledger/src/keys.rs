@@ -14,7 +14,7 @@ use muster_core::operation::Urgency;
 use muster_core::subject::Subject;
 
 use crate::codec::{self, Unreadable, instant, micros, v1};
-use crate::kept::{Due, Lane};
+use crate::kept::{Due, Lane, Stands};
 
 const END: u8 = 0;
 /// The byte after [`END`]: what begins with a name and this is greater than all rows of that name.
@@ -196,6 +196,34 @@ pub(crate) fn timers_until(until: Timestamp) -> Vec<u8> {
 pub(crate) fn timer_of(key: &[u8]) -> Result<(Timestamp, PersonId), Unreadable> {
     let (at, person) = take_instant(key)?;
     Ok((at, person_of(person)?))
+}
+
+/// The key that says that something stands of a person.
+pub(crate) fn standing(what: Stands, person: &[u8]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + person.len());
+    key.push(standing_number(what));
+    key.extend_from_slice(person);
+    key
+}
+
+/// What all keys of this kind are less than.
+pub(crate) fn standings_beyond(what: Stands) -> Vec<u8> {
+    vec![standing_number(what) + 1]
+}
+
+/// The person of such a key.
+pub(crate) fn standing_of(key: &[u8]) -> Result<PersonId, Unreadable> {
+    let (_, person) = key.split_first().ok_or(BAD_KEY)?;
+    person_of(person)
+}
+
+fn standing_number(what: Stands) -> u8 {
+    match what {
+        Stands::Opening => b'o',
+        Stands::Block => b'b',
+        Stands::Undecided => b'u',
+        Stands::Kept => b'k',
+    }
 }
 
 /// The key of an account at an app. Ids of apps may hold any character, so lengths stand before them.

@@ -21,7 +21,7 @@ use crate::decisions::Decisions;
 use crate::error::{Error, RecordResult, StoreResult};
 use crate::iter::{Dues, Findings, Journal, People, Plans};
 use crate::kept::{
-    self, Counts, Due, FeedSpent, Lane, OpenOperation, OpenOperations, Spent, TargetSpent,
+    self, Counts, Due, FeedSpent, Lane, OpenOperation, OpenOperations, Spent, Stands, TargetSpent,
 };
 use crate::keys::Budget;
 use crate::planned::Planned;
@@ -29,7 +29,7 @@ use crate::rows::Tally;
 use crate::tables::{
     self, ARRIVALS, CATALOGUES, CONTENTS, DECISIONS, DELIVERIES, DUE, FEEDS, FINDINGS, HOLDS,
     INTENTS, JOURNAL, LINKS, LOSSES, Meta, OPEN_OPERATIONS, PEOPLE, PLANS, PLUGINS, POLICIES,
-    QUESTIONS, TALLIES, TIMERS, TOKENS, UNFINISHED,
+    QUESTIONS, STANDINGS, TALLIES, TIMERS, TOKENS, UNFINISHED,
 };
 use crate::{intents, keys, lookup};
 
@@ -104,6 +104,27 @@ impl Reader {
             from.push(0);
         }
         self.people_in(&from, None)
+    }
+
+    /// The people of whom something of this kind stands, after a person, in the order of their ids. Costs as much as
+    /// there are of them.
+    pub fn people_with(
+        &self,
+        what: Stands,
+        after: Option<&PersonId>,
+    ) -> Result<impl Iterator<Item = Result<PersonId, Error>> + use<>, Error> {
+        const STEP: &str = "read of whom something stands";
+        let table = self.txn.open_table(STANDINGS).step(STEP)?;
+        let mut from = keys::standing(what, &after.map(keys::person).unwrap_or_default());
+        if after.is_some() {
+            from.push(0);
+        }
+        let beyond = keys::standings_beyond(what);
+        let rows = table.range_owned(from.as_slice()..beyond.as_slice());
+        Ok(rows.step(STEP)?.map(|row| {
+            let (key, ()) = row.step(STEP).map(|(key, _)| (key, ()))?;
+            keys::standing_of(key.value()).of("standings")
+        }))
     }
 
     fn people_in(&self, from: &[u8], beyond: Option<&[u8]>) -> Result<People, Error> {
@@ -644,6 +665,7 @@ impl Reader {
             match Tally::parse(key.value()) {
                 Some(Tally::Phase(phase)) => drop(counts.people.insert(phase, count)),
                 Some(Tally::Here(feed)) => drop(counts.here.insert(feed, count)),
+                Some(Tally::Undecided(target)) => drop(counts.undecided.insert(target, count)),
                 Some(Tally::Wanted(target)) => drop(counts.wanted.insert(target, count)),
                 Some(Tally::Account(target, state)) => {
                     counts

@@ -9,8 +9,9 @@ use muster_core::id::{FeedName, PlanId, TargetName};
 use muster_core::identity::Phase;
 use muster_core::operation::{OperationState, State};
 use muster_core::person::{Account, Person, Turns};
+use muster_core::standing::Standing;
 
-use crate::kept::Lane;
+use crate::kept::{Lane, Stands};
 use crate::keys::{self, Budget};
 
 /// The keys of a person's rows in the other tables.
@@ -18,6 +19,7 @@ use crate::keys::{self, Budget};
 pub(crate) struct PersonRows {
     pub(crate) due: Vec<Vec<u8>>,
     pub(crate) timer: Option<Vec<u8>>,
+    pub(crate) standings: Vec<Vec<u8>>,
     pub(crate) links: Vec<Vec<u8>>,
     /// Whether a call is out for one of the accounts.
     pub(crate) is_out: bool,
@@ -29,6 +31,7 @@ impl PersonRows {
         let mut rows = PersonRows {
             due: Vec::new(),
             timer: person.wake_at.map(|at| keys::timer(at, key)),
+            standings: standings_of(person, key),
             links: Self::links_of(person),
             is_out: false,
         };
@@ -53,6 +56,24 @@ impl PersonRows {
             .filter_map(|(target, account)| link(target, account))
             .collect()
     }
+}
+
+fn standings_of(person: &Person, key: &[u8]) -> Vec<Vec<u8>> {
+    let standing = &person.standing;
+    // Of nearly everybody nothing was ever decided.
+    if *standing == Standing::default() {
+        return Vec::new();
+    }
+    let adoptions = &standing.adoptions;
+    let kept = adoptions.all.values().any(|adoption| adoption.kept.is_some());
+    let all = [
+        (Stands::Opening, !standing.openings.is_empty()),
+        (Stands::Block, !standing.blocks.is_empty()),
+        (Stands::Undecided, adoptions.undecided().next().is_some()),
+        (Stands::Kept, kept),
+    ];
+    let there = all.into_iter().filter(|(_, is_there)| *is_there);
+    there.map(|(what, _)| keys::standing(what, key)).collect()
 }
 
 /// The key under which an account at an app belongs to somebody. What was deleted belongs to nobody:
@@ -114,6 +135,7 @@ struct TargetTally {
     accounts: [i64; 6],
     operations: OperationTally,
     wanted: i64,
+    undecided: i64,
 }
 
 /// By how much the counts have changed since they were last written.
@@ -133,6 +155,8 @@ pub(crate) enum Tally {
     Here(FeedName),
     /// Accounts that people are to have.
     Wanted(TargetName),
+    /// Rights about which nobody has decided.
+    Undecided(TargetName),
     Account(TargetName, AccountState),
     Operation(TargetName, OperationState),
 }
@@ -158,6 +182,9 @@ impl Tallies {
         for (what, at) in lost.into_iter().chain(back) {
             let key = keys::loss(Budget::Feed(&person.id.feed, what), at);
             *self.losses.entry(key).or_default() += by;
+        }
+        for (_, adoption) in person.standing.adoptions.undecided() {
+            self.targets.entry(adoption.target.clone()).or_default().undecided += by;
         }
         for (target, account) in &person.accounts {
             if !self.targets.contains_key(target) {
@@ -212,6 +239,7 @@ impl Tallies {
         for (target, tally) in taken.targets {
             let states = ACCOUNT_STATES.iter().zip(tally.accounts);
             rows.push((format!("wanted/{target}"), tally.wanted));
+            rows.push((format!("undecided/{target}"), tally.undecided));
             let states_of = OperationState::ALL.iter().zip(tally.operations);
             rows.extend(
                 states.map(|(state, by)| (format!("accounts/{target}/{}", state.as_str()), by)),
@@ -232,6 +260,7 @@ impl Tally {
                 Tally::Phase(*PHASES.iter().find(|phase| phase.as_str() == name)?)
             }
             ("here", feed, None) => Tally::Here(FeedName::new(feed).ok()?),
+            ("undecided", target, None) => Tally::Undecided(TargetName::new(target).ok()?),
             ("wanted", target, None) => Tally::Wanted(TargetName::new(target).ok()?),
             ("accounts", target, Some(name)) => Tally::Account(
                 TargetName::new(target).ok()?,

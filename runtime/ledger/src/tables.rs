@@ -31,6 +31,8 @@ pub(crate) const INTENTS: Rows = TableDefinition::new("intents");
 pub(crate) const DUE: Marks = TableDefinition::new("due");
 /// People who change by themselves: instant, person.
 pub(crate) const TIMERS: Marks = TableDefinition::new("timers");
+/// People of whom something was decided, or is to be, beside the policy: what, person.
+pub(crate) const STANDINGS: Marks = TableDefinition::new("standings");
 /// Accounts at apps, with the person each belongs to.
 pub(crate) const LINKS: Rows = TableDefinition::new("links");
 /// How many there are of what.
@@ -79,9 +81,9 @@ pub(crate) const META: Rows = TableDefinition::new("meta");
 
 const META_KEY: &[u8] = b"journal";
 /// Version of the whole file: which tables there are and how their keys are laid out.
-/// Versions 1 to 3 were written by builds before the first release: the entries of 1 name no actor, 2 has no table of
-/// decisions, and 3 has holds of files only, in the rows of their feeds.
-pub(crate) const FORMAT: u8 = 4;
+/// Versions 1 to 4 were written by builds before the first release: the entries of 1 name no actor, 2 has no table of
+/// decisions, 3 has holds of files only, in the rows of their feeds, and 4 has no table of what stands of people.
+pub(crate) const FORMAT: u8 = 5;
 
 /// Where the journal ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -191,6 +193,7 @@ pub(crate) struct Tables<'txn> {
     pub(crate) intents: Table<'txn, Bytes, Bytes>,
     pub(crate) due: Table<'txn, Bytes, ()>,
     pub(crate) timers: Table<'txn, Bytes, ()>,
+    pub(crate) standings: Table<'txn, Bytes, ()>,
     pub(crate) links: Table<'txn, Bytes, Bytes>,
     pub(crate) tallies: Table<'txn, &'static str, u64>,
     pub(crate) losses: Table<'txn, Bytes, u64>,
@@ -222,6 +225,7 @@ impl<'txn> Tables<'txn> {
             intents: txn.open_table(INTENTS).step(STEP)?,
             due: txn.open_table(DUE).step(STEP)?,
             timers: txn.open_table(TIMERS).step(STEP)?,
+            standings: txn.open_table(STANDINGS).step(STEP)?,
             links: txn.open_table(LINKS).step(STEP)?,
             tallies: txn.open_table(TALLIES).step(STEP)?,
             losses: txn.open_table(LOSSES).step(STEP)?,

@@ -9,6 +9,7 @@
     reason = "test code: a test ends where something is not as it should be"
 )]
 
+mod adoptions;
 mod apps;
 mod arrival;
 mod content;

@@ -263,3 +263,51 @@ fn a_decision_that_cannot_be_says_why_and_changes_nothing() {
     assert_eq!(app.groups_of("1"), ROLES);
     daemon.check_ledger();
 }
+
+#[test]
+fn what_is_open_and_kept_away_is_listed_over_everybody_with_who_decided_it() {
+    let (app, company, rows) = company();
+    let daemon = Daemon::start(&company);
+    import(&daemon, &company, "all.csv", &rows);
+    for arguments in [
+        "grant hr:1 crm group:Finance --for 1h --reason covers --as Bob",
+        "grant hr:2 --role finance --for 30d --reason project --as Ann",
+        "block hr:3 crm group:Sales --for 2h --reason dispute --as Cyd",
+        "out hr:4 --reason laptop --as Dee",
+    ] {
+        let ran = daemon.cli(&arguments.split(' ').collect::<Vec<_>>());
+        assert_eq!(ran.code, 0, "{arguments}: {}", ran.err);
+    }
+    daemon.wait_until_idle();
+    let items = |arguments: &[&str]| {
+        let listed = daemon.json(arguments)["items"].clone();
+        let who = |of: &Value| {
+            let by = of["by"]["called"].as_str().unwrap_or_default().to_owned();
+            (of["person"].as_str().unwrap_or_default().to_owned(), by)
+        };
+        let listed = listed.as_array().cloned().unwrap_or_default();
+        listed.iter().map(who).collect::<Vec<_>>()
+    };
+    let said = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        let pairs = pairs.iter();
+        pairs.map(|(one, other)| ((*one).to_owned(), (*other).to_owned())).collect()
+    };
+    assert_eq!(items(&["openings"]), said(&[("hr:1", "Bob"), ("hr:2", "Ann")]));
+    assert_eq!(items(&["openings", "--ending", "7d"]), said(&[("hr:1", "Bob")]));
+    assert_eq!(items(&["blocks"]), said(&[("hr:3", "Cyd"), ("hr:4", "Dee")]));
+    assert_eq!(items(&["blocks", "--ending", "7d"]), said(&[("hr:3", "Cyd")]));
+    // Page by page, and as a table.
+    assert_eq!(items(&["openings", "--limit", "1"]), said(&[("hr:1", "Bob")]));
+    let table = daemon.cli(&["openings"]).out;
+    for says in ["group:Finance at crm", "role finance", "covers", "as Ann"] {
+        assert!(table.contains(says), "{says}: {table}");
+    }
+    // An extension is somebody's, too; what is given back is listed no more.
+    let extend = ["extend", "hr:1", "1", "--for", "1h", "--as", "Eve", "--reason", "more"];
+    assert_eq!(daemon.cli(&extend).code, 0);
+    let back = ["give-back", "hr:2", "1", "--reason", "done"];
+    assert_eq!(daemon.cli(&back).code, 0);
+    assert_eq!(items(&["openings"]), said(&[("hr:1", "Eve")]));
+    drop(app);
+    daemon.check_ledger();
+}

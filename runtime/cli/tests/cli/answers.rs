@@ -166,6 +166,7 @@ pub(crate) fn status() -> v1::Status {
             accounts: 110,
             operations_open: 3,
             operations_halted: 1,
+            undecided: 0,
             last_answer_at: None,
         }],
         people_here: numbers(&[("hr", 118)]),
@@ -219,11 +220,12 @@ pub(crate) fn person() -> v1::Person {
         kind: "role".to_owned(),
         role: some("sales"),
         policy: some("1a2b3c4d5e6f"),
-        by: None,
+        adoption: None,
     };
     v1::Person {
         openings: Vec::new(),
         blocks: Vec::new(),
+        adoptions: Vec::new(),
         person: "hr:1042".to_owned(),
         name: "Ann Lee".to_owned(),
         phase: "active".to_owned(),

@@ -246,6 +246,8 @@ impl Account {
                 self.forget_empty_grants();
                 is_news
             }
+            // That is about the person as well: see `Person::took_over`.
+            Sighting::TakenOver(_) => false,
         }
     }
 

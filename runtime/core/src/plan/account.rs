@@ -9,9 +9,10 @@ use super::catalogue::{Catalogue, Entry};
 use super::picture::Picture;
 use super::{
     AMBIGUOUS_ENTITLEMENT, EXCLUSIVE, GONE, IMMUTABLE_ATTRIBUTE, NO_KEY_VALUE,
-    NOBODY_TO_TRANSFER_TO, PersonView, Planner, SWITCHED_OFF, UNCONFIGURED_TARGET,
+    NOBODY_TO_TRANSFER_TO, PersonView, Planner, SWITCHED_OFF, UNCONFIGURED_TARGET, UNDECIDED,
     UNREAD_CATALOGUE,
 };
+use crate::adoption::is_role_given;
 use crate::connector::{
     AccountSpec, AccountState, AttributeChange, EntitlementKey, Function, RemoteAttributes,
 };
@@ -111,15 +112,22 @@ impl Planner<'_> {
         if person.standing.bars(target, self.now) {
             return self.account(person, target, None, Some(have));
         }
-        let catalogue = self.targets.catalogues.get(target);
-        let barred = person.standing.barred_at(target, self.now);
+        let had = have.grants.values().map(|grant| &grant.justifications);
+        self.ask_about_adopted(person, target, had);
+        let (targets, now) = (self.targets, self.now);
+        let catalogue = targets.catalogues.get(target);
+        let barred = person.standing.barred_at(target, now);
         let barred: BTreeSet<&EntitlementKey> = barred
             .filter_map(|name| find(catalogue, name).ok().map(|entry| &entry.key))
             .collect();
         let open: BTreeSet<OpeningId> = person.standing.open(self.now).map(|(id, _)| id).collect();
         let holds = |reason: &&Justification| match reason {
             Justification::Opening(id) => open.contains(id),
-            Justification::Role { .. } | Justification::Adoption { .. } => true,
+            Justification::Adoption(id) => {
+                let adoption = person.standing.adoptions.all.get(id);
+                adoption.is_some_and(|adoption| adoption.gives(now))
+            }
+            Justification::Role { .. } => true,
         };
         let mut grants = Reasons::new();
         let mut lost = Vec::new();
@@ -233,13 +241,12 @@ impl Planner<'_> {
                 reasons.insert(held.cloned().unwrap_or_else(new));
             }
         }
-        // What somebody decided to keep stays whatever the roles say.
-        for (key, grant) in &have.grants {
-            for reason in &grant.justifications {
-                if matches!(reason, Justification::Adoption { .. }) {
-                    let reasons = grants.entry(key.clone()).or_default();
-                    reasons.insert(reason.clone());
-                }
+        // What somebody decided to keep stays whatever the roles say; what a role has come to give need not be
+        // decided about.
+        for (id, adoption) in person.standing.adoptions.at(target, self.now) {
+            let reasons = grants.entry(adoption.right.clone()).or_default();
+            if adoption.kept.is_some() || !is_role_given(reasons.iter()) {
+                reasons.insert(Justification::Adoption(id));
             }
         }
         // Whatever gives it, and by whatever name.
@@ -259,6 +266,7 @@ impl Planner<'_> {
         have: &Account,
         wish: Wish<'_>,
     ) -> Option<AccountPlanned> {
+        self.ask_about_adopted(person, target, wish.grants.values());
         let drifted = have.drift.filter(|_| have.is_wanted);
         if let Some(drift) = drifted.filter(|drift| !drift.is_left) {
             self.ask_about(person, target, drift.what);
@@ -508,6 +516,33 @@ impl Planner<'_> {
             text.to_owned(),
             &format!(
                 "`muster accounts restore {id} --target {target}` {restored}, `muster accounts leave {id} --target {target}` leaves it so"
+            ),
+        );
+    }
+
+    /// What an account had when it was taken over, and no rule explains, is for a person to decide about.
+    fn ask_about_adopted<'g>(
+        &mut self,
+        person: &PersonView<'_>,
+        target: &TargetName,
+        held: impl Iterator<Item = &'g BTreeSet<Justification>>,
+    ) {
+        let adoptions = &person.standing.adoptions.all;
+        let is_open = |reason: &Justification| match reason {
+            Justification::Adoption(id) => adoptions.get(id).is_some_and(|one| one.kept.is_none()),
+            Justification::Role { .. } | Justification::Opening(_) => false,
+        };
+        let open = held.filter(|reasons| reasons.iter().any(is_open)).count();
+        if open == 0 {
+            return;
+        }
+        let id = person.id;
+        self.remark(
+            UNDECIDED,
+            Subject::Account(id.clone(), target.clone()),
+            format!("the account was taken over with {open} rights that no rule explains, and nobody has decided about them"),
+            &format!(
+                "`muster people {id}` lists them; `muster adoptions keep {id} NUMBER` keeps one, `muster adoptions remove {id} NUMBER` takes it away"
             ),
         );
     }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::*;
+use crate::adoption::Adoptions;
 use crate::connector::Scalar;
 use crate::finding::Code;
 use crate::identity::{Employment, Status, Value};
@@ -66,6 +67,10 @@ const NOTHING: (&Standing, Timestamp) = (
     &Standing {
         openings: BTreeMap::new(),
         blocks: BTreeMap::new(),
+        adoptions: Adoptions {
+            all: BTreeMap::new(),
+            found: 0,
+        },
         opened: 0,
         blocked: 0,
     },

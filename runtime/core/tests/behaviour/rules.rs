@@ -8,6 +8,7 @@ use muster_core::connector::{
     AccountSpec, AccountState, EntitlementKey, OutcomeKind, Problem, Read, RemoteAccount,
     RemoteAttributes, RemoteGrant, Scalar, SideEffect,
 };
+use muster_core::adoption::AdoptionId;
 use muster_core::id::{OperationId, PlanId};
 use muster_core::observe::{self, ReadBack};
 use muster_core::operation::{
@@ -472,9 +473,7 @@ fn a_connector_is_never_asked_to_take_an_account_over_by_itself() {
 
 fn known_account(state: AccountState) -> Account {
     let grant = Grant {
-        justifications: BTreeSet::from([Justification::Adoption {
-            by: "it".to_owned(),
-        }]),
+        justifications: BTreeSet::from([Justification::Adoption(AdoptionId(1))]),
         since: Some(at(NOW)),
         plan: Some(PlanId(1)),
         was_taken_along: false,

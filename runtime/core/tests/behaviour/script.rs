@@ -318,7 +318,7 @@ fn reasons(grant: &Grant) -> String {
     let reasons = grant.justifications.iter().map(|reason| match reason {
         Justification::Role { role, policy } => format!("role {role} of {policy}"),
         Justification::Opening(id) => format!("opening {}", id.0),
-        Justification::Adoption { by } => format!("kept by {by}"),
+        Justification::Adoption(id) => format!("adoption {}", id.0),
     });
     let reasons: Vec<String> = reasons.collect();
     let held = if grant.since.is_some() {

@@ -217,7 +217,7 @@ impl World {
             self.log.push(format!("refused: {refused}"));
             return;
         }
-        assert!(known.stands(&decided, self.now));
+        assert!(known.stands(&decided, 1, self.now));
         self.decisions.push((id.clone(), self.now, Some(decided)));
         self.plan(&[(id, Described::AsBefore)].into(), "order");
     }

@@ -1,4 +1,5 @@
-//! What somebody decides about one person, beside the policy: openings and blocks. The decision and the plan that
+//! What somebody decides about one person, beside the policy: openings, blocks, and what an account had when it was
+//! taken over. The decision and the plan that
 //! carries it out are one transaction; a look is the same with nothing recorded.
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use muster_api::error::{API_BROKEN, DECISION_ABOUT_NOTHING, DECISION_REFUSED, Fault, FaultKind};
 use muster_api::v1;
 use muster_core::actor::{Actor, Operator};
+use muster_core::adoption::AdoptionId;
 use muster_core::coded::chain;
 use muster_core::fact::{Cause, PersonPlanned};
 use muster_core::id::{PersonId, RoleName, TargetName};
@@ -61,6 +63,7 @@ pub(crate) struct Said {
     role: Option<String>,
     opening: Option<u32>,
     block: Option<u32>,
+    adoption: Option<u32>,
     from: Option<String>,
     /// In seconds.
     r#for: Option<u32>,
@@ -128,6 +131,10 @@ fn asked(
         let opening = said.opening.map(OpeningId);
         opening.ok_or_else(|| unusable("`opening` says which is meant"))
     };
+    let adoption = || {
+        let adoption = said.adoption.map(AdoptionId);
+        adoption.ok_or_else(|| unusable("`adoption` says which is meant"))
+    };
     let asked = match verb.as_str() {
         "open" => {
             let what = said.what()?;
@@ -141,8 +148,10 @@ fn asked(
             let block = said.block.map(BlockId);
             Asked::Lift(block.ok_or_else(|| unusable("`block` says which is meant"))?)
         }
+        "keep" => Asked::Keep(adoption()?, end),
+        "remove" => Asked::Remove(adoption()?),
         _ => {
-            let text = "of a person something is opened, extended, given back, blocked or lifted";
+            let text = "of a person something is opened, extended, given back, blocked, lifted, kept or removed";
             return Err(unusable(text));
         }
     };
@@ -162,6 +171,10 @@ enum Asked {
     Block(Option<What>, Option<End>),
     /// A block ends now.
     Lift(BlockId),
+    /// What an account had when it was taken over stays; without an end as long as the person is to have the account.
+    Keep(AdoptionId, Option<End>),
+    /// What an account had when it was taken over goes.
+    Remove(AdoptionId),
 }
 
 /// What is given or kept away.
@@ -333,6 +346,13 @@ fn decided(
             reason,
         }),
         Asked::Lift(block) => Decided::Lifted { block: *block },
+        Asked::Keep(adoption, end) => Decided::Kept {
+            adoption: *adoption,
+            until: end.map(|end| end.at(now)),
+        },
+        Asked::Remove(adoption) => Decided::Removed {
+            adoption: *adoption,
+        },
     };
     let checked = person.standing.check(&decided, person.phase, now);
     checked.map_err(|refused| {
@@ -341,7 +361,7 @@ fn decided(
             DECISION_REFUSED,
             format!("{id}: {refused}"),
         )
-        .hint("`muster people PERSON` lists the openings and blocks of a person")
+        .hint("`muster people PERSON` lists the openings, blocks and adoptions of a person")
     })?;
     Ok((person, decided))
 }
@@ -410,13 +430,16 @@ impl Seen {
     }
 
     fn answer(self, before: &Person, decided: &Decided, summary: &Summary) -> v1::Decided {
-        let (opening, block) = match decided {
-            Decided::Opened(_) => (Some(before.standing.opened + 1), None),
+        let (opening, block, adoption) = match decided {
+            Decided::Opened(_) => (Some(before.standing.opened + 1), None, None),
             Decided::Extended { opening, .. } | Decided::GivenBack { opening } => {
-                (Some(opening.0), None)
+                (Some(opening.0), None, None)
             }
-            Decided::Blocked(_) => (None, Some(before.standing.blocked + 1)),
-            Decided::Lifted { block } => (None, Some(block.0)),
+            Decided::Blocked(_) => (None, Some(before.standing.blocked + 1), None),
+            Decided::Lifted { block } => (None, Some(block.0), None),
+            Decided::Kept { adoption, .. } | Decided::Removed { adoption } => {
+                (None, None, Some(adoption.0))
+            }
         };
         let findings = summary.findings.iter();
         v1::Decided {
@@ -424,6 +447,7 @@ impl Seen {
             text: text(before, decided),
             opening,
             block,
+            adoption,
             plan: summary.plan.as_ref().map(|plan| plan.id.0),
             operations: self.0,
             findings: findings
@@ -461,5 +485,15 @@ fn text(before: &Person, decided: &Decided) -> String {
             )
         }
         Decided::Lifted { block } => format!("block {} of {id} is lifted", block.0),
+        Decided::Kept { adoption, until } => {
+            let until = match until {
+                Some(until) => format!("until {}", present::instant(*until)),
+                None => "as long as they are to have the account".to_owned(),
+            };
+            format!("adoption {} of {id} is kept {until}", adoption.0)
+        }
+        Decided::Removed { adoption } => {
+            format!("adoption {} of {id} is taken away", adoption.0)
+        }
     }
 }

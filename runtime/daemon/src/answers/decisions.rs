@@ -170,6 +170,14 @@ pub(super) fn said(decided: &Decided) -> String {
             )
         }
         Decided::Lifted { block } => format!("block {} was lifted", block.0),
+        Decided::Kept {
+            adoption,
+            until: end,
+        } => {
+            let end = end.map(|end| format!(" until {}", until(end)));
+            format!("adoption {} is kept{}", adoption.0, end.unwrap_or_default())
+        }
+        Decided::Removed { adoption } => format!("adoption {} is taken away", adoption.0),
     }
 }
 

@@ -33,6 +33,7 @@ pub(crate) mod ready;
 pub(crate) mod refusal;
 pub(crate) mod remarks;
 pub(crate) mod retry;
+pub(crate) mod standings;
 pub(crate) mod status;
 pub(crate) mod why;
 

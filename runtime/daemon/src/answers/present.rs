@@ -13,6 +13,7 @@ use muster_core::operation::{self, Action, How, Operation, Step, Urgency};
 use muster_core::person::{Account, Grant, Justification, Person};
 use muster_core::policy::Policy;
 use muster_intake::Mistake;
+use muster_ledger::{Reader, kept};
 use serde_json::json;
 
 use crate::planning::Titles;
@@ -191,8 +192,9 @@ pub fn person(person: &Person, policy: &Policy, titles: &Titles, now: Timestamp)
             .map(|(name, held)| (name.clone(), value(held)))
             .collect(),
         roles: roles.map(|(role, _)| role.name.to_string()).collect(),
-        openings: openings(person, now),
-        blocks: blocks(person, now),
+        openings: openings(person, now).map(|(_, opening)| opening).collect(),
+        blocks: blocks(person, now).map(|(_, block)| block).collect(),
+        adoptions: adoptions(person, titles, now).map(|(_, one)| one).collect(),
         plan: person.plan.0,
         accounts: person
             .accounts
@@ -202,11 +204,14 @@ pub fn person(person: &Person, policy: &Policy, titles: &Titles, now: Timestamp)
     }
 }
 
-/// What is or will be open for a person.
-pub fn openings(person: &Person, now: Timestamp) -> Vec<v1::Opening> {
+/// What is or will be open for a person, each with the entry that says so.
+pub fn openings(
+    person: &Person,
+    now: Timestamp,
+) -> impl Iterator<Item = (Option<u64>, v1::Opening)> {
     let openings = person.standing.openings.iter();
-    let openings = openings.filter(|(_, opening)| opening.until > now);
-    openings.map(|(id, one)| opening(*id, one, now)).collect()
+    let openings = openings.filter(move |(_, opening)| opening.until > now);
+    openings.map(move |(id, noted)| (Some(noted.entry), opening(*id, noted, now)))
 }
 
 /// One opening.
@@ -230,30 +235,61 @@ pub fn opening(id: OpeningId, opening: &Opening, now: Timestamp) -> v1::Opening 
     }
 }
 
-/// What is kept from a person.
-pub fn blocks(person: &Person, now: Timestamp) -> Vec<v1::Block> {
-    let blocks = person.standing.holding(now);
-    let shown = |(id, block): (BlockId, &Block)| {
-        let (role, target, entitlement) = match &block.keeps_away {
-            Barred::Everything => (None, None, None),
-            Barred::Target(target) => (None, Some(target.to_string()), None),
-            Barred::Role(role) => (Some(role.to_string()), None, None),
-            Barred::Entitlement(target, name) => {
-                (None, Some(target.to_string()), Some(name.to_string()))
-            }
-        };
-        v1::Block {
-            block: id.0,
-            is_of_everything: block.keeps_away == Barred::Everything,
-            role,
-            target,
-            entitlement,
-            since: instant(block.since),
-            until: block.until.map(instant),
-            reason: block.reason.clone(),
+/// What is kept from a person, each with the entry that says so.
+pub fn blocks(
+    person: &Person,
+    now: Timestamp,
+) -> impl Iterator<Item = (Option<u64>, v1::Block)> {
+    let blocks = person.standing.blocks.iter();
+    let blocks = blocks.filter(move |(_, block)| block.holds(now));
+    blocks.map(|(id, noted)| (Some(noted.entry), block(*id, noted)))
+}
+
+fn block(id: BlockId, block: &Block) -> v1::Block {
+    let (role, target, entitlement) = match &block.keeps_away {
+        Barred::Everything => (None, None, None),
+        Barred::Target(target) => (None, Some(target.to_string()), None),
+        Barred::Role(role) => (Some(role.to_string()), None, None),
+        Barred::Entitlement(target, name) => {
+            (None, Some(target.to_string()), Some(name.to_string()))
         }
     };
-    blocks.map(shown).collect()
+    v1::Block {
+        block: id.0,
+        is_of_everything: block.keeps_away == Barred::Everything,
+        role,
+        target,
+        entitlement,
+        since: instant(block.since),
+        until: block.until.map(instant),
+        reason: block.reason.clone(),
+    }
+}
+
+/// What a person's accounts had when they were taken over, each with the entry that says that it is kept.
+pub fn adoptions(
+    person: &Person,
+    titles: &Titles,
+    now: Timestamp,
+) -> impl Iterator<Item = (Option<u64>, v1::Adoption)> {
+    let all = person.standing.adoptions.all.iter();
+    let all = all.filter(move |(_, adoption)| adoption.gives(now));
+    all.map(|(id, adoption)| {
+        let shown = v1::Adoption {
+            adoption: id.0,
+            target: adoption.target.to_string(),
+            entitlement: entitlement(titles, &adoption.target, &adoption.right),
+            found_at: instant(adoption.found_at),
+            is_kept: adoption.kept.is_some(),
+            until: adoption.end().map(instant),
+        };
+        (adoption.kept.map(|kept| kept.entry), shown)
+    })
+}
+
+/// An entry of the journal, by its number.
+pub fn entry(reader: &Reader, number: u64) -> Result<Option<kept::Entry>, muster_ledger::Error> {
+    reader.journal(number..=number)?.next().transpose()
 }
 
 /// A person's account at a target; `None` if the ledger knows of none.
@@ -333,21 +369,21 @@ fn reason(justification: &Justification) -> v1::Reason {
             opening: None,
             role: Some(role.to_string()),
             policy: Some(policy.to_string()),
-            by: None,
+            adoption: None,
         },
         Justification::Opening(id) => v1::Reason {
             kind: "opening".to_owned(),
             opening: Some(id.0),
             role: None,
             policy: None,
-            by: None,
+            adoption: None,
         },
-        Justification::Adoption { by } => v1::Reason {
+        Justification::Adoption(id) => v1::Reason {
             kind: "adoption".to_owned(),
             opening: None,
             role: None,
             policy: None,
-            by: Some(by.clone()),
+            adoption: Some(id.0),
         },
     }
 }

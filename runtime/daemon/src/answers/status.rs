@@ -148,6 +148,7 @@ impl Health {
                 .and_then(|states| states.get(&OperationState::Halted))
                 .copied()
                 .unwrap_or(0),
+            undecided: counts.undecided.get(name).copied().unwrap_or(0),
             last_answer_at: answered
                 .and_then(|ms| Timestamp::from_millisecond(ms).ok())
                 .map(present::instant),

@@ -9,6 +9,8 @@ use axum::extract::State;
 use jiff::Timestamp;
 use muster_api::error::Fault;
 use muster_api::v1;
+use muster_core::actor::Actor;
+use muster_core::adoption::AdoptionId;
 use muster_core::connector::{AccountState, EntitlementKey};
 use muster_core::id::{PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::{Phase, Value};
@@ -63,6 +65,16 @@ impl Listings {
             let found = roles.find(|found| found.name == *role)?;
             Some(found.when.clone())
         };
+        let decided_by = |entry: u64| {
+            let entry = present::entry(&reader, entry).ok().flatten()?;
+            Some(match entry.by {
+                Actor::Operator(by) => match &by.reason {
+                    Some(reason) => format!("{by}: {reason}"),
+                    None => by.to_string(),
+                },
+                by => by.to_string(),
+            })
+        };
         let asked = Known {
             person: &person,
             policy: &policy,
@@ -71,6 +83,7 @@ impl Listings {
             now: self.clock.now(),
             source: &source,
             rule_then: &rule_then,
+            decided_by: &decided_by,
         };
         Ok(why(&asked, target))
     }
@@ -92,6 +105,8 @@ struct Known<'a> {
     source: &'a dyn Fn(PlanId) -> Option<v1::Source>,
     /// The rule of a role as it stood in a version of the policy.
     rule_then: &'a dyn Fn(&PolicyVersion, &RoleName) -> Option<String>,
+    /// Who an entry of the journal says decided something, and why.
+    decided_by: &'a dyn Fn(u64) -> Option<String>,
 }
 
 impl Known<'_> {
@@ -257,10 +272,10 @@ fn why_grant(
                     values: BTreeMap::new(),
                 }
             }
-            Justification::Adoption { by } => v1::Because {
+            Justification::Adoption(id) => v1::Because {
                 role: None,
                 opening: None,
-                description: format!("kept by {by} when the account was taken over"),
+                description: adopted(known, *id),
                 rule: None,
                 policy: None,
                 rule_now: None,
@@ -274,6 +289,19 @@ fn why_grant(
         because: reasons.collect(),
         source: grant.plan.and_then(|plan| known.source(plan)),
     }
+}
+
+/// What is said of a right that the account had when it was taken over.
+fn adopted(known: &Known<'_>, id: AdoptionId) -> String {
+    let had = format!("{}, which the account had when it was taken over", id.0);
+    let adoption = known.person.standing.adoptions.all.get(&id);
+    let Some(kept) = adoption.and_then(|adoption| adoption.kept) else {
+        return format!("{had}; nobody has decided about it");
+    };
+    let until = kept.until.map(|until| format!(" until {}", present::instant(until)));
+    let by = (known.decided_by)(kept.entry);
+    let by = by.map(|by| format!(" by {by}"));
+    format!("{had}; kept{}{}", until.unwrap_or_default(), by.unwrap_or_default())
 }
 
 /// A role as a reason, with its rule as it stood in the policy by which it first gave something.

@@ -110,6 +110,9 @@ impl Driver {
             if let Some(right) = settle::right_in_doubt(settled) {
                 self.target.doubt_right(right, DOUBT_AFTER);
             }
+            if settle::is_taken_over(settled) {
+                self.target.doubt_taken_over(&settled.claim.person);
+            }
             if settle::is_moved(settled) {
                 self.target.doubt_rights_of(&settled.claim.person);
             }

@@ -22,7 +22,7 @@ use super::{Driver, holder};
 use crate::findings::operation::{
     CLAIMED_TWICE, DELAYED, EXPOSED, HALTED, NO_CAPACITY, UNREACHABLE, WHILE_OPEN,
 };
-use crate::findings::target::{REFUSED, TOOK_ALONG};
+use crate::findings::target::{REFUSED, TOOK_ALONG, UNREAD};
 use crate::findings::{self, LookedAt};
 
 const CORRECT_IT: &str = "correct the target's credentials or permissions; it goes on by itself";
@@ -166,6 +166,9 @@ pub(super) fn record(
         }
         Err(error) => return Err(error),
     }
+    if is_taken_over(settled) {
+        writer.record(Fact::FindingOpened(unread(&claim.person, target)))?;
+    }
     let subject = subject_of(target, &claim.person, operation.id);
     if let Some(finding) = unreached(&subject, settled) {
         writer.record(Fact::FindingOpened(finding))?;
@@ -185,6 +188,30 @@ pub(super) fn record(
         }
     }
     took_along(writer, target, settled)
+}
+
+/// Whether a step showed that the account was there: it was not made before our eyes, and may be taken over. What it
+/// has by itself is read then, whatever becomes of the step.
+pub(super) fn is_taken_over(settled: &Settled) -> bool {
+    let claim = &settled.claim;
+    let Action::EnsureAccount(spec) = &claim.operation.action else {
+        return false;
+    };
+    let is_found = match &settled.change {
+        Transition::Found { .. } => true,
+        Transition::Completed(result) => matches!(result.how, How::Observed | How::Adopted),
+        _ => false,
+    };
+    let was_looked_for = matches!(claim.operation.state, State::Unknown { .. });
+    spec.may_adopt && is_found && was_looked_for && !claim.account.exists()
+}
+
+/// It stands until the rights are read, so that a stop in between does not lose them.
+fn unread(person: &PersonId, target: &TargetName) -> Finding {
+    let subject = Subject::Account(person.clone(), target.clone());
+    let text = "the account was there and was taken over; which rights it has is read next";
+    Finding::new(UNREAD, Severity::Note, subject, text.to_owned())
+        .hint("there is nothing to do, unless the target cannot be read")
 }
 
 /// Records what reading back at once showed, unless the answer was recorded as something that is not to be read

@@ -407,7 +407,8 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 writer.record(Fact::StandingDecided { person, decided })?;
             }
             (Ink::Look(_) | Ink::Keep(..), Some(person)) => {
-                person.stands(&decided, self.day);
+                let entry = self.before.next_seq();
+                person.stands(&decided, entry, self.day);
             }
         }
         if let Ink::Record(writer) = &mut self.ink {

@@ -7,6 +7,7 @@
 
 mod inspect;
 mod right;
+mod taken_over;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -124,6 +125,9 @@ pub async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     remember_side_losses(&reading, &target);
+    if let Err(error) = taken_over::remember(&reading, &target) {
+        tracing::error!(%error, "could not read which accounts were taken over");
+    }
     let mut schedule = Schedule {
         catalogue: reading.clock.moment(),
         accounts: reading.clock.moment(),
@@ -166,6 +170,7 @@ async fn look_at(reading: &Reconciling, target: &Connected, doubt: Doubt) {
         Doubt::Of(person) => inspect::person(reading, target, person).await,
         Doubt::About(right) => right::holders(reading, target, right).await,
         Doubt::RightsOf(person) => right::of(reading, target, person),
+        Doubt::TakenOver(person) => taken_over::read(reading, target, person).await,
     };
     if let Err(error) = looked {
         tracing::error!(%error, "could not record what was seen at a target");

@@ -7,7 +7,8 @@ use axum::routing::{get, post};
 
 use crate::answers::{
     Answers, accounts, apply, believe, decide, decisions, drift, findings, held, history, ledger,
-    operations, people, person, plans, plugins, preview, refusal, remarks, retry, status, why,
+    operations, people, person, plans, plugins, preview, refusal, remarks, retry, standings, status,
+    why,
 };
 
 /// The routes of the admin door.
@@ -20,6 +21,9 @@ pub fn router(answers: Answers, file_bytes_max: usize) -> Router {
             "/v1/people/{person}/{verb}",
             get(decide::look).post(decide::answer),
         )
+        .route("/v1/openings", get(standings::openings))
+        .route("/v1/blocks", get(standings::blocks))
+        .route("/v1/adoptions", get(standings::adoptions))
         .route("/v1/keys/{key}", get(person::with_key))
         .route("/v1/accounts", get(accounts::answer))
         .route(

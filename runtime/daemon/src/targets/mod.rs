@@ -4,6 +4,7 @@
 
 mod absences;
 mod gate;
+mod rights;
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -76,6 +77,8 @@ pub enum Doubt {
     /// Which rights somebody has: their account has another id at the app by now, and whoever lost a right under
     /// that id was nobody's.
     RightsOf(PersonId),
+    /// Which rights somebody's account has by itself: it was taken over.
+    TakenOver(PersonId),
 }
 
 /// How long after an app showed something odd it is looked at again: some show what was before, for a
@@ -172,6 +175,18 @@ impl Connected {
     pub fn doubt_rights_of(&self, person: &PersonId) {
         let now = self.clock.moment();
         lock(&self.doubts).insert(Doubt::RightsOf(person.clone()), now);
+        self.doubted.notify_one();
+    }
+
+    /// Schedules reading the rights of an account that was taken over.
+    pub fn doubt_taken_over(&self, person: &PersonId) {
+        self.read_rights_later(person, Duration::ZERO);
+    }
+
+    /// The same, once `after` has passed.
+    pub fn read_rights_later(&self, person: &PersonId, after: Duration) {
+        let at = self.clock.moment() + after;
+        lock(&self.doubts).insert(Doubt::TakenOver(person.clone()), at);
         self.doubted.notify_one();
     }
 

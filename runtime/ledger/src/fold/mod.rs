@@ -162,7 +162,10 @@ impl<'txn> Fold<'txn> {
             } => {
                 let shown = match sighting {
                     Sighting::Moved(object) => Some(object),
-                    Sighting::Gone | Sighting::InState(_) | Sighting::Lost(_) => None,
+                    Sighting::Gone
+                    | Sighting::InState(_)
+                    | Sighting::Lost(_)
+                    | Sighting::TakenOver(_) => None,
                 };
                 self.person_changed(person, target, shown, &|person| {
                     person.sighted(target, sighting, at)
@@ -176,7 +179,9 @@ impl<'txn> Fold<'txn> {
             } => self.person_changed(person, target, None, &|person| {
                 person.decided(target, *decision, at)
             }),
-            Fact::StandingDecided { person, decided } => self.standing_decided(person, decided, at),
+            Fact::StandingDecided { person, decided } => {
+                self.standing_decided(person, decided, moment)
+            }
             Fact::PersonRenamed { person, feed } => self.person_renamed(person, feed),
             Fact::FeedRenamed { from, to } => self.feed_renamed(from, to),
             Fact::FileAccepted { file, plan } => {

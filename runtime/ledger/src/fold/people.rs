@@ -12,7 +12,7 @@ use muster_core::person::{Account, Person};
 use muster_core::standing::Decided;
 use redb::{ReadableTable, Table};
 
-use super::Fold;
+use super::{Fold, Moment};
 use crate::codec::{self, v1};
 use crate::error::{Error, RecordResult, StoreResult};
 use crate::intents::{self, Sent};
@@ -38,6 +38,7 @@ pub(crate) struct People {
     links: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     due: Marked,
     timers: Marked,
+    standings: Marked,
     pub(super) tallies: Tallies,
     buffer: Vec<u8>,
     compared: Vec<u8>,
@@ -232,13 +233,13 @@ impl Fold<'_> {
         &mut self,
         id: &PersonId,
         decided: &Decided,
-        at: Timestamp,
+        moment: Moment<'_>,
     ) -> Result<bool, Error> {
         let key = keys::person(id);
         let Some(mut person) = self.touch(&key)?.person.clone() else {
             return Ok(false);
         };
-        let is_news = person.stands(decided, at);
+        let is_news = person.stands(decided, moment.seq, moment.at);
         if is_news {
             self.put(&key, person)?;
         }
@@ -489,6 +490,7 @@ impl Fold<'_> {
     fn write_rows(&mut self) -> Result<(), Error> {
         self.people.due.write(&mut self.tables.due)?;
         self.people.timers.write(&mut self.tables.timers)?;
+        self.people.standings.write(&mut self.tables.standings)?;
         for (link, holder) in std::mem::take(&mut self.people.links) {
             const STEP: &str = "write whose account it is";
             let links = &mut self.tables.links;
@@ -536,10 +538,12 @@ impl People {
         self.due.follow(&before.due, &after.due);
         self.timers
             .follow(before.timer.as_slice(), after.timer.as_slice());
+        self.standings.follow(&before.standings, &after.standings);
     }
 
     fn is_full(&self) -> bool {
-        self.due.changes.len() + self.timers.changes.len() + self.tallies.plans() >= ROWS_MAX
+        let marked = self.due.changes.len() + self.timers.changes.len();
+        marked + self.standings.changes.len() + self.tallies.plans() >= ROWS_MAX
     }
 }
 

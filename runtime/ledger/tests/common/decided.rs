@@ -1,5 +1,6 @@
 //! Everything that people can decide about somebody, beside the policy.
 
+use muster_core::adoption::AdoptionId;
 use muster_core::fact::Fact;
 use muster_core::id::RoleName;
 use muster_core::policy::EntitlementName;
@@ -45,6 +46,17 @@ pub(crate) fn standing_decisions() -> Vec<Fact> {
         blocked(Barred::Role(role()), None),
         blocked(Barred::Entitlement(target("crm"), name), None),
         Decided::Lifted { block: BlockId(1) },
+        Decided::Kept {
+            adoption: AdoptionId(1),
+            until: Some(at(8_000_000)),
+        },
+        Decided::Kept {
+            adoption: AdoptionId(2),
+            until: None,
+        },
+        Decided::Removed {
+            adoption: AdoptionId(2),
+        },
     ];
     let decided = decided.map(|decided| Fact::StandingDecided {
         person: person("somebody"),

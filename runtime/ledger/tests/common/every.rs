@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::date;
+use muster_core::adoption::AdoptionId;
 use muster_core::actor::{Actor, ConnectorVersion, Editor, Operator};
 use muster_core::connector::{
     AccountSpec, AccountState, AttributeChange, Entitlement, EntitlementKey, ObjectRef, Problem,
@@ -380,9 +381,7 @@ fn people() -> Vec<PersonPlanned> {
     let reasons = BTreeSet::from([
         super::justification("staff"),
         Justification::Opening(OpeningId(1)),
-        Justification::Adoption {
-            by: "root".to_owned(),
-        },
+        Justification::Adoption(AdoptionId(1)),
     ]);
     let deletions = [
         Deletion::Never,
@@ -761,6 +760,7 @@ fn sightings() -> Vec<Fact> {
     let seen = [
         Sighting::InState(AccountState::Suspended),
         Sighting::Moved(object()),
+        Sighting::TakenOver(["sales", "lunch", "printers"].map(key).into()),
         Sighting::Lost(key("admin")),
         Sighting::Gone,
     ];

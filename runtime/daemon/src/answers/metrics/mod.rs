@@ -119,6 +119,10 @@ fn of_ledger(counts: &Counts) -> Vec<Family> {
         .people
         .iter()
         .map(|(phase, count)| (phase.as_str().to_owned(), number(*count)));
+    let undecided = counts.wanted.keys().map(|target| {
+        let count = counts.undecided.get(target).copied().unwrap_or(0);
+        (target.to_string(), number(count))
+    });
     let open = counts.operations.iter().flat_map(|(target, states)| {
         states.iter().map(move |(state, count)| Sample {
             labels: vec![("target", target.to_string()), ("state", state.to_string())],
@@ -138,6 +142,13 @@ fn of_ledger(counts: &Counts) -> Vec<Family> {
             Kind::Gauge,
             "phase",
             people,
+        ),
+        Family::by(
+            "muster_adoptions_undecided",
+            "Rights of accounts that were taken over and about which nobody has decided.",
+            Kind::Gauge,
+            "target",
+            undecided,
         ),
         Family {
             name: "muster_operations_open",

@@ -1,5 +1,6 @@
 //! Layout 1 of a person with accounts, grants and what is still to be done.
 
+use muster_core::adoption::AdoptionId;
 use muster_core::budget;
 use muster_core::id::{OperationId, PlanId, TargetName};
 use muster_core::person as core;
@@ -20,8 +21,8 @@ use crate::codec::{Unreadable, instant, instant_opt, micros};
 pub(crate) enum Justification<'a> {
     #[serde(rename = "r")]
     Role(&'a str, &'a str),
-    #[serde(rename = "a", borrow)]
-    Adoption(&'a str),
+    #[serde(rename = "a")]
+    Adoption(u32),
     #[serde(rename = "o")]
     Opening(u32),
 }
@@ -39,7 +40,7 @@ impl<'a> Justifications<'a> {
                     core::Justification::Role { role, policy } => {
                         Justification::Role(role.as_str(), policy.as_str())
                     }
-                    core::Justification::Adoption { by } => Justification::Adoption(by),
+                    core::Justification::Adoption(id) => Justification::Adoption(id.0),
                     core::Justification::Opening(id) => Justification::Opening(id.0),
                 })
                 .collect(),
@@ -57,9 +58,7 @@ impl<'a> Justifications<'a> {
                         role: role(name)?,
                         policy: policy(version),
                     },
-                    Justification::Adoption(by) => {
-                        core::Justification::Adoption { by: by.to_owned() }
-                    }
+                    Justification::Adoption(id) => core::Justification::Adoption(AdoptionId(id)),
                     Justification::Opening(id) => core::Justification::Opening(OpeningId(id)),
                 })
             })
@@ -132,6 +131,8 @@ pub(crate) enum Sighting<'a> {
     InState(AccountState),
     #[serde(rename = "l", borrow)]
     Lost(EntitlementKey<'a>),
+    #[serde(rename = "t", borrow)]
+    TakenOver(Vec<EntitlementKey<'a>>),
 }
 
 impl<'a> Sighting<'a> {
@@ -141,6 +142,9 @@ impl<'a> Sighting<'a> {
             core::Sighting::Gone => Sighting::Gone,
             core::Sighting::InState(state) => Sighting::InState(AccountState::of(*state)),
             core::Sighting::Lost(key) => Sighting::Lost(EntitlementKey::of(key)),
+            core::Sighting::TakenOver(rights) => {
+                Sighting::TakenOver(rights.iter().map(EntitlementKey::of).collect())
+            }
         }
     }
 
@@ -150,6 +154,10 @@ impl<'a> Sighting<'a> {
             Sighting::Gone => core::Sighting::Gone,
             Sighting::InState(state) => core::Sighting::InState(state.into_core()),
             Sighting::Lost(key) => core::Sighting::Lost(key.into_core()),
+            Sighting::TakenOver(rights) => {
+                let rights = rights.into_iter().map(EntitlementKey::into_core);
+                core::Sighting::TakenOver(rights.collect())
+            }
         }
     }
 }

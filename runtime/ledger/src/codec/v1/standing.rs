@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use muster_core::adoption;
 use muster_core::policy::EntitlementName;
 use muster_core::standing as core;
 use serde::{Deserialize, Serialize};
 
+use super::connector::EntitlementKey;
 use super::parts::{role, target};
 use crate::codec::{Unreadable, instant, instant_opt, micros};
 
@@ -116,6 +118,41 @@ impl<'a> Block<'a> {
     }
 }
 
+/// What an account had when it was taken over: where, what, since when that is known; until when it is kept, and the
+/// entry that says so, once somebody decided.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Adoption<'a>(
+    &'a str,
+    #[serde(borrow)] EntitlementKey<'a>,
+    i64,
+    Option<(Option<i64>, u64)>,
+);
+
+impl<'a> Adoption<'a> {
+    fn of(adoption: &'a adoption::Adoption) -> Self {
+        let kept = adoption.kept;
+        Adoption(
+            adoption.target.as_str(),
+            EntitlementKey::of(&adoption.right),
+            micros(adoption.found_at),
+            kept.map(|kept| (kept.until.map(micros), kept.entry)),
+        )
+    }
+
+    fn into_core(self) -> Result<adoption::Adoption, Unreadable> {
+        let kept = self.3.map(|(until, entry)| {
+            let until = instant_opt(until)?;
+            Ok(adoption::Kept { until, entry })
+        });
+        Ok(adoption::Adoption {
+            target: target(self.0)?,
+            right: self.1.into_core(),
+            found_at: instant(self.2)?,
+            kept: kept.transpose()?,
+        })
+    }
+}
+
 /// A decision.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Decided<'a> {
@@ -129,6 +166,10 @@ pub(crate) enum Decided<'a> {
     Blocked(Block<'a>),
     #[serde(rename = "l")]
     Lifted(u32),
+    #[serde(rename = "k")]
+    Kept(u32, Option<i64>),
+    #[serde(rename = "r")]
+    Removed(u32),
 }
 
 impl<'a> Decided<'a> {
@@ -141,6 +182,8 @@ impl<'a> Decided<'a> {
             core::Decided::GivenBack { opening } => Decided::GivenBack(opening.0),
             core::Decided::Blocked(block) => Decided::Blocked(Block::of(block)),
             core::Decided::Lifted { block } => Decided::Lifted(block.0),
+            core::Decided::Kept { adoption, until } => Decided::Kept(adoption.0, until.map(micros)),
+            core::Decided::Removed { adoption } => Decided::Removed(adoption.0),
         }
     }
 
@@ -158,19 +201,29 @@ impl<'a> Decided<'a> {
             Decided::Lifted(block) => core::Decided::Lifted {
                 block: core::BlockId(block),
             },
+            Decided::Kept(id, until) => core::Decided::Kept {
+                adoption: adoption::AdoptionId(id),
+                until: instant_opt(until)?,
+            },
+            Decided::Removed(id) => core::Decided::Removed {
+                adoption: adoption::AdoptionId(id),
+            },
         })
     }
 }
 
-/// What counts of a person's, each by its number, and how many there ever were.
+/// What counts of a person's, each by its number and with the entry that says so, and how many there ever were.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Standing<'a> {
     #[serde(borrow)]
-    openings: Vec<(u32, Opening<'a>)>,
+    openings: Vec<(u32, u64, Opening<'a>)>,
     #[serde(borrow)]
-    blocks: Vec<(u32, Block<'a>)>,
+    blocks: Vec<(u32, u64, Block<'a>)>,
+    #[serde(borrow)]
+    adoptions: Vec<(u32, Adoption<'a>)>,
     opened: u32,
     blocked: u32,
+    adopted: u32,
 }
 
 impl<'a> Standing<'a> {
@@ -181,23 +234,44 @@ impl<'a> Standing<'a> {
         }
         let openings = standing.openings.iter();
         let blocks = standing.blocks.iter();
+        let adoptions = standing.adoptions.all.iter();
         Some(Standing {
             openings: openings
-                .map(|(id, opening)| (id.0, Opening::of(opening)))
+                .map(|(id, noted)| (id.0, noted.entry, Opening::of(noted)))
                 .collect(),
-            blocks: blocks.map(|(id, block)| (id.0, Block::of(block))).collect(),
+            blocks: blocks
+                .map(|(id, noted)| (id.0, noted.entry, Block::of(noted)))
+                .collect(),
+            adoptions: adoptions
+                .map(|(id, adoption)| (id.0, Adoption::of(adoption)))
+                .collect(),
             opened: standing.opened,
             blocked: standing.blocked,
+            adopted: standing.adoptions.found,
         })
     }
 
     pub(crate) fn into_core(self) -> Result<core::Standing, Unreadable> {
         let (openings, blocks) = (self.openings.into_iter(), self.blocks.into_iter());
-        let openings = openings.map(|(id, one)| Ok((core::OpeningId(id), one.into_core()?)));
-        let blocks = blocks.map(|(id, one)| Ok((core::BlockId(id), one.into_core()?)));
+        let openings = openings.map(|(id, entry, one)| {
+            let what = one.into_core()?;
+            Ok((core::OpeningId(id), core::Noted { what, entry }))
+        });
+        let blocks = blocks.map(|(id, entry, one)| {
+            let what = one.into_core()?;
+            Ok((core::BlockId(id), core::Noted { what, entry }))
+        });
+        let adoptions = self.adoptions.into_iter();
+        let adoptions =
+            adoptions.map(|(id, one)| Ok((adoption::AdoptionId(id), one.into_core()?)));
+        let adoptions = adoption::Adoptions {
+            all: adoptions.collect::<Result<BTreeMap<_, _>, Unreadable>>()?,
+            found: self.adopted,
+        };
         Ok(core::Standing {
             openings: openings.collect::<Result<BTreeMap<_, _>, Unreadable>>()?,
             blocks: blocks.collect::<Result<BTreeMap<_, _>, Unreadable>>()?,
+            adoptions,
             opened: self.opened,
             blocked: self.blocked,
         })
