@@ -57,8 +57,11 @@ pub(super) async fn openings(args: &Args, context: &mut Context<'_, '_>) -> Ende
     let route = args.route("/v1/openings")?;
     let page: v1::Page<v1::Of<v1::Opening>> = args.listing.fetch(&client, &route).await?;
     let head = ["PERSON", "NAME", "NO", "WHAT", "FROM", "UNTIL", "BY", "WHY"];
-    args.listing
-        .print(&page, context.printer, "nothing is open", |items, printer| {
+    args.listing.print(
+        &page,
+        context.printer,
+        "nothing is open",
+        |items, printer| {
             let mut table = Table::new(head);
             for of in items {
                 let opening = &of.what;
@@ -78,7 +81,8 @@ pub(super) async fn openings(args: &Args, context: &mut Context<'_, '_>) -> Ende
                 ]);
             }
             table.print(printer, 0)
-        })?;
+        },
+    )?;
     Ok(Answer::Yes)
 }
 
@@ -86,9 +90,14 @@ pub(super) async fn blocks(args: &Args, context: &mut Context<'_, '_>) -> Ended 
     let client = context.client()?;
     let route = args.route("/v1/blocks")?;
     let page: v1::Page<v1::Of<v1::Block>> = args.listing.fetch(&client, &route).await?;
-    let head = ["PERSON", "NAME", "NO", "WHAT", "SINCE", "UNTIL", "BY", "WHY"];
-    args.listing
-        .print(&page, context.printer, "nobody is kept from anything", |items, printer| {
+    let head = [
+        "PERSON", "NAME", "NO", "WHAT", "SINCE", "UNTIL", "BY", "WHY",
+    ];
+    args.listing.print(
+        &page,
+        context.printer,
+        "nobody is kept from anything",
+        |items, printer| {
             let mut table = Table::new(head);
             for of in items {
                 let block = &of.what;
@@ -113,7 +122,8 @@ pub(super) async fn blocks(args: &Args, context: &mut Context<'_, '_>) -> Ended 
                 ]);
             }
             table.print(printer, 0)
-        })?;
+        },
+    )?;
     Ok(Answer::Yes)
 }
 
@@ -133,7 +143,9 @@ pub(super) async fn adoptions(args: &Adoptions, context: &mut Context<'_, '_>) -
     } else {
         "there is nothing to decide about"
     };
-    let head = ["PERSON", "NAME", "NO", "TARGET", "RIGHT", "FOUND", "UNTIL", "BY", "WHY"];
+    let head = [
+        "PERSON", "NAME", "NO", "TARGET", "RIGHT", "FOUND", "UNTIL", "BY", "WHY",
+    ];
     listing.print(&page, context.printer, nothing, |items, printer| {
         let mut table = Table::new(head);
         for of in items {

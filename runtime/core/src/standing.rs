@@ -486,12 +486,15 @@ mod tests {
     #[test]
     fn openings_end_with_the_employment_and_blocks_do_not() {
         let mut standing = standing(&[(2, 50)]);
-        standing.decide(&Decided::Blocked(Block {
-            keeps_away: Barred::Everything,
-            since: at(3),
-            until: None,
-            reason: "stolen laptop".to_owned(),
-        }), 2);
+        standing.decide(
+            &Decided::Blocked(Block {
+                keeps_away: Barred::Everything,
+                since: at(3),
+                until: None,
+                reason: "stolen laptop".to_owned(),
+            }),
+            2,
+        );
         standing.forget_ended(Phase::Ended, at(4));
         assert!(standing.openings.is_empty());
         assert!(standing.bars(&TargetName::new("crm").unwrap(), at(1_000_000)));

@@ -65,7 +65,10 @@ fn standings_of(person: &Person, key: &[u8]) -> Vec<Vec<u8>> {
         return Vec::new();
     }
     let adoptions = &standing.adoptions;
-    let kept = adoptions.all.values().any(|adoption| adoption.kept.is_some());
+    let kept = adoptions
+        .all
+        .values()
+        .any(|adoption| adoption.kept.is_some());
     let all = [
         (Stands::Opening, !standing.openings.is_empty()),
         (Stands::Block, !standing.blocks.is_empty()),
@@ -184,7 +187,10 @@ impl Tallies {
             *self.losses.entry(key).or_default() += by;
         }
         for (_, adoption) in person.standing.adoptions.undecided() {
-            self.targets.entry(adoption.target.clone()).or_default().undecided += by;
+            self.targets
+                .entry(adoption.target.clone())
+                .or_default()
+                .undecided += by;
         }
         for (target, account) in &person.accounts {
             if !self.targets.contains_key(target) {

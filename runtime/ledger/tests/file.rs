@@ -263,7 +263,8 @@ fn a_file_of_another_format_and_newer_records_are_named_as_such() {
         (1, "LED-012"),
         (2, "LED-012"),
         (3, "LED-012"),
-        (5, "LED-004"),
+        (4, "LED-012"),
+        (6, "LED-004"),
     ];
     for (format, code) in others {
         tamper(&path, |txn| {

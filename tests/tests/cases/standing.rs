@@ -290,20 +290,39 @@ fn what_is_open_and_kept_away_is_listed_over_everybody_with_who_decided_it() {
     };
     let said = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
         let pairs = pairs.iter();
-        pairs.map(|(one, other)| ((*one).to_owned(), (*other).to_owned())).collect()
+        pairs
+            .map(|(one, other)| ((*one).to_owned(), (*other).to_owned()))
+            .collect()
     };
-    assert_eq!(items(&["openings"]), said(&[("hr:1", "Bob"), ("hr:2", "Ann")]));
-    assert_eq!(items(&["openings", "--ending", "7d"]), said(&[("hr:1", "Bob")]));
-    assert_eq!(items(&["blocks"]), said(&[("hr:3", "Cyd"), ("hr:4", "Dee")]));
-    assert_eq!(items(&["blocks", "--ending", "7d"]), said(&[("hr:3", "Cyd")]));
+    assert_eq!(
+        items(&["openings"]),
+        said(&[("hr:1", "Bob"), ("hr:2", "Ann")])
+    );
+    assert_eq!(
+        items(&["openings", "--ending", "7d"]),
+        said(&[("hr:1", "Bob")])
+    );
+    assert_eq!(
+        items(&["blocks"]),
+        said(&[("hr:3", "Cyd"), ("hr:4", "Dee")])
+    );
+    assert_eq!(
+        items(&["blocks", "--ending", "7d"]),
+        said(&[("hr:3", "Cyd")])
+    );
     // Page by page, and as a table.
-    assert_eq!(items(&["openings", "--limit", "1"]), said(&[("hr:1", "Bob")]));
+    assert_eq!(
+        items(&["openings", "--limit", "1"]),
+        said(&[("hr:1", "Bob")])
+    );
     let table = daemon.cli(&["openings"]).out;
     for says in ["group:Finance at crm", "role finance", "covers", "as Ann"] {
         assert!(table.contains(says), "{says}: {table}");
     }
     // An extension is somebody's, too; what is given back is listed no more.
-    let extend = ["extend", "hr:1", "1", "--for", "1h", "--as", "Eve", "--reason", "more"];
+    let extend = [
+        "extend", "hr:1", "1", "--for", "1h", "--as", "Eve", "--reason", "more",
+    ];
     assert_eq!(daemon.cli(&extend).code, 0);
     let back = ["give-back", "hr:2", "1", "--reason", "done"];
     assert_eq!(daemon.cli(&back).code, 0);

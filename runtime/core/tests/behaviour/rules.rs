@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_core::adoption::AdoptionId;
 use muster_core::connector::{
     AccountSpec, AccountState, EntitlementKey, OutcomeKind, Problem, Read, RemoteAccount,
     RemoteAttributes, RemoteGrant, Scalar, SideEffect,
 };
-use muster_core::adoption::AdoptionId;
 use muster_core::id::{OperationId, PlanId};
 use muster_core::observe::{self, ReadBack};
 use muster_core::operation::{

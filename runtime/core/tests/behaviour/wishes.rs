@@ -25,6 +25,8 @@ impl World {
                 Some(Decided::GivenBack { opening }) => openings[opening.0 as usize - 1].1 = *at,
                 Some(Decided::Blocked(block)) => blocks.push((&block.keeps_away, block.until)),
                 Some(Decided::Lifted { block }) => blocks[block.0 as usize - 1].1 = Some(*at),
+                // Nothing is taken over in this world.
+                Some(Decided::Kept { .. } | Decided::Removed { .. }) => {}
                 None => {
                     for (_, until) in &mut openings {
                         *until = (*until).min(*at);

@@ -236,10 +236,7 @@ pub fn opening(id: OpeningId, opening: &Opening, now: Timestamp) -> v1::Opening 
 }
 
 /// What is kept from a person, each with the entry that says so.
-pub fn blocks(
-    person: &Person,
-    now: Timestamp,
-) -> impl Iterator<Item = (Option<u64>, v1::Block)> {
+pub fn blocks(person: &Person, now: Timestamp) -> impl Iterator<Item = (Option<u64>, v1::Block)> {
     let blocks = person.standing.blocks.iter();
     let blocks = blocks.filter(move |(_, block)| block.holds(now));
     blocks.map(|(id, noted)| (Some(noted.entry), block(*id, noted)))

@@ -45,7 +45,8 @@ pub(crate) async fn openings(
         let now = listings.clock.now();
         let before = filter.before(now);
         listings.standing(Stands::Opening, &page, |person| {
-            let meant = present::openings(person, now).filter(|(_, one)| ends(Some(&one.until), before));
+            let meant =
+                present::openings(person, now).filter(|(_, one)| ends(Some(&one.until), before));
             meant.collect()
         })
     })
@@ -62,8 +63,8 @@ pub(crate) async fn blocks(
         let now = listings.clock.now();
         let before = filter.before(now);
         listings.standing(Stands::Block, &page, |person| {
-            let meant = present::blocks(person, now)
-                .filter(|(_, one)| ends(one.until.as_deref(), before));
+            let meant =
+                present::blocks(person, now).filter(|(_, one)| ends(one.until.as_deref(), before));
             meant.collect()
         })
     })

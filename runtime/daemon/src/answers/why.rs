@@ -298,10 +298,16 @@ fn adopted(known: &Known<'_>, id: AdoptionId) -> String {
     let Some(kept) = adoption.and_then(|adoption| adoption.kept) else {
         return format!("{had}; nobody has decided about it");
     };
-    let until = kept.until.map(|until| format!(" until {}", present::instant(until)));
+    let until = kept
+        .until
+        .map(|until| format!(" until {}", present::instant(until)));
     let by = (known.decided_by)(kept.entry);
     let by = by.map(|by| format!(" by {by}"));
-    format!("{had}; kept{}{}", until.unwrap_or_default(), by.unwrap_or_default())
+    format!(
+        "{had}; kept{}{}",
+        until.unwrap_or_default(),
+        by.unwrap_or_default()
+    )
 }
 
 /// A role as a reason, with its rule as it stood in the policy by which it first gave something.

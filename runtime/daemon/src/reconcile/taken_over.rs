@@ -59,8 +59,10 @@ pub(super) async fn read(
         };
         let offered = reader.catalogue(name)?.map(|kept| kept.entitlements);
         let offered = offered.unwrap_or_default();
-        let offered: Vec<EntitlementKey> =
-            offered.iter().map(|one| EntitlementKey::of(&one.object)).collect();
+        let offered: Vec<EntitlementKey> = offered
+            .iter()
+            .map(|one| EntitlementKey::of(&one.object))
+            .collect();
         (whose, object, offered)
     };
     let why_not = match target.rights_of(&object, &offered).await {

@@ -7,8 +7,8 @@ use axum::routing::{get, post};
 
 use crate::answers::{
     Answers, accounts, apply, believe, decide, decisions, drift, findings, held, history, ledger,
-    operations, people, person, plans, plugins, preview, refusal, remarks, retry, standings, status,
-    why,
+    operations, people, person, plans, plugins, preview, refusal, remarks, retry, standings,
+    status, why,
 };
 
 /// The routes of the admin door.

@@ -1,6 +1,8 @@
 //! Which rights one account has: however a connector lists grants.
 
-use muster_core::connector::{EntitlementKey, Function, GrantScope, ObjectRef, Problem, RemoteGrant};
+use muster_core::connector::{
+    EntitlementKey, Function, GrantScope, ObjectRef, Problem, RemoteGrant,
+};
 use muster_host::{Listing, WhichGrants};
 
 use super::Connected;
@@ -41,8 +43,12 @@ impl Connected {
             let listing = self.learned(target.list_grants(&which).await)?;
             all.is_whole &= listing.is_whole;
             all.why_not = all.why_not.or(listing.why_not);
-            let own = listing.items.into_iter().filter(|grant| is_own(grant, account));
-            all.items.extend(own.map(|grant| EntitlementKey::of(&grant.entitlement)));
+            let own = listing
+                .items
+                .into_iter()
+                .filter(|grant| is_own(grant, account));
+            all.items
+                .extend(own.map(|grant| EntitlementKey::of(&grant.entitlement)));
         }
         all.items.sort();
         all.items.dedup();

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::date;
-use muster_core::adoption::AdoptionId;
 use muster_core::actor::{Actor, ConnectorVersion, Editor, Operator};
+use muster_core::adoption::AdoptionId;
 use muster_core::connector::{
     AccountSpec, AccountState, AttributeChange, Entitlement, EntitlementKey, ObjectRef, Problem,
     RemoteAccount, Scalar, Seats, SideEffect, Unreached,

@@ -262,8 +262,7 @@ impl<'a> Standing<'a> {
             Ok((core::BlockId(id), core::Noted { what, entry }))
         });
         let adoptions = self.adoptions.into_iter();
-        let adoptions =
-            adoptions.map(|(id, one)| Ok((adoption::AdoptionId(id), one.into_core()?)));
+        let adoptions = adoptions.map(|(id, one)| Ok((adoption::AdoptionId(id), one.into_core()?)));
         let adoptions = adoption::Adoptions {
             all: adoptions.collect::<Result<BTreeMap<_, _>, Unreadable>>()?,
             found: self.adopted,
