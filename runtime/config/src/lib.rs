@@ -12,6 +12,7 @@ pub mod access;
 mod document;
 pub mod editor;
 mod feed;
+mod lint;
 pub mod mistake;
 pub mod options;
 mod policy;
@@ -35,6 +36,7 @@ use options as opt;
 use secret::Base;
 
 pub use feed::{Csv, Feed, FeedKind, Guard, HookSource};
+pub use lint::ACCEPTED_MAX;
 pub use mistake::{ConfigError, Position};
 pub use policy::{POLICY_FILES_MAX, ROLES_MAX};
 pub use secret::{Environment, SecretError, SecretSource, SecretValue};

@@ -402,6 +402,23 @@ options! {
     /// What the role gives, target by target, each written `kind:name`. A target with an empty list gives
     /// just the account.
     ROLE_ACCESS = ["role"] "access", Takes::Table("a table of lists such as { crm = [\"group:Sales\"], wiki = [] }"), Default::None("it gives nothing"), "{ crm = [\"group:Sales\", \"license-seat:Pro\"], wiki = [] }";
+
+    /// Who has to have a last day: an expression over the attributes, and `key`, `feed` and `phase`. Whoever it is true of and has
+    /// none is remarked (POL-030).
+    LINT_MUST_END = ["lint"] "must_end", Takes::Expression, Default::None("whoever an attribute such as `worker_type` or `employment_type` calls a contractor, an external, an intern or the like"), "'worker_type == \"Contractor\"'";
+
+    /// The code of a remark that is meant to be so: one of POL-030 to POL-038.
+    ACCEPT_CODE = ["accept"] "code", Takes::Text, Default::Required, "\"POL-033\"";
+    /// The role that it is about.
+    ACCEPT_ROLE = ["accept"] "role", Takes::Text, Default::None("it is about something else"), "\"chief\"";
+    /// The target that it is about; with `entitlement`, the one where that is.
+    ACCEPT_TARGET = ["accept"] "target", Takes::Text, Default::None("it is about something else"), "\"crm\"";
+    /// The entitlement at the target that it is about, written `kind:name`.
+    ACCEPT_ENTITLEMENT = ["accept"] "entitlement", Takes::Text, Default::None("it is about something else"), "\"group:Sales\"";
+    /// The feed that it is about.
+    ACCEPT_FEED = ["accept"] "feed", Takes::Text, Default::None("it is about something else"), "\"hr\"";
+    /// Why it is meant to be so: shown with the remark for as long as it holds.
+    ACCEPT_REASON = ["accept"] "reason", Takes::Text, Default::Required, "\"there is one chief executive\"";
 }
 
 /// One target's list in a role's `access`; documented there.

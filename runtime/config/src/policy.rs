@@ -1,4 +1,4 @@
-//! The policy files: `[[role]]` tables in every `*.toml` of the policy folder.
+//! The policy files: `[[role]]` tables in every `*.toml` of the policy folder, and what they say of remarks.
 //!
 //! The core compiles the policy and says what is wrong with which role or target; here each of its
 //! remarks gets the file and line of the rule that it is about.
@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 
 use muster_core::id::{Digest, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::ValueType;
-use muster_core::policy::{self, Policy, PolicySource, RoleSource, TargetRules};
+use muster_core::policy::{self, LintSource, Policy, PolicySource, RoleSource, TargetRules};
 use muster_core::subject::Subject;
 use ring::digest;
 
 use super::document::{Document, Notes, Section};
+use super::lint;
 use super::mistake::{ConfigError, MISSING_KEY, Mistake, Position, UNREADABLE, UNUSABLE_VALUE};
 use super::options as opt;
 
@@ -25,9 +26,10 @@ const VERSION_DIGITS: usize = 12;
 /// Most roles.
 pub const ROLES_MAX: usize = 10_000;
 
-/// The roles of all files, and where each is written.
-pub(super) struct Roles {
+/// What all files say, and where each part is written.
+pub(super) struct Written {
     pub(super) roles: Vec<RoleSource>,
+    lint: LintSource,
     places: Places,
 }
 
@@ -59,9 +61,10 @@ impl Places {
 }
 
 /// Reads every `*.toml` of the folder, in the order of the names.
-pub(super) fn read(folder: &Path, shown: &Path, notes: &Notes) -> Roles {
-    let mut roles = Roles {
+pub(super) fn read(folder: &Path, shown: &Path, notes: &Notes) -> Written {
+    let mut roles = Written {
         roles: Vec::new(),
+        lint: LintSource::default(),
         places: Places::default(),
     };
     let files = match files(folder, shown) {
@@ -81,7 +84,7 @@ pub(super) fn read(folder: &Path, shown: &Path, notes: &Notes) -> Roles {
             }
         };
         match document.parse() {
-            Ok(table) => read_roles(&document.root(&table, notes), &mut roles),
+            Ok(table) => read_file(&document.root(&table, notes), &mut roles),
             Err(error) => note_all(error, notes),
         }
     }
@@ -125,7 +128,13 @@ fn files(folder: &Path, shown: &Path) -> Result<Vec<PathBuf>, ConfigError> {
     Ok(files)
 }
 
-fn read_roles(root: &Section<'_>, roles: &mut Roles) {
+fn read_file(root: &Section<'_>, roles: &mut Written) {
+    read_roles(root, roles);
+    lint::read(root, &mut roles.lint, &mut roles.places);
+    root.finish();
+}
+
+fn read_roles(root: &Section<'_>, roles: &mut Written) {
     for section in root.list("role") {
         if roles.roles.len() == ROLES_MAX {
             section.note(
@@ -140,7 +149,6 @@ fn read_roles(root: &Section<'_>, roles: &mut Roles) {
             roles.roles.push(role);
         }
     }
-    root.finish();
 }
 
 fn read_role(section: &Section<'_>, places: &mut Places) -> Option<RoleSource> {
@@ -213,18 +221,19 @@ pub(super) struct Inputs {
 /// Puts the policy together and compiles it once, to find every mistake in it. Without the names of the feeds,
 /// because these could not be read, a name is no mistake.
 pub(super) fn assemble(
-    roles: Roles,
-    inputs: Inputs,
+    mut roles: Written,
+    mut inputs: Inputs,
     has_names: bool,
     notes: &Notes,
 ) -> PolicySource {
-    let mut places = inputs.places;
-    places.0.extend(roles.places.0);
+    let mut places = std::mem::take(&mut inputs.places);
+    places.0.append(&mut roles.places.0);
     let source = PolicySource {
-        version: version(&inputs.attributes, &roles.roles, &inputs.targets),
+        version: version(&inputs, &roles),
         attributes: inputs.attributes,
         roles: roles.roles,
         targets: inputs.targets,
+        lint: roles.lint,
     };
     let mistakes = if has_names {
         Policy::compile(source.clone()).err().unwrap_or_default()
@@ -246,20 +255,16 @@ pub(super) fn assemble(
 
 /// The version is a digest of what the policy says, not of how the files are laid out: a comment or
 /// another order of files is the same policy.
-fn version(
-    attributes: &BTreeMap<String, Option<ValueType>>,
-    roles: &[RoleSource],
-    targets: &BTreeMap<TargetName, TargetRules>,
-) -> PolicyVersion {
+fn version(inputs: &Inputs, written: &Written) -> PolicyVersion {
     let mut context = digest::Context::new(&digest::SHA256);
     let mut add = |text: &str| {
         context.update(&(text.len() as u64).to_le_bytes());
         context.update(text.as_bytes());
     };
-    for attribute in attributes.keys() {
+    for attribute in inputs.attributes.keys() {
         add(attribute);
     }
-    let mut roles: Vec<&RoleSource> = roles.iter().collect();
+    let mut roles: Vec<&RoleSource> = written.roles.iter().collect();
     roles.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     for role in roles {
         add("role");
@@ -274,7 +279,7 @@ fn version(
             }
         }
     }
-    for (name, rules) in targets {
+    for (name, rules) in &inputs.targets {
         add("target");
         add(name.as_str());
         for (key, expression) in &rules.keys {
@@ -291,6 +296,16 @@ fn version(
             "{:?} {:?} {:?}",
             rules.adopt, rules.leaver, rules.prehire
         ));
+    }
+    if let Some(rule) = &written.lint.must_end {
+        add("must_end");
+        add(rule);
+    }
+    for one in &written.lint.accepted {
+        add("accept");
+        add(one.code.as_str());
+        add(&one.subject.to_string());
+        add(&one.reason);
     }
     let mut bytes = [0; 32];
     bytes.copy_from_slice(context.finish().as_ref());

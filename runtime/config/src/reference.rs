@@ -37,7 +37,8 @@ line and column.
 
 fn heading(text: &mut String, table: &str) {
     let (brackets, place) = match table {
-        "role" => ("[[role]]".to_owned(), " (in the policy folder)"),
+        "role" | "accept" => (format!("[[{table}]]"), " (in the policy folder)"),
+        "lint" => ("[lint]".to_owned(), " (in the policy folder)"),
         "feed.NAME.mapping.attributes.ATTRIBUTE" => {
             (format!("[{table}]"), ", or `ATTRIBUTE = { ... }`")
         }

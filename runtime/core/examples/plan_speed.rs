@@ -21,7 +21,8 @@ use muster_core::identity::{Employment, Identity, Status, Value, ValueType};
 use muster_core::person::Person;
 use muster_core::plan::{Catalogue, FindAccount, Planned, Planner, Targets};
 use muster_core::policy::{
-    Adopt, Evaluator, LeaverRules, Mistake, Policy, PolicySource, Prehire, RoleSource, TargetRules,
+    Adopt, Evaluator, LeaverRules, LintSource, Mistake, Policy, PolicySource, Prehire, RoleSource,
+    TargetRules,
 };
 
 const PEOPLE: u32 = 100_000;
@@ -156,6 +157,7 @@ fn policy() -> anyhow::Result<Policy> {
             .into(),
         roles,
         targets: [(target, account)].into(),
+        lint: LintSource::default(),
     };
     let text = |mistake: Mistake| format!("{}: {}", mistake.subject, mistake.text);
     Policy::compile(source).map_err(|findings| {

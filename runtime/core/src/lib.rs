@@ -10,7 +10,7 @@
 //! operations, [`guard`] stops a plan that changes too much, by itself or with what was
 //! counted before it ([`budget`]), and has it wait for a person ([`hold`]), [`operation`] takes one operation
 //! through its attempts, [`observe`] judges what an app shows, and [`person`] is the state that all of these facts add up to.
-//! [`permission`] is what a plugin may reach.
+//! [`permission`] is what a plugin may reach, and [`lint`] what is remarked about a policy that can be used.
 
 pub mod actor;
 pub mod adoption;
@@ -25,6 +25,7 @@ pub mod guard;
 pub mod hold;
 pub mod id;
 pub mod identity;
+pub mod lint;
 pub mod mapping;
 pub mod nearest;
 pub mod needs;

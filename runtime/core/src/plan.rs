@@ -23,7 +23,7 @@ use crate::id::{PersonId, PersonKey, PlanId, TargetName};
 use crate::identity::Phase;
 use crate::operation::{Action, Urgency};
 use crate::person::{Person, wakes_at};
-use crate::policy::{Desired, Evaluator};
+use crate::policy::{Census, Desired, Evaluator};
 use crate::rule::Failed;
 use crate::standing::Standing;
 use crate::subject::Subject;
@@ -158,6 +158,11 @@ impl<'a> Planner<'a> {
             self.plan = plan;
             self.number = 0;
         }
+    }
+
+    /// Who was planned for so far, and which roles they have.
+    pub fn census(&self) -> &Census {
+        self.evaluator.census()
     }
 
     /// What was remarked on the way, each once.

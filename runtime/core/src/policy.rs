@@ -5,6 +5,7 @@
 //! without a person. [`Evaluator`] then answers for one person after the other, and remembers the
 //! roles of people who agree in everything that the rules look at.
 
+mod census;
 mod compile;
 mod evaluate;
 #[cfg(test)]
@@ -16,9 +17,11 @@ use std::time::Duration;
 use crate::finding::Code;
 use crate::id::{PersonId, PolicyVersion, RoleName, TargetName};
 use crate::identity::{Identity, Phase, ValueType};
+use crate::lint::Acceptance;
 use crate::rule::{BUILT_IN, Expression, Failed, Language, Scope};
 use crate::subject::Subject;
 
+pub use census::{Census, Endless};
 pub use compile::{
     DOUBLE_ROLE, ENTITLEMENT_FORM, EXPRESSION, NEVER_HOLDS, NO_KEYS, UNKNOWN_TARGET,
     mistakes_besides_names,
@@ -155,6 +158,60 @@ pub struct PolicySource {
     pub roles: Vec<RoleSource>,
     /// The targets.
     pub targets: BTreeMap<TargetName, TargetRules>,
+    /// What is remarked about it, and what is meant to be so.
+    pub lint: LintSource,
+}
+
+/// What the policy says about remarks on itself.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LintSource {
+    /// Who has to have a last day: an expression that gives true or false. `None`: [`contractors`] says who.
+    pub must_end: Option<String>,
+    /// What is meant to be so.
+    pub accepted: Vec<Acceptance>,
+}
+
+/// Names of attributes that commonly say what kind of worker somebody is.
+const KINDS_OF_WORKERS: [&str; 8] = [
+    "category",
+    "class",
+    "contract_type",
+    "employee_type",
+    "employment_type",
+    "kind",
+    "person_type",
+    "worker_type",
+];
+
+/// What is commonly written there of people whose work has an end, in lower case.
+const CONTRACTORS: [&str; 11] = [
+    "agency worker",
+    "contingent",
+    "contingent worker",
+    "contractor",
+    "external",
+    "freelance",
+    "freelancer",
+    "intern",
+    "temp",
+    "temporary",
+    "temporary worker",
+];
+
+/// Who has to have a last day where the policy does not say it: whoever HR calls a contractor or the like, in an
+/// attribute whose name says that it is about that. `None` if no feed has one.
+pub fn contractors(attributes: &BTreeMap<String, Option<ValueType>>) -> Option<String> {
+    let is_kind = |name: &&String| {
+        KINDS_OF_WORKERS.contains(&name.as_str())
+            && attributes.get(*name) == Some(&Some(ValueType::Text))
+    };
+    let words = CONTRACTORS.map(|word| format!("\"{word}\"")).join(", ");
+    let found: Vec<String> = attributes
+        .keys()
+        .filter(is_kind)
+        .map(|name| format!("{name}.lowerAscii() in [{words}]"))
+        .collect();
+    (!found.is_empty()).then(|| found.join(" || "))
 }
 
 /// A role, ready to be asked.
@@ -217,7 +274,9 @@ pub struct Policy {
     language: Language,
     roles: Vec<Role>,
     targets: BTreeMap<TargetName, Target>,
-    /// Every name that a role's rule looks at.
+    /// Who has to have a last day.
+    must_end: Option<Expression>,
+    /// Every name that a role's rule looks at, and the rule about last days.
     rule_names: BTreeSet<String>,
     /// Every name that any expression looks at.
     names: BTreeSet<String>,
@@ -242,6 +301,11 @@ impl Policy {
     /// The targets' rules.
     pub fn targets(&self) -> &BTreeMap<TargetName, Target> {
         &self.targets
+    }
+
+    /// Who has to have a last day; `None` where nothing tells.
+    pub fn must_end(&self) -> Option<&Expression> {
+        self.must_end.as_ref()
     }
 
     /// Whether accounts at this target refer to accounts of others.

@@ -8,6 +8,7 @@
 mod comparison;
 mod cost;
 mod examples;
+mod never;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -82,7 +82,8 @@ pub(crate) const META: Rows = TableDefinition::new("meta");
 const META_KEY: &[u8] = b"journal";
 /// Version of the whole file: which tables there are and how their keys are laid out.
 /// Versions 1 to 4 were written by builds before the first release: the entries of 1 name no actor, 2 has no table of
-/// decisions, 3 has holds of files only, in the rows of their feeds, and 4 has no table of what stands of people.
+/// decisions, 3 has holds of files only, in the rows of their feeds, and 4 has no table of what stands of people and
+/// policies that accept no remarks.
 pub(crate) const FORMAT: u8 = 5;
 
 /// Where the journal ends.

@@ -14,6 +14,7 @@ use muster_core::fact::{Content, Counts, Fact, FeedFile, Kind};
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::hold::{About, End, Hold, What};
 use muster_core::id::{Digest, FeedName, PolicyVersion};
+use muster_core::policy::LintSource;
 use muster_core::policy::PolicySource;
 use muster_core::subject::Subject;
 use muster_ledger::check::check_file;
@@ -37,6 +38,7 @@ fn every(number: u8) -> Vec<Hold> {
             attributes: BTreeMap::new(),
             roles: Vec::new(),
             targets: BTreeMap::new(),
+            lint: LintSource::default(),
         })),
         What::Dates(vec![person("alice")]),
         What::Clock,

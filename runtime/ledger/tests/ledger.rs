@@ -18,7 +18,7 @@ use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{Digest, FeedName, PlanId, PolicyVersion, RoleName};
 use muster_core::identity::Phase;
 use muster_core::operation::{OperationState, Transition, Urgency};
-use muster_core::policy::{PolicySource, RoleSource};
+use muster_core::policy::{LintSource, PolicySource, RoleSource};
 use muster_core::subject::Subject;
 use muster_ledger::kept::Lane;
 use muster_ledger::{CONTENTS_MAX, DELIVERIES_MAX, Error, Ledger};
@@ -573,6 +573,7 @@ fn a_policy_that_decided_is_found_by_its_version() {
                 access: BTreeMap::new(),
             }],
             targets: BTreeMap::new(),
+            lint: LintSource::default(),
         })
     };
     assert_eq!(ledger.read().unwrap().policy_in_force().unwrap(), None);

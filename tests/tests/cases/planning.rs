@@ -5,6 +5,7 @@ mod budgets;
 mod catalogues;
 mod feeds;
 mod holds;
+mod lint;
 mod questions;
 mod references;
 

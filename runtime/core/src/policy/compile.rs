@@ -61,12 +61,18 @@ impl Policy {
             let target = compiler.target(name, rules);
             targets.insert(name.clone(), target);
         }
+        let written = source.lint.must_end.clone();
+        let must_end = written.or_else(|| super::contractors(&source.attributes));
+        let must_end = must_end
+            .and_then(|rule| compiler.expression((&Subject::Policy, &rule), &rule, Gives::YesOrNo));
         if !compiler.mistakes.is_empty() {
             return Err(compiler.mistakes);
         }
         let rule_names: BTreeSet<String> = roles
             .iter()
-            .flat_map(|role| role.when.names().iter().cloned())
+            .map(|role| &role.when)
+            .chain(&must_end)
+            .flat_map(|rule| rule.names().iter().cloned())
             .collect();
         let mut names = rule_names.clone();
         for target in targets.values() {
@@ -82,6 +88,7 @@ impl Policy {
             language: compiler.language,
             roles,
             targets,
+            must_end,
             rule_names,
             names,
         })

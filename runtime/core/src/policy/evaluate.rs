@@ -11,6 +11,7 @@ use crate::identity::{Identity, Phase, Value};
 use crate::rule::{Failed, Scope};
 use crate::standing::{Access, OpeningId, Standing};
 
+use super::census::Census;
 use super::{AttributeRule, EntitlementName, Policy, Prehire, Role, Target};
 
 /// How many different combinations of rule inputs are remembered.
@@ -48,6 +49,7 @@ pub type Desired = BTreeMap<TargetName, DesiredAccount>;
 pub struct Evaluator<'p> {
     policy: &'p Policy,
     memo: BTreeMap<Vec<Value>, Rc<[usize]>>,
+    census: Census,
 }
 
 impl<'p> Evaluator<'p> {
@@ -56,7 +58,13 @@ impl<'p> Evaluator<'p> {
         Self {
             policy,
             memo: BTreeMap::new(),
+            census: Census::default(),
         }
+    }
+
+    /// Who was asked about so far, each time that they were, and which roles they have.
+    pub fn census(&self) -> &Census {
+        &self.census
     }
 
     /// The policy that it answers from.
@@ -76,7 +84,7 @@ impl<'p> Evaluator<'p> {
         if phase == Phase::Ended {
             return Ok(Desired::new());
         }
-        let held = self.roles(person, identity, phase)?;
+        let held = self.counted(person, identity, phase)?;
         let mut wishes = Wishes {
             policy: self.policy,
             person,
@@ -110,7 +118,30 @@ impl<'p> Evaluator<'p> {
         Ok(wishes.desired)
     }
 
-    /// The indices of the roles that the person has.
+    /// Counts somebody without asking what they should have.
+    pub fn count(&mut self, person: &PersonId, identity: &Identity, phase: Phase) {
+        if phase != Phase::Ended {
+            // Of whom a rule fails, nothing is known.
+            self.counted(person, identity, phase).ok();
+        }
+    }
+
+    fn counted(
+        &mut self,
+        person: &PersonId,
+        identity: &Identity,
+        phase: Phase,
+    ) -> Result<Rc<[usize]>, Failed> {
+        let held = self.roles(person, identity, phase)?;
+        self.census.add(&held);
+        let must_end = held.last() == Some(&self.policy.roles.len());
+        if must_end && identity.employment.ends_at.is_none() {
+            self.census.add_endless(person);
+        }
+        Ok(held)
+    }
+
+    /// The indices of the roles that the person has; one more than there are roles where they have to have a last day.
     fn roles(
         &mut self,
         person: &PersonId,
@@ -139,6 +170,13 @@ impl<'p> Evaluator<'p> {
             if role.when.holds(&scope)? {
                 roles.push(index);
             }
+        }
+        // It gives nobody anything, so it must not keep anybody from anything by failing.
+        if matches!(
+            policy.must_end.as_ref().map(|rule| rule.holds(&scope)),
+            Some(Ok(true))
+        ) {
+            roles.push(policy.roles.len());
         }
         let roles: Rc<[usize]> = roles.into();
         // Rules that look at what differs for everybody would fill it with entries used once.

@@ -42,6 +42,7 @@ fn source() -> PolicySource {
             role("everybody", "phase == 'active'", &["group:All"]),
         ],
         targets: [(crm.clone(), rules)].into(),
+        lint: LintSource::default(),
     }
 }
 

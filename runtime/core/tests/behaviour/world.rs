@@ -22,7 +22,8 @@ use muster_core::operation::{
 use muster_core::person::{Account, Person, Turn, Turns};
 use muster_core::plan::{Catalogue, FindAccount, Planned, Planner, Targets};
 use muster_core::policy::{
-    Adopt, Evaluator, LeaverRules, Policy, PolicySource, Prehire, RoleSource, TargetRules,
+    Adopt, Evaluator, LeaverRules, LintSource, Policy, PolicySource, Prehire, RoleSource,
+    TargetRules,
 };
 use muster_core::standing::Decided;
 
@@ -131,6 +132,7 @@ impl World {
                     .into(),
                 roles: Vec::new(),
                 targets: BTreeMap::new(),
+                lint: LintSource::default(),
             },
             apps: BTreeMap::new(),
             targets: Targets::default(),

@@ -17,6 +17,7 @@ use muster_config::{Config, Environment, HookSource, SecretError};
 use muster_core::capability;
 use muster_core::finding::{Finding, Severity};
 use muster_core::id::{FeedName, TargetName};
+use muster_core::lint::Lint;
 use muster_core::policy::{Policy, PolicySource};
 use muster_host::{Compiler, Host, HostOptions, Plugin, Slot};
 
@@ -154,6 +155,19 @@ pub fn hook_secrets(
 /// A policy as text, as the daemon takes it to say what it would change.
 pub fn policy_text(policy: &PolicySource) -> io::Result<Vec<u8>> {
     Ok(text::write(policy)?)
+}
+
+/// What is remarked about the policy from its text and the configuration alone.
+pub fn lint(config: &Config) -> Vec<v1::Finding> {
+    let Ok(policy) = Policy::compile(config.policy.clone()) else {
+        return Vec::new();
+    };
+    let lint = Lint::of(&policy).with_text(config.remarks_on_feeds());
+    let findings = lint.findings();
+    let findings = findings.iter();
+    findings
+        .map(|finding| present::finding(finding, None))
+        .collect()
 }
 
 /// Remarks about feeds that the configuration does not have, where `here` is how many people have not

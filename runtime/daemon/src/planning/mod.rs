@@ -21,14 +21,14 @@ mod walk;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use muster_core::actor::Actor;
 use muster_core::fact::Fact;
 use muster_core::finding::Code;
 use muster_core::guard::Limits;
 use muster_core::id::FeedName;
-use muster_core::policy::Policy;
+use muster_core::policy::{Census, Policy};
 use muster_ledger::{Ledger, Reader};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -46,6 +46,8 @@ pub struct Planning {
     ledger: Ledger,
     clock: Clock,
     policy: ArcSwap<Policy>,
+    /// Who has which roles of that policy, as it was counted last.
+    census: ArcSwapOption<Census>,
     known: Arc<KnownTargets>,
     bells: Bells,
     limits: Limits,
@@ -88,6 +90,7 @@ impl Planning {
             ledger,
             clock,
             policy: ArcSwap::new(policy),
+            census: ArcSwapOption::empty(),
             known,
             bells,
             limits: Limits::default(),
@@ -112,6 +115,11 @@ impl Planning {
     /// The policy that decides.
     pub fn policy(&self) -> Arc<Policy> {
         self.policy.load_full()
+    }
+
+    /// Who has which roles of that policy, as it was counted when everybody was planned for last.
+    pub fn census(&self) -> Option<Arc<Census>> {
+        self.census.load_full()
     }
 
     /// Whether a policy is another one than the one that the ledger has as deciding.
@@ -293,8 +301,14 @@ impl Maker<'_> {
         if summary.stands() {
             match proposal {
                 None => {}
-                Some(Proposal::Policy(policy)) => planning.policy.store(policy),
+                Some(Proposal::Policy(policy)) => {
+                    planning.census.store(None);
+                    planning.policy.store(policy);
+                }
                 Some(Proposal::Catalogue { .. }) => planning.known.refresh()?,
+            }
+            if summary.census.is_some() {
+                planning.census.store(summary.census.clone());
             }
         }
         planning.bells.ring_after(&cause);

@@ -10,7 +10,7 @@ use muster_core::finding::Finding;
 use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId, TargetName};
 use muster_core::identity::Identity;
 use muster_core::person::Person;
-use muster_core::policy::Policy;
+use muster_core::policy::{Census, Policy};
 use muster_core::question::Question;
 use muster_core::standing::Decided;
 use muster_intake::Snapshot;
@@ -87,6 +87,8 @@ pub struct Summary {
     pub left_out: Vec<PersonId>,
     /// Whether this is the rest of a plan for many people, of which parts took effect before.
     pub is_rest: bool,
+    /// Who has which roles, where everybody was planned for.
+    pub census: Option<Arc<Census>>,
     /// The recorded plan; `None` if there was nothing to do, or nothing was recorded.
     pub plan: Option<Plan>,
 }

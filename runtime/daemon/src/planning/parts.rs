@@ -150,7 +150,13 @@ pub(super) fn make(
         match plan.record(parts) {
             Ok(recorded) => {
                 let digest = looked.summary.digest.or(recorded.digest);
-                return Ok(Summary { digest, ..recorded });
+                // Who was planned for twice was counted twice.
+                let census = looked.summary.census;
+                return Ok(Summary {
+                    digest,
+                    census,
+                    ..recorded
+                });
             }
             Err(Dropped::Overtaken) => {
                 tracing::info!(

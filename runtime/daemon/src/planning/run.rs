@@ -2,6 +2,7 @@
 //! or go into one transaction that is kept or thrown away as a whole, or are kept for the part that is recorded next.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use muster_core::budget::Toll;
@@ -324,6 +325,8 @@ pub(super) struct Run<'a, 'txn> {
     left_out: Vec<PersonId>,
     refused: Vec<Finding>,
     pub(super) seen: Seen,
+    /// Whether who was looked at is everybody that there is.
+    pub(super) has_everybody: bool,
     /// What was answered, and how it is named.
     answered: BTreeMap<Question, Digest>,
     used: Vec<Digest>,
@@ -369,6 +372,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
             absence_doubt: None,
             refused: Vec::new(),
             seen: Seen::Everybody,
+            has_everybody: false,
         })
     }
 
@@ -730,6 +734,13 @@ impl<'a, 'txn> Run<'a, 'txn> {
         };
         let exceeded = judged.exceeded(subject, &self.population, limits);
         let is_empty = self.counts.people.is_empty();
+        // Of whom is asked first, it is not known what they have.
+        let is_whole = match self.seen {
+            Seen::Everybody => true,
+            Seen::Feed(_) => self.has_everybody && self.questions.is_empty(),
+            Seen::People(_) => false,
+        };
+        let census = is_whole.then(|| Arc::new(self.planner.census().clone()));
         let mut findings = self.planner.into_findings();
         findings.extend(self.refused);
         let asked = self.questions.iter();
@@ -755,6 +766,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 absence_doubt: self.absence_doubt,
                 left_out: self.left_out,
                 is_rest: *is_rest,
+                census,
                 plan: None,
             },
             self.seen,

@@ -55,6 +55,9 @@ impl<'s> Walk<'s> {
             return Ok(Walk::Everybody(None));
         };
         run.seen = Seen::Feed(feed.clone());
+        let proves_absence = run.proves_absence(feed, snapshot)?;
+        let here = run.before.counts()?.here;
+        run.has_everybody = proves_absence && here.keys().all(|other| other == feed);
         let rows: Box<dyn Iterator<Item = Row<'s>> + 's> = Box::new(snapshot.rows());
         Ok(Walk::File(Box::new(File {
             feed,
@@ -63,7 +66,7 @@ impl<'s> Walk<'s> {
             since,
             news,
             rows: rows.peekable(),
-            proves_absence: run.proves_absence(feed, snapshot)?,
+            proves_absence,
             is_first: run.before.people(feed)?.next().is_none(),
             pairs: Pairs::default(),
             last: None,

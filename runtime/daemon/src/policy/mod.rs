@@ -62,11 +62,18 @@ pub async fn watch(files: Arc<PolicyFiles>, mut stop: watch::Receiver<bool>) {
         // What was edited while the ledger could not be written was seen by nobody.
         taken.clear();
     }
+    let mut counted = None;
     let mut retrying = Retrying::new(LOOK_EVERY, AGAIN_MAX);
     while !*stop.borrow() {
         tokio::select! {
             () = files.clock.sleep(LOOK_EVERY.max(retrying.pause())) => {}
             changed = stop.changed() => if changed.is_err() { return },
+        }
+        // Also what else everybody was planned for may have changed who has what.
+        let census = files.planning.census();
+        if census.as_ref().map(Arc::as_ptr) != counted.as_ref().map(Arc::as_ptr) {
+            files.deciding.check_lint().await;
+            counted = census;
         }
         let now = stamps::of(&files.config);
         // Two looks that agree: an editor that writes several files is let finish.

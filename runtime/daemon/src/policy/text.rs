@@ -6,15 +6,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use muster_core::id::{InvalidName, PolicyVersion, RoleName, TargetName};
+use muster_core::finding::Code;
+use muster_core::id::{FeedName, InvalidName, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::ValueType;
+use muster_core::lint::Acceptance;
 use muster_core::policy::{
-    Adopt, LeaverRules, Policy, PolicySource, Prehire, RoleSource, TargetRules,
+    Adopt, LeaverRules, LintSource, Policy, PolicySource, Prehire, RoleSource, TargetRules,
 };
+use muster_core::subject::Subject;
 use serde::{Deserialize, Serialize};
 
 /// The form that is written; another one is refused.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 /// Why a policy that was sent cannot be looked at.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +43,26 @@ struct Sent {
     attributes: BTreeMap<String, Option<Type>>,
     roles: Vec<Role>,
     targets: BTreeMap<String, Target>,
+    must_end: Option<String>,
+    accepted: Vec<Accepted>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Accepted {
+    code: String,
+    about: About,
+    reason: String,
+}
+
+/// What a remark that is accepted is about.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum About {
+    Policy,
+    Feed(String),
+    Role(String),
+    Target(String),
+    Entitlement(String, String),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -113,6 +136,8 @@ impl Sent {
             targets: targets
                 .map(|(name, rules)| (name.to_string(), Target::of(rules)))
                 .collect(),
+            must_end: source.lint.must_end.clone(),
+            accepted: source.lint.accepted.iter().map(Accepted::of).collect(),
         }
     }
 
@@ -132,6 +157,51 @@ impl Sent {
             targets: targets
                 .map(|(name, target)| Ok((TargetName::new(&name)?, target.into_core())))
                 .collect::<Result<_, InvalidName>>()?,
+            lint: LintSource {
+                must_end: self.must_end,
+                accepted: self
+                    .accepted
+                    .into_iter()
+                    .map(Accepted::into_core)
+                    .collect::<Result<_, InvalidName>>()?,
+            },
+        })
+    }
+}
+
+impl Accepted {
+    fn of(one: &Acceptance) -> Self {
+        let about = match &one.subject {
+            Subject::Feed(feed) => About::Feed(feed.to_string()),
+            Subject::Role(role) => About::Role(role.to_string()),
+            Subject::Target(target) => About::Target(target.to_string()),
+            Subject::Entitlement(target, name) => {
+                About::Entitlement(target.to_string(), name.clone())
+            }
+            // Nothing else can be accepted.
+            _ => About::Policy,
+        };
+        Self {
+            code: one.code.to_string(),
+            about,
+            reason: one.reason.clone(),
+        }
+    }
+
+    fn into_core(self) -> Result<Acceptance, InvalidName> {
+        let subject = match self.about {
+            About::Policy => Subject::Policy,
+            About::Feed(feed) => Subject::Feed(FeedName::new(&feed)?),
+            About::Role(role) => Subject::Role(RoleName::new(&role)?),
+            About::Target(target) => Subject::Target(TargetName::new(&target)?),
+            About::Entitlement(target, name) => {
+                Subject::Entitlement(TargetName::new(&target)?, name)
+            }
+        };
+        Ok(Acceptance {
+            code: Code::from_record(self.code),
+            subject,
+            reason: self.reason,
         })
     }
 }
@@ -237,6 +307,14 @@ impl Target {
 mod tests {
     use super::*;
 
+    fn accepted(subject: Subject) -> Acceptance {
+        Acceptance {
+            code: Code::new("POL-033"),
+            subject,
+            reason: "it is meant to be so".to_owned(),
+        }
+    }
+
     fn source() -> PolicySource {
         let crm = TargetName::new("crm").unwrap();
         let role = RoleSource {
@@ -272,6 +350,15 @@ mod tests {
                 .map(|(name, value_type)| (name.to_owned(), value_type))
                 .collect(),
             roles: vec![role],
+            lint: LintSource {
+                must_end: Some("remote".to_owned()),
+                accepted: vec![
+                    accepted(Subject::Role(RoleName::new("sales").unwrap())),
+                    accepted(Subject::Target(crm.clone())),
+                    accepted(Subject::Entitlement(crm.clone(), "group:Sales".to_owned())),
+                    accepted(Subject::Feed(FeedName::new("hr").unwrap())),
+                ],
+            },
             targets: [(crm, rules)].into(),
         }
     }
@@ -285,8 +372,8 @@ mod tests {
     #[test]
     fn what_another_version_wrote_is_refused() {
         let text = String::from_utf8(write(&source()).unwrap()).unwrap();
-        let other = text.replace("\"form\":1", "\"form\":2");
-        assert!(matches!(read(other.as_bytes()), Err(Unusable::Other(2))));
+        let other = text.replace("\"form\":2", "\"form\":1");
+        assert!(matches!(read(other.as_bytes()), Err(Unusable::Other(1))));
         assert!(matches!(read(b"{"), Err(Unusable::Form(..))));
     }
 }

@@ -17,6 +17,7 @@ use muster_core::fact::Cause;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::hold::{About, End, Hold, What};
 use muster_core::id::{Digest, PolicyVersion};
+use muster_core::lint::{self, Lint};
 use muster_core::policy::{Policy, PolicySource};
 use muster_core::subject::Subject;
 
@@ -52,6 +53,23 @@ impl Deciding {
         let (policy, known) = (self.planning.policy(), self.known.load());
         let lacking = muster_core::capability::check(&policy, &known.targets.descriptors);
         (LookedAt::all(muster_core::capability::CODES), lacking)
+    }
+
+    /// What is remarked about the policy that decides, to be kept as findings; `None` before anybody was counted.
+    fn lint(&self) -> Option<(LookedAt<'static>, Vec<Finding>)> {
+        let (census, known) = (self.planning.census()?, self.known.load());
+        let policy = self.planning.policy();
+        let lint = Lint::of(&policy)
+            .with_text(self.config.remarks_on_feeds())
+            .with_people(&census, &known.targets.catalogues);
+        Some((LookedAt::all(lint::codes()), lint.findings()))
+    }
+
+    /// Keeps as findings what is remarked about the policy that decides.
+    pub async fn check_lint(&self) {
+        if let Some((scope, found)) = self.lint() {
+            self.findings.settle(scope, found).await;
+        }
     }
 
     /// Keeps as findings what the policy asks for and the connectors cannot do.
@@ -183,6 +201,9 @@ fn take(
         deciding.findings.settle_blocking(of_hold(), Vec::new());
         let (scope, lacking) = deciding.capabilities();
         deciding.findings.settle_blocking(scope, lacking);
+    }
+    if let Some((scope, found)) = deciding.lint() {
+        deciding.findings.settle_blocking(scope, found);
     }
     Ok(summary)
 }

@@ -24,7 +24,7 @@ use muster_core::mapping::{
 };
 use muster_core::operation::{AccountSeen, Action, Completion, How, Transition};
 use muster_core::policy::{
-    Adopt, LeaverRules, Policy, PolicySource, Prehire, RoleSource, TargetRules,
+    Adopt, LeaverRules, LintSource, Policy, PolicySource, Prehire, RoleSource, TargetRules,
 };
 use muster_core::standing::{Access, Decided, Opening};
 use muster_daemon::clock::Clock;
@@ -133,6 +133,7 @@ fn policy(shut_out: &BTreeSet<u64>) -> Policy {
         attributes: [("name".to_owned(), Some(ValueType::Text))].into(),
         roles: vec![role],
         targets: [(crm(), rules)].into(),
+        lint: LintSource::default(),
     };
     Policy::compile(source).unwrap()
 }

@@ -22,9 +22,12 @@ use muster_core::finding::{Code, Finding, Severity};
 use muster_core::hold::{End, Hold, What};
 use muster_core::id::{Digest, FeedName, PlanId, PolicyVersion, RoleName};
 use muster_core::identity::{Employment, Identity, Phase, Status, Value, ValueType};
+use muster_core::lint::Acceptance;
 use muster_core::operation::{AccountSeen, Action, Completion, How, State, Transition, Urgency};
 use muster_core::person::{Decision, Justification, Sighting};
-use muster_core::policy::{Adopt, LeaverRules, PolicySource, Prehire, RoleSource, TargetRules};
+use muster_core::policy::{
+    Adopt, LeaverRules, LintSource, PolicySource, Prehire, RoleSource, TargetRules,
+};
 use muster_core::question::{Doubt, Question};
 use muster_core::standing::OpeningId;
 use muster_core::subject::Subject;
@@ -474,6 +477,14 @@ fn policy_source() -> PolicySource {
             ),
         ]
         .into(),
+        lint: LintSource {
+            must_end: Some("worker == \"Contractor\"".to_owned()),
+            accepted: vec![Acceptance {
+                code: Code::new("POL-033"),
+                subject: Subject::Role(RoleName::new("seller").unwrap()),
+                reason: "she is the only one".to_owned(),
+            }],
+        },
     }
 }
 

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use muster_core::finding::Code;
 use muster_core::identity::ValueType;
+use muster_core::lint;
 use muster_core::policy as core;
 use serde::{Deserialize, Serialize};
 
 use super::actor::Actor;
 use super::parts::{Pairs, policy, role, target};
+use super::subject::Subject;
 use crate::codec::{Unreadable, instant, micros};
 use crate::kept;
 
@@ -157,6 +160,32 @@ impl<'a> Target<'a> {
     }
 }
 
+#[derive(Serialize, Deserialize)]
+struct Acceptance<'a> {
+    code: &'a str,
+    #[serde(borrow)]
+    subject: Subject<'a>,
+    reason: &'a str,
+}
+
+impl<'a> Acceptance<'a> {
+    fn of(one: &'a lint::Acceptance) -> Self {
+        Acceptance {
+            code: one.code.as_str(),
+            subject: Subject::of(&one.subject),
+            reason: &one.reason,
+        }
+    }
+
+    fn into_core(self) -> Result<lint::Acceptance, Unreadable> {
+        Ok(lint::Acceptance {
+            code: Code::from_record(self.code.to_owned()),
+            subject: self.subject.into_core()?,
+            reason: self.reason.to_owned(),
+        })
+    }
+}
+
 /// A policy as it is written.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct PolicySource<'a> {
@@ -167,6 +196,9 @@ pub(crate) struct PolicySource<'a> {
     roles: Vec<Role<'a>>,
     #[serde(borrow)]
     targets: Pairs<&'a str, Target<'a>>,
+    must_end: Option<&'a str>,
+    #[serde(borrow)]
+    accepted: Vec<Acceptance<'a>>,
 }
 
 impl<'a> PolicySource<'a> {
@@ -186,6 +218,8 @@ impl<'a> PolicySource<'a> {
                     .map(|(name, rules)| (name.as_str(), Target::of(rules)))
                     .collect(),
             ),
+            must_end: source.lint.must_end.as_deref(),
+            accepted: source.lint.accepted.iter().map(Acceptance::of).collect(),
         }
     }
 
@@ -206,6 +240,14 @@ impl<'a> PolicySource<'a> {
             targets: targets
                 .map(|(name, rules)| Ok((target(name)?, rules.into_core())))
                 .collect::<Result<_, Unreadable>>()?,
+            lint: core::LintSource {
+                must_end: self.must_end.map(str::to_owned),
+                accepted: self
+                    .accepted
+                    .into_iter()
+                    .map(Acceptance::into_core)
+                    .collect::<Result<_, Unreadable>>()?,
+            },
         })
     }
 }
