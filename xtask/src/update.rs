@@ -43,7 +43,7 @@ const MADE: [Made; 5] = [
     },
     Made {
         path: "runtime/ledger/tests/fixtures",
-        source: "runtime/ledger/tests/file.rs",
+        source: "runtime/ledger/tests/ledger/file.rs",
         test: "a_file_of_every_released_version_opens",
     },
     Made {

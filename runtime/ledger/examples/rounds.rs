@@ -12,7 +12,7 @@
     reason = "a measurement that fails has nothing to say"
 )]
 
-#[path = "../tests/common/mod.rs"]
+#[path = "../tests/ledger/common/mod.rs"]
 mod common;
 
 use std::time::Instant;

@@ -2,8 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 
-mod common;
-
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use common::{at, completed, dispatched, join, leaver, operation_id, person, plan, target};
+use crate::common::{at, completed, dispatched, join, leaver, operation_id, person, plan, target};
 use muster_core::actor::Actor;
 use muster_core::coded::Coded as _;
 use muster_core::fact::Fact;

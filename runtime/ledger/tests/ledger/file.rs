@@ -3,12 +3,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
-mod common;
-
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
 
-use common::{at, dispatched, every, join, operation_id, target};
+use crate::common::{at, dispatched, every, join, operation_id, target};
 use muster_core::actor::Actor;
 use muster_core::coded::Coded as _;
 use muster_core::fact::Fact;

@@ -1,11 +1,10 @@
 //! What is written can be read, in the order in which the driver and people need it.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{
+use crate::common;
+use crate::common::{
     at, changed, completed, dispatched, join, joiner, leaver, operation_id, person, plan, target,
     user,
 };

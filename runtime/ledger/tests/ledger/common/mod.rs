@@ -4,7 +4,7 @@
 #![allow(
     dead_code,
     clippy::allow_attributes,
-    reason = "each test file uses its part of this"
+    reason = "each example uses its part of this"
 )]
 
 mod decided;

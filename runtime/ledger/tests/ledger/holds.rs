@@ -2,13 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use common::{at, person, target};
+use crate::common::{at, person, target};
 use muster_core::actor::{Actor, Operator};
 use muster_core::fact::{Content, Counts, Fact, FeedFile, Kind};
 use muster_core::finding::{Code, Finding, Severity};

@@ -4,11 +4,10 @@
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{at, joiner, leaver, policy, target};
+use crate::common;
+use crate::common::{at, joiner, leaver, policy, target};
 use jiff::Timestamp;
 use muster_core::actor::Actor;
 use muster_core::budget::Effect;

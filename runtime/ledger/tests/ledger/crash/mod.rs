@@ -4,11 +4,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod power;
 
-use common::{
+use crate::common;
+use crate::common::{
     at, changed, completed, dispatched, joiner, leaver, operation_id, person, plan, target,
 };
 use muster_core::actor::Actor;

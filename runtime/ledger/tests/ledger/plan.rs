@@ -3,9 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 
-mod common;
-
-use common::{at, dispatched, join, joiner, leaver, operation_id, person, policy, target};
+use crate::common;
+use crate::common::{at, dispatched, join, joiner, leaver, operation_id, person, policy, target};
 use muster_core::actor::Actor;
 use muster_core::coded::Coded as _;
 use muster_core::connector::Problem;
