@@ -107,6 +107,12 @@ pub const API_NOT_READY: Code = Code::new("API-006");
 pub const DECISION_REFUSED: Code = Code::new("DEC-001");
 /// A decision about something that there is not.
 pub const DECISION_ABOUT_NOTHING: Code = Code::new("DEC-002");
+/// Two identities cannot be made one, or a record cannot be taken out.
+pub const JOINING_REFUSED: Code = Code::new("WHO-004");
+/// Nobody is asked any more whose a record is.
+pub const NOT_ASKED: Code = Code::new("WHO-005");
+/// The plan of a decision about who is who is another one than was shown.
+pub const JOINING_DIFFERS: Code = Code::new("WHO-006");
 /// There is nothing to decide about an account.
 pub const NOTHING_TO_DECIDE: Code = Code::new("TGT-024");
 /// The operation is not in a state that can be retried.

@@ -4,6 +4,7 @@
 //! Instants are RFC 3339 in UTC; digests are 64 hexadecimal digits; persons are `feed:key`;
 //! operations are `plan-number`. Where a field can be missing, `null` stands there.
 
+mod joining;
 mod plugin;
 mod standing;
 
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use joining::{Joined, Record};
 pub use plugin::{Plugin, PluginKind, PluginRow, PluginSetting, PluginSlot};
 pub use standing::{Adoption, Block, Decided, Of, Opening};
 
@@ -403,6 +405,12 @@ pub struct Person {
     pub attributes: BTreeMap<String, serde_json::Value>,
     /// The roles that the policy gives now.
     pub roles: Vec<String>,
+    /// The records, where there are several.
+    #[serde(default)]
+    pub records: Vec<Record>,
+    /// Whose record it is by now, where the identity became part of another one.
+    #[serde(default)]
+    pub part_of: Option<String>,
     /// What somebody opened for a while.
     #[serde(default)]
     pub openings: Vec<Opening>,

@@ -16,6 +16,7 @@ mod explain;
 mod findings;
 mod history;
 mod init;
+mod joining;
 mod leavers;
 mod ledger;
 mod listing;
@@ -70,7 +71,7 @@ enum Command {
     Apply(apply::Args),
     /// The daemon on one page
     Status(status::Args),
-    /// List people, or show everything about one
+    /// List people, show everything about one, or say who is who
     People(people::Args),
     /// List accounts at the connected apps
     Accounts(accounts::Args),

@@ -9,10 +9,13 @@ use super::error::CliError;
 use super::printer::{Printer, Style, word};
 use super::show::{self, instant};
 use super::table::Table;
-use super::{Answer, Context, Ended, listing, standing};
+use super::{Answer, Context, Ended, joining, listing, standing};
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
+    #[command(subcommand)]
+    command: Option<joining::Command>,
     /// One person: feed:key, or the key alone
     person: Option<String>,
     /// Only people whose id or name has this in it
@@ -26,6 +29,9 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
+    if let Some(command) = &args.command {
+        return joining::run(command, context).await;
+    }
     let client = context.client()?;
     if let Some(person) = &args.person {
         let person = resolve(person, &client).await?;
@@ -97,12 +103,21 @@ fn print(person: &v1::Person, printer: &mut Printer<'_>) -> io::Result<()> {
     fact("next change", person.wake_at.as_deref().map(instant));
     let absent = "the feed's last file does not have this person";
     fact("missing", (!person.is_present).then(|| absent.to_owned()));
+    let part_of = person.part_of.as_deref();
+    fact("part of", part_of.map(str::to_owned));
     fact("roles", Some(joined(&person.roles)));
     fact("last plan", Some(person.plan.to_string()));
     for (name, value) in &person.attributes {
-        fact(name, Some(show::value(value)));
+        let mut records = person.records.iter();
+        let record = records.find(|record| record.says.contains(name));
+        let source = record.map(|record| format!(" ({})", record.record));
+        let value = show::value(value);
+        fact(name, Some(format!("{value}{}", source.unwrap_or_default())));
     }
     facts.print(printer, 2)?;
+    for record in &person.records {
+        printer.line(&format!("  {}", shown(record)))?;
+    }
     for opening in &person.openings {
         printer.line(&format!("  {}", standing::opening(opening)))?;
     }
@@ -117,6 +132,26 @@ fn print(person: &v1::Person, printer: &mut Printer<'_>) -> io::Result<()> {
         print_account(account, printer)?;
     }
     Ok(())
+}
+
+/// A record on one line: `record contractors:7: ended, merged`.
+fn shown(record: &v1::Record) -> String {
+    let leads = if record.leads {
+        ", says where the person stands"
+    } else {
+        ""
+    };
+    let missing = if record.is_present {
+        ""
+    } else {
+        ", no longer in the file"
+    };
+    format!(
+        "record {}: {}{missing}{leads} ({})",
+        record.record,
+        word(&record.phase),
+        record.because
+    )
 }
 
 fn joined(items: &[String]) -> String {

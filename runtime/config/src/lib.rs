@@ -9,6 +9,7 @@
 //! Secrets are not part of it: it says where they are, and [`SecretSource::read`] reads them.
 
 pub mod access;
+mod correlation;
 mod document;
 pub mod editor;
 mod feed;
@@ -27,6 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use muster_core::correlation::Correlation;
 use muster_core::id::{FeedName, InvalidName, TargetName};
 use muster_core::policy::PolicySource;
 
@@ -35,6 +37,7 @@ use mistake::{FOLDERS_CLASH, UNUSABLE_VALUE};
 use options as opt;
 use secret::Base;
 
+pub use correlation::{ADDRESS_ALONE, NO_SUCH_ATTRIBUTE};
 pub use feed::{Csv, Feed, FeedKind, Guard, HookSource};
 pub use lint::ACCEPTED_MAX;
 pub use mistake::{ConfigError, Position};
@@ -58,6 +61,8 @@ pub struct Config {
     pub daemon: Daemon,
     /// The HR sources.
     pub feeds: BTreeMap<FeedName, Feed>,
+    /// By what new records are recognised, and whom to believe.
+    pub correlation: Correlation,
     /// HR sources that are used no more.
     pub retired: BTreeSet<FeedName>,
     /// The connected apps.
@@ -195,6 +200,7 @@ fn read(root: &Section<'_>, paths: &Paths<'_>, notes: &Notes) -> Result<Config, 
     let (feeds, retired) = read_feeds(root, base);
     // What a feed's mistake leaves out of the mapping, a rule cannot know: that is not a mistake of the rule.
     let has_names = notes.count() == mistakes_before && root.is_written_at("feed");
+    let correlation = correlation::read(root, &feeds);
     let (targets, mut inputs) = read_targets(root, base);
     root.finish();
     check_folders(root, daemon.as_ref(), &feeds);
@@ -237,6 +243,7 @@ fn read(root: &Section<'_>, paths: &Paths<'_>, notes: &Notes) -> Result<Config, 
             .into_iter()
             .map(|placed| (placed.feed.name.clone(), placed.feed))
             .collect(),
+        correlation,
         retired,
         targets,
         policy,

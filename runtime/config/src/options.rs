@@ -280,6 +280,22 @@ options! {
     /// How far a delivery's time may be from the daemon's clock, to either side.
     HOOK_TOLERANCE = ["feed.NAME.hook"] "tolerance", Takes::Duration, Default::Is("5m"), "\"5m\"";
 
+    /// Whom to believe where several feeds speak of one person: an attribute is what the first of them says.
+    /// Feeds that are not named come last, in the order in which they are written.
+    CORRELATION_TRUST = ["correlation"] "trust", Takes::Texts, Default::None("the order in which the feeds are written"), "[\"hr\", \"contractors\"]";
+    /// From which weight on, of the keys that agree, a record that is new is somebody's who is known.
+    CORRELATION_LINK = ["correlation"] "link_at", Takes::Number(1, 1_000_000), Default::Is("100"), "100";
+    /// From which weight on a person is asked whose a new record is. Below it the record is somebody new.
+    CORRELATION_ASK = ["correlation"] "ask_at", Takes::Number(1, 1_000_000), Default::Is("50"), "50";
+    /// The attributes that have to agree, all of them: case, spaces and dashes do not count.
+    CORRELATION_ATTRIBUTES = ["correlation.key.KEY"] "attributes", Takes::Texts, Default::Required, "[\"first_name\", \"last_name\", \"birth_date\"]";
+    /// How much the key says. E-mail addresses alone must not come to `link_at`: an address is given to the
+    /// next who asks for it.
+    CORRELATION_WEIGHT = ["correlation.key.KEY"] "weight", Takes::Number(1, 1_000_000), Default::Required, "60";
+    /// The feed of which the attribute is an earlier number: it is compared with the keys of that feed, and
+    /// not with the attribute.
+    CORRELATION_NUMBER_OF = ["correlation.key.KEY"] "number_of", Takes::Text, Default::None("attributes are compared with themselves"), "\"hr\"";
+
     /// The plugin that speaks to the app: a file `PLUGIN.wasm` in the plugins folder.
     TARGET_PLUGIN = ["target.NAME"] "plugin", Takes::Text, Default::Required, "\"scim\"";
     /// What the plugin is told, text by text; `muster plugin inspect` lists the settings it knows.

@@ -32,7 +32,7 @@ line and column.
 - A key that Muster does not know is an error.
 - Durations are written `\"30s\"`, `\"5m\"`, `\"2h\"` or `\"30d\"`; sizes `\"512KiB\"` or `\"20MiB\"`.
 - A secret is never written into the file: it is `{ file = \"PATH\" }` or `{ env = \"VARIABLE\" }`.
-- `NAME`, `SLOT` and `ATTRIBUTE` stand for names that you choose (`SLOT`: that the plugin asks for).
+- `NAME`, `SLOT`, `KEY` and `ATTRIBUTE` stand for names that you choose (`SLOT`: that the plugin asks for).
 ";
 
 fn heading(text: &mut String, table: &str) {

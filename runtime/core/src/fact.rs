@@ -17,6 +17,7 @@ use crate::operation::{Operation, Transition, later};
 use crate::person::{Decision, Justification, Sighting};
 use crate::policy::PolicySource;
 use crate::question::Question;
+use crate::record::RecordPlanned;
 use crate::standing::Decided;
 use crate::subject::Subject;
 
@@ -85,6 +86,21 @@ pub enum Fact {
         person: PersonId,
         /// What was decided.
         decided: Decided,
+    },
+    /// Two identities are one from now on. What is left of the first one is planned for as somebody who left, in the
+    /// same transaction.
+    IdentitiesMerged {
+        /// Whose records, openings and blocks go over, and accounts where the other one has none.
+        person: PersonId,
+        /// To whom.
+        into: PersonId,
+    },
+    /// A record is an identity of its own from now on, with what it had brought.
+    RecordSplit {
+        /// The record.
+        record: PersonId,
+        /// Whose it was.
+        from: PersonId,
     },
     /// The configuration names a person's feed otherwise from now on. Everything that is the person's goes
     /// along, and so do the managers that it names.
@@ -427,8 +443,10 @@ pub struct PersonPlanned {
     pub person: PersonId,
     /// How the person changed.
     pub kind: Kind,
-    /// The identity, where it is new or changed.
+    /// The identity, where it is new or changed; of several records, the picture that they come to.
     pub identity: Option<Identity>,
+    /// What is new of single records, of an identity that has several or is to have.
+    pub records: Vec<RecordPlanned>,
     /// The row of the plan's file that the identity was read from, as a spreadsheet counts; `None`
     /// if there is no new identity or no row.
     pub row: Option<u32>,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::connector::Entitlement;
+use crate::correlation::Doubtful;
 use crate::fact::{Counts, Fact, FeedFile};
 use crate::finding::Finding;
 use crate::id::{Digest, FeedName, PersonId, TargetName};
@@ -53,6 +54,8 @@ pub enum What {
         /// What changed, for people.
         changed: String,
     },
+    /// A record of which it is not known whose it is.
+    Record(Doubtful),
 }
 
 /// What a hold is about. One thing waits about each of these: what comes to be held later takes its place.
@@ -70,6 +73,8 @@ pub enum About {
     Retired(FeedName),
     /// What this target can give.
     Catalogue(TargetName),
+    /// Whose this record is.
+    Record(PersonId),
 }
 
 /// What became of something that was held.
@@ -95,6 +100,7 @@ impl What {
             What::Clock => About::Clock,
             What::Retired(feed) => About::Retired(feed.clone()),
             What::Catalogue { target, .. } => About::Catalogue(target.clone()),
+            What::Record(doubtful) => About::Record(doubtful.record.clone()),
         }
     }
 }
@@ -124,6 +130,7 @@ impl Hold {
             What::Catalogue {
                 target, changed, ..
             } => format!("what {target} can give: {changed}"),
+            What::Record(doubtful) => format!("whose record {} is", doubtful.record),
         }
     }
 
@@ -160,6 +167,7 @@ impl fmt::Display for About {
             About::Clock => f.write_str("the clock"),
             About::Retired(feed) => write!(f, "the end of feed {feed}"),
             About::Catalogue(target) => write!(f, "what {target} can give"),
+            About::Record(record) => write!(f, "whose record {record} is"),
         }
     }
 }

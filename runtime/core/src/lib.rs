@@ -6,7 +6,8 @@
 //! out what is decided here; the ledger remembers it as [`fact::Fact`]s.
 //!
 //! Read in the order of the data: [`mapping`] turns a row into an [`identity`], [`delta`] says how
-//! it changed, [`policy`] says what the person should have, [`plan`] turns the difference into
+//! it changed, [`record`] what several feeds say of one identity,
+//! [`correlation`] whether a new record is somebody's who is known, [`policy`] says what the person should have, [`plan`] turns the difference into
 //! operations, [`guard`] stops a plan that changes too much, by itself or with what was
 //! counted before it ([`budget`]), and has it wait for a person ([`hold`]), [`operation`] takes one operation
 //! through its attempts, [`observe`] judges what an app shows, and [`person`] is the state that all of these facts add up to.
@@ -18,6 +19,7 @@ pub mod budget;
 pub mod capability;
 pub mod coded;
 pub mod connector;
+pub mod correlation;
 pub mod delta;
 pub mod fact;
 pub mod finding;
@@ -36,6 +38,7 @@ pub mod person;
 pub mod plan;
 pub mod policy;
 pub mod question;
+pub mod record;
 pub mod redact;
 pub mod rule;
 pub mod standing;

@@ -20,6 +20,7 @@ use crate::fact::PersonPlanned;
 use crate::id::{FeedName, OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use crate::identity::{Employment, Identity, Phase};
 use crate::operation::{Action, How, Operation, State, Step, Transition, Urgency, later};
+use crate::record::Records;
 use crate::standing::{Decided, OpeningId, Standing};
 
 /// How long something goes on that a removal did not reach and of which nobody says until when: hardly any app
@@ -31,11 +32,13 @@ pub const UNREACHED_MAX: Duration = Duration::from_hours(30 * 24);
 pub struct Person {
     /// Who.
     pub id: PersonId,
-    /// What HR last said.
+    /// What HR last said; where several records say it, the picture that they came to when the last plan was made.
     pub identity: Identity,
+    /// What each record said, where there are several; empty where there is one.
+    pub records: Records,
     /// Where HR said so.
     pub origin: Origin,
-    /// Whether the feed's last complete file had the person.
+    /// Whether the feed's last complete file had the person; where there are several records, whether any feed has.
     pub is_present: bool,
     /// Where the person stood when the last plan was made.
     pub phase: Phase,
@@ -208,7 +211,10 @@ pub enum Justification {
 impl Person {
     /// Renames the person's feed.
     pub fn rename(&mut self, feed: &FeedName) {
+        let home = self.id.clone();
         let before = std::mem::replace(&mut self.id.feed, feed.clone());
+        let renamed = self.id.clone();
+        self.rename_record(&home, &renamed);
         let accounts = self.accounts.values_mut();
         for operation in accounts.flat_map(|account| &mut account.operations) {
             if let Action::TransferOwned(heir) = &mut operation.action
@@ -237,6 +243,7 @@ impl Person {
             (None, Some(identity)) => Person {
                 id: planned.person.clone(),
                 identity: identity.clone(),
+                records: Records::new(),
                 origin,
                 is_present: true,
                 phase: planned.phase,
@@ -251,11 +258,15 @@ impl Person {
             // A plan for somebody who was never described: there is nothing to keep.
             (None, None) => return None,
         };
+        // Before the picture, since what the first record said stands in it until there is a second one.
+        person.take_in(&planned.records, origin);
         if let Some(identity) = &planned.identity {
             person.identity.clone_from(identity);
         }
         // That HR no longer has somebody, or has them again, is news of them, too.
-        if planned.identity.is_some() || planned.is_present != person.is_present {
+        let is_said = !planned.records.is_empty()
+            || (planned.identity.is_some() && person.records.is_empty());
+        if is_said || planned.is_present != person.is_present {
             person.origin = origin;
         }
         person.is_present = planned.is_present;
@@ -287,9 +298,8 @@ impl Person {
         person.standing.forget_ended(person.phase, at);
         let deletions = person.accounts.values();
         let deletions = deletions.filter_map(|account| account.delete_at);
-        let employment = person.is_present.then_some(&person.identity.employment);
         let changes = deletions.chain(person.standing.changes_at(at));
-        person.wake_at = wakes_at(employment, changes, at);
+        person.wake_at = wakes_at(person.employments(), changes, at);
         person.forget_empty_accounts();
         Some(person)
     }
@@ -372,7 +382,7 @@ impl Person {
     }
 
     /// Has the next plan look at the person.
-    fn wake(&mut self, at: Timestamp) {
+    pub(crate) fn wake(&mut self, at: Timestamp) {
         self.wake_at = Some(self.wake_at.map_or(at, |wake_at| wake_at.min(at)));
     }
 
@@ -400,16 +410,15 @@ impl Person {
     }
 }
 
-/// When the next change after `now` comes by itself: a first day or a last day of somebody whom the feed
+/// When the next change after `now` comes by itself: a first day or a last day of somebody whom a feed
 /// has, the end of a grace period, of a window or of a block. A deletion that is due has its operation already.
-pub(crate) fn wakes_at(
-    employment: Option<&Employment>,
+pub(crate) fn wakes_at<'e>(
+    employments: impl Iterator<Item = &'e Employment>,
     changes: impl Iterator<Item = Timestamp>,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let employment = employment.and_then(|employment| employment.changes_at(now));
-    employment
-        .into_iter()
+    employments
+        .filter_map(|employment| employment.changes_at(now))
         .chain(changes.filter(|at| *at > now))
         .min()
 }

@@ -19,7 +19,7 @@ use crate::connector::{AccountKind, AccountState, Descriptor, Function, ObjectRe
 use crate::delta::{Delta, Described};
 use crate::fact::{AccountPlanned, Kind, PersonPlanned};
 use crate::finding::{Code, Finding, Severity};
-use crate::id::{PersonId, PersonKey, PlanId, TargetName};
+use crate::id::{FeedName, PersonId, PersonKey, PlanId, TargetName};
 use crate::identity::Phase;
 use crate::operation::{Action, Urgency};
 use crate::person::{Person, wakes_at};
@@ -128,6 +128,7 @@ pub struct Planner<'a> {
     plan: PlanId,
     now: Timestamp,
     because: String,
+    trust: Vec<FeedName>,
     number: u32,
     findings: BTreeMap<(Code, Subject), Finding>,
 }
@@ -147,9 +148,16 @@ impl<'a> Planner<'a> {
             plan,
             now,
             because: because.to_owned(),
+            trust: Vec::new(),
             number: 0,
             findings: BTreeMap::new(),
         }
+    }
+
+    /// Has feeds believed in this order, where several of them speak of one person.
+    #[must_use]
+    pub fn trusting(self, trust: Vec<FeedName>) -> Self {
+        Self { trust, ..self }
     }
 
     /// Goes on under the number of another plan.
@@ -178,15 +186,16 @@ impl<'a> Planner<'a> {
         described: Described,
         find: FindAccount<'_, E>,
     ) -> Result<Planned, E> {
-        let Some(delta) = Delta::between(before, described, self.now) else {
+        let times = (self.trust.as_slice(), self.now);
+        let Some(delta) = Delta::between(before, described, times) else {
             return Ok(Planned::Same);
         };
         let nothing = Standing::default();
         let standing = before.map_or(&nothing, |person| &person.standing);
         let decided = (standing, self.now);
-        let desired = self
-            .evaluator
-            .desired(id, &delta.identity, delta.phase, decided);
+        let desired =
+            self.evaluator
+                .desired(&delta.seat(id), &delta.identity, delta.phase, decided);
         let mut desired = match desired {
             Ok(desired) => desired,
             Err(failed) => return Ok(self.undecided(id, before, delta, &failed)),
@@ -261,6 +270,7 @@ impl<'a> Planner<'a> {
         let is_same = before.is_some_and(|person| {
             accounts.is_empty()
                 && !delta.is_changed
+                && delta.records.is_empty()
                 && person.is_present == delta.is_present
                 && person.phase == delta.phase
                 && person.wake_at == wake_at
@@ -288,6 +298,7 @@ impl<'a> Planner<'a> {
             person: id.clone(),
             kind,
             identity: delta.is_changed.then_some(delta.identity),
+            records: delta.records,
             row: delta.row.filter(|_| delta.is_changed),
             is_present: delta.is_present,
             phase: delta.phase,
@@ -302,7 +313,6 @@ impl<'a> Planner<'a> {
         delta: &Delta,
         accounts: &BTreeMap<TargetName, AccountPlanned>,
     ) -> Option<Timestamp> {
-        let employment = &delta.identity.employment;
         let untouched = before.into_iter().flat_map(|person| &person.accounts);
         let untouched = untouched.filter(|(target, _)| !accounts.contains_key(*target));
         let untouched = untouched.filter_map(|(_, account)| account.delete_at);
@@ -321,7 +331,7 @@ impl<'a> Planner<'a> {
             standing.changes_at(self.now)
         });
         wakes_at(
-            delta.is_present.then_some(employment),
+            delta.employments(),
             untouched.chain(planned).chain(standing),
             self.now,
         )
@@ -365,8 +375,9 @@ struct PersonView<'a> {
 impl PersonView<'_> {
     fn manager(&self) -> Option<PersonId> {
         let key = PersonKey::new(self.delta.identity.text("manager")?).ok()?;
-        (key != self.id.key).then(|| PersonId {
-            feed: self.id.feed.clone(),
+        let PersonId { feed, key: own } = self.delta.lead.as_ref().unwrap_or(self.id);
+        (key != *own).then(|| PersonId {
+            feed: feed.clone(),
             key,
         })
     }

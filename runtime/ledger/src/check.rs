@@ -315,6 +315,7 @@ fn compare_all(
         Err(_) => keys::shown(key),
     })?;
     compare.table("standings", tables::STANDINGS, keys::shown)?;
+    compare.table("records", tables::RECORDS, keys::shown)?;
     compare.table("links", tables::LINKS, keys::shown)?;
     compare.table("tallies", tables::TALLIES, keys::shown)?;
     compare.table("losses", tables::LOSSES, keys::shown)?;

@@ -20,6 +20,8 @@ pub(crate) fn is_decision(fact: &Fact) -> bool {
         Fact::PlanMade(plan) => plan.part.is_none_or(|part| part.first == plan.id),
         Fact::DriftDecided { .. }
         | Fact::StandingDecided { .. }
+        | Fact::IdentitiesMerged { .. }
+        | Fact::RecordSplit { .. }
         | Fact::FileAccepted { .. }
         | Fact::FeedRenamed { .. }
         | Fact::HoldOpened(_)

@@ -223,7 +223,18 @@ fn holds(row: &[u8], text: &str) -> bool {
 pub(crate) fn is_about(fact: &Fact, person: &PersonId) -> bool {
     match fact {
         Fact::QuestionAsked(question) => question.person == *person,
-        Fact::PersonPlanned(planned) => planned.person == *person,
+        Fact::PersonPlanned(planned) => {
+            let mut records = planned.records.iter();
+            planned.person == *person || records.any(|planned| planned.record == *person)
+        }
+        Fact::IdentitiesMerged {
+            person: one,
+            into: other,
+        }
+        | Fact::RecordSplit {
+            record: one,
+            from: other,
+        } => one == person || other == person,
         Fact::OperationChanged { person: of, .. }
         | Fact::AccountSeen { person: of, .. }
         | Fact::DriftDecided { person: of, .. }

@@ -282,6 +282,11 @@ pub(crate) fn finding(code: &Code, subject: &Subject) -> Vec<u8> {
 /// The key of what waits about something: its kind, and the name that goes with it.
 pub(crate) fn hold(about: &About) -> Vec<u8> {
     let (kind, name) = match about {
+        About::Record(record) => {
+            let (mut key, _) = under("record");
+            put_person_text(&mut key, &record.feed, record.key.as_str());
+            return key;
+        }
         About::File(feed) => ("file", feed.as_str()),
         About::Policy => ("policy", ""),
         About::Dates => ("dates", ""),

@@ -29,7 +29,7 @@ use crate::rows::Tally;
 use crate::tables::{
     self, ARRIVALS, CATALOGUES, CONTENTS, DECISIONS, DELIVERIES, DUE, FEEDS, FINDINGS, HOLDS,
     INTENTS, JOURNAL, LINKS, LOSSES, Meta, OPEN_OPERATIONS, PEOPLE, PLANS, PLUGINS, POLICIES,
-    QUESTIONS, STANDINGS, TALLIES, TIMERS, TOKENS, UNFINISHED,
+    QUESTIONS, RECORDS, STANDINGS, TALLIES, TIMERS, TOKENS, UNFINISHED,
 };
 use crate::{intents, keys, lookup};
 
@@ -76,6 +76,62 @@ impl Reader {
     pub fn person(&self, id: &PersonId) -> Result<Option<Person>, Error> {
         let (people, intents) = (self.rows(PEOPLE)?, self.rows(INTENTS)?);
         lookup::person(&people, &intents, &keys::person(id))
+    }
+
+    /// Whose a record is that is not the address of its identity; `None` for every other one.
+    pub fn whose(&self, record: &PersonId) -> Result<Option<PersonId>, Error> {
+        let row = self.rows(RECORDS)?;
+        let row = row.get(keys::person(record).as_slice());
+        let row = row.step("read whose record it is")?;
+        row.map(|row| keys::person_of(row.value()))
+            .transpose()
+            .of("records")
+    }
+
+    /// The person whom a record belongs to, whichever of the identity's it is.
+    pub fn person_of(&self, record: &PersonId) -> Result<Option<Person>, Error> {
+        match self.whose(record)? {
+            Some(whose) => self.person(&whose),
+            None => self.person(record),
+        }
+    }
+
+    /// Whether a record is known, as the address of an identity or as a further one. Reads no person.
+    pub fn knows(&self, record: &PersonId) -> Result<bool, Error> {
+        let key = keys::person(record);
+        let is_known = |table: tables::Rows| -> Result<bool, Error> {
+            let table = self.rows(table)?;
+            let row = table
+                .get(key.as_slice())
+                .step("read whether a record is known")?;
+            Ok(row.is_some())
+        };
+        Ok(is_known(PEOPLE)? || is_known(RECORDS)?)
+    }
+
+    /// Whether any identity has more than one record.
+    pub fn has_further_records(&self) -> Result<bool, Error> {
+        let any = self.rows(RECORDS)?.is_empty();
+        any.map(|is_empty| !is_empty).step("count records")
+    }
+
+    /// The records of a feed that are not the address of their identity, each with its identity.
+    pub fn further_records(
+        &self,
+        feed: &FeedName,
+    ) -> Result<impl Iterator<Item = Result<(PersonId, PersonId), Error>> + use<>, Error> {
+        const STEP: &str = "read whose records there are";
+        let (from, beyond) = keys::under(feed.as_str());
+        let rows = self.rows(RECORDS)?;
+        let rows = rows.range(from.as_slice()..beyond.as_slice()).step(STEP)?;
+        let rows: Vec<_> = rows
+            .map(|row| {
+                let (key, row) = row.step(STEP)?;
+                let record = keys::person_of(key.value()).of("records")?;
+                Ok((record, keys::person_of(row.value()).of("records")?))
+            })
+            .collect();
+        Ok(rows.into_iter())
     }
 
     /// A feed's people in the order of their keys, one at a time.
@@ -171,16 +227,39 @@ impl Reader {
         if let Ok(id) = PersonId::parse(text) {
             people.extend(lookup::person(&table, &intents, &keys::person(&id))?);
         }
-        for feed in self.feeds_with_people()? {
-            let key = keys::person_text(&feed, text);
+        let mut feeds = self.feeds_with_people()?;
+        for feed in &feeds {
+            let key = keys::person_text(feed, text);
             people.extend(lookup::person(&table, &intents, &key)?);
+        }
+        if people.is_empty() && self.has_further_records()? {
+            feeds.extend(self.feeds_with_records()?);
+            let keys = feeds.into_iter().filter_map(|feed| {
+                let key = PersonKey::new(text).ok()?;
+                Some(PersonId { feed, key })
+            });
+            let mut whose = std::collections::BTreeSet::new();
+            for id in keys.chain(PersonId::parse(text)) {
+                whose.extend(self.whose(&id)?);
+            }
+            for id in whose {
+                people.extend(lookup::person(&table, &intents, &keys::person(&id))?);
+            }
         }
         Ok(people)
     }
 
     /// The feeds that people came from.
     pub fn feeds_with_people(&self) -> Result<Vec<FeedName>, Error> {
-        let table = self.rows(PEOPLE)?;
+        self.feeds_in(PEOPLE)
+    }
+
+    fn feeds_with_records(&self) -> Result<Vec<FeedName>, Error> {
+        self.feeds_in(RECORDS)
+    }
+
+    fn feeds_in(&self, table: tables::Rows) -> Result<Vec<FeedName>, Error> {
+        let table = self.rows(table)?;
         let mut feeds: Vec<FeedName> = Vec::new();
         let mut from = Vec::new();
         loop {
@@ -395,6 +474,12 @@ impl Reader {
         };
         let said = self.person(&planned.person)?;
         if let Some(found) = said.and_then(|person| operation_of(person, id)) {
+            return Ok(Some(found));
+        }
+        // Their account may have gone over to another identity since.
+        let whose = self.whose(&planned.person)?;
+        let whose = whose.map(|whose| self.person(&whose)).transpose()?;
+        if let Some(found) = whose.flatten().and_then(|person| operation_of(person, id)) {
             return Ok(Some(found));
         }
         // Where the feed was renamed since, they stand under the new name, with the same key.

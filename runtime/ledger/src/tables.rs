@@ -33,6 +33,8 @@ pub(crate) const DUE: Marks = TableDefinition::new("due");
 pub(crate) const TIMERS: Marks = TableDefinition::new("timers");
 /// People of whom something was decided, or is to be, beside the policy: what, person.
 pub(crate) const STANDINGS: Marks = TableDefinition::new("standings");
+/// Records that are not the address of their identity, with the identity each belongs to.
+pub(crate) const RECORDS: Rows = TableDefinition::new("records");
 /// Accounts at apps, with the person each belongs to.
 pub(crate) const LINKS: Rows = TableDefinition::new("links");
 /// How many there are of what.
@@ -82,8 +84,8 @@ pub(crate) const META: Rows = TableDefinition::new("meta");
 const META_KEY: &[u8] = b"journal";
 /// Version of the whole file: which tables there are and how their keys are laid out.
 /// Versions 1 to 4 were written by builds before the first release: the entries of 1 name no actor, 2 has no table of
-/// decisions, 3 has holds of files only, in the rows of their feeds, and 4 has no table of what stands of people and
-/// policies that accept no remarks.
+/// decisions, 3 has holds of files only, in the rows of their feeds, and 4 has no table of what stands of people, each of
+/// whom is one record for ever.
 pub(crate) const FORMAT: u8 = 5;
 
 /// Where the journal ends.
@@ -195,6 +197,7 @@ pub(crate) struct Tables<'txn> {
     pub(crate) due: Table<'txn, Bytes, ()>,
     pub(crate) timers: Table<'txn, Bytes, ()>,
     pub(crate) standings: Table<'txn, Bytes, ()>,
+    pub(crate) records: Table<'txn, Bytes, Bytes>,
     pub(crate) links: Table<'txn, Bytes, Bytes>,
     pub(crate) tallies: Table<'txn, &'static str, u64>,
     pub(crate) losses: Table<'txn, Bytes, u64>,
@@ -227,6 +230,7 @@ impl<'txn> Tables<'txn> {
             due: txn.open_table(DUE).step(STEP)?,
             timers: txn.open_table(TIMERS).step(STEP)?,
             standings: txn.open_table(STANDINGS).step(STEP)?,
+            records: txn.open_table(RECORDS).step(STEP)?,
             links: txn.open_table(LINKS).step(STEP)?,
             tallies: txn.open_table(TALLIES).step(STEP)?,
             losses: txn.open_table(LOSSES).step(STEP)?,

@@ -30,3 +30,4 @@ mod rollback;
 mod secrets;
 mod standing;
 mod urgency;
+mod who;

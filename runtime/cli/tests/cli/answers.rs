@@ -223,6 +223,8 @@ pub(crate) fn person() -> v1::Person {
         adoption: None,
     };
     v1::Person {
+        records: Vec::new(),
+        part_of: None,
         openings: Vec::new(),
         blocks: Vec::new(),
         adoptions: Vec::new(),

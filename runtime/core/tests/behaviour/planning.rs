@@ -404,7 +404,8 @@ fn nobody_unknown_is_planned_for_who_is_absent_or_has_left() {
         ("2", row(&[("ends", "2020-01-01T00:00:00Z")])),
     ]);
     assert!(world.people.is_empty());
-    let delta = muster_core::delta::Delta::between(None, Described::Absent, Timestamp::UNIX_EPOCH);
+    let delta =
+        muster_core::delta::Delta::between(None, Described::Absent, (&[], Timestamp::UNIX_EPOCH));
     assert_eq!(delta, None);
 }
 

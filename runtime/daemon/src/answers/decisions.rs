@@ -113,6 +113,12 @@ fn decision(entry: &kept::Entry) -> v1::HistoryEntry {
         Fact::StandingDecided { person, decided } => {
             ("person", format!("{person}: {}", said(decided)))
         }
+        Fact::IdentitiesMerged { person, into } => {
+            ("person", format!("{person} became part of {into}"))
+        }
+        Fact::RecordSplit { record, from } => {
+            ("person", format!("record {record} was taken out of {from}"))
+        }
         Fact::DriftDecided {
             person,
             target,

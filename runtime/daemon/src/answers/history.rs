@@ -141,6 +141,16 @@ impl Told<'_> {
                 text: said(decided),
                 ..blank
             },
+            Fact::IdentitiesMerged { person, into } => v1::HistoryEntry {
+                kind: "person".to_owned(),
+                text: format!("{person} became part of {into}"),
+                ..blank
+            },
+            Fact::RecordSplit { record, from } => v1::HistoryEntry {
+                kind: "person".to_owned(),
+                text: format!("record {record} was taken out of {from}"),
+                ..blank
+            },
             Fact::FindingOpened(finding) => v1::HistoryEntry {
                 kind: "finding".to_owned(),
                 text: format!("{}: {}", finding.code, finding.text),
@@ -181,6 +191,14 @@ impl Told<'_> {
             (Some(_), None) => vec!["HR's data for the first time".to_owned()],
             (None, _) => Vec::new(),
         };
+        details.extend(planned.records.iter().filter_map(|planned| {
+            let link = planned.link.as_ref()?;
+            Some(format!(
+                "record {} is the person's: {}",
+                planned.record,
+                present::because(link)
+            ))
+        }));
         for (target, account) in &planned.accounts {
             let deeds = account.operations.iter();
             let deeds: Vec<String> = deeds

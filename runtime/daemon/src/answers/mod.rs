@@ -4,7 +4,7 @@
 //!
 //! Each question is given the handles that it needs, and nothing else; the structs here say which there are. Answers
 //! come from one snapshot, so that they belong together, on threads that may wait for the disk. Only these change
-//! anything: `delivery`, `apply`, `retry`, `decide` and `drift`, each of which answers when the change is durable; and `believe`,
+//! anything: `delivery`, `apply`, `retry`, `decide`, `join` and `drift`, each of which answers when the change is durable; and `believe`,
 //! which is forgotten at a stop.
 
 pub(crate) mod accounts;
@@ -18,6 +18,7 @@ pub(crate) mod drift;
 pub(crate) mod findings;
 pub(crate) mod held;
 pub(crate) mod history;
+pub(crate) mod join;
 pub(crate) mod ledger;
 pub(crate) mod metrics;
 pub(crate) mod operations;

@@ -31,21 +31,30 @@ impl Listings {
     fn person(&self, id: &PersonId) -> Result<v1::Person, Fault> {
         let person = self.find(id)?;
         let known = self.known.load();
-        Ok(present::person(
+        let shown = present::person(
             &person,
             &self.planning.policy(),
             &known.titles,
-            self.clock.now(),
-        ))
+            (self.planning.trust(), self.clock.now()),
+        );
+        let whose = read(&self.ledger)?.whose(&person.id);
+        let whose = whose.map_err(|error| broken(&error))?;
+        Ok(v1::Person {
+            part_of: whose.map(|whose| whose.to_string()),
+            ..shown
+        })
     }
 
     pub(super) fn find(&self, id: &PersonId) -> Result<Person, Fault> {
-        read(&self.ledger)?
-            .person(id)
-            .map_err(|error| broken(&error))?
-            .ok_or_else(|| {
-                Fault::not_found("person", &id.to_string()).hint("`muster people` lists everybody")
-            })
+        let reader = read(&self.ledger)?;
+        let mut person = reader.person(id).map_err(|error| broken(&error))?;
+        if person.is_none() {
+            // A further record that never was an identity of its own.
+            person = reader.person_of(id).map_err(|error| broken(&error))?;
+        }
+        person.ok_or_else(|| {
+            Fault::not_found("person", &id.to_string()).hint("`muster people` lists everybody")
+        })
     }
 
     fn people_with_key(&self, key: &str) -> Result<Vec<String>, Fault> {

@@ -7,11 +7,12 @@ use muster_core::connector::{AttributeChange, EntitlementKey};
 use muster_core::fact::{Counts, Kind, PersonPlanned};
 use muster_core::finding::Finding;
 use muster_core::hold::Hold;
-use muster_core::id::TargetName;
+use muster_core::id::{FeedName, TargetName};
 use muster_core::identity::{Identity, Phase, Value};
 use muster_core::operation::{self, Action, How, Operation, Step, Urgency};
 use muster_core::person::{Account, Grant, Justification, Person};
 use muster_core::policy::Policy;
+use muster_core::record::{Link, picture};
 use muster_intake::Mistake;
 use muster_ledger::{Reader, kept};
 use serde_json::json;
@@ -170,9 +171,49 @@ pub fn person_row(person: &Person) -> v1::PersonRow {
     }
 }
 
+/// The records of a person who has several.
+fn records(person: &Person, trust: &[FeedName], now: Timestamp) -> Vec<v1::Record> {
+    let Some(picture) = picture(&person.records, trust, now) else {
+        return Vec::new();
+    };
+    let records = person.records.iter().map(|(id, record)| {
+        let says = picture.sources.iter().filter(|(_, source)| *source == id);
+        let phase = if record.is_present {
+            record.identity.employment.phase(now)
+        } else {
+            Phase::Ended
+        };
+        v1::Record {
+            record: id.to_string(),
+            phase: phase.as_str().to_owned(),
+            is_present: record.is_present,
+            leads: *id == picture.lead,
+            because: because(&record.link),
+            says: says.map(|(name, _)| name.clone()).collect(),
+        }
+    });
+    records.collect()
+}
+
+/// Why a record is a person's.
+pub(super) fn because(link: &Link) -> String {
+    match link {
+        Link::FirstSeen => "first seen".to_owned(),
+        Link::Correlated(keys) => format!("{} agreed", keys.join(", ")),
+        Link::Confirmed(keys) if keys.is_empty() => "a person said so".to_owned(),
+        Link::Confirmed(keys) => format!("{} agreed, and a person said so", keys.join(", ")),
+        Link::Merged => "a person made two identities one".to_owned(),
+    }
+}
+
 /// Everything about a person.
-pub fn person(person: &Person, policy: &Policy, titles: &Titles, now: Timestamp) -> v1::Person {
-    let held = policy.explain(&person.id, &person.identity, person.phase);
+pub fn person(
+    person: &Person,
+    policy: &Policy,
+    titles: &Titles,
+    (trust, now): (&[FeedName], Timestamp),
+) -> v1::Person {
+    let held = policy.explain(&person.seat(trust, now), &person.identity, person.phase);
     let is_here = person.phase != Phase::Ended;
     let roles = held
         .iter()
@@ -195,6 +236,8 @@ pub fn person(person: &Person, policy: &Policy, titles: &Titles, now: Timestamp)
         openings: openings(person, now).map(|(_, opening)| opening).collect(),
         blocks: blocks(person, now).map(|(_, block)| block).collect(),
         adoptions: adoptions(person, titles, now).map(|(_, one)| one).collect(),
+        records: records(person, trust, now),
+        part_of: None,
         plan: person.plan.0,
         accounts: person
             .accounts

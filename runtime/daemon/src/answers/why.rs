@@ -12,13 +12,14 @@ use muster_api::v1;
 use muster_core::actor::Actor;
 use muster_core::adoption::AdoptionId;
 use muster_core::connector::{AccountState, EntitlementKey};
-use muster_core::id::{PersonId, PlanId, PolicyVersion, RoleName, TargetName};
+use muster_core::id::{FeedName, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::{Phase, Value};
 use muster_core::operation;
 use muster_core::person::{Account, Grant, Justification, Person};
 use muster_core::plan::Catalogue;
 use muster_core::plan::UNREAD_CATALOGUE;
 use muster_core::policy::{Policy, Role};
+use muster_core::record::picture;
 use muster_core::rule::Failed;
 use serde::Deserialize;
 
@@ -80,6 +81,7 @@ impl Listings {
             policy: &policy,
             titles: &known.titles,
             catalogues: &known.targets.catalogues,
+            trust: self.planning.trust(),
             now: self.clock.now(),
             source: &source,
             rule_then: &rule_then,
@@ -99,6 +101,8 @@ struct Known<'a> {
     titles: &'a Titles,
     /// What each target can give, as it was read last.
     catalogues: &'a BTreeMap<TargetName, Catalogue>,
+    /// The feeds, the most trusted first.
+    trust: &'a [FeedName],
     /// The daemon's clock.
     now: Timestamp,
     /// Where a plan came from.
@@ -129,7 +133,7 @@ fn why(known: &Known<'_>, target: Option<&TargetName>) -> v1::Why {
         person: person.id.to_string(),
         name: person.identity.display_name(),
         phase: person.phase.as_str().to_owned(),
-        phase_because: phase_because(person),
+        phase_because: phase_because(known),
         policy: known.policy.version().to_string(),
         source: known.source(person.origin.plan),
         targets: names
@@ -139,7 +143,15 @@ fn why(known: &Known<'_>, target: Option<&TargetName>) -> v1::Why {
     }
 }
 
-fn phase_because(person: &Person) -> String {
+fn phase_because(known: &Known<'_>) -> String {
+    let because = phase_said(known.person);
+    match picture(&known.person.records, known.trust, known.now) {
+        Some(picture) => format!("{because}, by record {}", picture.lead),
+        None => because,
+    }
+}
+
+fn phase_said(person: &Person) -> String {
     let employment = &person.identity.employment;
     let date = |at: Option<Timestamp>| at.map_or("no date".to_owned(), |at| at.to_string());
     match person.phase {
@@ -162,9 +174,8 @@ fn at_target(known: &Known<'_>, target: &TargetName) -> v1::WhyTarget {
     let person = known.person;
     let none = Account::default();
     let account = person.accounts.get(target).unwrap_or(&none);
-    let roles = known
-        .policy
-        .explain(&person.id, &person.identity, person.phase);
+    let seat = person.seat(known.trust, known.now);
+    let roles = known.policy.explain(&seat, &person.identity, person.phase);
     let is_here = person.phase != Phase::Ended;
     let mut has = Vec::new();
     let mut has_not = Vec::new();

@@ -120,6 +120,7 @@ fn rename_all(writer: &mut Writer<'_>, from: &FeedName, to: &FeedName) -> Result
         people += u64::from(writer.record(renamed)?);
     }
     let has_more = before.feed(from)?.is_some()
+        || before.further_records(from)?.next().is_some()
         || before.hold(&About::File(from.clone()))?.is_some()
         || !before.arrivals(from, 0, 1)?.is_empty();
     if has_more {

@@ -11,9 +11,11 @@
 //! it and never before; and whoever has something to do after it is woken.
 
 mod bells;
+mod joining;
 mod known;
 mod order;
 mod parts;
+mod records;
 mod run;
 mod settle;
 mod walk;
@@ -24,6 +26,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use muster_core::actor::Actor;
+use muster_core::correlation::Correlation;
 use muster_core::fact::Fact;
 use muster_core::finding::Code;
 use muster_core::guard::Limits;
@@ -35,8 +38,10 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use crate::clock::Clock;
 
 pub use bells::Bells;
+pub use joining::Joining;
 pub use known::{Known, KnownTargets, Titles};
 pub use order::{ChangedPerson, Consent, OnPerson, Order, Proposal, Scope, Summary};
+pub use records::DOUBTFUL;
 
 /// A row that was set aside has an id that nobody known has, so nobody who is missing counts as having left.
 pub const ABSENCE_DOUBTED: Code = Code::new("HR-080");
@@ -51,6 +56,7 @@ pub struct Planning {
     known: Arc<KnownTargets>,
     bells: Bells,
     limits: Limits,
+    correlation: Arc<Correlation>,
     /// Most people that a plan has to go through to be made at once, and most people of a part of a larger one.
     part: usize,
     /// Plans that may be for everybody are made one after the other, from their beginning to their end.
@@ -94,6 +100,7 @@ impl Planning {
             known,
             bells,
             limits: Limits::default(),
+            correlation: Arc::default(),
             part: PART,
             whole: Arc::default(),
             turn: Arc::default(),
@@ -104,6 +111,15 @@ impl Planning {
     #[must_use]
     pub fn limited_by(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// Sets whom to believe where several feeds speak of one person, and how new records are compared.
+    #[must_use]
+    pub fn correlating(self, correlation: Arc<Correlation>) -> Self {
+        Self {
+            correlation,
+            ..self
+        }
     }
 
     /// Sets how many people a plan is made for at once.
@@ -133,6 +149,11 @@ impl Planning {
         self.ledger.read()
     }
 
+    /// The feeds, the most trusted first.
+    pub fn trust(&self) -> &[FeedName] {
+        &self.correlation.trust
+    }
+
     /// What time it is.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
@@ -147,7 +168,7 @@ impl Planning {
     ) -> Result<Summary, Failed> {
         let is_for_few = matches!(
             order.scope,
-            Scope::Changes { .. } | Scope::People(_) | Scope::Decided { .. }
+            Scope::Changes { .. } | Scope::People(_) | Scope::Decided { .. } | Scope::Joined(_)
         );
         let made = move |maker: &Maker<'_>| maker.make(order, consent);
         if is_for_few {
@@ -266,6 +287,7 @@ impl Planning {
             policy,
             targets: &known.targets,
             limits: &self.limits,
+            correlation: &self.correlation,
             now: self.clock.now(),
         }
     }

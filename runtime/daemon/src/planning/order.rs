@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use muster_core::actor::Actor;
 use muster_core::connector::Entitlement;
+use muster_core::correlation::Doubtful;
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
 use muster_core::finding::Finding;
 use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId, TargetName};
@@ -14,6 +15,8 @@ use muster_core::policy::{Census, Policy};
 use muster_core::question::Question;
 use muster_core::standing::Decided;
 use muster_intake::Snapshot;
+
+use super::joining::Joining;
 
 /// The people a plan covers.
 pub enum Scope<'a> {
@@ -51,6 +54,8 @@ pub enum Scope<'a> {
         /// What was decided.
         decided: Decided,
     },
+    /// Everybody of whom is decided who is who. The decision is recorded with the plan.
+    Joined(Joining),
 }
 
 /// What a change set says of a person.
@@ -79,6 +84,8 @@ pub struct Summary {
     pub findings: Vec<Finding>,
     /// What has to be asked about people who were left alone.
     pub questions: Vec<Question>,
+    /// Records of which it is not known whose they are.
+    pub doubtful: Vec<Doubtful>,
     /// The answers that were used.
     pub used: Vec<Digest>,
     /// Why nobody who is missing counts as having left, where that is so although each row is somebody's.

@@ -43,7 +43,9 @@ pub(super) fn are_many(reader: &Reader, scope: &Scope<'_>, most: usize) -> Resul
             Ok(is_large(reader, feed, snapshot.rows().count(), most)?)
         }
         Scope::Everybody => Ok(reader.people_count()? > most as u64),
-        Scope::Changes { .. } | Scope::People(_) | Scope::Decided { .. } => Ok(false),
+        Scope::Changes { .. } | Scope::People(_) | Scope::Decided { .. } | Scope::Joined(_) => {
+            Ok(false)
+        }
     }
 }
 
@@ -317,9 +319,11 @@ impl Scope<'_> {
                 since: *since,
                 news,
             },
-            Scope::Everybody | Scope::Changes { .. } | Scope::People(_) | Scope::Decided { .. } => {
-                Scope::Everybody
-            }
+            Scope::Everybody
+            | Scope::Changes { .. }
+            | Scope::People(_)
+            | Scope::Decided { .. }
+            | Scope::Joined(_) => Scope::Everybody,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use muster_core::budget::Toll;
+use muster_core::correlation::{Candidate, Correlation, Doubtful};
 use muster_core::delta::{self, Described};
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
 use muster_core::finding::{Finding, Severity};
@@ -16,6 +17,7 @@ use muster_core::person::{Account, Person};
 use muster_core::plan::{Planned, Planner, Targets};
 use muster_core::policy::{Evaluator, Policy};
 use muster_core::question::{self, Doubt, Question, Traits};
+use muster_core::record::{Link, Said};
 use muster_core::standing::Decided;
 use muster_core::subject::Subject;
 use muster_intake::Snapshot;
@@ -23,7 +25,8 @@ use muster_ledger::{Ledger, PlanDigest, Reader, Writer};
 use sha2::{Digest as _, Sha256};
 
 use super::order::{ChangedPerson, Consent, OnPerson, Order, Scope, Summary};
-use super::settle::{Settled, settle_findings, settle_questions};
+use super::records::{self, Whose};
+use super::settle::{Settled, settle_findings, settle_questions, settle_records};
 use super::walk::Walk;
 use super::{ABSENCE_DOUBTED, Failed};
 
@@ -54,6 +57,8 @@ pub(super) struct Basis<'a> {
     pub(super) targets: &'a Targets,
     /// What is too much at once.
     pub(super) limits: &'a Limits,
+    /// How records are compared, and whom to believe.
+    pub(super) correlation: &'a Correlation,
     /// The daemon's clock.
     pub(super) now: Timestamp,
 }
@@ -203,6 +208,8 @@ pub(super) fn because(cause: &Cause) -> String {
 pub(super) enum Seen {
     Everybody,
     Feed(FeedName),
+    /// A feed, and those of others who have records of it.
+    FeedAnd(FeedName, BTreeSet<PersonId>),
     People(BTreeSet<PersonId>),
 }
 
@@ -211,6 +218,10 @@ impl Seen {
         match self {
             Seen::Everybody => true,
             Seen::Feed(feed) => subject.feed() == Some(feed),
+            Seen::FeedAnd(feed, people) => {
+                let mut of_people = subject.person().into_iter();
+                subject.feed() == Some(feed) || of_people.any(|person| people.contains(person))
+            }
             // What is said of a target is only known to be over when everybody was looked at.
             Seen::People(people) => subject
                 .person()
@@ -250,6 +261,7 @@ impl Reach {
         settle_findings(writer, &summary.findings, &settled)?;
         if self.is_of_feed {
             settle_questions(writer, summary, seen)?;
+            settle_records(writer, summary, seen)?;
         }
         Ok(())
     }
@@ -313,10 +325,13 @@ pub(super) struct Run<'a, 'txn> {
     /// A person for whom there is a plan with this number, or a later one, was planned for meanwhile.
     pub(super) begun_with: PlanId,
     planner: Planner<'a>,
+    pub(super) correlation: &'a Correlation,
+    /// Whether any identity has several records.
+    has_further: bool,
     on_person: OnPerson<'a>,
     rules: Rules<'a>,
     /// The instant by which days are judged.
-    day: Timestamp,
+    pub(super) day: Timestamp,
     /// From when on what was counted counts together with this plan.
     pub(super) since: Timestamp,
     pub(super) tally: Tally,
@@ -331,6 +346,7 @@ pub(super) struct Run<'a, 'txn> {
     answered: BTreeMap<Question, Digest>,
     used: Vec<Digest>,
     questions: Vec<Question>,
+    doubtful: Vec<Doubtful>,
     absence_doubt: Option<Finding>,
 }
 
@@ -346,7 +362,9 @@ impl<'a, 'txn> Run<'a, 'txn> {
         let since = rules.limits.since(before.counts_at(basis.now)?);
         let evaluator = Evaluator::new(basis.policy);
         let begun_with = before.next_plan();
-        let planner = Planner::new(evaluator, basis.targets, begun_with, day, because);
+        let planner = Planner::new(evaluator, basis.targets, begun_with, day, because)
+            .trusting(basis.correlation.trust.clone());
+        let has_further = before.has_further_records()?;
         let population = population(&before, since)?;
         let answered = before.questions()?.into_iter();
         let answered = answered
@@ -358,6 +376,8 @@ impl<'a, 'txn> Run<'a, 'txn> {
             before,
             begun_with,
             planner,
+            correlation: basis.correlation,
+            has_further,
             on_person,
             rules,
             day,
@@ -369,6 +389,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
             answered,
             used: Vec::new(),
             questions: Vec::new(),
+            doubtful: Vec::new(),
             absence_doubt: None,
             refused: Vec::new(),
             seen: Seen::Everybody,
@@ -398,6 +419,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 Ok(())
             }
             Scope::Decided { person, decided } => self.decided(&person, decided),
+            Scope::Joined(joining) => self.joined(joining),
         }
     }
 
@@ -420,6 +442,25 @@ impl<'a, 'txn> Run<'a, 'txn> {
         }
         self.seen = Seen::People([id.clone()].into());
         self.person(id, person, Described::AsBefore)
+    }
+
+    /// Records a decision, where anything is recorded.
+    pub(super) fn decide(&mut self, fact: &Fact) -> Result<bool, Failed> {
+        match &mut self.ink {
+            Ink::Record(writer) => {
+                writer.record(fact)?;
+                Ok(true)
+            }
+            Ink::Look(_) | Ink::Keep(..) => Ok(false),
+        }
+    }
+
+    /// Somebody as they stand after a decision that was recorded.
+    pub(super) fn decided_person(&mut self, id: &PersonId) -> Result<Option<Person>, Failed> {
+        match &mut self.ink {
+            Ink::Record(writer) => Ok(writer.person(id)?.cloned()),
+            Ink::Look(_) | Ink::Keep(..) => Ok(self.before.person(id)?),
+        }
     }
 
     /// Whether there is room for another person's part.
@@ -452,6 +493,8 @@ impl<'a, 'txn> Run<'a, 'txn> {
         now: Option<&Person>,
     ) -> Result<Option<PersonPlanned>, Failed> {
         let described = match planned.identity {
+            _ if !planned.records.is_empty() => Described::Records(said_again(&planned, now)),
+            Some(_) if now.is_some_and(|person| !person.records.is_empty()) => Described::AsBefore,
             Some(identity) => Described::Row {
                 identity,
                 row: planned.row,
@@ -472,9 +515,22 @@ impl<'a, 'txn> Run<'a, 'txn> {
 
     /// What is said of somebody, unless there was news of them since this plan was begun.
     pub(super) fn heeding_news(&self, now: Option<&Person>, described: Described) -> Described {
-        match now {
-            Some(person) if person.origin.plan >= self.begun_with => Described::AsBefore,
-            Some(_) | None => described,
+        let Some(person) = now else {
+            return described;
+        };
+        let is_newer = |record: &PersonId| {
+            let kept = person.records.get(record).map(|kept| kept.origin);
+            let own = (*record == person.id).then_some(person.origin);
+            let plan = kept.or(own).map(|origin| origin.plan);
+            plan.is_some_and(|plan| plan >= self.begun_with)
+        };
+        match described {
+            Described::Records(mut said) => {
+                said.retain(|said| !is_newer(&said.record));
+                Described::Records(said)
+            }
+            _ if is_newer(&person.id) => Described::AsBefore,
+            described => described,
         }
     }
 
@@ -484,9 +540,13 @@ impl<'a, 'txn> Run<'a, 'txn> {
         before: Option<&Person>,
         described: Described,
     ) -> Result<Planned, Failed> {
-        let ledger = &self.before;
+        let (ledger, has_further) = (&self.before, self.has_further);
         let find = |id: &PersonId, target: &TargetName| -> Result<_, Failed> {
-            let person = ledger.person(id)?;
+            let person = if has_further {
+                ledger.person_of(id)?
+            } else {
+                ledger.person(id)?
+            };
             let account = person.and_then(|mut person| person.accounts.remove(target));
             Ok(account
                 .filter(Account::exists)
@@ -512,7 +572,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 key,
             });
             let is_known = match &id {
-                Ok(id) => self.before.person(id)?.is_some(),
+                Ok(id) => self.before.knows(id)?,
                 Err(_) => false,
             };
             unknown += u32::from(!is_known);
@@ -577,16 +637,61 @@ impl<'a, 'txn> Run<'a, 'txn> {
         identity: Identity,
         row: Option<u32>,
     ) -> Result<(), Failed> {
-        let question = before.as_ref().and_then(|before| {
-            question::about_row(before, &identity, self.day, |text| {
-                let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-                Digest(digest).to_string()
-            })
-        });
-        if question.is_some_and(|question| self.is_open(question)) {
+        if let Some(before) = &before
+            && self.is_doubted(before, id, &identity)
+        {
             return Ok(());
         }
         self.person(id, before, Described::Row { identity, row })
+    }
+
+    /// Whether it has to be asked first whether a further record is still the person's.
+    pub(super) fn is_doubted(
+        &mut self,
+        person: &Person,
+        record: &PersonId,
+        identity: &Identity,
+    ) -> bool {
+        if person.records.is_empty() {
+            return self.question_about(person, identity);
+        }
+        let Some(said) = person.said_by(record) else {
+            return false;
+        };
+        let before = Person {
+            id: record.clone(),
+            identity: said.clone(),
+            phase: said.employment.phase(self.day),
+            ..person.clone()
+        };
+        self.question_about(&before, identity)
+    }
+
+    fn question_about(&mut self, before: &Person, identity: &Identity) -> bool {
+        let question = question::about_row(before, identity, self.day, |text| {
+            let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+            Digest(digest).to_string()
+        });
+        question.is_some_and(|question| self.is_open(question))
+    }
+
+    /// Has a record wait of which it is not known whose it is.
+    pub(super) fn doubt(
+        &mut self,
+        record: PersonId,
+        (identity, row): (Identity, Option<u32>),
+        candidates: &[Candidate],
+    ) {
+        // Somebody who had left before anybody knew of them is nobody to ask about.
+        if identity.employment.phase(self.day) == Phase::Ended {
+            return;
+        }
+        self.doubtful.push(Doubtful {
+            record,
+            identity,
+            row,
+            candidates: candidates.to_vec(),
+        });
     }
 
     /// Whether a question is not answered; then it is asked.
@@ -608,16 +713,40 @@ impl<'a, 'txn> Run<'a, 'txn> {
     ) -> Result<(), Failed> {
         let mut seen = BTreeSet::new();
         let mut pairs = Pairs::default();
+        let keys: Vec<&PersonKey> = people.iter().map(|(key, _)| key).collect();
+        let new = people.iter().filter_map(|(key, changed)| match changed {
+            ChangedPerson::Row { identity, .. } => Some((key, identity)),
+            ChangedPerson::Left => None,
+        });
+        let whose = Whose::of_some(&self.before, self.correlation, (feed, &keys), new)?;
+        let mut together: BTreeMap<PersonId, Vec<Said>> = BTreeMap::new();
         for (key, changed) in people {
             let id = PersonId {
                 feed: feed.clone(),
                 key,
             };
             seen.insert(id.clone());
+            if let Some((person, link)) = whose.whose(&id.key) {
+                let said = self.said(person, (&id, changed), (carried, link.clone()))?;
+                together.entry(person.clone()).or_default().extend(said);
+                continue;
+            }
+            if whose.has_further(&id) {
+                let said = self.said(&id, (&id, changed), (carried, None))?;
+                together.entry(id).or_default().extend(said);
+                continue;
+            }
             let before = self.before.person(&id)?;
             match (changed, before) {
+                (ChangedPerson::Row { identity, row }, None)
+                    if let Some(candidates) = whose.doubt(&id.key) =>
+                {
+                    self.doubt(id, (identity, row), candidates);
+                }
+                (ChangedPerson::Left, Some(person)) if whose.may_be(&person.id) => {}
                 (ChangedPerson::Row { mut identity, row }, before) => {
-                    delta::carry_over(&mut identity, before.as_ref(), carried);
+                    let said = before.as_ref().and_then(|before| before.said_by(&id));
+                    delta::carry_over(&mut identity, said, carried);
                     match before {
                         None if pairs.has_room() => pairs.new.push((id, identity, row)),
                         before => self.row(&id, before, identity, row)?,
@@ -627,7 +756,12 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 (ChangedPerson::Left, before) => self.person(&id, before, Described::Absent)?,
             }
         }
+        seen.extend(together.keys().cloned());
         self.seen = Seen::People(seen);
+        for (id, said) in together {
+            let person = self.before.person(&id)?;
+            self.person(&id, person, Described::Records(said))?;
+        }
         let leavers: BTreeSet<PersonId> = pairs.gone.iter().map(|one| one.id.clone()).collect();
         if !pairs.new.is_empty() {
             // Somebody who left a few days ago may be who is new today.
@@ -642,6 +776,33 @@ impl<'a, 'txn> Run<'a, 'txn> {
             self.person(&id, before, described)?;
         }
         Ok(())
+    }
+
+    /// What is said of a record of somebody; nothing where it has to be asked first whether it is still theirs.
+    fn said(
+        &mut self,
+        person: &PersonId,
+        (record, changed): (&PersonId, ChangedPerson),
+        (carried, link): (&BTreeSet<String>, Option<Link>),
+    ) -> Result<Option<Said>, Failed> {
+        let row = match changed {
+            ChangedPerson::Row { mut identity, row } => {
+                let Some(person) = self.before.person(person)? else {
+                    return Ok(None);
+                };
+                delta::carry_over(&mut identity, person.said_by(record), carried);
+                if self.is_doubted(&person, record, &identity) {
+                    return Ok(None);
+                }
+                Some((identity, row))
+            }
+            ChangedPerson::Left => None,
+        };
+        Ok(Some(Said {
+            record: record.clone(),
+            row,
+            link,
+        }))
     }
 
     pub(super) fn person(
@@ -737,8 +898,10 @@ impl<'a, 'txn> Run<'a, 'txn> {
         // Of whom is asked first, it is not known what they have.
         let is_whole = match self.seen {
             Seen::Everybody => true,
-            Seen::Feed(_) => self.has_everybody && self.questions.is_empty(),
-            Seen::People(_) => false,
+            Seen::Feed(_) => {
+                self.has_everybody && self.questions.is_empty() && self.doubtful.is_empty()
+            }
+            Seen::FeedAnd(..) | Seen::People(_) => false,
         };
         let census = is_whole.then(|| Arc::new(self.planner.census().clone()));
         let mut findings = self.planner.into_findings();
@@ -749,6 +912,10 @@ impl<'a, 'txn> Run<'a, 'txn> {
             question.finding(&digest.short())
         }));
         findings.extend(self.absence_doubt.clone());
+        let doubtful = self.doubtful.iter();
+        findings.extend(
+            doubtful.map(|doubtful| records::finding(&doubtful.record, &doubtful.candidates)),
+        );
         let digest = match &self.ink {
             Ink::Look(digest) => digest.as_ref().map(PlanDigest::finish),
             Ink::Record(writer) => Some(writer.plan_digest()),
@@ -762,6 +929,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 exceeded,
                 findings,
                 questions: self.questions,
+                doubtful: self.doubtful,
                 used: self.used,
                 absence_doubt: self.absence_doubt,
                 left_out: self.left_out,
@@ -772,6 +940,21 @@ impl<'a, 'txn> Run<'a, 'txn> {
             self.seen,
         )
     }
+}
+
+/// What was said of records, told once more of a person who is another by now.
+fn said_again(planned: &PersonPlanned, now: Option<&Person>) -> Vec<Said> {
+    let said = planned.records.iter().map(|planned| {
+        let known = now.and_then(|person| person.said_by(&planned.record));
+        let identity = planned.identity.as_ref().or(known).cloned();
+        let row = identity.filter(|_| planned.is_present);
+        Said {
+            record: planned.record.clone(),
+            row: row.map(|identity| (identity, planned.row)),
+            link: planned.link.clone(),
+        }
+    });
+    said.collect()
 }
 
 /// What there is, and what was counted since then.

@@ -1,14 +1,16 @@
 //! What a plan leaves open: remarks are opened and closed, and questions asked and withdrawn, in the
 //! transaction of the plan.
 
-use muster_core::fact::Fact;
+use muster_core::fact::{Counts, Fact};
 use muster_core::finding::Finding;
+use muster_core::hold::{About, End, Hold, What};
 use muster_core::subject::Subject;
 use muster_core::{plan, question};
 use muster_ledger::{Reader, Writer};
 
+use super::records;
 use super::run::Seen;
-use super::{ABSENCE_DOUBTED, Failed, Summary};
+use super::{ABSENCE_DOUBTED, DOUBTFUL, Failed, Summary};
 use crate::findings::operation::{WHILE_OPEN, is_open};
 use crate::findings::{self, LookedAt};
 
@@ -31,7 +33,9 @@ pub(super) fn settle_findings(
         is_of_feed,
     } = *settled;
     let before = writer.before()?;
-    let of_feed = question::CODES.into_iter().chain([ABSENCE_DOUBTED]);
+    let of_feed = question::CODES
+        .into_iter()
+        .chain([ABSENCE_DOUBTED, DOUBTFUL]);
     let codes = plan::CODES
         .into_iter()
         .chain(of_feed.filter(|_| is_of_feed));
@@ -64,6 +68,41 @@ pub(super) fn settle_questions(
     }
     for question in &summary.questions {
         writer.record(Fact::QuestionAsked(question.clone()))?;
+    }
+    Ok(())
+}
+
+/// Has records wait of which it is not known whose they are, and ends the waiting of those that were looked at and of
+/// which it is known by now.
+pub(super) fn settle_records(
+    writer: &mut Writer<'_>,
+    summary: &Summary,
+    seen: &Seen,
+) -> Result<(), Failed> {
+    for hold in writer.before()?.holds()? {
+        let About::Record(record) = hold.about() else {
+            continue;
+        };
+        let mut doubtful = summary.doubtful.iter();
+        let is_asked = doubtful.any(|doubtful| doubtful.record == record);
+        if !is_asked && seen.has(&Subject::Person(record)) {
+            writer.record(hold.decided(End::Over))?;
+        }
+    }
+    for doubtful in &summary.doubtful {
+        let what = What::Record(doubtful.clone());
+        let before = writer.hold(&what.about())?;
+        if before.as_ref().is_some_and(|before| before.what == what) {
+            continue;
+        }
+        let reason = records::finding(&doubtful.record, &doubtful.candidates);
+        writer.record(Fact::HoldOpened(Hold {
+            what,
+            plan: None,
+            reasons: vec![reason],
+            counts: Counts::default(),
+            since: before.map_or(writer.at(), |before| before.since),
+        }))?;
     }
     Ok(())
 }

@@ -13,12 +13,18 @@ use muster_intake::{Presence, Row, Snapshot};
 
 use super::Failed;
 use super::order::Scope;
+use super::records::{Statement, Whose};
 use super::run::{Pairs, Run, Seen, Told};
 
 /// How far a plan for everybody has come.
 pub(super) enum Walk<'s> {
     /// The people of a file are merged with the feed's, both in the order of their keys.
     File(Box<File<'s>>),
+    /// People of other feeds who have records of this one.
+    Elsewhere(
+        Box<File<'s>>,
+        std::collections::btree_set::IntoIter<PersonId>,
+    ),
     /// Who is new in a file and who is gone comes last, because they may be the same people.
     Pairs(std::vec::IntoIter<Told>),
     /// Everybody of every feed, after this person.
@@ -37,6 +43,8 @@ pub(super) struct File<'s> {
     /// The first file has nobody to be taken for somebody else.
     is_first: bool,
     pairs: Pairs,
+    /// Whose the records are that are not the address of their identity.
+    whose: Whose,
     /// Who was looked at last.
     last: Option<PersonKey>,
 }
@@ -54,10 +62,16 @@ impl<'s> Walk<'s> {
         else {
             return Ok(Walk::Everybody(None));
         };
-        run.seen = Seen::Feed(feed.clone());
         let proves_absence = run.proves_absence(feed, snapshot)?;
         let here = run.before.counts()?.here;
         run.has_everybody = proves_absence && here.keys().all(|other| other == feed);
+        let whose = Whose::of_file(&run.before, run.correlation, (feed, snapshot))?;
+        let elsewhere = whose.elsewhere(feed);
+        run.seen = if elsewhere.is_empty() {
+            Seen::Feed(feed.clone())
+        } else {
+            Seen::FeedAnd(feed.clone(), elsewhere)
+        };
         let rows: Box<dyn Iterator<Item = Row<'s>> + 's> = Box::new(snapshot.rows());
         Ok(Walk::File(Box::new(File {
             feed,
@@ -69,6 +83,7 @@ impl<'s> Walk<'s> {
             proves_absence,
             is_first: run.before.people(feed)?.next().is_none(),
             pairs: Pairs::default(),
+            whose,
             last: None,
         })))
     }
@@ -78,8 +93,25 @@ impl<'s> Walk<'s> {
         match self {
             Walk::File(file) => {
                 if file.go_on(run)? {
-                    let told = run.pairs(std::mem::take(&mut file.pairs));
-                    *self = Walk::Pairs(told.into_iter());
+                    let elsewhere = file.whose.elsewhere(file.feed).into_iter();
+                    // Taken out of the box that is given up with this step.
+                    let taken = std::mem::replace(self, Walk::Everybody(None));
+                    if let Walk::File(file) = taken {
+                        *self = Walk::Elsewhere(file, elsewhere);
+                    }
+                }
+                Ok(false)
+            }
+            Walk::Elsewhere(file, people) => {
+                while run.has_room() {
+                    let Some(id) = people.next() else {
+                        let told = run.pairs(std::mem::take(&mut file.pairs));
+                        *self = Walk::Pairs(told.into_iter());
+                        return Ok(false);
+                    };
+                    if let Some(person) = run.before.person(&id)? {
+                        file.together(run, person)?;
+                    }
                 }
                 Ok(false)
             }
@@ -116,9 +148,33 @@ impl<'s> Walk<'s> {
 }
 
 impl File<'_> {
+    /// Plans what the file says of all records of somebody.
+    fn together(&self, run: &mut Run<'_, '_>, person: Person) -> Result<(), Failed> {
+        let statement = Statement {
+            feed: self.feed,
+            snapshot: self.snapshot,
+            carried: self.carried,
+            proves_absence: self.proves_absence,
+        };
+        let begun_with = run.begun_with;
+        let has_news = |key: &PersonKey, person: &Person| {
+            let record = PersonId {
+                feed: self.feed.clone(),
+                key: key.clone(),
+            };
+            let known = person.records.get(&record).map(|record| record.origin);
+            let own = (record == person.id).then_some(person.origin);
+            let is_newer =
+                |plan: PlanId| self.since.is_some_and(|since| plan > since) || plan >= begun_with;
+            self.news.contains(key) || known.or(own).is_some_and(|origin| is_newer(origin.plan))
+        };
+        statement.together(run, &self.whose, (person, &has_news))
+    }
+
     /// Whether what the ledger has of somebody is newer than the file.
     fn has_news(&self, run: &Run<'_, '_>, person: &Person) -> bool {
-        let plan = person.origin.plan;
+        let kept = person.records.get(&person.id);
+        let plan = kept.map_or(person.origin, |kept| kept.origin).plan;
         self.since.is_some_and(|since| plan > since)
             || plan >= run.begun_with
             || self.news.contains(&person.id.key)
@@ -159,7 +215,16 @@ impl File<'_> {
         row: Option<Row<'_>>,
         before: Option<Person>,
     ) -> Result<(), Failed> {
+        let is_plain = self.whose.is_empty();
         match (row, before) {
+            (None, Some(person)) if !is_plain && self.whose.whose(&person.id.key).is_some() => {
+                self.last = Some(person.id.key);
+                Ok(())
+            }
+            (_, Some(person)) if !is_plain && self.whose.has_further(&person.id) => {
+                self.last = Some(person.id.key.clone());
+                self.together(run, person)
+            }
             (_, Some(person)) if self.has_news(run, &person) => {
                 let id = person.id.clone();
                 self.last = Some(id.key.clone());
@@ -175,8 +240,17 @@ impl File<'_> {
                 };
                 self.last = Some(id.key.clone());
                 let (mut identity, row) = (read.identity, Some(read.row));
-                delta::carry_over(&mut identity, before.as_ref(), self.carried);
+                // It is planned for where the person is whose it is.
+                if !is_plain && self.whose.whose(&id.key).is_some() {
+                    return Ok(());
+                }
+                let said = before.as_ref().and_then(|before| before.said_by(&id));
+                delta::carry_over(&mut identity, said, self.carried);
                 match before {
+                    None if let Some(candidates) = self.whose.doubt(&id.key) => {
+                        run.doubt(id, (identity, row), candidates);
+                        Ok(())
+                    }
                     None if !self.is_first && self.pairs.has_room() => {
                         self.pairs.new.push((id, identity, row));
                         Ok(())
@@ -190,7 +264,7 @@ impl File<'_> {
                 // Set aside, or perhaps behind a row that nobody can read: not proven absent.
                 let is_absent =
                     self.proves_absence && self.snapshot.presence(&id.key) == Presence::Absent;
-                if !is_absent {
+                if !is_absent || self.whose.may_be(&id) {
                     return Ok(());
                 }
                 let left_lately = run.left_lately(&person);

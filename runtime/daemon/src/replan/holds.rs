@@ -41,7 +41,11 @@ impl Holds {
     pub fn all(&self, reader: &Reader) -> Result<Vec<Hold>, Error> {
         let mut holds = reader.holds()?;
         let judged = self.judged();
-        holds.retain(|hold| hold.file().is_some() || judged.contains(&hold.about()));
+        holds.retain(|hold| {
+            // Whose a record is does not depend on what has changed meanwhile.
+            let is_as_it_was = hold.file().is_some() || matches!(hold.what, What::Record(_));
+            is_as_it_was || judged.contains(&hold.about())
+        });
         Ok(holds)
     }
 

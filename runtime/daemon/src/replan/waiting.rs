@@ -61,6 +61,7 @@ fn subject(about: &About) -> Subject {
         About::Dates => Subject::Dates,
         About::Clock => Subject::Clock,
         About::Catalogue(target) => target.into(),
+        About::Record(record) => record.into(),
     }
 }
 
@@ -135,8 +136,8 @@ pub(super) fn of_clock(newest: Timestamp, since: Timestamp) -> Hold {
     holds::of_plan(What::Clock, &summary, since)
 }
 
-/// The plan of something that waits; `None` for the clock, which asks for none, and for files and policies, which
-/// are decided about elsewhere.
+/// The plan of something that waits; `None` for the clock, which asks for none, and for files policies and records,
+/// which are decided about elsewhere.
 pub fn order(pending: &Pending, what: &What) -> Result<Option<Order<'static>>, Failed> {
     static NOTHING: BTreeSet<String> = BTreeSet::new();
     let order = match what {
@@ -162,18 +163,27 @@ pub fn order(pending: &Pending, what: &What) -> Result<Option<Order<'static>>, F
             };
             Order::new(scope, Cause::FeedRetired(feed.clone()))
         }
-        What::Clock | What::File(_) | What::Policy(_) => return Ok(None),
+        What::Clock | What::File(_) | What::Policy(_) | What::Record(_) => return Ok(None),
     };
     Ok(Some(order.by(by_itself(pending, what))))
 }
 
-/// Everybody of a feed who has not left.
+/// The records of everybody of a feed who has not left.
 fn people_here(reader: &Reader, feed: &FeedName) -> Result<Vec<PersonId>, Error> {
     let mut here = Vec::new();
     for person in reader.people(feed)? {
         let person = person?;
         if person.phase != Phase::Ended {
             here.push(person.id);
+        }
+    }
+    // Whoever has a record of another feed, too, goes on being here by that.
+    for row in reader.further_records(feed)? {
+        let (record, whose) = row?;
+        let person = reader.person(&whose)?;
+        let record_kept = person.and_then(|mut person| person.records.remove(&record));
+        if record_kept.is_some_and(|kept| kept.is_present) && !here.contains(&record) {
+            here.push(record);
         }
     }
     Ok(here)
@@ -188,7 +198,7 @@ fn by_itself(pending: &Pending, what: &What) -> Actor {
             target.map_or(Actor::Daemon, |target| target.actor())
         }
         What::Retired(_) => Actor::Editor(editor::of(&pending.config_file)),
-        What::Clock | What::File(_) | What::Policy(_) => Actor::Daemon,
+        What::Clock | What::File(_) | What::Policy(_) | What::Record(_) => Actor::Daemon,
     }
 }
 

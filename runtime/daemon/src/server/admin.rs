@@ -6,9 +6,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 use crate::answers::{
-    Answers, accounts, apply, believe, decide, decisions, drift, findings, held, history, ledger,
-    operations, people, person, plans, plugins, preview, refusal, remarks, retry, standings,
-    status, why,
+    Answers, accounts, apply, believe, decide, decisions, drift, findings, held, history, join,
+    ledger, operations, people, person, plans, plugins, preview, refusal, remarks, retry,
+    standings, status, why,
 };
 
 /// The routes of the admin door.
@@ -24,6 +24,18 @@ pub fn router(answers: Answers, file_bytes_max: usize) -> Router {
         .route("/v1/openings", get(standings::openings))
         .route("/v1/blocks", get(standings::blocks))
         .route("/v1/adoptions", get(standings::adoptions))
+        .route(
+            "/v1/people/{person}/merge",
+            get(join::look_at_merge).post(join::do_merge),
+        )
+        .route(
+            "/v1/records/{record}/split",
+            get(join::look_at_split).post(join::do_split),
+        )
+        .route(
+            "/v1/records/{record}/link",
+            get(join::look_at_link).post(join::do_link),
+        )
         .route("/v1/keys/{key}", get(person::with_key))
         .route("/v1/accounts", get(accounts::answer))
         .route(

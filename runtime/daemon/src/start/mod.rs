@@ -176,6 +176,7 @@ impl Parts {
             Arc::clone(&known),
             bells.clone(),
         );
+        let planning = planning.correlating(Arc::new(config.correlation.clone()));
         let planning = Arc::new(planning.limited_by(limits(config)));
         let findings = Findings::new(ledger.clone(), committer.clone(), clock.clone());
         let holds = Holds::new(ledger.clone(), committer.clone(), clock.clone());

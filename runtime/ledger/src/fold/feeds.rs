@@ -42,6 +42,7 @@ impl Fold<'_> {
     /// said it.
     pub(super) fn feed_renamed(&mut self, from: &FeedName, to: &FeedName) -> Result<bool, Error> {
         let mut has_moved = self.state_renamed(from, to)?;
+        has_moved |= self.records_renamed(from, to)?;
         for (key, row) in rows_under(&self.tables.arrivals, from)? {
             let mut arrival = lookup::arrival_of(&row).of("arrivals")?;
             arrival.arrived.feed = to.clone();
@@ -226,7 +227,7 @@ impl Fold<'_> {
 type Row = (Vec<u8>, Vec<u8>);
 
 /// The rows of a table under a feed's name.
-fn rows_under(
+pub(super) fn rows_under(
     table: &impl ReadableTable<&'static [u8], &'static [u8]>,
     feed: &FeedName,
 ) -> Result<Vec<Row>, Error> {

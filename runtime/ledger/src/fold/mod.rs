@@ -9,6 +9,7 @@ mod content;
 mod feeds;
 mod holds;
 mod people;
+mod records;
 mod tallies;
 
 use std::sync::Arc;
@@ -182,6 +183,8 @@ impl<'txn> Fold<'txn> {
             Fact::StandingDecided { person, decided } => {
                 self.standing_decided(person, decided, moment)
             }
+            Fact::IdentitiesMerged { person, into } => self.identities_merged(person, into, at),
+            Fact::RecordSplit { record, from } => self.record_split(record, from, at),
             Fact::PersonRenamed { person, feed } => self.person_renamed(person, feed),
             Fact::FeedRenamed { from, to } => self.feed_renamed(from, to),
             Fact::FileAccepted { file, plan } => {

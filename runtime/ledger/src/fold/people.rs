@@ -56,7 +56,7 @@ pub(crate) struct Touched {
     /// The accounts at apps that are the person's by now.
     links: Vec<Vec<u8>>,
     /// None: there is no such person.
-    person: Option<Person>,
+    pub(super) person: Option<Person>,
     /// The person's calls that are out.
     sent: Vec<Sent>,
     /// Whether the person's record is to be written.
@@ -137,7 +137,10 @@ impl Fold<'_> {
         let key = keys::person(&planned.person);
         let before = self.touch(&key)?.person.clone();
         match Person::planned(before, planned, effect) {
-            Some(after) => self.put(&key, after).map(|()| true),
+            Some(after) => {
+                self.keep_records(planned)?;
+                self.put(&key, after).map(|()| true)
+            }
             None => Ok(false),
         }
     }
@@ -173,6 +176,7 @@ impl Fold<'_> {
                 None => Ok(false),
             };
         };
+        self.keep_records(planned)?;
         let rows = PersonRows::of(&after, &key);
         self.relink(&key, &rows_before.links, &rows.links, &after)?;
         codec::encode(&mut self.people.buffer, &v1::Person::of(&after));
@@ -268,6 +272,7 @@ impl Fold<'_> {
             self.people.links.insert(link, None);
         }
         person.rename(feed);
+        self.records_readdressed(&person)?;
         let touched = self.touch(&after)?;
         touched.is_sent_changed |= !sent.is_empty();
         touched.sent = sent;
@@ -329,7 +334,7 @@ impl Fold<'_> {
     }
 
     /// Keeps a person aside as it is now.
-    fn put(&mut self, key: &[u8], after: Person) -> Result<(), Error> {
+    pub(super) fn put(&mut self, key: &[u8], after: Person) -> Result<(), Error> {
         self.keep_links(key, &after)?;
         let touched = self.touch(key)?;
         touched.is_sent_changed |= intents::drop_ended(&mut touched.sent, &after);
@@ -373,7 +378,7 @@ impl Fold<'_> {
         Ok(())
     }
 
-    fn touch(&mut self, key: &[u8]) -> Result<&mut Touched, Error> {
+    pub(super) fn touch(&mut self, key: &[u8]) -> Result<&mut Touched, Error> {
         if !self.people.is_current(key) {
             let touched = match self.people.touched.remove(key) {
                 Some(touched) => touched,

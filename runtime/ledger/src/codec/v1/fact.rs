@@ -17,6 +17,7 @@ use super::parts::{Fixed, Pairs, Who, feed, policy, target};
 use super::person::{Decision, Justifications, Sighting};
 use super::policy::PolicySource;
 use super::question::Question;
+use super::record::RecordsPlanned;
 use super::standing::Decided;
 use super::subject::Subject;
 use crate::codec::{Unreadable, append, instant, micros};
@@ -308,6 +309,8 @@ pub(crate) struct PersonPlanned<'a> {
     kind: Kind,
     #[serde(borrow)]
     identity: Option<Identity<'a>>,
+    #[serde(borrow)]
+    records: Option<RecordsPlanned<'a>>,
     row: Option<u32>,
     is_present: bool,
     phase: Phase,
@@ -322,6 +325,7 @@ impl<'a> PersonPlanned<'a> {
             person: Who::of(&planned.person),
             kind: Kind::of(planned.kind),
             identity: planned.identity.as_ref().map(Identity::of),
+            records: RecordsPlanned::of(&planned.records),
             row: planned.row,
             is_present: planned.is_present,
             phase: Phase::of(planned.phase),
@@ -342,6 +346,11 @@ impl<'a> PersonPlanned<'a> {
             person: self.person.into_core()?,
             kind: self.kind.into_core(),
             identity: self.identity.map(Identity::into_core).transpose()?,
+            records: self
+                .records
+                .map(RecordsPlanned::into_core)
+                .transpose()?
+                .unwrap_or_default(),
             row: self.row,
             is_present: self.is_present,
             phase: self.phase.into_core(),
@@ -453,6 +462,12 @@ pub(crate) enum Fact<'a> {
     DriftDecided(#[serde(borrow)] Who<'a>, &'a str, Decision),
     #[serde(rename = "sd")]
     StandingDecided(#[serde(borrow)] Who<'a>, #[serde(borrow)] Decided<'a>),
+    /// Who goes over, and to whom.
+    #[serde(rename = "im")]
+    IdentitiesMerged(#[serde(borrow)] Who<'a>, #[serde(borrow)] Who<'a>),
+    /// The record, and whose it was.
+    #[serde(rename = "rs")]
+    RecordSplit(#[serde(borrow)] Who<'a>, #[serde(borrow)] Who<'a>),
     #[serde(rename = "rn")]
     PersonRenamed(#[serde(borrow)] Who<'a>, &'a str),
     #[serde(rename = "fr")]
@@ -538,6 +553,12 @@ pub(crate) fn fact_body(buffer: &mut Vec<u8>, fact: &core::Fact) {
             target,
             decision,
         } => Fact::DriftDecided(Who::of(person), target.as_str(), Decision::of(*decision)),
+        core::Fact::IdentitiesMerged { person, into } => {
+            Fact::IdentitiesMerged(Who::of(person), Who::of(into))
+        }
+        core::Fact::RecordSplit { record, from } => {
+            Fact::RecordSplit(Who::of(record), Who::of(from))
+        }
         core::Fact::PersonRenamed { person, feed } => {
             Fact::PersonRenamed(Who::of(person), feed.as_str())
         }
@@ -620,6 +641,14 @@ impl Fact<'_> {
                 person: person.into_core()?,
                 target: target(name)?,
                 decision: decision.into_core(),
+            },
+            Fact::IdentitiesMerged(person, into) => core::Fact::IdentitiesMerged {
+                person: person.into_core()?,
+                into: into.into_core()?,
+            },
+            Fact::RecordSplit(record, from) => core::Fact::RecordSplit {
+                record: record.into_core()?,
+                from: from.into_core()?,
             },
             Fact::PersonRenamed(person, name) => core::Fact::PersonRenamed {
                 person: person.into_core()?,

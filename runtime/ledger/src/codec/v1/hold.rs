@@ -1,11 +1,13 @@
 //! Layout 1 of what waits for a person, and of what became of it.
 
+use muster_core::correlation::{Candidate, Doubtful};
 use muster_core::hold as core;
 use serde::{Deserialize, Serialize};
 
 use super::connector::Catalogue;
 use super::fact::{Counts, Finding};
 use super::feed::FeedFile;
+use super::identity::Identity;
 use super::parts::{Fixed, Who, feed, target};
 use super::policy::PolicySource;
 use crate::codec::{Unreadable, instant, micros};
@@ -25,6 +27,8 @@ pub(crate) enum About<'a> {
     Retired(&'a str),
     #[serde(rename = "c")]
     Catalogue(&'a str),
+    #[serde(rename = "w", borrow)]
+    Record(Who<'a>),
 }
 
 impl<'a> About<'a> {
@@ -36,6 +40,7 @@ impl<'a> About<'a> {
             core::About::Clock => About::Clock,
             core::About::Retired(feed) => About::Retired(feed.as_str()),
             core::About::Catalogue(target) => About::Catalogue(target.as_str()),
+            core::About::Record(record) => About::Record(Who::of(record)),
         }
     }
 
@@ -47,6 +52,7 @@ impl<'a> About<'a> {
             About::Clock => core::About::Clock,
             About::Retired(name) => core::About::Retired(feed(name)?),
             About::Catalogue(name) => core::About::Catalogue(target(name)?),
+            About::Record(record) => core::About::Record(record.into_core()?),
         })
     }
 }
@@ -99,6 +105,14 @@ enum What<'a> {
     /// Target, what it can give, what changed.
     #[serde(rename = "c")]
     Catalogue(&'a str, #[serde(borrow)] Catalogue<'a>, &'a str),
+    /// The record, what it says and where, and whose it may be with the keys that agree.
+    #[serde(rename = "w")]
+    Record(
+        #[serde(borrow)] Who<'a>,
+        #[serde(borrow)] Identity<'a>,
+        Option<u32>,
+        #[serde(borrow)] Vec<(Who<'a>, Vec<&'a str>)>,
+    ),
 }
 
 impl<'a> What<'a> {
@@ -114,6 +128,18 @@ impl<'a> What<'a> {
                 entitlements,
                 changed,
             } => What::Catalogue(target.as_str(), Catalogue::of(entitlements, 0), changed),
+            core::What::Record(doubtful) => {
+                let candidates = doubtful.candidates.iter().map(|candidate| {
+                    let keys = candidate.keys.iter().map(String::as_str);
+                    (Who::of(&candidate.person), keys.collect())
+                });
+                What::Record(
+                    Who::of(&doubtful.record),
+                    Identity::of(&doubtful.identity),
+                    doubtful.row,
+                    candidates.collect(),
+                )
+            }
         }
     }
 
@@ -132,6 +158,20 @@ impl<'a> What<'a> {
                 entitlements: catalogue.into_core(),
                 changed: changed.to_owned(),
             },
+            What::Record(record, identity, row, candidates) => {
+                let candidates = candidates.into_iter().map(|(person, keys)| {
+                    Ok(Candidate {
+                        person: person.into_core()?,
+                        keys: keys.into_iter().map(str::to_owned).collect(),
+                    })
+                });
+                core::What::Record(Doubtful {
+                    record: record.into_core()?,
+                    identity: identity.into_core()?,
+                    row,
+                    candidates: candidates.collect::<Result<_, Unreadable>>()?,
+                })
+            }
         })
     }
 }

@@ -15,6 +15,7 @@ mod parts;
 mod person;
 mod policy;
 mod question;
+mod record;
 mod standing;
 mod subject;
 

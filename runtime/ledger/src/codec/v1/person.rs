@@ -13,6 +13,7 @@ use super::connector::{
 use super::identity::{Identity, Phase};
 use super::operation::{How, Operation, Unreached, unreached_into_core};
 use super::parts::{Pairs, Who, policy, role, target};
+use super::record::Records;
 use super::standing::Standing;
 use crate::codec::{Unreadable, instant, instant_opt, micros};
 
@@ -354,6 +355,8 @@ pub(crate) struct Person<'a> {
     id: Who<'a>,
     #[serde(borrow)]
     identity: Identity<'a>,
+    #[serde(borrow)]
+    records: Option<Records<'a>>,
     origin_plan: u64,
     origin_row: Option<u32>,
     is_present: bool,
@@ -375,6 +378,7 @@ impl<'a> Person<'a> {
         Person {
             id: Who::of(&person.id),
             identity: Identity::of(&person.identity),
+            records: Records::of(&person.records),
             origin_plan: person.origin.plan.0,
             origin_row: person.origin.row,
             is_present: person.is_present,
@@ -402,6 +406,11 @@ impl<'a> Person<'a> {
         Ok(core::Person {
             id: self.id.into_core()?,
             identity: self.identity.into_core()?,
+            records: self
+                .records
+                .map(Records::into_core)
+                .transpose()?
+                .unwrap_or_default(),
             origin: core::Origin {
                 plan: PlanId(self.origin_plan),
                 row: self.origin_row,

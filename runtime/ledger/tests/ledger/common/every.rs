@@ -14,6 +14,7 @@ use muster_core::connector::{
     AccountSpec, AccountState, AttributeChange, Entitlement, EntitlementKey, ObjectRef, Problem,
     RemoteAccount, Scalar, Seats, SideEffect, Unreached,
 };
+use muster_core::correlation::{Candidate, Doubtful};
 use muster_core::fact::{
     AccountPlanned, ArrivalChange, Arrived, Cause, Content, Counts, Deletion, EventKind, Fact,
     FeedFile, Kind, Outcome, Part, PersonPlanned, Plan, Source,
@@ -29,6 +30,7 @@ use muster_core::policy::{
     Adopt, LeaverRules, LintSource, PolicySource, Prehire, RoleSource, TargetRules,
 };
 use muster_core::question::{Doubt, Question};
+use muster_core::record::{Link, RecordPlanned};
 use muster_core::standing::OpeningId;
 use muster_core::subject::Subject;
 use muster_ledger::PlanDigest;
@@ -418,6 +420,7 @@ fn people() -> Vec<PersonPlanned> {
             person: person(&format!("p{index}")),
             kind,
             identity: Some(identity(status)),
+            records: records(index),
             row: (index > 0).then_some(7),
             is_present: index % 2 == 0,
             phase,
@@ -425,6 +428,31 @@ fn people() -> Vec<PersonPlanned> {
         });
     }
     people
+}
+
+/// What is said of single records of the person with this number: of the second one, in every way.
+fn records(index: usize) -> Vec<RecordPlanned> {
+    if index != 1 {
+        return Vec::new();
+    }
+    let keys = || vec!["personal_number".to_owned()];
+    let links = [
+        None,
+        Some(Link::FirstSeen),
+        Some(Link::Correlated(keys())),
+        Some(Link::Confirmed(keys())),
+        Some(Link::Merged),
+    ];
+    let links = (0_u32..).zip(links);
+    links
+        .map(|(number, link)| RecordPlanned {
+            record: person(&format!("r{number}")),
+            identity: (number < 4).then(|| identity(Status::Active)),
+            row: (number > 0).then_some(number),
+            is_present: number > 0,
+            link,
+        })
+        .collect()
 }
 
 fn connector(version: &str) -> ConnectorVersion {
@@ -591,6 +619,14 @@ fn others() -> Vec<Fact> {
             from: FeedName::new("none").unwrap(),
             to: FeedName::new("other").unwrap(),
         },
+        Fact::IdentitiesMerged {
+            person: person("p2"),
+            into: person("p3"),
+        },
+        Fact::RecordSplit {
+            record: person("p2"),
+            from: person("p3"),
+        },
         Fact::PersonRenamed {
             person: person("nobody"),
             feed: FeedName::new("other").unwrap(),
@@ -673,6 +709,18 @@ fn holds(file: FeedFile) -> Vec<Fact> {
                 changed: "license-seat `Enterprise` is new".to_owned(),
             },
             Some(6),
+        ),
+        hold(
+            What::Record(Doubtful {
+                record: person("r9"),
+                identity: identity(Status::Active),
+                row: Some(4),
+                candidates: vec![Candidate {
+                    person: person("p0"),
+                    keys: vec!["personal_number".to_owned()],
+                }],
+            }),
+            None,
         ),
     ];
     let ends = [End::Approved, End::Replaced, End::GivenUp, End::Over];
