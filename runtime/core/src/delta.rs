@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::fact::Kind;
-use crate::id::{FeedName, PersonId};
+use crate::id::{FeedName, PersonId, PlanId};
 use crate::identity::{Employment, Identity, Phase};
 use crate::person::{Origin, Person};
 use crate::record::{RecordPlanned, Said, picture};
@@ -117,9 +117,10 @@ impl Delta {
             .filter_map(|said| news_of(person, said))
             .collect();
         let mut after = person.clone();
+        // What is said now is said last, whatever number the plan has.
         let origin = Origin {
+            plan: PlanId(u64::MAX),
             row: None,
-            ..person.origin
         };
         after.take_in(&records, origin);
         let every = after.every_record();
