@@ -236,4 +236,10 @@ pub const PAGES: &[(&str, &str)] = &[
     page!("TGT-024"),
     page!("TGT-030"),
     page!("TGT-031"),
+    page!("WHO-001"),
+    page!("WHO-002"),
+    page!("WHO-003"),
+    page!("WHO-004"),
+    page!("WHO-005"),
+    page!("WHO-006"),
 ];

@@ -205,20 +205,18 @@ fn take(
     said: &RecordPlanned,
     origin: Origin,
 ) -> Option<()> {
-    let record = match records.get_mut(&said.record) {
-        Some(record) => record,
-        None => {
-            let record = Record {
-                identity: said.identity.clone()?,
-                is_present: said.is_present,
-                origin,
-                link: Link::FirstSeen,
-                came_with: None,
-                brought: Brought::default(),
-            };
-            records.entry(said.record.clone()).or_insert(record)
-        }
-    };
+    if !records.contains_key(&said.record) {
+        let record = Record {
+            identity: said.identity.clone()?,
+            is_present: said.is_present,
+            origin,
+            link: Link::FirstSeen,
+            came_with: None,
+            brought: Brought::default(),
+        };
+        records.insert(said.record.clone(), record);
+    }
+    let record = records.get_mut(&said.record)?;
     if let Some(identity) = &said.identity {
         record.identity.clone_from(identity);
     }
@@ -482,7 +480,7 @@ fn hand_over(
                 Justification::Adoption(id) => {
                     Justification::Adoption(adopted.get(&id).copied().unwrap_or(id))
                 }
-                other => other,
+                role @ Justification::Role { .. } => role,
             })
             .collect();
     }

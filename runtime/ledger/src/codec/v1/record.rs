@@ -1,6 +1,6 @@
 //! Layout 1 of the records of an identity that has several.
 
-use muster_core::id::{PersonId, PlanId};
+use muster_core::id::{PersonId, PlanId, TargetName};
 use muster_core::person::Origin;
 use muster_core::record as core;
 use muster_core::standing::{BlockId, OpeningId};
@@ -65,7 +65,7 @@ impl<'a> Brought<'a> {
             brought
                 .targets
                 .iter()
-                .map(|target| target.as_str())
+                .map(TargetName::as_str)
                 .collect(),
             openings.collect(),
             blocks.collect(),
