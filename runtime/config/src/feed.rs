@@ -221,6 +221,7 @@ fn read_mapping(section: &Section<'_>, default_zone: &str) -> Option<(Columns, M
         Some(DayColumn { column, forms })
     };
     let (start, end) = (day("start", &opt::MAP_START), day("end", &opt::MAP_END));
+    let effective = day("effective", &opt::MAP_EFFECTIVE);
     let key = column(section, &opt::MAP_KEY, &mut places, "key");
     let manager = column(section, &opt::MAP_MANAGER, &mut places, "manager");
     let zones = plain_table(section.text_table(&opt::MAP_ZONES));
@@ -234,6 +235,7 @@ fn read_mapping(section: &Section<'_>, default_zone: &str) -> Option<(Columns, M
         status,
         start,
         end,
+        effective,
         zone: ZoneRule {
             default: default_zone.to_owned(),
             column: zone_column.map(|column| ZoneColumn {

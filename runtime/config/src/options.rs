@@ -194,6 +194,10 @@ options! {
     MAP_START = ["feed.NAME.mapping"] "start_date", Takes::Columns, Default::None("employed as soon as the file says so"), "\"HireDate\"";
     /// The column of the last day. The person is a leaver when that day has ended.
     MAP_END = ["feed.NAME.mapping"] "end_date", Takes::Columns, Default::None("employed until the file says otherwise"), "\"TerminationDate\"";
+    /// The column of the day from which on a row holds, where HR's file says what is to change later: 00:00 of that day
+    /// where the row has the person work. A row with a day to come is announced, and takes effect by itself on that
+    /// day; an empty cell means since ever. Several rows of one person are then a line in time: one for each day.
+    MAP_EFFECTIVE = ["feed.NAME.mapping"] "effective", Takes::Columns, Default::None("every row holds at once"), "\"EffectiveDate\"";
     /// The column with the key of the person's manager, in the same feed. Rules and accounts see it as
     /// the attribute `manager`.
     MAP_MANAGER = ["feed.NAME.mapping"] "manager", Takes::Columns, Default::None("no managers are known"), "\"ManagerID\"";

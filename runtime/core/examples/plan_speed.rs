@@ -13,6 +13,7 @@ use std::convert::Infallible;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use muster_core::dated::Dated;
 use muster_core::budget::Effect;
 use muster_core::connector::{Entitlement, ObjectRef};
 use muster_core::delta::Described;
@@ -96,6 +97,7 @@ fn rows(people: u32, shift: usize) -> anyhow::Result<Vec<(PersonId, Identity)>> 
                 starts_at: None,
                 ends_at: None,
             },
+            dated: Dated::default(),
         };
         let key = PersonKey::new(&format!("{number:07}"))?;
         rows.push((

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::connector::EntitlementKey;
 use crate::fact::{AccountPlanned, Deletion, PersonPlanned};
 use crate::id::TargetName;
-use crate::identity::Phase;
+use crate::identity::{Identity, Phase};
 use crate::operation::Action;
 use crate::person::{Account, Justification, Person};
 use crate::standing::OpeningId;
@@ -92,7 +92,7 @@ impl Toll {
         let identity = planned.identity.as_ref();
         let identity = identity.or(before.map(|person| &person.identity));
         let end = identity.filter(|_| planned.is_present);
-        let end = end.and_then(|identity| identity.employment.ends_at);
+        let end = end.and_then(Identity::ends_at);
         let is_far = |end: Timestamp| end.duration_since(now) >= KNOWN_LONG;
         let Some(person) = before else {
             return Toll {

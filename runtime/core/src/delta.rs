@@ -1,13 +1,12 @@
 //! What changed about a person: what HR says now against what the ledger knows.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
 use crate::fact::Kind;
 use crate::id::{FeedName, PersonId, PlanId};
-use crate::identity::{Employment, Identity, Phase};
+use crate::identity::{Identity, Phase};
 use crate::person::{Origin, Person};
 use crate::record::{RecordPlanned, Said, picture};
 
@@ -16,14 +15,15 @@ use crate::record::{RecordPlanned, Said, picture};
 pub enum Described {
     /// A row.
     Row {
-        /// What it says.
+        /// What it says, as [`taken`](crate::dated::taken).
         identity: Identity,
         /// Its number, as a spreadsheet counts; `None` if there are no rows.
         row: Option<u32>,
     },
     /// A file that is proven whole does not have the person.
     Absent,
-    /// Nothing new; the policy, the catalogue or the date changed.
+    /// Nothing new; the policy, the catalogue or the date changed. What was announced for an instant that has come
+    /// takes effect.
     AsBefore,
     /// Something of an identity that has several records, or is to have: nothing of those that are not named.
     Records(Vec<Said>),
@@ -46,8 +46,8 @@ pub struct Delta {
     pub phase_before: Option<Phase>,
     /// What is new of single records, where there are several.
     pub records: Vec<RecordPlanned>,
-    /// The employments of the records that a feed has, where there are several.
-    pub of_records: Vec<Employment>,
+    /// What each record says that a feed has, where there are several.
+    pub of_records: Vec<Identity>,
     /// The record that says where the person stands, where there are several.
     pub lead: Option<PersonId>,
 }
@@ -65,14 +65,20 @@ impl Delta {
         {
             return Self::of_records(person, described, (trust, now));
         }
-        let (identity, row, is_present) = match (described, before) {
+        let (mut identity, row, is_present) = match (described, before) {
             (Described::Row { identity, row }, _) => (identity, row, true),
-            (Described::Absent, Some(person)) => (person.identity.clone(), None, false),
+            (Described::Absent, Some(person)) => {
+                // Whoever is gone has nothing before them.
+                let mut identity = person.identity.clone();
+                identity.dated.announced.clear();
+                (identity, None, false)
+            }
             (Described::AsBefore, Some(person)) => {
                 (person.identity.clone(), None, person.is_present)
             }
             (Described::Absent | Described::AsBefore | Described::Records(_), _) => return None,
         };
+        identity.advance(now);
         let phase = if is_present {
             identity.employment.phase(now)
         } else {
@@ -139,7 +145,7 @@ impl Delta {
             phase,
             phase_before: Some(person.phase),
             records,
-            of_records: present.map(|record| record.identity.employment).collect(),
+            of_records: present.map(|record| record.identity.clone()).collect(),
             lead: Some(picture.lead),
         })
     }
@@ -155,9 +161,9 @@ impl Delta {
         }
     }
 
-    /// Every employment that a feed has from now on.
-    pub fn employments(&self) -> impl Iterator<Item = &Employment> {
-        let own = self.is_present.then_some(&self.identity.employment);
+    /// What every record says that a feed has from now on.
+    pub fn lines(&self) -> impl Iterator<Item = &Identity> {
+        let own = self.is_present.then_some(&self.identity);
         own.into_iter().chain(&self.of_records)
     }
 
@@ -197,18 +203,4 @@ fn news_of(person: &Person, said: Said) -> Option<RecordPlanned> {
         is_present,
         link: said.link,
     })
-}
-
-/// Fills in what a file does not say: a column that may be missing, and is, leaves the attribute as
-/// it was.
-pub fn carry_over(identity: &mut Identity, before: Option<&Identity>, missing: &BTreeSet<String>) {
-    let Some(before) = before else { return };
-    for name in missing {
-        if let Some(value) = before.attributes.get(name) {
-            identity
-                .attributes
-                .entry(name.clone())
-                .or_insert_with(|| value.clone());
-        }
-    }
 }

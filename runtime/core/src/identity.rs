@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use jiff::{Timestamp, civil::Date};
 
+use crate::dated::Dated;
+
 /// An attribute's value. A cell that is present and empty is [`Value::Empty`].
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Value {
@@ -129,6 +131,8 @@ pub struct Identity {
     pub attributes: Attributes,
     /// From when to when the person works here.
     pub employment: Employment,
+    /// Since when HR says so, and what HR has announced for later.
+    pub dated: Dated,
 }
 
 impl Identity {

@@ -20,6 +20,7 @@ pub mod capability;
 pub mod coded;
 pub mod connector;
 pub mod correlation;
+pub mod dated;
 pub mod delta;
 pub mod fact;
 pub mod finding;

@@ -74,6 +74,8 @@ pub mod code {
     pub const NOT_AN_ADDRESS: Code = Code::new("HR-053");
     /// The letters of a cell look damaged.
     pub const DOUBTFUL: Code = Code::new("HR-054");
+    /// No format reads the effective date.
+    pub const EFFECTIVE_UNREADABLE: Code = Code::new("HR-086");
 }
 
 /// A column of the file, under any of several names. Case, spaces around and characters that nobody
@@ -232,8 +234,21 @@ pub struct Columns {
     pub end: Option<DayColumn>,
     /// The zone of the days.
     pub zone: ZoneRule,
+    /// The day from which on a row holds. An empty cell: since ever.
+    pub effective: Option<DayColumn>,
     /// The id of the manager: becomes the text attribute [`MANAGER`].
     pub manager: Option<Column>,
+}
+
+impl Columns {
+    /// The columns of days that decide about the employment, each with the word for it.
+    fn days(&self) -> [(&'static str, &Option<DayColumn>); 3] {
+        [
+            ("start", &self.start),
+            ("end", &self.end),
+            ("effective", &self.effective),
+        ]
+    }
 }
 
 /// Why columns cannot be used. Each says what to write instead.
@@ -361,6 +376,7 @@ pub struct Mapping {
     status: StatusReader,
     start: Option<DayColumn>,
     end: Option<DayColumn>,
+    effective: Option<DayColumn>,
     zone: TimeZone,
     zones: Option<(Column, Table<TimeZone>)>,
     manager: Option<Column>,
@@ -387,6 +403,11 @@ impl Mapping {
     pub fn new(columns: Columns) -> Result<Self, Vec<InvalidMapping>> {
         let mut errors = Vec::new();
         check_columns(&columns, &mut errors);
+        for (what, day) in columns.days() {
+            if let Some(day) = day {
+                day::check_formats(what, &day.forms, &mut errors);
+            }
+        }
         let mut attributes = Vec::new();
         for (name, Attribute { column, form }) in columns.attributes {
             if let Some(reader) = value::Reader::new(&name, form, &mut errors) {
@@ -395,11 +416,6 @@ impl Mapping {
                     column,
                     reader,
                 });
-            }
-        }
-        for (what, day) in [("start", &columns.start), ("end", &columns.end)] {
-            if let Some(day) = day {
-                day::check_formats(what, &day.forms, &mut errors);
             }
         }
         let status = match columns.status {
@@ -428,6 +444,7 @@ impl Mapping {
                 status,
                 start: columns.start,
                 end: columns.end,
+                effective: columns.effective,
                 zone,
                 zones,
                 manager: columns.manager,
@@ -435,6 +452,11 @@ impl Mapping {
         } else {
             Err(errors)
         }
+    }
+
+    /// Whether each row says from which day on it holds.
+    pub fn is_dated(&self) -> bool {
+        self.effective.is_some()
     }
 
     /// Finds the columns in a header.
@@ -478,7 +500,7 @@ fn check_columns(columns: &Columns, errors: &mut Vec<InvalidMapping>) {
     if let StatusRule::Column { column, .. } = &columns.status {
         check("status", column, false);
     }
-    for (what, day) in [("start", &columns.start), ("end", &columns.end)] {
+    for (what, day) in columns.days() {
         if let Some(day) = day {
             check(what, &day.column, false);
         }

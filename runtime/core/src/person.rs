@@ -18,7 +18,7 @@ use crate::connector::{
 };
 use crate::fact::PersonPlanned;
 use crate::id::{FeedName, OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
-use crate::identity::{Employment, Identity, Phase};
+use crate::identity::{Identity, Phase};
 use crate::operation::{Action, How, Operation, State, Step, Transition, Urgency, later};
 use crate::record::Records;
 use crate::standing::{Decided, OpeningId, Standing};
@@ -258,16 +258,18 @@ impl Person {
             // A plan for somebody who was never described: there is nothing to keep.
             (None, None) => return None,
         };
+        // What took effect by itself was said by whoever announced it.
+        let is_news = |identity| !person.identity.foretells(identity);
+        let is_news = planned.identity.as_ref().is_some_and(is_news);
         // Before the picture, since what the first record said stands in it until there is a second one.
         person.take_in(&planned.records, origin);
-        if let Some(identity) = &planned.identity {
-            person.identity.clone_from(identity);
-        }
         // That HR no longer has somebody, or has them again, is news of them, too.
-        let is_said = !planned.records.is_empty()
-            || (planned.identity.is_some() && person.records.is_empty());
+        let is_said = !planned.records.is_empty() || (is_news && person.records.is_empty());
         if is_said || planned.is_present != person.is_present {
             person.origin = origin;
+        }
+        if let Some(identity) = &planned.identity {
+            person.identity.clone_from(identity);
         }
         person.is_present = planned.is_present;
         person.is_end_settled = toll.is_end_settled;
@@ -299,7 +301,7 @@ impl Person {
         let deletions = person.accounts.values();
         let deletions = deletions.filter_map(|account| account.delete_at);
         let changes = deletions.chain(person.standing.changes_at(at));
-        person.wake_at = wakes_at(person.employments(), changes, at);
+        person.wake_at = wakes_at(person.lines(), changes, at);
         person.forget_empty_accounts();
         Some(person)
     }
@@ -396,10 +398,10 @@ impl Person {
         });
     }
 
-    /// The last day that HR has announced, of somebody whom the feed has.
+    /// The end that HR has announced, of somebody whom the feed has.
     pub fn announced_end(&self) -> Option<Timestamp> {
-        let employment = self.is_present.then_some(&self.identity.employment);
-        employment.and_then(|employment| employment.ends_at)
+        let identity = self.is_present.then_some(&self.identity);
+        identity.and_then(Identity::ends_at)
     }
 
     /// Whether the person has a usable account anywhere.
@@ -410,15 +412,15 @@ impl Person {
     }
 }
 
-/// When the next change after `now` comes by itself: a first day or a last day of somebody whom a feed
-/// has, the end of a grace period, of a window or of a block. A deletion that is due has its operation already.
-pub(crate) fn wakes_at<'e>(
-    employments: impl Iterator<Item = &'e Employment>,
+/// When the next change after `now` comes by itself: a first day, a last day or an announced change of somebody whom a
+/// feed has, the end of a grace period, of a window or of a block. A deletion that is due has its operation already.
+pub(crate) fn wakes_at<'i>(
+    lines: impl Iterator<Item = &'i Identity>,
     changes: impl Iterator<Item = Timestamp>,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    employments
-        .filter_map(|employment| employment.changes_at(now))
+    lines
+        .filter_map(|line| line.changes_at(now))
         .chain(changes.filter(|at| *at > now))
         .min()
 }

@@ -331,7 +331,7 @@ impl<'a> Planner<'a> {
             standing.changes_at(self.now)
         });
         wakes_at(
-            delta.employments(),
+            delta.lines(),
             untouched.chain(planned).chain(standing),
             self.now,
         )

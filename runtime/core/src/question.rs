@@ -160,8 +160,12 @@ pub fn about_row(
     digest: impl Fn(&str) -> String,
 ) -> Option<Question> {
     let person = before.id.clone();
-    let (was, is) = (Traits::of(&before.identity), Traits::of(identity));
-    if was.is_unlike(&is) {
+    let was = Traits::of(&before.identity);
+    // Under an id that will be somebody else's, nothing may be announced either.
+    let announced = identity.dated.announced.iter();
+    let later = announced.map(|announced| Traits::of(&identity.on(announced.at)));
+    let mut each = [Traits::of(identity)].into_iter().chain(later);
+    if let Some(is) = each.find(|is| was.is_unlike(is)) {
         let doubt = Doubt::OtherPerson(digest(&is.as_text()));
         return Some(Question { person, doubt });
     }

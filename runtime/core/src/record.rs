@@ -12,8 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::adoption::AdoptionId;
+use crate::dated::Known;
 use crate::id::{FeedName, PersonId, TargetName};
-use crate::identity::{Attributes, Employment, Identity, Phase, Value};
+use crate::identity::{Attributes, Identity, Phase, Value};
 use crate::mapping::MANAGER;
 use crate::operation::OperationState;
 use crate::person::{Account, Justification, Origin, Person};
@@ -122,12 +123,17 @@ fn here(record: &Record, now: Timestamp) -> Here {
 
 /// Folds the records of an identity into one picture. `None` where there is none.
 pub fn picture(records: &Records, trust: &[FeedName], now: Timestamp) -> Option<Picture> {
-    let (lead, leading) = records
+    // What was announced for an instant that has come holds, whether or not a plan has taken it in.
+    let mut today = records.clone();
+    for record in today.values_mut() {
+        record.identity.advance(now);
+    }
+    let (lead, leading) = today
         .iter()
         .min_by_key(|(id, record)| lead_order(id, record, trust, now))?;
     let time = here(leading, now);
     // What a job that is over, or has not begun, says of the person does not hold now.
-    let mut speaking: Vec<(&PersonId, &Record)> = records
+    let mut speaking: Vec<(&PersonId, &Record)> = today
         .iter()
         .filter(|(_, record)| here(record, now) == time)
         .collect();
@@ -157,11 +163,14 @@ pub fn picture(records: &Records, trust: &[FeedName], now: Timestamp) -> Option<
             }
         }
     }
-    let employment = leading.identity.employment;
+    let Identity {
+        employment, dated, ..
+    } = &leading.identity;
     Some(Picture {
         identity: Identity {
             attributes,
-            employment,
+            employment: *employment,
+            dated: dated.clone(),
         },
         is_present: time != Here::Absent,
         lead: lead.clone(),
@@ -247,12 +256,12 @@ impl Person {
         [(self.id.clone(), record)].into()
     }
 
-    /// When and how HR has the person employed, record by record; nothing of those that their feed no longer has.
-    pub fn employments(&self) -> impl Iterator<Item = &Employment> {
-        let own = self.is_present.then_some(&self.identity.employment);
+    /// What HR says of the person, record by record; nothing of those that their feed no longer has.
+    pub fn lines(&self) -> impl Iterator<Item = &Identity> {
+        let own = self.is_present.then_some(&self.identity);
         let present = self.records.values().filter(|record| record.is_present);
-        let of_records = present.map(|record| &record.identity.employment);
-        own.into_iter().chain(of_records)
+        own.into_iter()
+            .chain(present.map(|record| &record.identity))
     }
 
     /// Who rules speak of: the identity, by its own key, in the feed that says where the person stands.
@@ -270,6 +279,16 @@ impl Person {
             Some(record) => Some(&record.identity),
             None => (self.records.is_empty() && *record == self.id).then_some(&self.identity),
         }
+    }
+
+    /// What the ledger has of one record, where it is one of the person's.
+    pub fn known_by(&self, record: &PersonId) -> Option<Known<'_>> {
+        let identity = self.said_by(record)?;
+        let kept = self.records.get(record);
+        Some(Known {
+            identity,
+            is_present: kept.map_or(self.is_present, |record| record.is_present),
+        })
     }
 
     /// Takes in what a plan says of the records.

@@ -272,6 +272,7 @@ mod tests {
                 starts_at: None,
                 ends_at: None,
             },
+            dated: crate::dated::Dated::default(),
         };
         let key = PersonKey::new("1042").unwrap();
         Values::of(&key, &identity, &Action::EndSessions)

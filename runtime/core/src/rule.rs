@@ -476,6 +476,7 @@ mod tests {
             Identity {
                 attributes,
                 employment,
+                dated: crate::dated::Dated::default(),
             },
         )
     }

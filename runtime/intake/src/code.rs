@@ -4,7 +4,7 @@
 use muster_core::finding::Code;
 pub use muster_core::mapping::code::{
     CELL_COUNT, CELL_TOO_LONG, COLUMN_AMBIGUOUS, COLUMN_MISSING, CONTROL_CHARACTER, DAMAGED,
-    DAY_UNREADABLE, DOUBTFUL, END_BEFORE_START, KEY_HARMED, KEY_UNUSABLE, NO_VALUE, NOT_AN_ADDRESS,
+    DAY_UNREADABLE, DOUBTFUL, EFFECTIVE_UNREADABLE, END_BEFORE_START, KEY_HARMED, KEY_UNUSABLE, NO_VALUE, NOT_AN_ADDRESS,
     VALUE_UNFIT, VALUE_UNKNOWN, ZONE_UNKNOWN,
 };
 
@@ -63,6 +63,8 @@ pub const ACCOUNT_KEY_EMPTY: Code = Code::new("HR-056");
 pub const EMPLOYMENTS: Code = Code::new("HR-057");
 /// How the header was parted.
 pub const SEPARATOR: Code = Code::new("HR-058");
+/// Rows with the same id and effective dates that are no line in time.
+pub const LINE_BROKEN: Code = Code::new("HR-087");
 
 /// A subfolder of the drop folder that is a link or somebody else's.
 pub const PLACE_REFUSED: Code = Code::new("HR-040");
@@ -76,7 +78,7 @@ pub const OLDER: Code = Code::new("HR-043");
 pub const NOT_KEPT: Code = Code::new("HR-044");
 
 /// Every code with its title.
-pub static TITLES: [(Code, &str); 48] = [
+pub static TITLES: [(Code, &str); 50] = [
     (EMPTY, "the file is empty"),
     (HEADER_ONLY, "the file has a header and no rows"),
     (TOO_LARGE, "the file is too large"),
@@ -137,6 +139,11 @@ pub static TITLES: [(Code, &str); 48] = [
     ),
     (EMPLOYMENTS, "several employments of one person"),
     (SEPARATOR, "where the header was parted"),
+    (EFFECTIVE_UNREADABLE, "an effective date that is no date"),
+    (
+        LINE_BROKEN,
+        "rows with effective dates that contradict each other",
+    ),
 ];
 
 /// The title of a code.

@@ -8,10 +8,10 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
+use muster_core::dated::Announced;
 use muster_core::id::PersonKey;
 use muster_core::identity::Identity;
 use muster_core::mapping::{self, Bound, Mapping};
-use xxhash_rust::xxh3::xxh3_128;
 
 use super::code;
 use super::mistake::{Effect, Mistake, Mistakes};
@@ -19,6 +19,7 @@ use super::options::IntakeOptions;
 use super::rows::split;
 use super::sheet::Sheet;
 
+mod line;
 mod read;
 
 /// What came of reading a sheet.
@@ -70,30 +71,34 @@ enum State {
     SetAside,
     /// Another row says all that there is to say of the person.
     Copy,
+    /// Counts, together with the good row before it: what that says holds until this one does.
+    Later,
 }
 
-/// A person and the row that says so.
+/// A person and the row that says so; the first of them, where each holds from a day on.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Person {
     /// The person's key.
     pub key: PersonKey,
-    /// What the row says.
+    /// What the rows say, as a line in time.
     pub identity: Identity,
     /// The row's number, as a spreadsheet counts.
     pub row: u32,
 }
 
-/// A person's row, not parsed yet.
+/// A person's row, not parsed yet, with those that hold after it.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
     snapshot: &'a Snapshot,
+    /// Its place among the entries.
+    at: usize,
     entry: Entry,
 }
 
 /// Whether a file has somebody.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Presence {
-    /// There is one row, and it counts.
+    /// There is a row, and it counts.
     Present,
     /// There are rows, and they were set aside: the person stays as they are.
     SetAside,
@@ -140,14 +145,18 @@ impl Snapshot {
         self.unattributed == 0
     }
 
+    /// Whether each row says from which day on it holds, so that the file says all that is announced.
+    pub fn is_dated(&self) -> bool {
+        self.bound.is_dated()
+    }
+
     /// The rows that count, one per person, in the order of the keys.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        let good = self
-            .entries
-            .iter()
-            .filter(|entry| entry.state == State::Good);
-        good.map(|entry| Row {
+        let entries = self.entries.iter().enumerate();
+        let good = entries.filter(|(_, entry)| entry.state == State::Good);
+        good.map(|(at, entry)| Row {
             snapshot: self,
+            at,
             entry: *entry,
         })
     }
@@ -163,17 +172,22 @@ impl Snapshot {
 
     /// The row of somebody, if it counts.
     pub fn row(&self, key: &PersonKey) -> Option<Row<'_>> {
-        let entry = self.find(key.as_str())?;
+        let at = self.find(key.as_str())?;
+        let entry = *self.entries.get(at)?;
         (entry.state == State::Good).then_some(Row {
             snapshot: self,
+            at,
             entry,
         })
     }
 
     /// Whether the file has somebody.
     pub fn presence(&self, key: &PersonKey) -> Presence {
-        match self.find(key.as_str()).map(|entry| entry.state) {
-            Some(State::Good | State::Copy) => Presence::Present,
+        let entry = self
+            .find(key.as_str())
+            .and_then(|at| self.entries.get(at));
+        match entry.map(|entry| entry.state) {
+            Some(State::Good | State::Copy | State::Later) => Presence::Present,
             Some(State::SetAside) => Presence::SetAside,
             None => Presence::Absent,
         }
@@ -200,13 +214,13 @@ impl Snapshot {
         piece(&self.sheet.text, &self.unescaped, entry.key)
     }
 
-    /// The first row with a key.
-    fn find(&self, key: &str) -> Option<Entry> {
+    /// The place of the first row with a key.
+    fn find(&self, key: &str) -> Option<usize> {
         let first = self
             .entries
             .partition_point(|entry| self.key_of(entry) < key);
         let entry = self.entries.get(first)?;
-        (self.key_of(entry) == key).then_some(*entry)
+        (self.key_of(entry) == key).then_some(first)
     }
 
     fn text_of(&self, entry: Entry) -> &str {
@@ -225,25 +239,43 @@ impl<'a> Row<'a> {
         self.entry.number
     }
 
-    /// A digest of the row as it is written: equal rows say the same under the same header.
-    pub fn digest(&self) -> u128 {
-        xxh3_128(self.snapshot.text_of(self.entry).as_bytes())
-    }
-
-    /// Parses the row.
+    /// Parses the row, and those that hold after it.
     ///
     /// # Errors
     /// As [`Snapshot::people`].
     pub fn read(&self) -> Result<Person, mapping::Mistake> {
-        let mut cells: Vec<Cow<'a, str>> = Vec::with_capacity(self.snapshot.bound.width());
-        let text = self.snapshot.text_of(self.entry);
-        split(text, self.snapshot.sheet.delimiter, &mut cells);
-        let (key, identity) = self.snapshot.bound.row(&cells, self.entry.number)?;
+        let (key, first) = self.parse(self.entry)?;
+        let mut identity = first;
+        for later in self.later() {
+            let (_, later) = self.parse(later)?;
+            // Its day was read when the file was.
+            if let Some(at) = later.dated.since {
+                identity.dated.announced.push(Announced {
+                    at,
+                    attributes: later.attributes,
+                    employment: later.employment,
+                });
+            }
+        }
         Ok(Person {
             key,
             identity,
             row: self.entry.number,
         })
+    }
+
+    fn parse(&self, entry: Entry) -> Result<(PersonKey, Identity), mapping::Mistake> {
+        let mut cells: Vec<Cow<'a, str>> = Vec::with_capacity(self.snapshot.bound.width());
+        let text = self.snapshot.text_of(entry);
+        split(text, self.snapshot.sheet.delimiter, &mut cells);
+        self.snapshot.bound.row(&cells, entry.number)
+    }
+
+    /// The rows of the same person that hold after this one, in their order.
+    fn later(&self) -> impl Iterator<Item = Entry> + '_ {
+        let after = self.snapshot.entries.get(self.at + 1..).unwrap_or_default();
+        let same = after.iter().take_while(|entry| entry.state == State::Later);
+        same.copied()
     }
 }
 

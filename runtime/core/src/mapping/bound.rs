@@ -9,6 +9,7 @@ use super::value::{Fault, Reader, Said, checked, is_plain, sound, trimmed};
 use super::{
     Code, Column, DayColumn, MANAGER, Mapping, Mistake, StatusReader, code, day, zone_by_name,
 };
+use crate::dated::Dated;
 use crate::id::{KEY_BYTES_MAX, PersonKey};
 use crate::identity::{Attributes, Employment, Identity, Status};
 use crate::nearest::nearest;
@@ -27,6 +28,7 @@ pub struct Bound {
     status: Option<Place>,
     start: Option<Place>,
     end: Option<Place>,
+    effective: Option<Place>,
     zone: Option<Place>,
     manager: Option<Place>,
 }
@@ -74,6 +76,7 @@ impl Bound {
         };
         let start = days("the first day", &mapping.start);
         let end = days("the last day", &mapping.end);
+        let effective = days("the effective day", &mapping.effective);
         let zones = mapping.zones.as_ref();
         let zone = zones.and_then(|(column, _)| search.place("the place of work", column));
         let manager = mapping.manager.as_ref();
@@ -89,6 +92,7 @@ impl Bound {
             status,
             start,
             end,
+            effective,
             zone,
             manager,
         })
@@ -190,10 +194,17 @@ impl Bound {
         self.each_attribute(cells, row, |_, _| ())?;
         self.status(cells, row)?;
         self.days(cells, row)?;
-        self.zone(cells, row).map(drop)
+        self.zone(cells, row)?;
+        self.since(cells, row).map(drop)
     }
 
-    /// Reads a row, which has the number `row` in the file.
+    /// Whether each row says from which day on it holds.
+    pub fn is_dated(&self) -> bool {
+        self.mapping.is_dated()
+    }
+
+    /// Reads a row, which has the number `row` in the file: a statement that holds from its day on, whether that has
+    /// come or not.
     ///
     /// # Errors
     /// Why the row is set aside: nothing of it counts.
@@ -214,6 +225,10 @@ impl Bound {
         let identity = Identity {
             employment: self.employment(cells, row)?,
             attributes: Attributes::from_iter(attributes),
+            dated: Dated {
+                since: self.since(cells, row)?,
+                announced: Vec::new(),
+            },
         };
         Ok((key, identity))
     }
@@ -294,6 +309,29 @@ impl Bound {
             }
         }
         Ok(days)
+    }
+
+    /// The first instant of the effective day, where the row has the person work; `None`: since ever.
+    fn since<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<Option<Timestamp>, Mistake> {
+        let (place, column) = (self.effective.as_ref(), self.mapping.effective.as_ref());
+        let Some(place) = place else { return Ok(None) };
+        let no_day = |mistake: Mistake| Mistake {
+            code: code::EFFECTIVE_UNREADABLE,
+            hint: "correct the effective date in HR's system and export again; until then nothing about the person \
+                   changes, and what was announced stands"
+                .to_owned(),
+            ..mistake
+        };
+        let day = self.day(cells, row, Some(place), column).map_err(no_day)?;
+        let Some(day) = day else { return Ok(None) };
+        let zone = self.zone(cells, row)?;
+        let zone = zone.as_ref().unwrap_or(&self.mapping.zone);
+        let is_day = day.year() >= day::EMPLOYMENT_YEAR_MIN && day.year() < day::OPEN_END_YEAR;
+        let instant = day::first_instant(day, zone).filter(|_| is_day);
+        match instant {
+            Some(instant) => Ok(Some(instant)),
+            None => Err(no_day(self.fault(Fault::NotADay, row, place))),
+        }
     }
 
     fn status<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<Status, Mistake> {

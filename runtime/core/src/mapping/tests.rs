@@ -24,6 +24,7 @@ fn columns() -> Columns {
             default: "Europe/Berlin".to_owned(),
             column: None,
         },
+        effective: None,
         manager: None,
     }
 }
@@ -588,4 +589,53 @@ fn c33_a_header_that_is_not_found_is_shown_beside_the_nearest_one() {
     assert!(!text.contains('\u{1b}'), "{text}");
     let text = &refused("Salary")[0].text;
     assert!(!text.contains("nearest"), "{text}");
+}
+
+#[test]
+fn f20_a_row_holds_from_its_day_on_where_the_row_has_the_person_work() {
+    let place = |value: &str, zone: &str| (value.to_owned(), zone.to_owned());
+    let mapping = Mapping::new(Columns {
+        effective: Some(DayColumn {
+            column: Column::named("effective"),
+            ..days(&["%d.%m.%Y"])
+        }),
+        zone: ZoneRule {
+            default: "Europe/Berlin".to_owned(),
+            column: Some(ZoneColumn {
+                column: Column::named("place"),
+                values: [place("Melbourne", "Australia/Melbourne")].into(),
+            }),
+        },
+        ..columns()
+    })
+    .unwrap();
+    assert!(mapping.is_dated());
+    let since = |effective: &str, place: &str| {
+        let header = ["id", "start", "end", "effective", "place"];
+        let read = row(&mapping, &header, &["1", "", "", effective, place]);
+        read.map(|identity| identity.dated.since.map(|at| at.to_string()))
+            .map_err(|problem| problem.code.to_string())
+    };
+    for (effective, place, instant) in [
+        ("", "Melbourne", None),
+        ("2026-05-01", "Melbourne", Some("2026-04-30T14:00:00Z")),
+        ("01.05.2026", "", Some("2026-04-30T22:00:00Z")),
+        // The clock goes back in the night of that day, and the day begins before it does.
+        ("2026-10-25", "", Some("2026-10-24T22:00:00Z")),
+        ("2026-10-26", "", Some("2026-10-25T23:00:00Z")),
+        ("2026-04-05", "Melbourne", Some("2026-04-04T13:00:00Z")),
+        ("2026-04-06", "Melbourne", Some("2026-04-05T14:00:00Z")),
+        ("2028-02-29", "", Some("2028-02-28T23:00:00Z")),
+        // The clocks skip midnight: the day begins when they do.
+        ("2018-11-04", "America/Sao_Paulo", Some("2018-11-04T03:00:00Z")),
+    ] {
+        assert_eq!(
+            since(effective, place),
+            Ok(instant.map(str::to_owned)),
+            "{effective} {place}"
+        );
+    }
+    for effective in ["soon", "2027-02-29", "31.04.2026", "9999-12-31", "1066-10-14"] {
+        assert_eq!(since(effective, ""), Err("HR-086".to_owned()), "{effective}");
+    }
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::adoption::Adoptions;
+use crate::dated::Dated;
 use crate::connector::Scalar;
 use crate::finding::Code;
 use crate::identity::{Employment, Status, Value};
@@ -59,6 +60,7 @@ fn person(department: &str) -> (PersonId, Identity) {
         Identity {
             attributes: attributes.into(),
             employment,
+            dated: Dated::default(),
         },
     )
 }

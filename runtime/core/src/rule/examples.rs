@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cel::ExecutionError;
 
 use super::{Expression, InvalidExpression, Language, Scope, conjuncts, why};
+use crate::dated::Dated;
 use crate::id::{FeedName, PersonId, PersonKey};
 use crate::identity::{Employment, Identity, Phase, Status, Value, ValueType};
 
@@ -45,6 +46,7 @@ impl Examples {
                 starts_at: None,
                 ends_at: None,
             },
+            dated: Dated::default(),
         };
         let unclear = attributes.iter().filter(|(_, known)| known.is_none());
         let built_in = super::BUILT_IN.map(str::to_owned);

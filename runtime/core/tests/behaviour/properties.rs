@@ -2,8 +2,10 @@
 //! happens, replies get lost, the daemon stops. What must hold at every moment is checked by
 //! [`World`]; what must hold in the end is checked here.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use muster_core::connector::Problem;
 use muster_core::id::RoleName;
 use muster_core::identity::Identity;
@@ -21,6 +23,9 @@ use crate::world::{World, operations, role, row, target};
 enum Move {
     /// A complete HR file: a row or none for each of the people.
     Hr(Vec<Option<Row>>),
+    /// A file with effective days: a line of rows for each of the people, each some hours from now; whole, or with what
+    /// changed.
+    Dated(Vec<Vec<(Row, i64)>>, bool),
     /// Another policy.
     Policy(u8),
     /// Something goes wrong with the next call of an app.
@@ -53,18 +58,23 @@ struct Row {
 const KEYS: [&str; 4] = ["1", "2", "3", "4"];
 const APPS: [&str; 2] = ["crm", "wiki"];
 
-fn rows() -> impl Strategy<Value = Option<Row>> {
+fn specs() -> impl Strategy<Value = Row> {
     let row = (0..3_usize, 0..3_usize, 0..2_usize, 0..8_usize, 0..4_usize);
-    proptest::option::weighted(
-        0.75,
-        row.prop_map(|(department, title, mail, dates, manager)| Row {
-            department,
-            title,
-            mail,
-            dates,
-            manager,
-        }),
-    )
+    row.prop_map(|(department, title, mail, dates, manager)| Row {
+        department,
+        title,
+        mail,
+        dates,
+        manager,
+    })
+}
+
+fn rows() -> impl Strategy<Value = Option<Row>> {
+    proptest::option::weighted(0.75, specs())
+}
+
+fn lines() -> impl Strategy<Value = Vec<(Row, i64)>> {
+    vec((specs(), -40..90_i64), 0..4)
 }
 
 fn faults() -> impl Strategy<Value = Fault> {
@@ -91,6 +101,8 @@ fn faults() -> impl Strategy<Value = Fault> {
 fn moves() -> impl Strategy<Value = Move> {
     prop_oneof![
         4 => vec(rows(), KEYS.len()).prop_map(Move::Hr),
+        3 => (vec(lines(), KEYS.len()), any::<bool>())
+            .prop_map(|(lines, is_whole)| Move::Dated(lines, is_whole)),
         1 => (0..5_u8).prop_map(Move::Policy),
         4 => (0..APPS.len(), faults()).prop_map(|(app, fault)| Move::Fault(app, fault)),
         10 => (0..8_usize, any::<bool>()).prop_map(|(index, reaches)| Move::Begin(index, reaches)),
@@ -185,6 +197,25 @@ fn play(world: &mut World, next: &Move) {
                 .filter_map(|(key, spec)| Some((*key, identity(world, key, spec.as_ref()?))))
                 .collect();
             world.hr(&rows);
+        }
+        Move::Dated(lines, is_whole) => {
+            let rows = KEYS.iter().zip(lines).flat_map(|(key, line)| {
+                let mut row = |(spec, from): &(Row, i64)| {
+                    let mut row = identity(world, key, spec);
+                    let from = SignedDuration::from_hours(*from);
+                    row.dated.since = Some(world.now.checked_add(from).unwrap());
+                    (*key, row)
+                };
+                let mut days = BTreeSet::new();
+                let once = line.iter().filter(|(_, from)| days.insert(*from));
+                once.map(&mut row).collect::<Vec<_>>()
+            });
+            let rows: Vec<(&str, Identity)> = rows.collect();
+            if *is_whole {
+                world.hr(&rows);
+            } else {
+                world.changes(&rows);
+            }
         }
         Move::Policy(number) => {
             set_policy(world, *number);

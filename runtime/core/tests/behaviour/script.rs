@@ -61,10 +61,13 @@ impl Script {
                 .source
                 .roles
                 .retain(|role| role.name.as_str() != rest),
-            "hr" => {
+            "hr" | "changes" => {
                 let rows: Vec<_> = rows.iter().map(|text| parse_row(text)).collect();
                 let rows: Vec<_> = rows.iter().map(|(key, row)| (*key, row.clone())).collect();
-                company.hr(&rows);
+                match word {
+                    "hr" => company.hr(&rows),
+                    _ => company.changes(&rows),
+                }
             }
             "replan" => company.replan(),
             "drive" => company.drive(),

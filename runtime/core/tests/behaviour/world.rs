@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use muster_core::budget::Effect;
 use muster_core::connector::{AccountState, Change as Call, Problem, Read};
+use muster_core::dated::{self, Dated, Silence};
 use muster_core::delta::Described;
 use muster_core::fact::PersonPlanned;
 use muster_core::finding::Finding;
@@ -85,18 +86,21 @@ pub(crate) fn role(name: &str, when: &str, target: &str, access: &[&str]) -> Rol
     }
 }
 
-/// A row of the HR file: `department=Sales`; `status`, `starts` and `ends` are the employment.
+/// A row of the HR file: `department=Sales`; `status`, `starts` and `ends` are the employment, and it holds `from` an
+/// instant on.
 pub(crate) fn row(fields: &[(&str, &str)]) -> Identity {
     let mut employment = Employment {
         status: Status::Active,
         starts_at: None,
         ends_at: None,
     };
+    let mut since = None;
     let mut attributes = BTreeMap::new();
     for (name, value) in fields {
         match *name {
             "starts" => employment.starts_at = Some(at(value)),
             "ends" => employment.ends_at = Some(at(value)),
+            "from" => since = Some(at(value)),
             "status" => {
                 employment.status = match *value {
                     "ended" => Status::Ended,
@@ -110,6 +114,10 @@ pub(crate) fn row(fields: &[(&str, &str)]) -> Identity {
     Identity {
         attributes,
         employment,
+        dated: Dated {
+            since,
+            announced: Vec::new(),
+        },
     }
 }
 
@@ -192,11 +200,37 @@ impl World {
         for id in self.people.keys() {
             described.insert(id.clone(), Described::Absent);
         }
-        for (key, identity) in rows {
-            let (identity, row) = (identity.clone(), None);
-            described.insert(person(key), Described::Row { identity, row });
-        }
+        described.extend(self.lines(rows, true));
         self.plan(&described, "file hr.csv");
+    }
+
+    /// An HR file that says only what changed.
+    pub(crate) fn changes(&mut self, rows: &[(&str, Identity)]) {
+        let described = self.lines(rows, false);
+        self.plan(&described, "file changes.csv");
+    }
+
+    fn lines(
+        &self,
+        rows: &[(&str, Identity)],
+        withdraws: bool,
+    ) -> BTreeMap<PersonId, Described> {
+        let mut lines: BTreeMap<PersonId, Vec<Identity>> = BTreeMap::new();
+        for (key, identity) in rows {
+            lines.entry(person(key)).or_default().push(identity.clone());
+        }
+        let missing = BTreeSet::new();
+        let silence = Silence {
+            missing: &missing,
+            withdraws,
+        };
+        let lines = lines.into_iter().map(|(id, statements)| {
+            let line = Identity::line(statements).unwrap();
+            let identity = dated::taken(line, self.people.get(&id), silence, self.now);
+            let row = None;
+            (id, Described::Row { identity, row })
+        });
+        lines.collect()
     }
 
     /// Another policy, or another catalogue.

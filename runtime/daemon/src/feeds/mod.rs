@@ -179,6 +179,7 @@ impl Feed {
             status: StatusRule::Always(Status::Ended),
             start: None,
             end: None,
+            effective: None,
             manager: None,
             ..columns.clone()
         };

@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_core::correlation::{Candidate, Correlation, Newcomers, Verdict};
-use muster_core::delta::{self, Described};
+use muster_core::dated::{self, Silence};
+use muster_core::delta::Described;
 use muster_core::finding::{Code, Finding, Severity};
 use muster_core::id::{FeedName, PersonId, PersonKey};
 use muster_core::identity::Identity;
@@ -197,8 +198,12 @@ impl Statement<'_> {
             if let Some(row) = self.snapshot.row(key) {
                 let read = row.read();
                 let read = read.map_err(|problem| Failed::Row(problem.code.to_string()))?;
-                let mut identity = read.identity;
-                delta::carry_over(&mut identity, person.said_by(&record), self.carried);
+                let silence = Silence {
+                    missing: self.carried,
+                    withdraws: self.snapshot.is_dated(),
+                };
+                let known = person.known_by(&record);
+                let identity = dated::taken(read.identity, known, silence, run.day);
                 if !run.is_doubted(&person, &record, &identity) {
                     let row = Some((identity, Some(read.row)));
                     said.push(Said { record, row, link });

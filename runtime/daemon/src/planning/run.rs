@@ -7,7 +7,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use muster_core::budget::Toll;
 use muster_core::correlation::{Candidate, Correlation, Doubtful};
-use muster_core::delta::{self, Described};
+use muster_core::dated::{self, Silence};
+use muster_core::delta::Described;
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
 use muster_core::finding::{Finding, Severity};
 use muster_core::guard::{FeedPopulation, Limits, Population, Tally, TargetPopulation};
@@ -661,7 +662,7 @@ impl<'a, 'txn> Run<'a, 'txn> {
         let before = Person {
             id: record.clone(),
             identity: said.clone(),
-            phase: said.employment.phase(self.day),
+            phase: said.on(self.day).employment.phase(self.day),
             ..person.clone()
         };
         self.question_about(&before, identity)
@@ -743,10 +744,9 @@ impl<'a, 'txn> Run<'a, 'txn> {
                 {
                     self.doubt(id, (identity, row), candidates);
                 }
-                (ChangedPerson::Left, Some(person)) if whose.may_be(&person.id) => {}
-                (ChangedPerson::Row { mut identity, row }, before) => {
-                    let said = before.as_ref().and_then(|before| before.said_by(&id));
-                    delta::carry_over(&mut identity, said, carried);
+                (ChangedPerson::Row { identity, row }, before) => {
+                    let known = before.as_ref().and_then(|before| before.known_by(&id));
+                    let identity = dated::taken(identity, known, event(carried), self.day);
                     match before {
                         None if pairs.has_room() => pairs.new.push((id, identity, row)),
                         before => self.row(&id, before, identity, row)?,
@@ -786,11 +786,12 @@ impl<'a, 'txn> Run<'a, 'txn> {
         (carried, link): (&BTreeSet<String>, Option<Link>),
     ) -> Result<Option<Said>, Failed> {
         let row = match changed {
-            ChangedPerson::Row { mut identity, row } => {
+            ChangedPerson::Row { identity, row } => {
                 let Some(person) = self.before.person(person)? else {
                     return Ok(None);
                 };
-                delta::carry_over(&mut identity, person.said_by(record), carried);
+                let known = person.known_by(record);
+                let identity = dated::taken(identity, known, event(carried), self.day);
                 if self.is_doubted(&person, record, &identity) {
                     return Ok(None);
                 }
@@ -854,15 +855,20 @@ impl<'a, 'txn> Run<'a, 'txn> {
         self.counts.people.is_empty()
     }
 
-    /// Whether all that is new about somebody is that their last day has come, without having been counted.
-    /// Dates plan for them, as far as the budget goes; a file or a policy must not wait for it.
+    /// Whether all that is new about somebody is that a day has come: a last day that was not counted, or that of an
+    /// announced change. Dates plan for them, as far as the budget goes; a file or a policy must not wait for it.
     fn is_left_to_dates(&self, planned: &PersonPlanned, before: Option<&Person>) -> bool {
         let Some(before) = before.filter(|_| !self.rules.is_of_dates) else {
             return false;
         };
-        let has_come = before.announced_end().is_some_and(|end| end <= self.day);
-        let says_nothing = planned.identity.is_none() && planned.is_present;
-        has_come && says_nothing && before.phase != Phase::Ended && !before.is_end_settled
+        let has_ended = before.announced_end().is_some_and(|end| end <= self.day)
+            && before.phase != Phase::Ended
+            && !before.is_end_settled;
+        planned.is_present
+            && match &planned.identity {
+                None => has_ended,
+                Some(identity) => before.identity.foretells(identity),
+            }
     }
 
     /// Whether this person has to be left out, since with them it would be too many.
@@ -939,6 +945,14 @@ impl<'a, 'txn> Run<'a, 'txn> {
             },
             self.seen,
         )
+    }
+}
+
+/// What a single event leaves to what was known: everything that it is silent about.
+fn event(missing: &BTreeSet<String>) -> Silence<'_> {
+    Silence {
+        missing,
+        withdraws: false,
     }
 }
 

@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::iter::Peekable;
 
-use muster_core::delta::{self, Described};
+use muster_core::dated::{self, Silence};
+use muster_core::delta::Described;
 use muster_core::id::{FeedName, PersonId, PersonKey, PlanId};
 use muster_core::identity::Phase;
 use muster_core::person::Person;
@@ -239,13 +240,17 @@ impl File<'_> {
                     key: read.key,
                 };
                 self.last = Some(id.key.clone());
-                let (mut identity, row) = (read.identity, Some(read.row));
+                let (identity, row) = (read.identity, Some(read.row));
                 // It is planned for where the person is whose it is.
                 if !is_plain && self.whose.whose(&id.key).is_some() {
                     return Ok(());
                 }
-                let said = before.as_ref().and_then(|before| before.said_by(&id));
-                delta::carry_over(&mut identity, said, self.carried);
+                let silence = Silence {
+                    missing: self.carried,
+                    withdraws: self.snapshot.is_dated(),
+                };
+                let known = before.as_ref().and_then(|before| before.known_by(&id));
+                let identity = dated::taken(identity, known, silence, run.day);
                 match before {
                     None if let Some(candidates) = self.whose.doubt(&id.key) => {
                         run.doubt(id, (identity, row), candidates);

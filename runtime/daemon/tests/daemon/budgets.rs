@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
+use muster_core::dated::Dated;
 use muster_core::actor::{Actor, Operator};
 use muster_core::connector::{AccountState, ObjectRef};
 use muster_core::fact::{Cause, Fact};
@@ -166,6 +167,7 @@ fn mapping() -> Mapping {
             default: "UTC".to_owned(),
             column: None,
         },
+        effective: None,
         manager: None,
     };
     Mapping::new(columns).unwrap()
@@ -404,6 +406,7 @@ impl Company {
                     starts_at: None,
                     ends_at: row.ends_at,
                 },
+                dated: Dated::default(),
             },
             row: None,
         }

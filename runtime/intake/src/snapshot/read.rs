@@ -11,6 +11,7 @@ use muster_core::text::folded;
 
 use super::super::rows::{Quoting, Span};
 use super::super::sheet::{is_blank, split_otherwise};
+use super::line;
 use super::{
     Bound, Effect, Entry, IntakeOptions, Mapping, Mistake, Mistakes, Piece, Reading, Sheet,
     Snapshot, State, code, offset, piece, split,
@@ -221,7 +222,8 @@ impl<'a> Pass<'a> {
         });
     }
 
-    /// Rows that claim the same person. Rows that say the same are one. Of several employments the
+    /// Rows that claim the same person. Rows that say the same are one. Where each row says from which day on it
+    /// holds, they are a line in time. Of several employments the
     /// present one counts where the others were over before it began, and where all are over the person
     /// has left. Other rows are all set aside, because nobody may be given what belongs to somebody else.
     fn resolve_repeated(&mut self, now: Timestamp, mistakes: &mut Mistakes) {
@@ -239,6 +241,15 @@ impl<'a> Pass<'a> {
             }
             let key = key(first);
             let is_same = others.iter().all(|other| row(other) == row(first));
+            if bound.is_dated() && !is_same {
+                if let Err(broken) = line::put_in_order(sheet, bound, run, now) {
+                    let rows = run.iter().map(|entry| entry.number);
+                    let problem = broken.problem(key, run.len());
+                    problems.push(rows.fold(problem, Problem::row));
+                    self.tally.set_aside += set_aside(run);
+                }
+                continue;
+            }
             let several = if is_same {
                 Several::Same
             } else {
@@ -392,8 +403,15 @@ impl Several {
     }
 }
 
+/// Sets rows aside that were good. Returns how many.
+fn set_aside(run: &mut [Entry]) -> u32 {
+    let good = run.iter_mut().filter(|entry| entry.state == State::Good);
+    good.map(|entry| entry.state = State::SetAside)
+        .fold(0, |count, ()| count + 1)
+}
+
 /// What a row says; `None` for one that was set aside.
-fn read_entry(sheet: &Sheet, bound: &Bound, entry: &Entry) -> Option<Identity> {
+pub(super) fn read_entry(sheet: &Sheet, bound: &Bound, entry: &Entry) -> Option<Identity> {
     if entry.state != State::Good {
         return None;
     }

@@ -4,6 +4,7 @@ mod csv;
 mod failures;
 mod files;
 mod folder;
+mod line;
 mod pages;
 mod report;
 mod settle;
@@ -120,6 +121,7 @@ fn entra_columns() -> Columns {
             default: "Europe/Berlin".to_owned(),
             column: None,
         },
+        effective: None,
         manager: Some(Column::named("ManagerID")),
     }
 }
@@ -151,6 +153,7 @@ fn small_columns() -> Columns {
             default: "UTC".to_owned(),
             column: None,
         },
+        effective: None,
         manager: None,
     }
 }

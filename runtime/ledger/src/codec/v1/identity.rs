@@ -1,10 +1,10 @@
 //! Layout 1 of what HR says of a person.
 
-use muster_core::identity;
+use muster_core::{dated, identity};
 use serde::{Deserialize, Serialize};
 
 use super::parts::{Pairs, day, day_number};
-use crate::codec::{Unreadable, instant_opt, micros};
+use crate::codec::{Unreadable, instant, instant_opt, micros};
 
 /// An attribute's value.
 #[derive(Serialize, Deserialize)]
@@ -97,46 +97,116 @@ impl Phase {
 pub(crate) struct Identity<'a> {
     #[serde(borrow)]
     attributes: Pairs<&'a str, Value<'a>>,
-    status: Status,
-    starts_at: Option<i64>,
-    ends_at: Option<i64>,
+    employment: Employment,
+    #[serde(borrow)]
+    dated: Option<Dated<'a>>,
+}
+
+/// The status, the first instant and the first one after the last.
+#[derive(Serialize, Deserialize)]
+struct Employment(Status, Option<i64>, Option<i64>);
+
+/// Since when it holds, and what is announced.
+#[derive(Serialize, Deserialize)]
+struct Dated<'a>(Option<i64>, #[serde(borrow)] Vec<Announced<'a>>);
+
+/// From when on, and what is said then.
+#[derive(Serialize, Deserialize)]
+struct Announced<'a>(
+    i64,
+    #[serde(borrow)] Pairs<&'a str, Value<'a>>,
+    Employment,
+);
+
+fn attributes(attributes: &identity::Attributes) -> Pairs<&str, Value<'_>> {
+    let attributes = attributes.iter();
+    Pairs(
+        attributes
+            .map(|(name, value)| (name.as_str(), Value::of(value)))
+            .collect(),
+    )
+}
+
+fn attributes_into_core(
+    attributes: Pairs<&str, Value<'_>>,
+) -> Result<identity::Attributes, Unreadable> {
+    let attributes = attributes.0.into_iter();
+    attributes
+        .map(|(name, value)| Ok((name.to_owned(), value.into_core()?)))
+        .collect()
+}
+
+impl Employment {
+    fn of(employment: &identity::Employment) -> Self {
+        let status = match employment.status {
+            identity::Status::Active => Status::Active,
+            identity::Status::Leave => Status::Leave,
+            identity::Status::Ended => Status::Ended,
+        };
+        let instant = |at: Option<jiff::Timestamp>| at.map(micros);
+        Employment(
+            status,
+            instant(employment.starts_at),
+            instant(employment.ends_at),
+        )
+    }
+
+    fn into_core(self) -> Result<identity::Employment, Unreadable> {
+        Ok(identity::Employment {
+            status: match self.0 {
+                Status::Active => identity::Status::Active,
+                Status::Leave => identity::Status::Leave,
+                Status::Ended => identity::Status::Ended,
+            },
+            starts_at: instant_opt(self.1)?,
+            ends_at: instant_opt(self.2)?,
+        })
+    }
+}
+
+impl<'a> Dated<'a> {
+    /// Of nearly everybody nothing is known of it.
+    fn of(dated: &'a dated::Dated) -> Option<Self> {
+        if *dated == dated::Dated::default() {
+            return None;
+        }
+        let announced = dated.announced.iter().map(|one| {
+            let employment = Employment::of(&one.employment);
+            Announced(micros(one.at), attributes(&one.attributes), employment)
+        });
+        Some(Dated(dated.since.map(micros), announced.collect()))
+    }
+
+    fn into_core(self) -> Result<dated::Dated, Unreadable> {
+        let announced = self.1.into_iter().map(|Announced(at, said, employment)| {
+            Ok(dated::Announced {
+                at: instant(at)?,
+                attributes: attributes_into_core(said)?,
+                employment: employment.into_core()?,
+            })
+        });
+        Ok(dated::Dated {
+            since: instant_opt(self.0)?,
+            announced: announced.collect::<Result<_, Unreadable>>()?,
+        })
+    }
 }
 
 impl<'a> Identity<'a> {
     pub(crate) fn of(identity: &'a identity::Identity) -> Self {
-        let attributes = &identity.attributes;
         Identity {
-            attributes: Pairs(
-                attributes
-                    .iter()
-                    .map(|(name, value)| (name.as_str(), Value::of(value)))
-                    .collect(),
-            ),
-            status: match identity.employment.status {
-                identity::Status::Active => Status::Active,
-                identity::Status::Leave => Status::Leave,
-                identity::Status::Ended => Status::Ended,
-            },
-            starts_at: identity.employment.starts_at.map(micros),
-            ends_at: identity.employment.ends_at.map(micros),
+            attributes: attributes(&identity.attributes),
+            employment: Employment::of(&identity.employment),
+            dated: Dated::of(&identity.dated),
         }
     }
 
     pub(crate) fn into_core(self) -> Result<identity::Identity, Unreadable> {
-        let attributes = self.attributes.0.into_iter();
+        let dated = self.dated.map(Dated::into_core).transpose()?;
         Ok(identity::Identity {
-            attributes: attributes
-                .map(|(name, value)| Ok((name.to_owned(), value.into_core()?)))
-                .collect::<Result<_, Unreadable>>()?,
-            employment: identity::Employment {
-                status: match self.status {
-                    Status::Active => identity::Status::Active,
-                    Status::Leave => identity::Status::Leave,
-                    Status::Ended => identity::Status::Ended,
-                },
-                starts_at: instant_opt(self.starts_at)?,
-                ends_at: instant_opt(self.ends_at)?,
-            },
+            attributes: attributes_into_core(self.attributes)?,
+            employment: self.employment.into_core()?,
+            dated: dated.unwrap_or_default(),
         })
     }
 }

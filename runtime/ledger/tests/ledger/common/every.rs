@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::date;
+use muster_core::dated::{Announced, Dated};
 use muster_core::actor::{Actor, ConnectorVersion, Editor, Operator};
 use muster_core::adoption::AdoptionId;
 use muster_core::connector::{
@@ -364,6 +365,18 @@ fn identity(status: Status) -> Identity {
             status,
             starts_at: Some(at(0)),
             ends_at: Some("9999-12-30T00:00:00Z".parse().unwrap()),
+        },
+        dated: Dated {
+            since: Some(at(-5)),
+            announced: vec![Announced {
+                at: at(86_400),
+                attributes: [("text".to_owned(), Value::Empty)].into(),
+                employment: Employment {
+                    status,
+                    starts_at: None,
+                    ends_at: Some(at(172_800)),
+                },
+            }],
         },
     }
 }

@@ -19,6 +19,7 @@ use muster_core::actor::Actor;
 use muster_core::connector::{
     AccountSpec, AccountState, AttributeChange, EntitlementKey, ObjectRef, Scalar,
 };
+use muster_core::dated::Dated;
 use muster_core::fact::{AccountPlanned, Cause, Counts, Deletion, Fact, Kind, PersonPlanned};
 use muster_core::id::{OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::{Employment, Identity, Phase, Status, Value};
@@ -85,6 +86,7 @@ pub(crate) fn identity(key: &str, department: &str) -> Identity {
             starts_at: Some(at(-86_400)),
             ends_at: None,
         },
+        dated: Dated::default(),
     }
 }
 
