@@ -117,6 +117,8 @@ pub const PAGES: &[(&str, &str)] = &[
     page!("HR-056"),
     page!("HR-057"),
     page!("HR-058"),
+    page!("HR-060"),
+    page!("HR-061"),
     page!("HR-080"),
     page!("HR-081"),
     page!("HR-082"),

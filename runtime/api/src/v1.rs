@@ -4,6 +4,7 @@
 //! Instants are RFC 3339 in UTC; digests are 64 hexadecimal digits; persons are `feed:key`;
 //! operations are `plan-number`. Where a field can be missing, `null` stands there.
 
+mod dated;
 mod joining;
 mod plugin;
 mod standing;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use dated::Announced;
 pub use joining::{Joined, Record};
 pub use plugin::{Plugin, PluginKind, PluginRow, PluginSetting, PluginSlot};
 pub use standing::{Adoption, Block, Decided, Of, Opening};
@@ -401,6 +403,9 @@ pub struct Person {
     pub ends_at: Option<String>,
     /// When the next change comes by itself.
     pub wake_at: Option<String>,
+    /// What HR has announced for a later day, in order.
+    #[serde(default)]
+    pub announced: Vec<Announced>,
     /// What HR says: text, number, yes or no, list; `""` for an empty cell.
     pub attributes: BTreeMap<String, serde_json::Value>,
     /// The roles that the policy gives now.

@@ -118,6 +118,10 @@ fn print(person: &v1::Person, printer: &mut Printer<'_>) -> io::Result<()> {
     for record in &person.records {
         printer.line(&format!("  {}", shown(record)))?;
     }
+    for announced in &person.announced {
+        let changes = announced.changes.join(", ");
+        printer.line(&format!("  from {}: {changes}", instant(&announced.at)))?;
+    }
     for opening in &person.openings {
         printer.line(&format!("  {}", standing::opening(opening)))?;
     }

@@ -13,9 +13,9 @@ use std::convert::Infallible;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use muster_core::dated::Dated;
 use muster_core::budget::Effect;
 use muster_core::connector::{Entitlement, ObjectRef};
+use muster_core::dated::Dated;
 use muster_core::delta::Described;
 use muster_core::id::{FeedName, PersonId, PersonKey, PlanId, PolicyVersion, RoleName, TargetName};
 use muster_core::identity::{Employment, Identity, Status, Value, ValueType};

@@ -241,14 +241,32 @@ mod tests {
         use Status::{Active, Ended, Leave};
         for (statements, end) in [
             (vec![says(None, Active, Some(5))], Some(5)),
-            (vec![says(None, Active, None), says(Some(4), Ended, None)], Some(4)),
-            (vec![says(None, Active, None), says(Some(4), Ended, Some(3))], Some(4)),
-            (vec![says(None, Active, None), says(Some(4), Active, Some(9))], Some(9)),
+            (
+                vec![says(None, Active, None), says(Some(4), Ended, None)],
+                Some(4),
+            ),
+            (
+                vec![says(None, Active, None), says(Some(4), Ended, Some(3))],
+                Some(4),
+            ),
+            (
+                vec![says(None, Active, None), says(Some(4), Active, Some(9))],
+                Some(9),
+            ),
             // Another contract follows on the one before.
-            (vec![says(None, Active, Some(5)), says(Some(5), Active, None)], None),
-            (vec![says(None, Active, Some(5)), says(Some(3), Active, None)], None),
+            (
+                vec![says(None, Active, Some(5)), says(Some(5), Active, None)],
+                None,
+            ),
+            (
+                vec![says(None, Active, Some(5)), says(Some(3), Active, None)],
+                None,
+            ),
             // Between two contracts nobody is here.
-            (vec![says(None, Active, Some(5)), says(Some(7), Active, None)], Some(5)),
+            (
+                vec![says(None, Active, Some(5)), says(Some(7), Active, None)],
+                Some(5),
+            ),
             (
                 vec![
                     says(None, Active, None),
@@ -266,7 +284,12 @@ mod tests {
 
     #[test]
     fn two_statements_for_one_day_are_no_line() {
-        let twice = |since| vec![says(since, Status::Active, None), says(since, Status::Ended, None)];
+        let twice = |since| {
+            vec![
+                says(since, Status::Active, None),
+                says(since, Status::Ended, None),
+            ]
+        };
         assert_eq!(Identity::line(twice(Some(3))), None);
         assert_eq!(Identity::line(twice(None)), None);
     }

@@ -75,7 +75,7 @@ pub mod code {
     /// The letters of a cell look damaged.
     pub const DOUBTFUL: Code = Code::new("HR-054");
     /// No format reads the effective date.
-    pub const EFFECTIVE_UNREADABLE: Code = Code::new("HR-086");
+    pub const EFFECTIVE_UNREADABLE: Code = Code::new("HR-060");
 }
 
 /// A column of the file, under any of several names. Case, spaces around and characters that nobody

@@ -4,8 +4,8 @@
 use muster_core::finding::Code;
 pub use muster_core::mapping::code::{
     CELL_COUNT, CELL_TOO_LONG, COLUMN_AMBIGUOUS, COLUMN_MISSING, CONTROL_CHARACTER, DAMAGED,
-    DAY_UNREADABLE, DOUBTFUL, EFFECTIVE_UNREADABLE, END_BEFORE_START, KEY_HARMED, KEY_UNUSABLE, NO_VALUE, NOT_AN_ADDRESS,
-    VALUE_UNFIT, VALUE_UNKNOWN, ZONE_UNKNOWN,
+    DAY_UNREADABLE, DOUBTFUL, EFFECTIVE_UNREADABLE, END_BEFORE_START, KEY_HARMED, KEY_UNUSABLE,
+    NO_VALUE, NOT_AN_ADDRESS, VALUE_UNFIT, VALUE_UNKNOWN, ZONE_UNKNOWN,
 };
 
 /// There is nothing in the file.
@@ -64,7 +64,7 @@ pub const EMPLOYMENTS: Code = Code::new("HR-057");
 /// How the header was parted.
 pub const SEPARATOR: Code = Code::new("HR-058");
 /// Rows with the same id and effective dates that are no line in time.
-pub const LINE_BROKEN: Code = Code::new("HR-087");
+pub const LINE_BROKEN: Code = Code::new("HR-061");
 
 /// A subfolder of the drop folder that is a link or somebody else's.
 pub const PLACE_REFUSED: Code = Code::new("HR-040");

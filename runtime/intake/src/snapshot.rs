@@ -183,9 +183,7 @@ impl Snapshot {
 
     /// Whether the file has somebody.
     pub fn presence(&self, key: &PersonKey) -> Presence {
-        let entry = self
-            .find(key.as_str())
-            .and_then(|at| self.entries.get(at));
+        let entry = self.find(key.as_str()).and_then(|at| self.entries.get(at));
         match entry.map(|entry| entry.state) {
             Some(State::Good | State::Copy | State::Later) => Presence::Present,
             Some(State::SetAside) => Presence::SetAside,

@@ -234,7 +234,12 @@ pub(crate) fn person() -> v1::Person {
         is_present: true,
         starts_at: some("2024-01-01T00:00:00Z"),
         ends_at: None,
-        wake_at: None,
+        wake_at: some("2026-12-31T23:00:00Z"),
+        announced: vec![v1::Announced {
+            at: "2026-12-31T23:00:00Z".to_owned(),
+            phase: "active".to_owned(),
+            changes: texts(&["department: Sales -> Finance"]),
+        }],
         attributes: BTreeMap::from([
             ("department".to_owned(), json!("Sales")),
             ("remote".to_owned(), json!(true)),

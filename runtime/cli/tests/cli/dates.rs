@@ -31,28 +31,66 @@ end_date = "End"
 name = "Name"
 "#;
 
+/// As above, where each row holds from a day on.
+const DATED: &str = r#"
+[daemon]
+listen = "off"
+
+[feed.hr]
+folder = "hr"
+time_zone = "UTC"
+quiet = "20ms"
+
+[feed.hr.mapping]
+key = "Id"
+effective = "From"
+status = { column = "Status", active = ["active"], ended = ["left"] }
+
+[feed.hr.mapping.attributes]
+name = "Name"
+"#;
+
 struct Company {
     folder: tempfile::TempDir,
     /// By how many seconds the daemon's clock is ahead of the machine's.
     ahead: Arc<AtomicI64>,
     stop: watch::Sender<bool>,
     daemon: Option<std::thread::JoinHandle<()>>,
+    /// The machine's clock when the test began.
+    begun: (Timestamp, Instant),
     files: u32,
 }
 
 impl Company {
     fn start() -> Self {
+        Self::start_with(CONFIG)
+    }
+
+    fn start_with(text: &str) -> Self {
         let folder = tempfile::TempDir::with_prefix("muster-dates-").unwrap();
         for name in ["hr", "policy", "plugins"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
         let file = folder.path().join("muster.toml");
-        std::fs::write(&file, CONFIG).unwrap();
-        let config = Config::load(&file).unwrap();
-        let ahead = Arc::new(AtomicI64::new(0));
+        std::fs::write(&file, text).unwrap();
+        let (stop, _) = watch::channel(false);
+        let mut company = Self {
+            folder,
+            ahead: Arc::new(AtomicI64::new(0)),
+            stop,
+            daemon: None,
+            begun: (Timestamp::UNIX_EPOCH + now_of_machine(), Instant::now()),
+            files: 0,
+        };
+        company.run();
+        company
+    }
+
+    /// Starts the daemon on what is there.
+    fn run(&mut self) {
+        let config = Config::load(&self.path("muster.toml")).unwrap();
         let clock = {
-            let ahead = Arc::clone(&ahead);
-            let begun = (Timestamp::UNIX_EPOCH + now_of_machine(), Instant::now());
+            let (ahead, begun) = (Arc::clone(&self.ahead), self.begun);
             Clock::new(move || {
                 let passed = SignedDuration::try_from(begun.1.elapsed()).unwrap();
                 let ahead = SignedDuration::from_secs(ahead.load(Ordering::Acquire));
@@ -60,6 +98,7 @@ impl Company {
             })
         };
         let (stop, stopped) = watch::channel(false);
+        self.stop = stop;
         let daemon = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
@@ -70,17 +109,16 @@ impl Company {
             let run = muster_daemon::start::run(config, environment, clock, None, stopped);
             runtime.block_on(run).unwrap();
         });
-        let company = Self {
-            folder,
-            ahead,
-            stop,
-            daemon: Some(daemon),
-            files: 0,
-        };
-        company.wait_for("the daemon to answer", |company| {
+        self.daemon = Some(daemon);
+        self.wait_for("the daemon to answer", |company| {
             company.cli(&["status"]).0.then_some(())
         });
-        company
+    }
+
+    /// Stops the daemon, as after an update of the machine.
+    fn halt(&mut self) {
+        self.stop.send_replace(true);
+        self.daemon.take().unwrap().join().unwrap();
     }
 
     fn path(&self, below: &str) -> PathBuf {
@@ -133,6 +171,11 @@ impl Company {
             let word = if *id == 1 { self.files } else { 0 };
             writeln!(text, "{id:04},N{word},{}", day.unwrap_or_default()).unwrap();
         }
+        self.put(&text);
+    }
+
+    /// Drops a file and waits until it is decided about. Returns whether it counts.
+    fn put(&mut self, text: &str) -> bool {
         let name = format!("people-{:03}.csv", self.files);
         std::fs::write(self.path(".part"), text).unwrap();
         std::fs::rename(self.path(".part"), self.path("hr").join(&name)).unwrap();
@@ -142,12 +185,42 @@ impl Company {
                 .any(|place| has(&company.path("hr").join(place), &name))
                 .then_some(())
         });
+        let is_taken = has(&self.path("hr/processed"), &name);
+        if !is_taken {
+            self.told(&format!("{name} was not taken"));
+        }
+        is_taken
+    }
+
+    /// Says what the reports say, for whoever reads why a test failed.
+    #[expect(
+        clippy::print_stderr,
+        reason = "a failed test is told what HR was told"
+    )]
+    fn told(&self, what: &str) {
+        let findings = self.cli(&["findings"]).1;
+        eprintln!("{what}: {findings}{}", self.cli(&["status"]).1);
+    }
+
+    /// Drops a whole file with effective days: the id, the name, the status and the day of each row.
+    fn lines(&mut self, rows: &[(u32, &str, &str, Option<Timestamp>)]) -> bool {
+        self.files += 1;
+        let mut text = "Id,Name,Status,From\n".to_owned();
+        for (id, name, status, from) in rows {
+            let day = from.map(|from| from.to_string()[..10].to_owned());
+            writeln!(text, "{id:04},{name},{status},{}", day.unwrap_or_default()).unwrap();
+        }
+        self.put(&text)
     }
 
     /// Sets the daemon's clock, and lets its loops notice.
     fn set_ahead(&mut self, ahead: SignedDuration, rows: &BTreeMap<u32, Option<Timestamp>>) {
         self.ahead.store(ahead.as_secs(), Ordering::Release);
         self.file(rows);
+    }
+
+    fn set_ahead_by(&mut self, ahead: SignedDuration) {
+        self.ahead.store(ahead.as_secs(), Ordering::Release);
     }
 
     fn here(&self) -> u64 {
@@ -183,8 +256,7 @@ impl Company {
     }
 
     fn stop(mut self) {
-        self.stop.send_replace(true);
-        self.daemon.take().unwrap().join().unwrap();
+        self.halt();
     }
 }
 
@@ -292,5 +364,104 @@ fn c12_days_that_were_not_counted_before_wait_beyond_the_budget_and_hide_no_othe
         (!company.cli(&["findings"]).1.contains("PLN-010")).then_some(())
     });
     assert!(company.json(&["ledger", "check"])["is_clean"] == true);
+    company.stop();
+}
+
+#[test]
+fn f20_what_is_announced_takes_effect_on_its_day_however_often_the_daemon_stopped() {
+    let mut company = Company::start_with(DATED);
+    let now = Timestamp::UNIX_EPOCH + now_of_machine();
+    let in_days = |count| Some(now + days(count));
+    let mut rows = vec![(2, "Bo", "active", None), (3, "Cy", "active", None)];
+    rows.extend((10..20).map(|id| (id, "N", "active", None)));
+    rows.push((1, "Ada", "active", None));
+    rows.push((1, "Ann", "active", in_days(2)));
+    rows.push((2, "Bo", "left", in_days(2)));
+    rows.push((4, "Di", "active", in_days(2)));
+    assert!(company.lines(&rows));
+    assert_eq!(company.here(), 14, "the hire is known before the first day");
+    let name = |company: &Company| company.json(&["people", "0001"])["attributes"]["name"].clone();
+    assert_eq!(name(&company), "Ada");
+    let announced = company.json(&["people", "0001"])["announced"].clone();
+    assert_eq!(
+        announced[0]["changes"][0], "name: Ada -> Ann",
+        "{announced}"
+    );
+    let said = company.cli(&["people", "0002"]).1;
+    assert!(said.contains("active -> ended"), "{said}");
+    assert_eq!(company.json(&["people", "0004"])["phase"], "prehire");
+
+    company.halt();
+    company.run();
+    assert_eq!(name(&company), "Ada");
+    company.halt();
+    company.ahead.store(days(2).as_secs(), Ordering::Release);
+    company.run();
+    company.wait_for("the day", |company| (company.here() == 13).then_some(()));
+    company.wait_for("the move", |company| (name(company) == "Ann").then_some(()));
+    company.wait_for("the first day", |company| {
+        (company.json(&["people", "0004"])["phase"] == "active").then_some(())
+    });
+    // What is in effect by now says nothing new, and the next file corrects a date that has passed.
+    assert!(company.lines(&rows));
+    assert_eq!(name(&company), "Ann");
+    rows.retain(|row| row.0 != 3);
+    rows.push((3, "Cy", "active", None));
+    rows.push((3, "Cem", "active", Some(now - days(30))));
+    assert!(company.lines(&rows));
+    let history = company.cli(&["history", "0003"]).1;
+    assert!(
+        history.contains("late by 32 days: in effect since"),
+        "{history}"
+    );
+    assert!(company.json(&["ledger", "check"])["is_clean"] == true);
+    company.stop();
+}
+
+#[test]
+fn f22_sixty_in_a_hundred_who_are_announced_to_leave_tomorrow_are_held_today() {
+    let mut company = Company::start_with(DATED);
+    let now = Timestamp::UNIX_EPOCH + now_of_machine();
+    let mut rows: Vec<_> = (1..=50).map(|id| (id, "N", "active", None)).collect();
+    assert!(company.lines(&rows));
+    rows.extend((1..=30).map(|id| (id, "N", "left", Some(now + days(1)))));
+    assert!(!company.lines(&rows), "the file is held");
+    company.set_ahead_by(days(2));
+    // What was held is not announced: nobody has gone.
+    assert_eq!(company.here(), 50);
+    rows.retain(|row| row.2 == "active" || row.0 == 1);
+    assert!(company.lines(&rows));
+    company.wait_for("the one of them", |company| {
+        (company.here() == 49).then_some(())
+    });
+    company.stop();
+}
+
+#[test]
+fn an_effective_date_that_is_no_date_is_said_and_nothing_is_lost() {
+    let mut company = Company::start_with(DATED);
+    let now = Timestamp::UNIX_EPOCH + now_of_machine();
+    let mut rows: Vec<_> = (1..=20).map(|id| (id, "N", "active", None)).collect();
+    rows.push((1, "M", "active", Some(now + days(2))));
+    assert!(company.lines(&rows));
+    company.files += 1;
+    let mut text = "Id,Name,Status,From\n0001,N,active,\n0001,M,active,soon\n".to_owned();
+    (2..=20).for_each(|id| writeln!(text, "{id:04},N,active,").unwrap());
+    assert!(company.put(&text));
+    let reports = std::fs::read_dir(company.path("hr/processed")).unwrap();
+    let reports = reports.map(|file| file.unwrap().path());
+    let said = reports.filter(|path| path.to_string_lossy().ends_with(".report.txt"));
+    let said: Vec<String> = said
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    assert!(
+        said.iter().any(
+            |report| report.contains("HR-060  an effective date that is no date")
+                && report.contains("HR-061")
+        ),
+        "{said:?}"
+    );
+    let announced = company.json(&["people", "0001"])["announced"].clone();
+    assert_eq!(announced[0]["changes"][0], "name: N -> M", "{announced}");
     company.stop();
 }

@@ -66,10 +66,12 @@ fn a_person_is_shown_with_accounts_grants_and_what_is_still_to_be_done() {
     let expected = "
 Ann Lee (hr:1042): active
   first day begins  2024-01-01 00:00:00Z
+  next change       2026-12-31 23:00:00Z
   roles             everyone, sales
   last plan         12
   department        \"Sales\"
   remote            true
+  from 2026-12-31 23:00:00Z: department: Sales -> Finance
 
 crm: active, id 4f1
   held group:Sales since 2026-11-01 10:00:00Z: role sales (policy 1a2b3c4d5e6f)

@@ -127,6 +127,7 @@ fn what_is_not_written_has_its_default_and_what_is_written_holds() {
     );
     let names: Vec<&str> = feed.mapping.attribute_names().collect();
     assert_eq!(names, ["department", "email", "remote", "tags", "manager"]);
+    assert!(feed.mapping.is_dated());
     let target = &config.targets[&TargetName::new("crm").unwrap()];
     assert_eq!(target.rules.adopt, Adopt::WhenKeysAgree);
     assert_eq!(target.rules.prehire, Prehire::Suspended);

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::adoption::Adoptions;
-use crate::dated::Dated;
 use crate::connector::Scalar;
+use crate::dated::Dated;
 use crate::finding::Code;
 use crate::identity::{Employment, Status, Value};
 use crate::standing::Standing;

@@ -210,11 +210,7 @@ impl World {
         self.plan(&described, "file changes.csv");
     }
 
-    fn lines(
-        &self,
-        rows: &[(&str, Identity)],
-        withdraws: bool,
-    ) -> BTreeMap<PersonId, Described> {
+    fn lines(&self, rows: &[(&str, Identity)], withdraws: bool) -> BTreeMap<PersonId, Described> {
         let mut lines: BTreeMap<PersonId, Vec<Identity>> = BTreeMap::new();
         for (key, identity) in rows {
             lines.entry(person(key)).or_default().push(identity.clone());

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
+use jiff::Timestamp;
 use muster_api::error::{API_UNUSABLE, Fault, FaultKind};
 use muster_api::v1;
 use muster_core::connector::Problem;
@@ -19,7 +20,7 @@ use muster_ledger::{Error, Reader, kept};
 use super::asking::{ListPage, Part};
 use super::decisions::said;
 use super::plans::source_of;
-use super::{Answered, Listings, answered, broken, present};
+use super::{Answered, Listings, answered, broken, dated, present};
 use crate::planning::Titles;
 
 /// `GET /v1/history/{person}`.
@@ -126,7 +127,7 @@ impl Told<'_> {
     ) -> Result<v1::HistoryEntry, Error> {
         let blank = blank(entry);
         Ok(match &entry.fact {
-            Fact::PersonPlanned(planned) => self.planned(planned, before, blank),
+            Fact::PersonPlanned(planned) => self.planned(planned, before, (entry.at, blank)),
             Fact::OperationChanged {
                 target,
                 operation,
@@ -179,7 +180,7 @@ impl Told<'_> {
         &self,
         planned: &PersonPlanned,
         before: Option<&Identity>,
-        blank: v1::HistoryEntry,
+        (at, blank): (Timestamp, v1::HistoryEntry),
     ) -> v1::HistoryEntry {
         let gone = if planned.is_present {
             ""
@@ -187,7 +188,11 @@ impl Told<'_> {
             ", no longer in the file"
         };
         let mut details = match (&planned.identity, before) {
-            (Some(now), Some(before)) => present::differences(before, now),
+            (Some(now), Some(before)) => {
+                let mut lines = dated::differences(before, now);
+                lines.extend(dated::late(before, now, at));
+                lines
+            }
             (Some(_), None) => vec!["HR's data for the first time".to_owned()],
             (None, _) => Vec::new(),
         };

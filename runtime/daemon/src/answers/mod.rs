@@ -11,6 +11,7 @@ pub(crate) mod accounts;
 pub(crate) mod apply;
 pub(crate) mod asking;
 pub(crate) mod believe;
+mod dated;
 pub(crate) mod decide;
 pub(crate) mod decisions;
 pub(crate) mod delivery;

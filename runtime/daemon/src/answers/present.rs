@@ -17,6 +17,7 @@ use muster_intake::Mistake;
 use muster_ledger::{Reader, kept};
 use serde_json::json;
 
+use super::dated;
 use crate::planning::Titles;
 use muster_core::standing::{Access, Barred, Block, BlockId, Opening, OpeningId};
 
@@ -226,6 +227,7 @@ pub fn person(
         starts_at: person.identity.employment.starts_at.map(instant),
         ends_at: person.identity.employment.ends_at.map(instant),
         wake_at: person.wake_at.map(instant),
+        announced: dated::announced(person),
         attributes: person
             .identity
             .attributes
@@ -572,7 +574,7 @@ fn changed(planned: &PersonPlanned, before: Option<&Person>) -> Vec<String> {
             _ => Vec::new(),
         };
     };
-    let mut lines = differences(&before.identity, after);
+    let mut lines = dated::differences(&before.identity, after);
     if before.phase != planned.phase {
         lines.push(format!(
             "{} -> {}",
@@ -581,34 +583,4 @@ fn changed(planned: &PersonPlanned, before: Option<&Person>) -> Vec<String> {
         ));
     }
     lines
-}
-
-/// The attributes that HR says otherwise now, line by line.
-pub fn differences(before: &Identity, after: &Identity) -> Vec<String> {
-    let (old, new) = (&before.attributes, &after.attributes);
-    let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let shown = |value: Option<&Value>| value.map_or("(not said)".to_owned(), text);
-    names
-        .into_iter()
-        .filter(|name| old.get(*name) != new.get(*name))
-        .map(|name| {
-            format!(
-                "{name}: {} -> {}",
-                shown(old.get(name)),
-                shown(new.get(name))
-            )
-        })
-        .collect()
-}
-
-/// A value as people read it.
-fn text(value: &Value) -> String {
-    match value {
-        Value::Empty => "(empty)".to_owned(),
-        Value::Text(text) => text.clone(),
-        Value::Boolean(yes) => yes.to_string(),
-        Value::Integer(number) => number.to_string(),
-        Value::Day(day) => day.to_string(),
-        Value::List(items) => items.join(", "),
-    }
 }

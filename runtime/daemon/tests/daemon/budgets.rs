@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
-use muster_core::dated::Dated;
 use muster_core::actor::{Actor, Operator};
 use muster_core::connector::{AccountState, ObjectRef};
+use muster_core::dated::Dated;
 use muster_core::fact::{Cause, Fact};
 use muster_core::guard::Limits;
 use muster_core::id::{

@@ -9,7 +9,7 @@ use muster_core::identity::Identity;
 use muster_core::question::Traits;
 
 use super::read::read_entry;
-use super::{Bound, Effect, Entry, Problem, Sheet, State, code};
+use super::{Bound, Effect, Entry, Mistake, Sheet, State, code};
 
 /// Why rows are no line in time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,10 +69,12 @@ pub(super) fn put_in_order(
 
 impl Broken {
     /// What is said of it; the rows are added.
-    pub(super) fn problem(self, key: &str, rows: usize) -> Problem {
+    pub(super) fn mistake(self, key: &str, rows: usize) -> Mistake {
         let (text, hint) = match self {
             Broken::Unread => (
-                format!("one of the {rows} rows of id `{key}` was set aside, so none of them counts"),
+                format!(
+                    "one of the {rows} rows of id `{key}` was set aside, so none of them counts"
+                ),
                 "correct the row that this report names, and export again",
             ),
             Broken::SameDay => (
@@ -84,11 +86,13 @@ impl Broken {
                 "give each person an id of their own, and export again",
             ),
             Broken::TooMany => (
-                format!("more than {ANNOUNCED_MAX} rows of id `{key}` have an effective date to come"),
+                format!(
+                    "more than {ANNOUNCED_MAX} rows of id `{key}` have an effective date to come"
+                ),
                 "export the changes of the next years only",
             ),
         };
-        Problem::of_file(code::LINE_BROKEN, Effect::SetsAside, text)
+        Mistake::of_file(code::LINE_BROKEN, Effect::SetsAside, text)
             .key(key)
             .hint(hint)
     }

@@ -244,8 +244,8 @@ impl<'a> Pass<'a> {
             if bound.is_dated() && !is_same {
                 if let Err(broken) = line::put_in_order(sheet, bound, run, now) {
                     let rows = run.iter().map(|entry| entry.number);
-                    let problem = broken.problem(key, run.len());
-                    problems.push(rows.fold(problem, Problem::row));
+                    let mistake = broken.mistake(key, run.len());
+                    problems.push(rows.fold(mistake, Mistake::row));
                     self.tally.set_aside += set_aside(run);
                 }
                 continue;

@@ -57,7 +57,8 @@ fn rows_of_one_person_with_different_days_are_a_line_in_time_whatever_their_orde
 
 #[test]
 fn an_effective_date_that_is_no_date_sets_the_whole_line_aside_and_says_why() {
-    let outcome = read("1,Ada,active,,\n1,Ada,left,,soon\n2,Bo,active,,\n3,Cy,active,,31.04.2027\n");
+    let outcome =
+        read("1,Ada,active,,\n1,Ada,left,,soon\n2,Bo,active,,\n3,Cy,active,,31.04.2027\n");
     assert_eq!(outcome.keys(), ["2"]);
     let snapshot = outcome.snapshot();
     assert_eq!(snapshot.set_aside_count(), 3);

@@ -112,11 +112,7 @@ struct Dated<'a>(Option<i64>, #[serde(borrow)] Vec<Announced<'a>>);
 
 /// From when on, and what is said then.
 #[derive(Serialize, Deserialize)]
-struct Announced<'a>(
-    i64,
-    #[serde(borrow)] Pairs<&'a str, Value<'a>>,
-    Employment,
-);
+struct Announced<'a>(i64, #[serde(borrow)] Pairs<&'a str, Value<'a>>, Employment);
 
 fn attributes(attributes: &identity::Attributes) -> Pairs<&str, Value<'_>> {
     let attributes = attributes.iter();

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::date;
-use muster_core::dated::{Announced, Dated};
 use muster_core::actor::{Actor, ConnectorVersion, Editor, Operator};
 use muster_core::adoption::AdoptionId;
 use muster_core::connector::{
@@ -16,6 +15,7 @@ use muster_core::connector::{
     RemoteAccount, Scalar, Seats, SideEffect, Unreached,
 };
 use muster_core::correlation::{Candidate, Doubtful};
+use muster_core::dated::{Announced, Dated};
 use muster_core::fact::{
     AccountPlanned, ArrivalChange, Arrived, Cause, Content, Counts, Deletion, EventKind, Fact,
     FeedFile, Kind, Outcome, Part, PersonPlanned, Plan, Source,
