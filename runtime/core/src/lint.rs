@@ -388,6 +388,7 @@ mod tests {
                         starts_at: None,
                         ends_at: None,
                     },
+                    dated: crate::dated::Dated::default(),
                 };
                 let person = PersonId::parse(&format!("hr:{key}")).unwrap();
                 evaluator.count(&person, &identity, Phase::Active);

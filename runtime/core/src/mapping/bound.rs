@@ -315,12 +315,14 @@ impl Bound {
     fn since<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<Option<Timestamp>, Mistake> {
         let (place, column) = (self.effective.as_ref(), self.mapping.effective.as_ref());
         let Some(place) = place else { return Ok(None) };
-        let no_day = |mistake: Mistake| Mistake {
+        let no_day = |mistake: Mistake| {
+            Mistake {
             code: code::EFFECTIVE_UNREADABLE,
             hint: "correct the effective date in HR's system and export again; until then nothing about the person \
                    changes, and what was announced stands"
                 .to_owned(),
             ..mistake
+        }
         };
         let day = self.day(cells, row, Some(place), column).map_err(no_day)?;
         let Some(day) = day else { return Ok(None) };

@@ -245,7 +245,7 @@ impl<'a> Pass<'a> {
                 if let Err(broken) = line::put_in_order(sheet, bound, run, now) {
                     let rows = run.iter().map(|entry| entry.number);
                     let mistake = broken.mistake(key, run.len());
-                    problems.push(rows.fold(mistake, Mistake::row));
+                    mistakes.push(rows.fold(mistake, Mistake::row));
                     self.tally.set_aside += set_aside(run);
                 }
                 continue;

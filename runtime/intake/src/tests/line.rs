@@ -5,7 +5,7 @@ use muster_core::identity::Status;
 use muster_core::mapping::{Columns, Mapping};
 
 use super::{Outcome, day_column, small_columns};
-use crate::{IntakeOptions, Presence, Verdict, code};
+use crate::{FileVerdict, IntakeOptions, Presence, code};
 
 const HEADER: &str = "id,name,status,last day,effective\n";
 
@@ -32,7 +32,7 @@ fn rows_of_one_person_with_different_days_are_a_line_in_time_whatever_their_orde
         "1,Ada,left,,2027-05-01\n2,Bo,active,,\n1,Ada,active,,2026-12-01\n1,Ada,active,,\n\
          1,Ada,active,,2026-12-01\n1,Ada,active,2027-01-31,2020-01-01\n",
     );
-    assert_eq!(outcome.verdict(), Verdict::Accepted);
+    assert_eq!(outcome.verdict(), FileVerdict::Accepted);
     assert_eq!(outcome.keys(), ["1", "2"]);
     let snapshot = outcome.snapshot();
     assert!(snapshot.is_dated());
