@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::budget::Effect;
+use crate::dated::Dated;
 use crate::fact::{Kind, PersonPlanned};
 use crate::id::{PersonKey, PlanId};
 use crate::identity::{Employment, Phase, Status};
@@ -21,6 +22,7 @@ fn identity(attributes: &[(&str, &str)]) -> Identity {
             starts_at: None,
             ends_at: None,
         },
+        dated: Dated::default(),
     }
 }
 

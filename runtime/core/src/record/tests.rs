@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::connector::{AccountState, EntitlementKey, ObjectRef};
+use crate::dated::Dated;
 use crate::id::PlanId;
-use crate::identity::Status;
+use crate::identity::{Employment, Status};
 use crate::operation::{Action, Operation, State, Urgency};
 use crate::person::Grant;
 use crate::standing::{Access, Barred, Block, Decided, Opening};
@@ -47,6 +48,7 @@ fn identity(attributes: &[(&str, &str)], starts: Option<&str>, ends: Option<&str
             starts_at: starts.map(at),
             ends_at: ends.map(at),
         },
+        dated: Dated::default(),
     }
 }
 

@@ -222,7 +222,9 @@ impl World {
         };
         let lines = lines.into_iter().map(|(id, statements)| {
             let line = Identity::line(statements).unwrap();
-            let identity = dated::taken(line, self.people.get(&id), silence, self.now);
+            let person = self.people.get(&id);
+            let known = person.and_then(|person| person.known_by(&id));
+            let identity = dated::taken(line, known, silence, self.now);
             let row = None;
             (id, Described::Row { identity, row })
         });

@@ -8,3 +8,4 @@ mod fold;
 mod holds;
 mod plan;
 mod recorded;
+mod records;

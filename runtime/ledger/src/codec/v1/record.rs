@@ -62,11 +62,7 @@ impl<'a> Brought<'a> {
         let openings = brought.openings.iter().map(|(now, then)| (now.0, then.0));
         let blocks = brought.blocks.iter().map(|(now, then)| (now.0, then.0));
         Some(Brought(
-            brought
-                .targets
-                .iter()
-                .map(TargetName::as_str)
-                .collect(),
+            brought.targets.iter().map(TargetName::as_str).collect(),
             openings.collect(),
             blocks.collect(),
         ))

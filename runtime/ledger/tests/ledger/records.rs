@@ -3,9 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 
-mod common;
-
-use common::{at, identity, person, plan};
+use crate::common;
+use crate::common::{at, identity, person, plan};
 use muster_core::actor::Actor;
 use muster_core::fact::{Fact, Kind, PersonPlanned};
 use muster_core::id::{FeedName, PersonId, PlanId};
