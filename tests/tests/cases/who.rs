@@ -520,17 +520,7 @@ fn f18_a_merge_shows_its_plan_does_just_that_and_is_undone_by_a_split() {
         ["contractors:C7", "hr:6"]
     );
 
-    for (mistake, code) in [
-        (vec!["people", "merge", "hr:6", "hr:6"], "WHO-004"),
-        (vec!["people", "merge", "contractors:C7", "hr:5"], "WHO-004"),
-        (vec!["people", "merge", "hr:99", "hr:5"], "API-003"),
-        (vec!["people", "split", "hr:6"], "WHO-004"),
-        (vec!["people", "split", "hr:5"], "WHO-004"),
-        (vec!["people", "split", "hr:99"], "API-003"),
-        (vec!["people", "link", "hr:99", "hr:5"], "WHO-005"),
-    ] {
-        refused(&daemon.cli(&mistake), code);
-    }
+    mistakes_are_named(&daemon);
 
     decided(&daemon, &["people", "split", "contractors:C7"]);
     assert!(app.is_active("C7"), "it is switched on again");
@@ -575,4 +565,20 @@ fn f18_of_two_jobs_at_once_the_one_that_ends_takes_only_its_own() {
     assert_eq!(app.groups_of("6"), ["Everyone", "Sales"]);
     daemon.check_ledger();
     assert!(daemon.stop());
+}
+
+/// What cannot be decided of a merged and an unmerged person.
+#[track_caller]
+fn mistakes_are_named(daemon: &Daemon<'_>) {
+    for (mistake, code) in [
+        (vec!["people", "merge", "hr:6", "hr:6"], "WHO-004"),
+        (vec!["people", "merge", "contractors:C7", "hr:5"], "WHO-004"),
+        (vec!["people", "merge", "hr:99", "hr:5"], "API-003"),
+        (vec!["people", "split", "hr:6"], "WHO-004"),
+        (vec!["people", "split", "hr:5"], "WHO-004"),
+        (vec!["people", "split", "hr:99"], "API-003"),
+        (vec!["people", "link", "hr:99", "hr:5"], "WHO-005"),
+    ] {
+        refused(&daemon.cli(&mistake), code);
+    }
 }

@@ -121,7 +121,9 @@ fn two_who_could_be_meant_are_asked_about_and_a_placeholder_means_nobody() {
     let correlation = correlation();
     let mut newcomers = Newcomers::new(&correlation);
     newcomers.add(id("new:9"), &identity(&[("personal_number", "0")]));
-    two.iter().for_each(|person| newcomers.meet(person));
+    for person in &two {
+        newcomers.meet(person);
+    }
     let Some(Verdict::Ask(mut found)) = newcomers.judge().remove(&id("new:9")) else {
         panic!("two people have it");
     };

@@ -501,7 +501,7 @@ fn with_operation(account: Account, operation: Operation) -> Person {
     Person {
         id: person("1"),
         identity: row(&[("department", "Sales")]),
-        records: Default::default(),
+        records: BTreeMap::default(),
         origin: Origin {
             plan: PlanId(1),
             row: Some(2),

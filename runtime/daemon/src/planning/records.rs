@@ -166,6 +166,9 @@ impl Whose {
     }
 }
 
+/// Whether there is news of a record of somebody, which counts and not the file.
+pub(super) type HasNews<'a> = &'a dyn Fn(&PersonKey, &Person) -> bool;
+
 /// What a whole file says of a feed's records.
 pub(super) struct Statement<'s> {
     pub(super) feed: &'s FeedName,
@@ -180,7 +183,7 @@ impl Statement<'_> {
         &self,
         run: &mut Run<'_, '_>,
         whose: &Whose,
-        (person, has_news): (Person, &dyn Fn(&PersonKey, &Person) -> bool),
+        (person, has_news): (Person, HasNews<'_>),
     ) -> Result<(), Failed> {
         let own = (person.id.feed == *self.feed).then_some(&person.id.key);
         let further = whose.records.get(&person.id).into_iter().flatten();

@@ -7,7 +7,7 @@ use crate::common;
 use crate::common::{at, identity, person, plan};
 use muster_core::actor::Actor;
 use muster_core::fact::{Fact, Kind, PersonPlanned};
-use muster_core::id::{FeedName, PersonId, PlanId};
+use muster_core::id::{FeedName, PersonId, PlanId, TargetName};
 use muster_core::identity::Phase;
 use muster_core::record::{Link, RecordPlanned};
 use muster_ledger::Ledger;
@@ -69,7 +69,7 @@ fn a_merge_moves_records_and_accounts_and_a_split_gives_them_back() {
     write(&ledger, |writer| writer.record(merged()).map(drop));
     let reader = ledger.read().unwrap();
     let kept = reader.person(&person("a")).unwrap().unwrap();
-    let targets: Vec<&str> = kept.accounts.keys().map(|target| target.as_str()).collect();
+    let targets: Vec<&str> = kept.accounts.keys().map(TargetName::as_str).collect();
     assert_eq!(targets, ["a", "b", "crm"]);
     assert_eq!(reader.whose(&person("b")).unwrap(), Some(person("a")));
     assert!(reader.whose(&person("a")).unwrap().is_none());
