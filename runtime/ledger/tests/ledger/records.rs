@@ -3,8 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 
-use crate::common;
-use crate::common::{at, identity, person, plan};
+use crate::common::{self, at, identity, person, plan};
 use muster_core::actor::Actor;
 use muster_core::fact::{Fact, Kind, PersonPlanned};
 use muster_core::id::{FeedName, PersonId, PlanId, TargetName};
