@@ -10,7 +10,8 @@ use muster_core::person::Person;
 use muster_core::record::{Link, Said};
 
 use super::Failed;
-use super::run::{Run, Seen};
+use super::reach::Seen;
+use super::run::Run;
 
 /// What is decided about who is who.
 #[derive(Clone, Debug)]

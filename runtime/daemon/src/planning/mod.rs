@@ -11,10 +11,13 @@
 //! it and never before; and whoever has something to do after it is woken.
 
 mod bells;
+mod doubts;
+mod events;
 mod joining;
 mod known;
 mod order;
 mod parts;
+mod reach;
 mod records;
 mod run;
 mod settle;

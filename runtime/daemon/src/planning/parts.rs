@@ -21,7 +21,8 @@ use muster_ledger::{Ledger, Reader, Writer};
 
 use super::Failed;
 use super::order::{Consent, OnPerson, Order, Scope, Summary};
-use super::run::{self, Basis, Ink, Looked, Name, Reach, Rules, Run};
+use super::reach::Reach;
+use super::run::{self, Basis, Ink, Looked, Name, Rules, Run};
 use super::walk::Walk;
 
 /// How a plan for many people is recorded.

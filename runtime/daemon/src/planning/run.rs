@@ -1,35 +1,32 @@
 //! Makes one plan: goes through the people that it covers, and asks the planner about each. The answers are only counted,
 //! or go into one transaction that is kept or thrown away as a whole, or are kept for the part that is recorded next.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use muster_core::budget::Toll;
-use muster_core::correlation::{Candidate, Correlation, Doubtful};
-use muster_core::dated::{self, Silence};
+use muster_core::correlation::{Correlation, Doubtful};
 use muster_core::delta::Described;
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
-use muster_core::finding::{Finding, Severity};
+use muster_core::finding::Finding;
 use muster_core::guard::{FeedPopulation, Limits, Population, Tally, TargetPopulation};
-use muster_core::id::{Digest, FeedName, PersonId, PersonKey, PlanId, TargetName};
-use muster_core::identity::{Identity, Phase};
+use muster_core::id::{Digest, PersonId, PlanId, TargetName};
+use muster_core::identity::Phase;
 use muster_core::person::{Account, Person};
 use muster_core::plan::{Planned, Planner, Targets};
 use muster_core::policy::{Evaluator, Policy};
-use muster_core::question::{self, Doubt, Question, Traits};
-use muster_core::record::{Link, Said};
+use muster_core::question::Question;
+use muster_core::record::Said;
 use muster_core::standing::Decided;
 use muster_core::subject::Subject;
-use muster_intake::Snapshot;
 use muster_ledger::{Ledger, PlanDigest, Reader, Writer};
-use sha2::{Digest as _, Sha256};
 
-use super::order::{ChangedPerson, Consent, OnPerson, Order, Scope, Summary};
-use super::records::{self, Whose};
-use super::settle::{Settled, settle_findings, settle_questions, settle_records};
+use super::Failed;
+use super::order::{Consent, OnPerson, Order, Scope, Summary};
+use super::reach::{Reach, Seen};
+use super::records;
 use super::walk::Walk;
-use super::{ABSENCE_DOUBTED, Failed};
 
 /// A transaction that is thrown away: with what was found, or with what went wrong.
 enum Dropped {
@@ -205,69 +202,6 @@ pub(super) fn because(cause: &Cause) -> String {
     }
 }
 
-/// Everybody who was looked at, to know which of their findings no longer hold.
-pub(super) enum Seen {
-    Everybody,
-    Feed(FeedName),
-    /// A feed, and those of others who have records of it.
-    FeedAnd(FeedName, BTreeSet<PersonId>),
-    People(BTreeSet<PersonId>),
-}
-
-impl Seen {
-    pub(super) fn has(&self, subject: &Subject) -> bool {
-        match self {
-            Seen::Everybody => true,
-            Seen::Feed(feed) => subject.feed() == Some(feed),
-            Seen::FeedAnd(feed, people) => {
-                let mut of_people = subject.person().into_iter();
-                subject.feed() == Some(feed) || of_people.any(|person| people.contains(person))
-            }
-            // What is said of a target is only known to be over when everybody was looked at.
-            Seen::People(people) => subject
-                .person()
-                .is_some_and(|person| people.contains(person)),
-        }
-    }
-}
-
-/// What a plan looks at, and so what it can find to be over.
-#[derive(Clone, Copy)]
-pub(super) struct Reach {
-    is_complete: bool,
-    is_of_feed: bool,
-}
-
-impl Reach {
-    pub(super) fn of(scope: &Scope<'_>) -> Self {
-        Self {
-            is_complete: matches!(scope, Scope::File { .. } | Scope::Everybody),
-            // The policy and dates say nothing of who somebody is.
-            is_of_feed: matches!(scope, Scope::File { .. } | Scope::Changes { .. }),
-        }
-    }
-
-    /// Opens and closes what was remarked and asked.
-    pub(super) fn settle(
-        self,
-        writer: &mut Writer<'_>,
-        summary: &Summary,
-        seen: &Seen,
-    ) -> Result<(), Failed> {
-        let settled = Settled {
-            seen,
-            is_complete: self.is_complete,
-            is_of_feed: self.is_of_feed,
-        };
-        settle_findings(writer, &summary.findings, &settled)?;
-        if self.is_of_feed {
-            settle_questions(writer, summary, seen)?;
-            settle_records(writer, summary, seen)?;
-        }
-        Ok(())
-    }
-}
-
 /// What is too much for a plan, and what is done then.
 pub(super) struct Rules<'a> {
     pub(super) subject: Subject,
@@ -301,54 +235,35 @@ pub(super) enum Ink<'a, 'txn> {
     Keep(Vec<(Option<Person>, PersonPlanned)>, usize),
 }
 
-/// What is said of somebody, with the person as the ledger had it.
-pub(super) type Told = (PersonId, Option<Person>, Described);
-
-/// Who is new and who is gone, kept until everybody was seen.
-#[derive(Default)]
-pub(super) struct Pairs {
-    pub(super) new: Vec<(PersonId, Identity, Option<u32>)>,
-    pub(super) gone: Vec<Person>,
-}
-
-impl Pairs {
-    /// A file with more of them than this is held for its size.
-    const PEOPLE_MAX: usize = 20_000;
-
-    pub(super) fn has_room(&self) -> bool {
-        self.new.len() + self.gone.len() < Self::PEOPLE_MAX
-    }
-}
-
 pub(super) struct Run<'a, 'txn> {
-    ink: Ink<'a, 'txn>,
+    pub(super) ink: Ink<'a, 'txn>,
     pub(super) before: Reader,
     /// A person for whom there is a plan with this number, or a later one, was planned for meanwhile.
     pub(super) begun_with: PlanId,
-    planner: Planner<'a>,
+    pub(super) planner: Planner<'a>,
     pub(super) correlation: &'a Correlation,
     /// Whether any identity has several records.
-    has_further: bool,
-    on_person: OnPerson<'a>,
-    rules: Rules<'a>,
+    pub(super) has_further: bool,
+    pub(super) on_person: OnPerson<'a>,
+    pub(super) rules: Rules<'a>,
     /// The instant by which days are judged.
     pub(super) day: Timestamp,
     /// From when on what was counted counts together with this plan.
     pub(super) since: Timestamp,
     pub(super) tally: Tally,
     pub(super) counts: Counts,
-    population: Population,
-    left_out: Vec<PersonId>,
-    refused: Vec<Finding>,
+    pub(super) population: Population,
+    pub(super) left_out: Vec<PersonId>,
+    pub(super) refused: Vec<Finding>,
     pub(super) seen: Seen,
     /// Whether who was looked at is everybody that there is.
     pub(super) has_everybody: bool,
     /// What was answered, and how it is named.
-    answered: BTreeMap<Question, Digest>,
-    used: Vec<Digest>,
-    questions: Vec<Question>,
-    doubtful: Vec<Doubtful>,
-    absence_doubt: Option<Finding>,
+    pub(super) answered: BTreeMap<Question, Digest>,
+    pub(super) used: Vec<Digest>,
+    pub(super) questions: Vec<Question>,
+    pub(super) doubtful: Vec<Doubtful>,
+    pub(super) absence_doubt: Option<Finding>,
 }
 
 impl<'a, 'txn> Run<'a, 'txn> {
@@ -556,256 +471,6 @@ impl<'a, 'txn> Run<'a, 'txn> {
         self.planner.person(id, before, described, &find)
     }
 
-    /// Whether who is missing from a file has left: not while a row that was set aside may be theirs, under
-    /// an id that nobody known has.
-    pub(super) fn proves_absence(
-        &mut self,
-        feed: &FeedName,
-        snapshot: &Snapshot,
-    ) -> Result<bool, Failed> {
-        if !snapshot.proves_absence() {
-            return Ok(false);
-        }
-        let mut unknown = 0_u32;
-        for key in snapshot.quarantined() {
-            let id = PersonKey::new(key).map(|key| PersonId {
-                feed: feed.clone(),
-                key,
-            });
-            let is_known = match &id {
-                Ok(id) => self.before.knows(id)?,
-                Err(_) => false,
-            };
-            unknown += u32::from(!is_known);
-        }
-        if unknown > 0 {
-            let text = format!(
-                "ids that nobody known has, in rows that were set aside: {unknown}; they may be somebody's who seems to be missing, so nobody who is missing counts as having left"
-            );
-            self.absence_doubt = Some(
-                Finding::new(ABSENCE_DOUBTED, Severity::Error, feed, text)
-                    .hint("the report beside the file names the rows; have HR mend them and drop the file again"),
-            );
-        }
-        Ok(unknown == 0)
-    }
-
-    pub(super) fn left_lately(&self, person: &Person) -> bool {
-        let counted = person.counted.filter(|counted| counted.at >= self.since);
-        person.phase == Phase::Ended && counted.is_some()
-    }
-
-    /// Who is new and who is gone, but for those of whom one looks like the other under another id: they are asked
-    /// about.
-    pub(super) fn pairs(&mut self, pairs: Pairs) -> Vec<Told> {
-        let Pairs { new, gone } = pairs;
-        let mut told = Vec::new();
-        let traits: Vec<Traits> = gone.iter().map(|one| Traits::of(&one.identity)).collect();
-        let mut asked = BTreeSet::new();
-        for (id, identity, row) in new {
-            let is = Traits::of(&identity);
-            let alike = gone
-                .iter()
-                .zip(&traits)
-                .filter(|(_, was)| was.look_like(&is));
-            let mut is_asked = false;
-            for (person, _) in alike {
-                let question = Question {
-                    person: person.id.clone(),
-                    doubt: Doubt::SamePerson(id.clone()),
-                };
-                if self.is_open(question) {
-                    is_asked = true;
-                    asked.insert(person.id.clone());
-                }
-            }
-            if !is_asked {
-                told.push((id, None, Described::Row { identity, row }));
-            }
-        }
-        let gone = gone
-            .into_iter()
-            .filter(|person| !asked.contains(&person.id));
-        told.extend(gone.map(|person| (person.id.clone(), Some(person), Described::Absent)));
-        told
-    }
-
-    /// Plans what a row says, unless it has to be asked first who it is about.
-    pub(super) fn row(
-        &mut self,
-        id: &PersonId,
-        before: Option<Person>,
-        identity: Identity,
-        row: Option<u32>,
-    ) -> Result<(), Failed> {
-        if let Some(before) = &before
-            && self.is_doubted(before, id, &identity)
-        {
-            return Ok(());
-        }
-        self.person(id, before, Described::Row { identity, row })
-    }
-
-    /// Whether it has to be asked first whether a further record is still the person's.
-    pub(super) fn is_doubted(
-        &mut self,
-        person: &Person,
-        record: &PersonId,
-        identity: &Identity,
-    ) -> bool {
-        if person.records.is_empty() {
-            return self.question_about(person, identity);
-        }
-        let Some(said) = person.said_by(record) else {
-            return false;
-        };
-        let before = Person {
-            id: record.clone(),
-            identity: said.clone(),
-            phase: said.on(self.day).employment.phase(self.day),
-            ..person.clone()
-        };
-        self.question_about(&before, identity)
-    }
-
-    fn question_about(&mut self, before: &Person, identity: &Identity) -> bool {
-        let question = question::about_row(before, identity, self.day, |text| {
-            let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-            Digest(digest).to_string()
-        });
-        question.is_some_and(|question| self.is_open(question))
-    }
-
-    /// Has a record wait of which it is not known whose it is.
-    pub(super) fn doubt(
-        &mut self,
-        record: PersonId,
-        (identity, row): (Identity, Option<u32>),
-        candidates: &[Candidate],
-    ) {
-        // Somebody who had left before anybody knew of them is nobody to ask about.
-        if identity.employment.phase(self.day) == Phase::Ended {
-            return;
-        }
-        self.doubtful.push(Doubtful {
-            record,
-            identity,
-            row,
-            candidates: candidates.to_vec(),
-        });
-    }
-
-    /// Whether a question is not answered; then it is asked.
-    fn is_open(&mut self, question: Question) -> bool {
-        if let Some(digest) = self.answered.get(&question) {
-            self.used.push(*digest);
-            false
-        } else {
-            self.questions.push(question);
-            true
-        }
-    }
-
-    fn changes(
-        &mut self,
-        feed: &FeedName,
-        people: Vec<(PersonKey, ChangedPerson)>,
-        carried: &BTreeSet<String>,
-    ) -> Result<(), Failed> {
-        let mut seen = BTreeSet::new();
-        let mut pairs = Pairs::default();
-        let keys: Vec<&PersonKey> = people.iter().map(|(key, _)| key).collect();
-        let new = people.iter().filter_map(|(key, changed)| match changed {
-            ChangedPerson::Row { identity, .. } => Some((key, identity)),
-            ChangedPerson::Left => None,
-        });
-        let whose = Whose::of_some(&self.before, self.correlation, (feed, &keys), new)?;
-        let mut together: BTreeMap<PersonId, Vec<Said>> = BTreeMap::new();
-        for (key, changed) in people {
-            let id = PersonId {
-                feed: feed.clone(),
-                key,
-            };
-            seen.insert(id.clone());
-            if let Some((person, link)) = whose.whose(&id.key) {
-                let said = self.said(person, (&id, changed), (carried, link.clone()))?;
-                together.entry(person.clone()).or_default().extend(said);
-                continue;
-            }
-            if whose.has_further(&id) {
-                let said = self.said(&id, (&id, changed), (carried, None))?;
-                together.entry(id).or_default().extend(said);
-                continue;
-            }
-            let before = self.before.person(&id)?;
-            match (changed, before) {
-                (ChangedPerson::Row { identity, row }, None)
-                    if let Some(candidates) = whose.doubt(&id.key) =>
-                {
-                    self.doubt(id, (identity, row), candidates);
-                }
-                (ChangedPerson::Row { identity, row }, before) => {
-                    let known = before.as_ref().and_then(|before| before.known_by(&id));
-                    let identity = dated::taken(identity, known, event(carried), self.day);
-                    match before {
-                        None if pairs.has_room() => pairs.new.push((id, identity, row)),
-                        before => self.row(&id, before, identity, row)?,
-                    }
-                }
-                (ChangedPerson::Left, Some(person)) if pairs.has_room() => pairs.gone.push(person),
-                (ChangedPerson::Left, before) => self.person(&id, before, Described::Absent)?,
-            }
-        }
-        seen.extend(together.keys().cloned());
-        self.seen = Seen::People(seen);
-        for (id, said) in together {
-            let person = self.before.person(&id)?;
-            self.person(&id, person, Described::Records(said))?;
-        }
-        let leavers: BTreeSet<PersonId> = pairs.gone.iter().map(|one| one.id.clone()).collect();
-        if !pairs.new.is_empty() {
-            // Somebody who left a few days ago may be who is new today.
-            for person in self.before.people(feed)? {
-                let person = person?;
-                if self.left_lately(&person) && !leavers.contains(&person.id) && pairs.has_room() {
-                    pairs.gone.push(person);
-                }
-            }
-        }
-        for (id, before, described) in self.pairs(pairs) {
-            self.person(&id, before, described)?;
-        }
-        Ok(())
-    }
-
-    /// What is said of a record of somebody; nothing where it has to be asked first whether it is still theirs.
-    fn said(
-        &mut self,
-        person: &PersonId,
-        (record, changed): (&PersonId, ChangedPerson),
-        (carried, link): (&BTreeSet<String>, Option<Link>),
-    ) -> Result<Option<Said>, Failed> {
-        let row = match changed {
-            ChangedPerson::Row { identity, row } => {
-                let Some(person) = self.before.person(person)? else {
-                    return Ok(None);
-                };
-                let known = person.known_by(record);
-                let identity = dated::taken(identity, known, event(carried), self.day);
-                if self.is_doubted(&person, record, &identity) {
-                    return Ok(None);
-                }
-                Some((identity, row))
-            }
-            ChangedPerson::Left => None,
-        };
-        Ok(Some(Said {
-            record: record.clone(),
-            row,
-            link,
-        }))
-    }
-
     pub(super) fn person(
         &mut self,
         id: &PersonId,
@@ -945,14 +610,6 @@ impl<'a, 'txn> Run<'a, 'txn> {
             },
             self.seen,
         )
-    }
-}
-
-/// What a single event leaves to what was known: everything that it is silent about.
-fn event(missing: &BTreeSet<String>) -> Silence<'_> {
-    Silence {
-        missing,
-        withdraws: false,
     }
 }
 

@@ -8,8 +8,8 @@ use muster_core::subject::Subject;
 use muster_core::{plan, question};
 use muster_ledger::{Reader, Writer};
 
+use super::reach::Seen;
 use super::records;
-use super::run::Seen;
 use super::{ABSENCE_DOUBTED, DOUBTFUL, Failed, Summary};
 use crate::findings::operation::{WHILE_OPEN, is_open};
 use crate::findings::{self, LookedAt};

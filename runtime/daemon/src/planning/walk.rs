@@ -13,9 +13,11 @@ use muster_core::person::Person;
 use muster_intake::{Presence, Row, Snapshot};
 
 use super::Failed;
+use super::doubts::{Pairs, Told};
 use super::order::Scope;
+use super::reach::Seen;
 use super::records::{Statement, Whose};
-use super::run::{Pairs, Run, Seen, Told};
+use super::run::Run;
 
 /// How far a plan for everybody has come.
 pub(super) enum Walk<'s> {
