@@ -9,6 +9,7 @@
 
 mod decided;
 pub(crate) mod every;
+mod every_operation;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
