@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn the_program_of_a_test_is_its_file_or_folder_below_tests() {
         let programs: Vec<&str> = MADE.iter().map(Made::program).collect();
-        assert_eq!(programs, ["config", "config", "pages", "file", "it"]);
+        assert_eq!(programs, ["config", "config", "pages", "ledger", "it"]);
     }
 
     #[test]
