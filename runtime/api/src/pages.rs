@@ -216,6 +216,7 @@ pub const PAGES: &[(&str, &str)] = &[
     page!("POL-037"),
     page!("POL-038"),
     page!("POL-039"),
+    page!("POL-040"),
     page!("TGT-001"),
     page!("TGT-002"),
     page!("TGT-003"),

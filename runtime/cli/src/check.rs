@@ -38,6 +38,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_, '_>) -> Ended {
     let mut findings = secrets(&config, context);
     findings.extend(open_to_others(&config));
     findings.extend(local::lint(&config));
+    findings.extend(local::policy_tests(&config).1);
     findings.extend(config.remarks.iter().map(|remark| remark_of(remark)));
     for finding in context.local.check_plugins(&config)? {
         // A secret that cannot be read also keeps its target from being prepared; once is enough.

@@ -25,6 +25,7 @@ mod operator;
 mod people;
 mod plan;
 mod plugin;
+mod policy;
 mod printer;
 mod serve;
 mod show;
@@ -103,6 +104,8 @@ enum Command {
     Blocks(standings::Args),
     /// List what accounts had when they were taken over, and decide about it
     Adoptions(standings::Adoptions),
+    /// Try the policy on the people of its tests
+    Policy(policy::Args),
     /// List plugins, or look into one
     Plugin(plugin::Args),
     /// Check the ledger against its journal
@@ -207,6 +210,7 @@ fn dispatch(command: Command, context: &mut Context<'_, '_>) -> Ended {
         Command::Check(args) => check::run(&args, context),
         Command::Explain(args) => explain::run(&args, context),
         Command::Completions(args) => completions::run(&args, &mut Cli::command(), context),
+        Command::Policy(args) => policy::run(&args, context),
         Command::Plugin(args) => plugin::run(&args, context),
         Command::Plan(args) => wait(plan::run(&args, context)),
         Command::Apply(args) => wait(apply::run(&args, context)),

@@ -21,6 +21,7 @@ pub mod reference;
 mod secret;
 pub mod stamps;
 mod target;
+mod trial;
 pub mod users;
 mod value;
 
@@ -31,6 +32,7 @@ use std::path::{Path, PathBuf};
 use muster_core::correlation::Correlation;
 use muster_core::id::{FeedName, InvalidName, TargetName};
 use muster_core::policy::PolicySource;
+use muster_core::policy::trial::Trial;
 
 use document::{Document, Named, Notes, Section};
 use mistake::{FOLDERS_CLASH, UNUSABLE_VALUE};
@@ -69,6 +71,8 @@ pub struct Config {
     pub targets: BTreeMap<TargetName, Target>,
     /// Roles and rules; known to compile.
     pub policy: PolicySource,
+    /// The tests of the policy; a policy that breaks one is not taken.
+    pub tests: Vec<Trial>,
     /// What a person should look at, though it works.
     pub remarks: Vec<String>,
 }
@@ -219,8 +223,11 @@ fn read(root: &Section<'_>, paths: &Paths<'_>, notes: &Notes) -> Result<Config, 
         (None, None) => base.join(opt::POLICY.key),
     };
     let shown_policy = paths.policy.map_or(shown_policy, Path::to_owned);
-    let roles = policy::read(&policy_folder, &shown_policy, notes);
+    let mut roles = policy::read(&policy_folder, &shown_policy, notes);
+    let tests = std::mem::take(&mut roles.tests);
     let policy = policy::assemble(roles, inputs, has_names, notes);
+    let feed = feeds.iter().map(|placed| &placed.feed.name).min();
+    let tests = trial::assemble(tests, &policy, (feed, has_names), notes);
     if !root.is_written_at("feed") {
         notes.add(policy::missing_feed(paths.shown));
     }
@@ -247,6 +254,7 @@ fn read(root: &Section<'_>, paths: &Paths<'_>, notes: &Notes) -> Result<Config, 
         retired,
         targets,
         policy,
+        tests,
         remarks,
     })
 }

@@ -439,6 +439,20 @@ options! {
     ACCEPT_FEED = ["accept"] "feed", Takes::Text, Default::None("it is about something else"), "\"hr\"";
     /// Why it is meant to be so: shown with the remark for as long as it holds.
     ACCEPT_REASON = ["accept"] "reason", Takes::Text, Default::Required, "\"there is one chief executive\"";
+
+    /// What the test is called: who the person is, in a few words. A policy that breaks a test is not taken (POL-040), and
+    /// `muster policy test` shows what differs.
+    TEST_NAME = ["test"] "name", Takes::Text, Default::Required, "\"a seller\"";
+    /// The person's attributes, as the mapping names them. What is left out is empty.
+    TEST_PERSON = ["test"] "person", Takes::Table("a table of attributes such as { department = \"Sales\" }"), Default::Required, "{ department = \"Sales\", email = \"ann@corp.example\" }";
+    /// Where the person stands.
+    TEST_PHASE = ["test"] "phase", Takes::Choice(&["prehire", "active", "leave", "ended"]), Default::Is("active"), "\"leave\"";
+    /// The feed that the person is in: for rules that look at `feed`.
+    TEST_FEED = ["test"] "feed", Takes::Text, Default::None("the first feed by its name"), "\"hr\"";
+    /// What the person must have, target by target, each written `kind:name`. A target with an empty list is the account.
+    TEST_MUST_HAVE = ["test"] "must_have", Takes::Table("a table of lists such as { crm = [\"group:Sales\"], wiki = [] }"), Default::None("nothing is asked"), "{ crm = [\"group:Sales\"] }";
+    /// What the person must not have, written in the same way: a target with an empty list is the account.
+    TEST_MUST_NOT_HAVE = ["test"] "must_not_have", Takes::Table("a table of lists such as { crm = [\"group:Admins\"], erp = [] }"), Default::None("nothing is kept away"), "{ crm = [\"group:Admins\"], erp = [] }";
 }
 
 /// One target's list in a role's `access`; documented there.

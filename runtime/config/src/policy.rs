@@ -16,6 +16,7 @@ use super::document::{Document, Notes, Section};
 use super::lint;
 use super::mistake::{ConfigError, MISSING_KEY, Mistake, Position, UNREADABLE, UNUSABLE_VALUE};
 use super::options as opt;
+use super::trial;
 
 /// Most policy files.
 pub const POLICY_FILES_MAX: usize = 1_000;
@@ -29,6 +30,7 @@ pub const ROLES_MAX: usize = 10_000;
 /// What all files say, and where each part is written.
 pub(super) struct Written {
     pub(super) roles: Vec<RoleSource>,
+    pub(super) tests: Vec<trial::Written>,
     lint: LintSource,
     places: Places,
 }
@@ -64,6 +66,7 @@ impl Places {
 pub(super) fn read(folder: &Path, shown: &Path, notes: &Notes) -> Written {
     let mut roles = Written {
         roles: Vec::new(),
+        tests: Vec::new(),
         lint: LintSource::default(),
         places: Places::default(),
     };
@@ -131,6 +134,7 @@ fn files(folder: &Path, shown: &Path) -> Result<Vec<PathBuf>, ConfigError> {
 fn read_file(root: &Section<'_>, roles: &mut Written) {
     read_roles(root, roles);
     lint::read(root, &mut roles.lint, &mut roles.places);
+    trial::read(root, &mut roles.tests);
     root.finish();
 }
 

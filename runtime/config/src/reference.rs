@@ -37,7 +37,7 @@ line and column.
 
 fn heading(text: &mut String, table: &str) {
     let (brackets, place) = match table {
-        "role" | "accept" => (format!("[[{table}]]"), " (in the policy folder)"),
+        "role" | "accept" | "test" => (format!("[[{table}]]"), " (in the policy folder)"),
         "lint" => ("[lint]".to_owned(), " (in the policy folder)"),
         "feed.NAME.mapping.attributes.ATTRIBUTE" => {
             (format!("[{table}]"), ", or `ATTRIBUTE = { ... }`")

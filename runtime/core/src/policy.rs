@@ -10,6 +10,7 @@ mod compile;
 mod evaluate;
 #[cfg(test)]
 mod tests;
+pub mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

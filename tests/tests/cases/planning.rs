@@ -8,6 +8,7 @@ mod holds;
 mod lint;
 mod questions;
 mod references;
+mod tests_of_policy;
 
 use std::fmt::Write as _;
 

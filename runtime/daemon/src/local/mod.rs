@@ -18,7 +18,7 @@ use muster_core::capability;
 use muster_core::finding::{Finding, Severity};
 use muster_core::id::{FeedName, TargetName};
 use muster_core::lint::Lint;
-use muster_core::policy::{Policy, PolicySource};
+use muster_core::policy::{Policy, PolicySource, trial};
 use muster_host::{Compiler, Host, HostOptions, Plugin, Slot};
 
 use crate::answers::{broken, ledger, present};
@@ -168,6 +168,22 @@ pub fn lint(config: &Config) -> Vec<v1::Finding> {
     findings
         .map(|finding| present::finding(finding, None))
         .collect()
+}
+
+/// What each test of a policy shows, and that the policy breaks some.
+pub fn policy_tests(config: &Config) -> (Vec<v1::PolicyTest>, Option<v1::Finding>) {
+    let Ok(policy) = Policy::compile(config.policy.clone()) else {
+        return (Vec::new(), None);
+    };
+    let tried = trial::tried(&policy, &config.tests).into_iter();
+    let tests = tried.map(|tried| v1::PolicyTest {
+        name: tried.trial.name.clone(),
+        place: tried.trial.place.clone(),
+        differs: tried.differs,
+    });
+    let broken = trial::broken(&policy, &config.tests);
+    let broken = broken.map(|finding| present::finding(&finding, None));
+    (tests.collect(), broken)
 }
 
 /// Remarks about feeds that the configuration does not have, where `here` is how many people have not

@@ -15,7 +15,7 @@ use muster_config::stamps::{self, Stamps};
 use muster_config::{Config, Target, access};
 use muster_core::coded::chain;
 use muster_core::finding::{Code, Finding, Severity};
-use muster_core::policy::Policy;
+use muster_core::policy::{Policy, trial};
 use muster_core::subject::Subject;
 use tokio::sync::watch;
 
@@ -132,7 +132,6 @@ async fn take_up(files: &Arc<PolicyFiles>, edited: &Path) -> Result<(), Failed> 
         files.findings.settle(of_files(), vec![finding]).await;
         return Ok(());
     }
-    files.findings.settle(of_files(), Vec::new()).await;
     let policy = match Policy::compile(config.policy) {
         Ok(policy) => policy,
         Err(findings) => {
@@ -141,6 +140,16 @@ async fn take_up(files: &Arc<PolicyFiles>, edited: &Path) -> Result<(), Failed> 
             return Ok(());
         }
     };
+    let broken = trial::broken(&policy, &config.tests);
+    let is_broken = broken.is_some();
+    files
+        .findings
+        .settle(of_files(), broken.into_iter().collect())
+        .await;
+    if is_broken {
+        tracing::warn!(version = %policy.version(), "the policy breaks its tests and is not taken");
+        return Ok(());
+    }
     let before = files.planning.policy().version().clone();
     if *policy.version() == before {
         // The edit that waited was taken back.
@@ -176,7 +185,7 @@ fn has_same_parts(running: &Config, read: &Config) -> bool {
 
 /// What is said of the files.
 fn of_files() -> LookedAt<'static> {
-    LookedAt::of(Subject::Policy, [UNUSABLE, NEEDS_RESTART])
+    LookedAt::of(Subject::Policy, [UNUSABLE, NEEDS_RESTART, trial::BROKEN])
 }
 
 async fn refuse(files: &PolicyFiles, text: String) {

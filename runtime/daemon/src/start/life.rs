@@ -13,7 +13,7 @@ use muster_api::error::{API_BROKEN, Fault, FaultKind};
 use muster_config::{Config, access};
 use muster_core::coded::chain;
 use muster_core::finding::{Finding, Severity};
-use muster_core::policy::Policy;
+use muster_core::policy::{Policy, trial};
 use muster_core::subject::Subject;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -149,12 +149,20 @@ impl Life {
             .open(parts.answers(), Arc::new(parts.hook_secrets()));
         reconcile::first(&parts.reconciling(), PATIENCE).await;
         parts.known.refresh().map_err(|error| broken(&error))?;
+        let broken_tests = trial::broken(&policy, &parts.config.tests);
         let planned = async {
             // Where it lives again, the files are read later.
             if !self.setup.is_resumed {
                 replan::taken_back(&parts.deciding, &policy).await?;
             }
-            replan::begin(&parts.deciding, policy).await?;
+            if let Some(said) = &broken_tests {
+                // As with an edit while the daemon runs: the policy before goes on deciding.
+                tracing::warn!(version = %policy.version(), "the policy breaks its tests and is not taken");
+                parts.findings.open(said.clone()).await;
+                replan::everybody(&parts.deciding).await?;
+            } else {
+                replan::begin(&parts.deciding, policy).await?;
+            }
             waiting::catalogues_again(&parts.pending).await?;
             former::settle(&former_feeds).await
         };
@@ -163,7 +171,7 @@ impl Life {
                 .hint("`muster ledger check` looks for damage"));
         }
         if !self.setup.is_resumed {
-            close_of_files(&parts.findings).await;
+            close_of_files(&parts.findings, broken_tests.is_some()).await;
         }
         start(parts, stop, tasks)?;
         parts.ready.store(true, Ordering::Release);
@@ -279,11 +287,11 @@ async fn say_open(findings: &Findings, open: Vec<access::Open>) {
 }
 
 /// Closes what was said of the files as they were before: this start has read them.
-async fn close_of_files(findings: &Findings) {
+async fn close_of_files(findings: &Findings, breaks_tests: bool) {
     use crate::policy::{NEEDS_RESTART, UNUSABLE};
-    findings
-        .close(Subject::Policy, [NEEDS_RESTART, UNUSABLE])
-        .await;
+    let over = [NEEDS_RESTART, UNUSABLE].into_iter();
+    let over = over.chain((!breaks_tests).then_some(trial::BROKEN));
+    findings.close(Subject::Policy, over).await;
 }
 
 pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {

@@ -19,6 +19,7 @@ use muster_config::{Config, Environment};
 use muster_core::guard::Limits;
 use muster_core::id::TargetName;
 use muster_core::operation::RetryPolicy;
+use muster_core::policy::trial::{self, Trial};
 use muster_core::policy::{Policy, PolicySource};
 use muster_host::{Compiler, Host, HostOptions};
 use muster_ledger::{Committer, Ledger, committer};
@@ -164,7 +165,7 @@ impl Parts {
         let (config, clock) = (&setup.config, &setup.clock);
         let committer = Committer::start(ledger.clone(), committer::Options::default())
             .map_err(|error| broken(&error))?;
-        let policy = deciding(&ledger, configured)?;
+        let policy = deciding(&ledger, configured, &config.tests)?;
         let targets = connected(setup);
         let library = Arc::new(library(setup, &targets)?);
         let known = Arc::new(KnownTargets::new(ledger.clone(), Arc::clone(&targets)));
@@ -373,10 +374,20 @@ fn compile(config: &Config) -> Result<Policy, Fault> {
 
 /// The policy to begin with: the one that decided last, so that an edit made while nobody ran waits like any
 /// other. Where it cannot be asked about today's targets and attributes, what the files say decides at once.
-fn deciding(ledger: &Ledger, configured: &Arc<Policy>) -> Result<Arc<Policy>, Fault> {
+///
+/// One that breaks its tests decides only where it did before.
+fn deciding(
+    ledger: &Ledger,
+    configured: &Arc<Policy>,
+    tests: &[Trial],
+) -> Result<Arc<Policy>, Fault> {
+    let refused = || match trial::broken(configured, tests) {
+        Some(said) => Err(Fault::new(FaultKind::Refused, said.code, said.text).hint(said.hint)),
+        None => Ok(Arc::clone(configured)),
+    };
     let kept = ledger.read().and_then(|reader| reader.policy_in_force());
     let Some(kept) = kept.map_err(|error| broken(&error))? else {
-        return Ok(Arc::clone(configured));
+        return refused();
     };
     if kept.source.version == *configured.version() {
         return Ok(Arc::clone(configured));
@@ -388,7 +399,7 @@ fn deciding(ledger: &Ledger, configured: &Arc<Policy>) -> Result<Arc<Policy>, Fa
     tracing::warn!(
         "the policy that decided last cannot be asked about today's targets and attributes; what the files say decides at once"
     );
-    Ok(Arc::clone(configured))
+    refused()
 }
 
 /// The policy that decided last, for the targets and attributes of now: a target that is new is given by no
