@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use dated::Announced;
 pub use joining::{Joined, Record};
 pub use plugin::{Plugin, PluginKind, PluginRow, PluginSetting, PluginSlot};
-pub use policy::PolicyTest;
+pub use policy::{PolicyTest, Possession, WhatIf};
 pub use standing::{Adoption, Block, Decided, Of, Opening};
 
 /// An error, or the body of any HTTP answer that is not 2xx.

@@ -33,6 +33,7 @@ mod standing;
 mod standings;
 mod status;
 mod table;
+mod what_if;
 mod why;
 
 use std::ffi::OsString;
@@ -84,6 +85,8 @@ enum Command {
     Findings(findings::Args),
     /// Why somebody has access or has not, and since when
     Why(why::Args),
+    /// What somebody would have if HR said otherwise of them, or on another day
+    WhatIf(what_if::Args),
     /// What the journal has about somebody, the newest first
     History(history::Args),
     /// Give a person something for a while, beside the policy
@@ -221,6 +224,7 @@ fn dispatch(command: Command, context: &mut Context<'_, '_>) -> Ended {
         Command::Operations(args) => wait(operations::run(&args, context)),
         Command::Findings(args) => wait(findings::run(&args, context)),
         Command::Why(args) => wait(why::run(&args, context)),
+        Command::WhatIf(args) => wait(what_if::run(&args, context)),
         Command::History(args) => wait(history::run(&args, context)),
         Command::Grant(args) => wait(standing::grant(&args, context)),
         Command::Extend(args) => wait(standing::extend(&args, context)),

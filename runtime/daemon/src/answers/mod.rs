@@ -37,6 +37,7 @@ pub(crate) mod remarks;
 pub(crate) mod retry;
 pub(crate) mod standings;
 pub(crate) mod status;
+pub(crate) mod what_if;
 pub(crate) mod why;
 
 use std::collections::BTreeMap;

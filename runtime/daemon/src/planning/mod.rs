@@ -33,7 +33,8 @@ use muster_core::correlation::Correlation;
 use muster_core::fact::Fact;
 use muster_core::finding::Code;
 use muster_core::guard::Limits;
-use muster_core::id::FeedName;
+use muster_core::id::{FeedName, PersonId};
+use muster_core::identity::Identity;
 use muster_core::policy::{Census, Policy};
 use muster_ledger::{Ledger, Reader};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -195,6 +196,22 @@ impl Planning {
         looked.map(|looked| looked.summary)
     }
 
+    /// Works out what would be done for somebody if HR said this of them, at an instant. Changes nothing, as a preview.
+    pub fn what_if(
+        &self,
+        person: &PersonId,
+        identity: Identity,
+        at: Timestamp,
+        on_person: OnPerson<'_>,
+    ) -> Result<Summary, Failed> {
+        let (policy, known) = (self.policy(), self.known.load());
+        let basis = run::Basis {
+            asked_about: Some(at),
+            ..self.basis(&policy, &known)
+        };
+        run::what_if(&self.ledger, basis, (person, identity), on_person)
+    }
+
     /// Does something that plans are part of, once nobody else makes plans and until it is done, on a thread that may
     /// wait for the disk. Whatever is read of the ledger in it that only plans and approvals change stays as it was
     /// read, but for plans that are made [`Planning::briefly`] between two parts of a large one.
@@ -292,6 +309,7 @@ impl Planning {
             limits: &self.limits,
             correlation: &self.correlation,
             now: self.clock.now(),
+            asked_about: None,
         }
     }
 }

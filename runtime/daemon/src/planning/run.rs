@@ -59,6 +59,9 @@ pub(super) struct Basis<'a> {
     pub(super) correlation: &'a Correlation,
     /// The daemon's clock.
     pub(super) now: Timestamp,
+    /// The instant that somebody asks about; `None`: the plan is for now. It is no clock that could be wrong, so
+    /// days are judged by it however far away it is.
+    pub(super) asked_about: Option<Timestamp>,
 }
 
 /// Makes a plan for few people, and records it as far as `consent` goes: it is worked out within the transaction that is
@@ -148,6 +151,32 @@ pub(super) fn look(
         rest_of,
         summary: run.finish().0,
     })
+}
+
+/// Works out what would be done for somebody whom HR described so.
+pub(super) fn what_if(
+    ledger: &Ledger,
+    basis: Basis<'_>,
+    (id, identity): (&PersonId, Identity),
+    on_person: OnPerson<'_>,
+) -> Result<Summary, Failed> {
+    let before = ledger.read()?;
+    let person = before.person(id)?;
+    let described = match &person {
+        // Nothing is known to be said of somebody by asking about another day.
+        Some(person) if person.identity == identity => Described::AsBefore,
+        _ => Described::Row {
+            identity,
+            row: None,
+        },
+    };
+    // Dates, too, that would be reached by then.
+    let rules = Rules::of(&Cause::Date, None, basis.limits);
+    let look = (rules, Ink::Look(None));
+    let mut run = Run::new(before, basis, "what was asked about", on_person, look)?;
+    run.seen = Seen::People([id.clone()].into());
+    run.person(id, person, described)?;
+    Ok(run.finish().0)
 }
 
 /// Records what was ordered with a plan.
@@ -274,7 +303,10 @@ impl<'a, 'txn> Run<'a, 'txn> {
         on_person: OnPerson<'a>,
         (rules, ink): (Rules<'a>, Ink<'a, 'txn>),
     ) -> Result<Self, Failed> {
-        let day = before.day(basis.now)?;
+        let day = match basis.asked_about {
+            Some(at) => at,
+            None => before.day(basis.now)?,
+        };
         let since = rules.limits.since(before.counts_at(basis.now)?);
         let evaluator = Evaluator::new(basis.policy);
         let begun_with = before.next_plan();

@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use crate::answers::{
     Answers, accounts, apply, believe, decide, decisions, drift, findings, held, history, join,
     ledger, operations, people, person, plans, plugins, preview, refusal, remarks, retry,
-    standings, status, why,
+    standings, status, what_if, why,
 };
 
 /// The routes of the admin door.
@@ -48,6 +48,7 @@ pub fn router(answers: Answers, file_bytes_max: usize) -> Router {
         .route("/v1/operations/{operation}/retry", post(retry::one))
         .route("/v1/findings", get(findings::answer))
         .route("/v1/why/{person}", get(why::answer))
+        .route("/v1/what-if/{person}", get(what_if::answer))
         .route("/v1/history", get(decisions::answer))
         .route("/v1/history/{person}", get(history::answer))
         .route("/v1/preview", post(preview::file::answer))

@@ -86,3 +86,46 @@ fn a_policy_that_breaks_its_tests_is_not_taken_and_the_one_before_goes_on() {
     daemon.check_ledger();
     assert!(daemon.stop());
 }
+
+#[test]
+fn what_would_be_is_what_the_planner_would_do_and_changes_nothing() {
+    let app = App::start(&GROUPS);
+    let company = company(&app, "", "suspend = true");
+    let daemon = Daemon::start(&company);
+    let mut rows = workers(1, 12);
+    // The last one leaves in a while.
+    if let Some(last) = rows.last_mut() {
+        last.ends = "2090-04-30".to_owned();
+    }
+    accept(&daemon, &company, "all.csv", &rows);
+    let entries = daemon.json(&["status"])["journal_entries"].clone();
+
+    let moved = daemon.json(&["what-if", "1001", "--set", "department=Sales"]);
+    let group = |name: &str| serde_json::json!([{ "target": "crm", "entitlement": name }]);
+    assert_eq!(moved["gets"], group("group:Sales"), "{moved}");
+    assert_eq!(moved["loses"], serde_json::json!([]), "{moved}");
+    assert_eq!(moved["changed"][0], "department: Support -> Sales");
+    let moved = daemon.json(&["what-if", "1004", "--set", "department=Legal"]);
+    assert_eq!(moved["loses"], group("group:Sales"), "{moved}");
+    let same = daemon.cli(&["what-if", "1001"]);
+    assert!(same.out.contains("has the same as now"), "{}", same.out);
+
+    let still = daemon.json(&["what-if", "1012", "--on", "2090-04-30"]);
+    assert_eq!(still["phase"], "active", "{still}");
+    let gone = daemon.json(&["what-if", "1012", "--on", "2090-05-01"]);
+    assert_eq!(gone["phase"], "ended", "{gone}");
+    assert_eq!(gone["loses"].as_array().map(Vec::len), Some(3), "{gone}");
+
+    for (asked, said) in [
+        (["--set", "departmnt=Sales"], "did you mean `department`?"),
+        (["--on", "tomorrow"], "is a day such as 2026-05-01"),
+        (["--on", "2001-01-01"], "is over"),
+        (["--set", "department"], "NAME=VALUE"),
+    ] {
+        let ran = daemon.cli(&["what-if", "1001", asked[0], asked[1]]);
+        assert_eq!(ran.code, 2, "{}", ran.out);
+        assert!(ran.err.contains(said), "{}", ran.err);
+    }
+    assert_eq!(daemon.json(&["status"])["journal_entries"], entries);
+    assert!(daemon.stop());
+}
