@@ -192,6 +192,8 @@ pub const PAGES: &[(&str, &str)] = &[
     page!("PLN-011"),
     page!("PLN-012"),
     page!("PLN-013"),
+    page!("PLN-014"),
+    page!("PLN-015"),
     page!("PLN-020"),
     page!("PLN-021"),
     page!("PLN-022"),

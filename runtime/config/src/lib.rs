@@ -9,6 +9,7 @@
 //! Secrets are not part of it: it says where they are, and [`SecretSource::read`] reads them.
 
 pub mod access;
+mod budget;
 mod correlation;
 mod document;
 pub mod editor;
@@ -39,6 +40,7 @@ use mistake::{FOLDERS_CLASH, UNUSABLE_VALUE};
 use options as opt;
 use secret::Base;
 
+pub use budget::Budgets;
 pub use correlation::{ADDRESS_ALONE, NO_SUCH_ATTRIBUTE};
 pub use feed::{Csv, Feed, FeedKind, Guard, HookSource};
 pub use lint::ACCEPTED_MAX;
@@ -69,6 +71,8 @@ pub struct Config {
     pub retired: BTreeSet<FeedName>,
     /// The connected apps.
     pub targets: BTreeMap<TargetName, Target>,
+    /// How much of one group of people may go without asking.
+    pub budgets: Budgets,
     /// Roles and rules; known to compile.
     pub policy: PolicySource,
     /// The tests of the policy; a policy that breaks one is not taken.
@@ -206,6 +210,7 @@ fn read(root: &Section<'_>, paths: &Paths<'_>, notes: &Notes) -> Result<Config, 
     let has_names = notes.count() == mistakes_before && root.is_written_at("feed");
     let correlation = correlation::read(root, &feeds);
     let (targets, mut inputs) = read_targets(root, base);
+    let budgets = budget::read(&root.section("budget"));
     root.finish();
     check_folders(root, daemon.as_ref(), &feeds);
     check_former_names(root, &feeds, &retired);
@@ -237,7 +242,7 @@ fn read(root: &Section<'_>, paths: &Paths<'_>, notes: &Notes) -> Result<Config, 
             format!("no role gives access to target `{target}`, so nobody gets an account there")
         })
         .collect();
-    let Some(daemon) = daemon else {
+    let (Some(daemon), Some(budgets)) = (daemon, budgets) else {
         // Something is noted, and the caller looks at the notes first.
         return Err(ConfigError {
             mistakes: Vec::new(),
@@ -253,6 +258,7 @@ fn read(root: &Section<'_>, paths: &Paths<'_>, notes: &Notes) -> Result<Config, 
         correlation,
         retired,
         targets,
+        budgets,
         policy,
         tests,
         remarks,

@@ -143,6 +143,23 @@ options! {
     /// The largest HR file or hook delivery that is read.
     FILE_MAX = ["daemon"] "file_max", Takes::Size, Default::Is("256MiB"), "\"256MiB\"";
 
+    /// Of the people of a department (the attribute `department` of any feed), how many in a hundred may lose something,
+    /// or have their last day announced, within `budget_window` before what comes is held: files, events, dates and edits
+    /// of the policy together. Of this and the limits of feeds and targets the strictest counts.
+    DEPARTMENT_PERCENT = ["budget.department"] "losing_percent_max", Takes::Number(0, 100), Default::Is("30"), "20";
+    /// As many people of a department as this never stop anything by themselves, however small it is.
+    DEPARTMENT_FLOOR = ["budget.department"] "losing_floor", Takes::Number(0, 1_000_000), Default::Is("10"), "5";
+    /// More people of a department than this are always held, however large it is.
+    DEPARTMENT_MAX = ["budget.department"] "losing_max", Takes::Number(1, 1_000_000), Default::None("no such limit"), "100";
+    /// Of the people who have something because of a role, how many in a hundred may lose the role, or have their last
+    /// day announced, within `budget_window` before what comes is held. Whom it costs nothing is not counted: another
+    /// role gives them the same.
+    ROLE_PERCENT = ["budget.role"] "losing_percent_max", Takes::Number(0, 100), Default::Is("30"), "20";
+    /// As many people as this never stop anything by themselves, however few have the role.
+    ROLE_FLOOR = ["budget.role"] "losing_floor", Takes::Number(0, 1_000_000), Default::Is("10"), "5";
+    /// More people than this are always held, however many have the role.
+    ROLE_MAX = ["budget.role"] "losing_max", Takes::Number(1, 1_000_000), Default::None("no such limit"), "100";
+
     /// The folder that HR drops files into. Muster makes `processed`, `held` and `rejected` beside what
     /// is dropped, and puts each file there with a report.
     FEED_FOLDER = ["feed.NAME"] "folder", Takes::Path, Default::Required, "\"feeds/hr\"";

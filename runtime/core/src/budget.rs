@@ -2,13 +2,16 @@
 //! accounts lose something. Budgets look over days and over every door, so that forty people who go one
 //! by one are as many as forty who go in one file.
 //!
-//! What was counted last stands on the person and on the account ([`Counted`], `lost_at`), so the sums
+//! What was counted last stands on the person and on the account ([`Counted`], `lost`, `lost_at`), so the sums
 //! of the ledger follow from people, and nobody is counted twice. What a person approved is not counted.
+
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::connector::EntitlementKey;
 use crate::fact::{AccountPlanned, Deletion, PersonPlanned};
+use crate::group::{self, Group};
 use crate::id::TargetName;
 use crate::identity::{Identity, Phase};
 use crate::operation::Action;
@@ -55,6 +58,9 @@ impl Effect {
     }
 }
 
+/// How long it is remembered of whom a group lost something: longer than any budget looks back.
+pub const GROUP_LOSS_KEPT: SignedDuration = SignedDuration::from_hours(24 * 400);
+
 /// What counts against a feed's budget.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Move {
@@ -82,6 +88,8 @@ pub struct Toll {
     pub person: Option<Move>,
     /// The targets at which the account loses something, or is announced to.
     pub targets: Vec<TargetName>,
+    /// The groups of which somebody loses something: their department, and the roles that they have no longer.
+    pub groups: BTreeSet<Group>,
     /// Whether the last day that is known from now on is asked about no more when it comes.
     pub is_end_settled: bool,
 }
@@ -134,6 +142,9 @@ impl Toll {
             toll.targets.sort();
             toll.targets.dedup();
         }
+        if toll.takes() {
+            toll.groups = losing_groups(person, planned, toll.person.is_some());
+        }
         toll
     }
 
@@ -141,6 +152,24 @@ impl Toll {
     pub fn takes(&self) -> bool {
         matches!(self.person, Some(Move::Left | Move::Announced)) || !self.targets.is_empty()
     }
+}
+
+/// The groups that lose somebody, or of which somebody loses something. Whoever goes loses every role, on that day or
+/// on one that was announced.
+fn losing_groups(person: &Person, planned: &PersonPlanned, goes: bool) -> BTreeSet<Group> {
+    let kept = person.accounts.iter();
+    let kept = kept.filter(|(target, _)| !planned.accounts.contains_key(*target));
+    let kept = kept.flat_map(|(_, account)| account.grants.values());
+    let kept = kept.map(|grant| &grant.justifications);
+    let given = planned.accounts.values();
+    let given = given.flat_map(|account| account.grants.values());
+    let left = group::roles(kept.chain(given));
+    let had = person.accounts.values();
+    let had = had.flat_map(|account| account.grants.values());
+    let had = group::roles(had.map(|grant| &grant.justifications));
+    let lost = had.into_iter().filter(|role| goes || !left.contains(role));
+    let lost = lost.map(|role| Group::Role(role.clone()));
+    lost.chain(group::department(&person.identity)).collect()
 }
 
 fn losing(person: &Person, planned: &PersonPlanned, now: Timestamp) -> Vec<TargetName> {

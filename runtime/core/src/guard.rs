@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::budget::{Move, Toll};
 use crate::fact::{Kind, PersonPlanned};
 use crate::finding::{Code, Finding, Severity};
+use crate::group::Group;
 use crate::id::{FeedName, TargetName};
 use crate::person::Person;
 use crate::subject::Subject;
@@ -31,8 +32,15 @@ pub const JOINERS: Code = Code::new("PLN-020");
 /// Too many people who had left would come back.
 pub const REHIRES: Code = Code::new("PLN-021");
 
+/// Too many people of a department would lose something.
+pub const DEPARTMENT: Code = Code::new("PLN-014");
+/// Too many people who have a role would lose it.
+pub const ROLE: Code = Code::new("PLN-015");
+
 /// Every code that holds a plan.
-pub const CODES: [Code; 6] = [LEAVERS, REMOVALS, MOVERS, UPDATES, JOINERS, REHIRES];
+pub const CODES: [Code; 8] = [
+    LEAVERS, REMOVALS, MOVERS, UPDATES, DEPARTMENT, ROLE, JOINERS, REHIRES,
+];
 
 /// A share of what there is, with a floor below which nothing is asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,6 +101,37 @@ impl Default for PeopleLimits {
     }
 }
 
+/// How many people of one group may lose something, over the window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GroupLimits {
+    /// Percent of the group, 0 to 100.
+    pub percent_max: u8,
+    /// As many as this are always allowed, however small the group is: it is one of many, and what is beyond the
+    /// budget of the feed or of the target waits all the same.
+    pub floor: u32,
+    /// Never more than this, however large the group is; `None`: no such limit.
+    pub at_most: Option<u32>,
+}
+
+impl GroupLimits {
+    /// How many of `total` are allowed.
+    pub fn allowed(self, total: u32) -> u32 {
+        let share = u64::from(total) * u64::from(self.percent_max) / 100;
+        let share = u32::try_from(share).unwrap_or(u32::MAX).max(self.floor);
+        share.min(self.at_most.unwrap_or(u32::MAX))
+    }
+}
+
+impl Default for GroupLimits {
+    fn default() -> Self {
+        Self {
+            percent_max: 30,
+            floor: 10,
+            at_most: None,
+        }
+    }
+}
+
 /// How much goes without asking.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -106,6 +145,10 @@ pub struct Limits {
     pub removals: Share,
     /// Another share for some targets.
     pub removals_at: BTreeMap<TargetName, Share>,
+    /// People of a department who lose something; over the window.
+    pub department: GroupLimits,
+    /// People who have a role and lose it; over the window.
+    pub role: GroupLimits,
 }
 
 impl Default for Limits {
@@ -119,6 +162,8 @@ impl Default for Limits {
                 floor: 5,
             },
             removals_at: BTreeMap::new(),
+            department: GroupLimits::default(),
+            role: GroupLimits::default(),
         }
     }
 }
@@ -139,6 +184,8 @@ pub struct Population {
     pub feeds: BTreeMap<FeedName, FeedPopulation>,
     /// By target.
     pub targets: BTreeMap<TargetName, TargetPopulation>,
+    /// By group, of those that a plan takes something from.
+    pub groups: BTreeMap<Group, GroupPopulation>,
 }
 
 /// The people of a feed.
@@ -165,6 +212,17 @@ pub struct TargetPopulation {
     pub kept: u32,
 }
 
+/// The people of a group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct GroupPopulation {
+    /// Those who are in it.
+    pub here: u32,
+    /// Those who lost something within the window and are in it no longer.
+    pub gone: u32,
+    /// Those who lost something within the window, or are announced to, and are in it.
+    pub kept: u32,
+}
+
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 struct FeedTally {
     leavers: u32,
@@ -179,9 +237,15 @@ struct FeedTally {
 pub struct Tally {
     feeds: BTreeMap<FeedName, FeedTally>,
     losing: BTreeMap<TargetName, u32>,
+    groups: BTreeMap<Group, u32>,
 }
 
 impl Tally {
+    /// The groups that lose somebody: what there is of them is looked up for these only.
+    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.groups.keys()
+    }
+
     /// Counts one person's part, which costs `toll`. Who was counted `since` then is not counted again.
     pub fn add(
         &mut self,
@@ -219,6 +283,12 @@ impl Tally {
                 *self.losing.entry(target.clone()).or_default() += 1;
             }
         }
+        for group in &toll.groups {
+            let lost_at = before.and_then(|person| person.lost.get(group));
+            if !is_within(lost_at.copied()) {
+                *self.groups.entry(group.clone()).or_default() += 1;
+            }
+        }
     }
 
     /// What a plan still takes of the budgets once this part of it is recorded, and so counted by the ledger. How many
@@ -239,6 +309,11 @@ impl Tally {
             let done = recorded.losing.get(target).copied().unwrap_or(0);
             let left = losing.saturating_sub(done);
             rest.losing.insert(target.clone(), left);
+        }
+        for (group, losing) in &self.groups {
+            let done = recorded.groups.get(group).copied().unwrap_or(0);
+            let left = losing.saturating_sub(done);
+            rest.groups.insert(group.clone(), left);
         }
         rest
     }
@@ -272,6 +347,11 @@ impl Tally {
                 (*losing, at.gone + at.kept),
                 (allowed, total),
             );
+        }
+        for (group, losing) in &self.groups {
+            if let Some(people) = population.groups.get(group) {
+                check.group(group, *losing, *people, limits);
+            }
         }
         check.findings
     }
@@ -326,6 +406,24 @@ impl Check<'_> {
         self.over(UPDATES, &what, (touched, 0), (allowed, here));
     }
 
+    fn group(&mut self, group: &Group, losing: u32, people: GroupPopulation, limits: &Limits) {
+        let total = people.here + people.gone;
+        let (code, what, limits) = match group {
+            Group::Department(_) => {
+                let what =
+                    format!("people of {group} would lose something, now or on an announced day");
+                (DEPARTMENT, what, limits.department)
+            }
+            Group::Role(_) => {
+                let what =
+                    format!("people who have {group} would lose it, now or on an announced day");
+                (ROLE, what, limits.role)
+            }
+        };
+        let spent = people.gone + people.kept;
+        self.over(code, &what, (losing, spent), (limits.allowed(total), total));
+    }
+
     /// Remarks where this plan's part, with what was counted before, is more than is allowed. A plan that
     /// adds nothing has nothing to wait for.
     fn over(
@@ -377,7 +475,7 @@ mod tests {
         };
         let tally = Tally {
             feeds: [(hr.clone(), of_feed)].into(),
-            losing: BTreeMap::new(),
+            ..Tally::default()
         };
         let people = FeedPopulation {
             here,
@@ -386,7 +484,7 @@ mod tests {
         };
         let population = Population {
             feeds: [(hr, people)].into(),
-            targets: BTreeMap::new(),
+            ..Population::default()
         };
         let findings = tally.exceeded(&subject, &population, &Limits::default());
         assert_eq!(
@@ -411,6 +509,17 @@ mod tests {
         check(110, 1000, false);
         check(1000, 1000, false);
         check(501, 100_000, false);
+    }
+
+    #[test]
+    fn f22_a_group_loses_its_share_or_the_floor_and_never_more_than_is_said() {
+        let limits = GroupLimits {
+            percent_max: 30,
+            floor: 10,
+            at_most: Some(50),
+        };
+        let allowed = [0, 1, 12, 33, 100, 1_000].map(|total| limits.allowed(total));
+        assert_eq!(allowed, [10, 10, 10, 10, 30, 50]);
     }
 
     #[test]

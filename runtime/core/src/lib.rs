@@ -24,6 +24,7 @@ pub mod dated;
 pub mod delta;
 pub mod fact;
 pub mod finding;
+pub mod group;
 pub mod guard;
 pub mod hold;
 pub mod id;

@@ -12,11 +12,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::adoption::AdoptionId;
-use crate::budget::{Counted, Effect, Move, Toll};
+use crate::budget::{Counted, Effect, GROUP_LOSS_KEPT, Move, Toll};
 use crate::connector::{
     AccountState, EntitlementKey, ObjectRef, Problem, RemoteAttributes, Unreached,
 };
 use crate::fact::PersonPlanned;
+use crate::group::Group;
 use crate::id::{FeedName, OperationId, PersonId, PlanId, PolicyVersion, RoleName, TargetName};
 use crate::identity::{Identity, Phase};
 use crate::operation::{Action, How, Operation, State, Step, Transition, Urgency, later};
@@ -46,6 +47,8 @@ pub struct Person {
     pub wake_at: Option<Timestamp>,
     /// What was counted last as a loss against the feed's budget.
     pub counted: Option<Counted>,
+    /// When it was counted last that the person lost something as one of these groups.
+    pub lost: BTreeMap<Group, Timestamp>,
     /// When coming back was counted last.
     pub back_at: Option<Timestamp>,
     /// Whether the last day that HR announced is asked about no more when it comes: it was counted when it
@@ -249,6 +252,7 @@ impl Person {
                 phase: planned.phase,
                 wake_at: None,
                 counted: None,
+                lost: BTreeMap::new(),
                 back_at: None,
                 is_end_settled: false,
                 standing: Standing::default(),
@@ -296,6 +300,12 @@ impl Person {
             if let Some(account) = person.accounts.get_mut(target) {
                 account.lost_at = Some(effect.counted_at);
             }
+        }
+        if !toll.groups.is_empty() && !effect.is_approved {
+            let is_kept = |lost: &Timestamp| at_counted.duration_since(*lost) < GROUP_LOSS_KEPT;
+            person.lost.retain(|_, lost| is_kept(lost));
+            let groups = toll.groups.into_iter();
+            person.lost.extend(groups.map(|group| (group, at_counted)));
         }
         person.standing.forget_ended(person.phase, at);
         let deletions = person.accounts.values();

@@ -319,6 +319,7 @@ fn compare_all(
     compare.table("links", tables::LINKS, keys::shown)?;
     compare.table("tallies", tables::TALLIES, keys::shown)?;
     compare.table("losses", tables::LOSSES, keys::shown)?;
+    compare.table("groups", tables::GROUPS, keys::shown)?;
     compare.table("plans", tables::PLANS, shown_number)?;
     compare.table("open-operations", tables::OPEN_OPERATIONS, shown_number)?;
     compare.table("decisions", tables::DECISIONS, shown_number)?;

@@ -304,6 +304,17 @@ pub struct TargetSpent {
     pub kept: u64,
 }
 
+/// The people of a group, and what counts against its budget.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct GroupSpent {
+    /// Those who are in it.
+    pub here: u64,
+    /// Those who lost something and are in it no longer.
+    pub gone: u64,
+    /// Those who lost something, or are announced to, and are in it.
+    pub kept: u64,
+}
+
 /// An account that the driver has something to do for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Due {

@@ -8,6 +8,7 @@ use muster_core::budget::Move;
 use muster_core::connector::ObjectRef;
 use muster_core::fact::Content;
 use muster_core::finding::Code;
+use muster_core::group::Group;
 use muster_core::hold::About;
 use muster_core::id::{FeedName, PersonId, PersonKey, TargetName};
 use muster_core::operation::Urgency;
@@ -249,6 +250,8 @@ pub(crate) enum Budget<'a> {
     Feed(&'a FeedName, Move),
     /// A target's, and whether the account is to be had all the same.
     Target(&'a TargetName, bool),
+    /// A group's, and whether the person is in it all the same.
+    Group(&'a Group, bool),
 }
 
 /// Sums are kept by the hour: a window is as exact as that, and never too short.
@@ -262,13 +265,33 @@ pub(crate) fn loss(budget: Budget<'_>, at: Timestamp) -> Vec<u8> {
         Budget::Feed(feed, Move::Back) => (b'f', feed.as_str(), b'b'),
         Budget::Target(target, false) => (b't', target.as_str(), b'g'),
         Budget::Target(target, true) => (b't', target.as_str(), b'w'),
+        Budget::Group(group, is_in) => {
+            let (kind, name) = group_parts(group);
+            (kind, name, if is_in { b'w' } else { b'g' })
+        }
     };
     let mut key = vec![kind];
-    key.extend_from_slice(name.as_bytes());
+    // A department is called whatever HR calls it, and a NUL ends a name.
+    key.extend(name.bytes().filter(|byte| *byte != END));
     key.extend_from_slice(&[END, what]);
     let hour = micros(at).div_euclid(HOUR_MICROS);
     key.extend_from_slice(&(hour.cast_unsigned() ^ (1 << 63)).to_be_bytes());
     key
+}
+
+/// The row that says how many are in a group.
+pub(crate) fn group(group: &Group) -> Vec<u8> {
+    let (kind, name) = group_parts(group);
+    let mut key = vec![kind];
+    key.extend_from_slice(name.as_bytes());
+    key
+}
+
+fn group_parts(group: &Group) -> (u8, &str) {
+    match group {
+        Group::Department(name) => (b'd', name),
+        Group::Role(name) => (b'r', name.as_str()),
+    }
 }
 
 /// The key of a finding. The subject stands in it as it is stored, and not as it is shown: its text may be worded

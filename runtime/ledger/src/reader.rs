@@ -8,6 +8,7 @@ use muster_core::actor::ConnectorVersion;
 use muster_core::budget::Move;
 use muster_core::connector::ObjectRef;
 use muster_core::fact::{Cause, Content, Plan};
+use muster_core::group::Group;
 use muster_core::hold::{About, Hold};
 use muster_core::id::{
     Digest, FeedName, OperationId, PersonId, PersonKey, PlanId, PolicyVersion, TargetName,
@@ -21,15 +22,16 @@ use crate::decisions::Decisions;
 use crate::error::{Error, RecordResult, StoreResult};
 use crate::iter::{Dues, Findings, Journal, People, Plans};
 use crate::kept::{
-    self, Counts, Due, FeedSpent, Lane, OpenOperation, OpenOperations, Spent, Stands, TargetSpent,
+    self, Counts, Due, FeedSpent, GroupSpent, Lane, OpenOperation, OpenOperations, Spent, Stands,
+    TargetSpent,
 };
 use crate::keys::Budget;
 use crate::planned::Planned;
 use crate::rows::Tally;
 use crate::tables::{
-    self, ARRIVALS, CATALOGUES, CONTENTS, DECISIONS, DELIVERIES, DUE, FEEDS, FINDINGS, HOLDS,
-    INTENTS, JOURNAL, LINKS, LOSSES, Meta, OPEN_OPERATIONS, PEOPLE, PLANS, PLUGINS, POLICIES,
-    QUESTIONS, RECORDS, STANDINGS, TALLIES, TIMERS, TOKENS, UNFINISHED,
+    self, ARRIVALS, CATALOGUES, CONTENTS, DECISIONS, DELIVERIES, DUE, FEEDS, FINDINGS, GROUPS,
+    HOLDS, INTENTS, JOURNAL, LINKS, LOSSES, Meta, OPEN_OPERATIONS, PEOPLE, PLANS, PLUGINS,
+    POLICIES, QUESTIONS, RECORDS, STANDINGS, TALLIES, TIMERS, TOKENS, UNFINISHED,
 };
 use crate::{intents, keys, lookup};
 
@@ -713,6 +715,32 @@ impl Reader {
             spent.targets.insert(target.clone(), of_target);
         }
         Ok(spent)
+    }
+
+    /// How many people there are of a group, and what counts against its budget since then.
+    pub fn group_spent(&self, group: &Group, since: Timestamp) -> Result<GroupSpent, Error> {
+        const STEP: &str = "read what was counted of a group";
+        let groups = self.txn.open_table(GROUPS).step(STEP)?;
+        let here = groups.get(keys::group(group).as_slice()).step(STEP)?;
+        let losses = self.txn.open_table(LOSSES).step(STEP)?;
+        let sum = |is_in: bool| -> Result<u64, Error> {
+            let budget = Budget::Group(group, is_in);
+            let from = keys::loss(budget, since);
+            let beyond = keys::loss(budget, Timestamp::MAX);
+            let mut sum = 0;
+            for row in losses
+                .range(from.as_slice()..=beyond.as_slice())
+                .step(STEP)?
+            {
+                sum += row.step(STEP)?.1.value();
+            }
+            Ok(sum)
+        };
+        Ok(GroupSpent {
+            here: here.map_or(0, |row| row.value()),
+            gone: sum(false)?,
+            kept: sum(true)?,
+        })
     }
 
     /// The newest instant of an entry that was believed.

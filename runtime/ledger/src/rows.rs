@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use muster_core::budget::Move;
 use muster_core::connector::AccountState;
+use muster_core::group::Group;
 use muster_core::id::{FeedName, PlanId, TargetName};
 use muster_core::identity::Phase;
 use muster_core::operation::{OperationState, State};
@@ -149,6 +150,7 @@ pub(crate) struct Tallies {
     targets: BTreeMap<TargetName, TargetTally>,
     plans: BTreeMap<PlanId, OperationTally>,
     losses: BTreeMap<Vec<u8>, i64>,
+    groups: BTreeMap<Vec<u8>, i64>,
 }
 
 /// Which count a row of the table is.
@@ -186,6 +188,14 @@ impl Tallies {
             let key = keys::loss(Budget::Feed(&person.id.feed, what), at);
             *self.losses.entry(key).or_default() += by;
         }
+        let groups = Group::of(person);
+        for group in &groups {
+            *self.groups.entry(keys::group(group)).or_default() += by;
+        }
+        for (group, at) in &person.lost {
+            let key = keys::loss(Budget::Group(group, groups.contains(group)), *at);
+            *self.losses.entry(key).or_default() += by;
+        }
         for (_, adoption) in person.standing.adoptions.undecided() {
             self.targets
                 .entry(adoption.target.clone())
@@ -220,6 +230,11 @@ impl Tallies {
         std::mem::take(&mut self.losses)
     }
 
+    /// The groups whose people have changed, and by how many.
+    pub(crate) fn take_groups(&mut self) -> BTreeMap<Vec<u8>, i64> {
+        std::mem::take(&mut self.groups)
+    }
+
     /// The plans whose operations have changed, and by how much.
     pub(crate) fn take_plans(&mut self) -> BTreeMap<PlanId, OperationTally> {
         std::mem::take(&mut self.plans)
@@ -232,9 +247,9 @@ impl Tallies {
 
     /// The rows that have changed, and by how much; all counts begin at nothing again.
     pub(crate) fn take(&mut self) -> Vec<(String, i64)> {
-        let (losses, plans) = (self.take_losses(), self.take_plans());
+        let (losses, plans, groups) = (self.take_losses(), self.take_plans(), self.take_groups());
         let taken = std::mem::take(self);
-        (self.losses, self.plans) = (losses, plans);
+        (self.losses, self.plans, self.groups) = (losses, plans, groups);
         let phases = PHASES
             .iter()
             .zip(taken.phases)

@@ -42,6 +42,8 @@ pub(crate) const TALLIES: TableDefinition<'static, &'static str, u64> =
     TableDefinition::new("tallies");
 /// What counts against budgets: whose, what, in which hour, and how many.
 pub(crate) const LOSSES: TableDefinition<'static, Bytes, u64> = TableDefinition::new("losses");
+/// How many people there are of each department and each role.
+pub(crate) const GROUPS: TableDefinition<'static, Bytes, u64> = TableDefinition::new("groups");
 /// Plans by their number.
 pub(crate) const PLANS: Numbered = TableDefinition::new("plans");
 /// How many operations of each plan have not ended.
@@ -201,6 +203,7 @@ pub(crate) struct Tables<'txn> {
     pub(crate) links: Table<'txn, Bytes, Bytes>,
     pub(crate) tallies: Table<'txn, &'static str, u64>,
     pub(crate) losses: Table<'txn, Bytes, u64>,
+    pub(crate) groups: Table<'txn, Bytes, u64>,
     pub(crate) plans: Table<'txn, u64, Bytes>,
     pub(crate) open_operations: Table<'txn, u64, Bytes>,
     pub(crate) decisions: Table<'txn, u64, ()>,
@@ -234,6 +237,7 @@ impl<'txn> Tables<'txn> {
             links: txn.open_table(LINKS).step(STEP)?,
             tallies: txn.open_table(TALLIES).step(STEP)?,
             losses: txn.open_table(LOSSES).step(STEP)?,
+            groups: txn.open_table(GROUPS).step(STEP)?,
             plans: txn.open_table(PLANS).step(STEP)?,
             open_operations: txn.open_table(OPEN_OPERATIONS).step(STEP)?,
             decisions: txn.open_table(DECISIONS).step(STEP)?,

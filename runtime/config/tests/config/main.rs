@@ -105,7 +105,7 @@ fn paths_begin_at_the_folder_of_the_file() {
 #[test]
 fn what_is_not_written_has_its_default_and_what_is_written_holds() {
     use muster_config::{Credential, FeedKind, LogFormat};
-    use muster_core::guard::Share;
+    use muster_core::guard::{GroupLimits, Share};
     use muster_core::policy::{Adopt, Prehire};
 
     let (_folder, config) = load(WHOLE);
@@ -113,6 +113,13 @@ fn what_is_not_written_has_its_default_and_what_is_written_holds() {
     assert_eq!(config.daemon.listen, None);
     assert_eq!(config.daemon.log_format, LogFormat::Json);
     assert_eq!(config.daemon.file_bytes_max, 256 << 20);
+    let department = GroupLimits {
+        percent_max: 20,
+        floor: 10,
+        at_most: Some(100),
+    };
+    assert_eq!(config.budgets.department, department);
+    assert_eq!(config.budgets.role, GroupLimits::default());
     let feed = &config.feeds[&FeedName::new("hr").unwrap()];
     assert_eq!(feed.kind, FeedKind::Changes);
     assert_eq!(feed.csv.delimiter, Some(b'\t'));

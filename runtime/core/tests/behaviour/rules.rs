@@ -510,6 +510,7 @@ fn with_operation(account: Account, operation: Operation) -> Person {
         phase: muster_core::identity::Phase::Active,
         wake_at: None,
         counted: None,
+        lost: BTreeMap::new(),
         back_at: None,
         is_end_settled: false,
         standing: Standing::default(),

@@ -40,6 +40,13 @@ impl KnownTargets {
         }
     }
 
+    /// Begins with what was known before.
+    #[must_use]
+    pub fn knowing(self, known: Known) -> Self {
+        self.known.store(Arc::new(known));
+        self
+    }
+
     /// What is known now.
     pub fn load(&self) -> Arc<Known> {
         self.known.load_full()

@@ -229,12 +229,15 @@ impl Plan<'_> {
         let is_overtaken = match self.consent {
             Consent::IfNothing => !part.is_empty(),
             Consent::WithinLimits => {
-                let population = run::population(&now, run.since)?;
+                let mut population = run::population(&now, run.since)?;
                 let subject = run::subject(&self.order.cause);
                 let rest = self.looked.tally.budgeted_after(recorded);
                 // Of those who were planned for meanwhile, more may be taken than when it was looked at.
                 let this = so_far.budgeted_after(recorded);
                 let limits = self.basis.limits;
+                for tally in [&rest, &this] {
+                    run::know_groups(&now, run.since, tally.groups(), &mut population)?;
+                }
                 [rest, this]
                     .iter()
                     .any(|tally| !tally.exceeded(&subject, &population, limits).is_empty())

@@ -10,7 +10,10 @@ use muster_core::correlation::{Correlation, Doubtful};
 use muster_core::delta::Described;
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
 use muster_core::finding::Finding;
-use muster_core::guard::{FeedPopulation, Limits, Population, Tally, TargetPopulation};
+use muster_core::group::Group;
+use muster_core::guard::{
+    FeedPopulation, GroupPopulation, Limits, Population, Tally, TargetPopulation,
+};
 use muster_core::id::{Digest, PersonId, PlanId, TargetName};
 use muster_core::identity::Phase;
 use muster_core::person::{Account, Person};
@@ -517,6 +520,10 @@ impl<'a, 'txn> Run<'a, 'txn> {
                     return Ok(());
                 }
                 let toll = Toll::of(before.as_ref(), &planned, self.day);
+                // Of a part that is kept it was judged with the whole plan, and is once more when it is recorded.
+                if !matches!(self.ink, Ink::Keep(..)) {
+                    know_groups(&self.before, self.since, &toll.groups, &mut self.population)?;
+                }
                 if self.is_beyond(&planned, before.as_ref(), &toll) {
                     self.left_out.push(id.clone());
                     return Ok(());
@@ -660,9 +667,33 @@ fn said_again(planned: &PersonPlanned, now: Option<&Person>) -> Vec<Said> {
     said.collect()
 }
 
+/// Looks up what there is of groups, and what was counted of them since then, where that is not known yet.
+pub(super) fn know_groups<'g>(
+    reader: &Reader,
+    since: Timestamp,
+    groups: impl IntoIterator<Item = &'g Group>,
+    population: &mut Population,
+) -> Result<(), Failed> {
+    for group in groups {
+        if !population.groups.contains_key(group) {
+            let spent = reader.group_spent(group, since)?;
+            let of_group = GroupPopulation {
+                here: narrow(spent.here),
+                gone: narrow(spent.gone),
+                kept: narrow(spent.kept),
+            };
+            population.groups.insert(group.clone(), of_group);
+        }
+    }
+    Ok(())
+}
+
+fn narrow(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
 /// What there is, and what was counted since then.
 pub(super) fn population(reader: &Reader, since: Timestamp) -> Result<Population, Failed> {
-    let narrow = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
     let counts = reader.counts()?;
     let spent = reader.spent(since, &counts)?;
     let mut population = Population::default();

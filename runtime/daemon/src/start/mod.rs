@@ -435,6 +435,8 @@ fn limits(config: &Config) -> Limits {
         removals_at: targets
             .map(|(name, target)| (name.clone(), target.limits.removals))
             .collect(),
+        department: config.budgets.department,
+        role: config.budgets.role,
         ..Limits::default()
     }
 }

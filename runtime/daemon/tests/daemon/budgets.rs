@@ -6,16 +6,19 @@
 
 #![expect(clippy::print_stderr, reason = "a failed split is told step by step")]
 
+mod lines;
+mod parts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use muster_core::actor::{Actor, Operator};
-use muster_core::connector::{AccountState, ObjectRef};
+use muster_core::connector::{AccountState, Entitlement, EntitlementKey, ObjectRef};
 use muster_core::dated::Dated;
 use muster_core::fact::{Cause, Fact};
-use muster_core::guard::Limits;
+use muster_core::guard::{GroupLimits, Limits};
 use muster_core::id::{
     Digest, FeedName, PersonId, PersonKey, PlanId, PolicyVersion, RoleName, TargetName,
 };
@@ -24,14 +27,15 @@ use muster_core::mapping::{
     Attribute, Column, Columns, DayColumn, DayForms, Form, Mapping, StatusRule, ZoneRule,
 };
 use muster_core::operation::{AccountSeen, Action, Completion, How, Transition};
+use muster_core::plan::Catalogue;
 use muster_core::policy::{
     Adopt, LeaverRules, LintSource, Policy, PolicySource, Prehire, RoleSource, TargetRules,
 };
 use muster_core::standing::{Access, Decided, Opening};
 use muster_daemon::clock::Clock;
 use muster_daemon::planning::{
-    Bells, ChangedPerson, Consent, Failed, KnownTargets, Maker, Order, Planning, Proposal, Scope,
-    Summary,
+    Bells, ChangedPerson, Consent, Failed, Known, KnownTargets, Maker, Order, Planning, Proposal,
+    Scope, Summary,
 };
 use muster_intake::{IntakeOptions, Snapshot};
 use muster_ledger::Ledger;
@@ -75,6 +79,8 @@ struct Loss {
     person: u64,
     /// The whole employment, and not only the account.
     left: bool,
+    /// Whether they had an account, and so a team.
+    had: bool,
 }
 
 struct Company {
@@ -107,18 +113,69 @@ fn key(person: u64) -> PersonKey {
     PersonKey::new(&format!("{person:05}")).unwrap()
 }
 
-/// Everybody has an account, but for those who are shut out.
+/// In how many departments the people are.
+const DEPARTMENTS: u64 = 3;
+
+fn department(person: u64) -> String {
+    format!("D{}", person % DEPARTMENTS)
+}
+
+/// The groups at the app, one for each team.
+const TEAMS: [&str; 2] = ["even", "odd"];
+
+fn team(person: u64) -> &'static str {
+    TEAMS[usize::from(!person.is_multiple_of(2))]
+}
+
+/// What is known of the app.
+fn known() -> Known {
+    let groups = TEAMS.map(|name| Entitlement {
+        object: EntitlementKey {
+            kind: "group".to_owned(),
+            container: None,
+            id: name.to_owned(),
+        }
+        .object(None),
+        class: "membership".to_owned(),
+        title: name.to_owned(),
+        exclusion_group: None,
+        requires: Vec::new(),
+        seats: None,
+        is_grantable: true,
+        is_revocable: true,
+    });
+    let mut known = Known::default();
+    let catalogues = &mut known.targets.catalogues;
+    catalogues.insert(crm(), Catalogue::new(&groups));
+    known
+}
+
+/// Everybody has an account, and the group of their team, but for those who are shut out.
 fn policy(shut_out: &BTreeSet<u64>) -> Policy {
-    let keys: Vec<String> = shut_out
-        .iter()
-        .map(|person| format!("'{}'", key(*person)))
-        .collect();
-    let role = RoleSource {
-        name: RoleName::new("everybody").unwrap(),
-        description: String::new(),
-        when: format!("!(key in [{}])", keys.join(", ")),
-        access: [(crm(), Vec::new())].into(),
+    policy_with(shut_out, shut_out)
+}
+
+/// The same, where some have no team.
+fn policy_with(shut_out: &BTreeSet<u64>, teamless: &BTreeSet<u64>) -> Policy {
+    let listed = |people: &BTreeSet<u64>| {
+        let keys = people.iter().map(|person| format!("'{}'", key(*person)));
+        keys.collect::<Vec<String>>().join(", ")
     };
+    let role = |name: &str, when: String, groups: Vec<String>| RoleSource {
+        name: RoleName::new(name).unwrap(),
+        description: String::new(),
+        when,
+        access: [(crm(), groups)].into(),
+    };
+    let (shut_out, teamless) = (listed(shut_out), listed(teamless));
+    let everybody = role("everybody", format!("!(key in [{shut_out}])"), Vec::new());
+    let teams = TEAMS.map(|team| {
+        let when = format!("team == '{team}' && !(key in [{teamless}])");
+        role(team, when, vec![format!("group:{team}")])
+    });
+    let roles = std::iter::once(everybody).chain(teams).collect();
+    let attributes = ["name", "department", "team"];
+    let attributes = attributes.map(|name| (name.to_owned(), Some(ValueType::Text)));
     let rules = TargetRules {
         keys: vec![("externalId".to_owned(), "key".to_owned())],
         attributes: BTreeMap::new(),
@@ -130,9 +187,9 @@ fn policy(shut_out: &BTreeSet<u64>) -> Policy {
         prehire: Prehire::Nothing,
     };
     let source = PolicySource {
-        version: PolicyVersion::new(&format!("v{}", keys.join("-"))),
-        attributes: [("name".to_owned(), Some(ValueType::Text))].into(),
-        roles: vec![role],
+        version: PolicyVersion::new(&format!("v{shut_out}-{teamless}")),
+        attributes: attributes.into(),
+        roles,
         targets: [(crm(), rules)].into(),
         lint: LintSource::default(),
     };
@@ -141,13 +198,17 @@ fn policy(shut_out: &BTreeSet<u64>) -> Policy {
 
 fn mapping() -> Mapping {
     let status = [("on", Status::Active), ("off", Status::Ended)];
-    let attribute = Attribute {
-        column: Column::named("Name"),
-        form: Form::Text,
-    };
+    let attributes = [("name", "Name"), ("department", "Dept"), ("team", "Team")];
+    let attributes = attributes.map(|(name, column)| {
+        let attribute = Attribute {
+            column: Column::named(column),
+            form: Form::Text,
+        };
+        (name.to_owned(), attribute)
+    });
     let columns = Columns {
         key: Column::named("Id"),
-        attributes: [("name".to_owned(), attribute)].into(),
+        attributes: attributes.into(),
         status: StatusRule::Column {
             column: Column::named("Status"),
             values: status
@@ -176,13 +237,17 @@ fn mapping() -> Mapping {
 impl Company {
     /// Plans for more than `part` people are recorded in parts.
     fn new(size: u64, part: usize) -> Self {
-        let mut company = Self::before_its_first_file(size, part);
+        Self::limited(size, part, Limits::default())
+    }
+
+    fn limited(size: u64, part: usize, limits: Limits) -> Self {
+        let mut company = Self::before_its_first_file(size, part, limits);
         company.file();
         assert_eq!(company.on().len() as u64, size, "the first file counts");
         company
     }
 
-    fn before_its_first_file(size: u64, part: usize) -> Self {
+    fn before_its_first_file(size: u64, part: usize, limits: Limits) -> Self {
         let row = Row {
             is_listed: true,
             is_ended: false,
@@ -196,9 +261,10 @@ impl Company {
             ledger.clone(),
             Clock::new(move || *clock.lock().unwrap()),
             Arc::new(policy(&BTreeSet::new())),
-            Arc::new(KnownTargets::new(ledger.clone(), Arc::default())),
+            Arc::new(KnownTargets::new(ledger.clone(), Arc::default()).knowing(known())),
             Bells::default(),
         )
+        .limited_by(limits.clone())
         .in_parts_of(part);
         Company {
             ledger,
@@ -207,7 +273,7 @@ impl Company {
             runtime: tokio::runtime::Builder::new_current_thread()
                 .build()
                 .unwrap(),
-            limits: Limits::default(),
+            limits,
             size,
             rows: (1..=size).map(|person| (person, row.clone())).collect(),
             shut_out: BTreeSet::new(),
@@ -296,14 +362,25 @@ impl Company {
             let is_day = is_known && ends.get(person).is_some_and(has_come);
             if (left && !is_day) || (*was_on && !with.contains(person) && !is_day) {
                 let person = *person;
-                self.losses.push(Loss { at, person, left });
+                let had = *was_on;
+                self.losses.push(Loss {
+                    at,
+                    person,
+                    left,
+                    had,
+                });
             }
         }
         for (person, end) in self.ends() {
             let is_nearer = ends.get(&person).is_none_or(|known| end < *known);
             if here.contains(&person) && is_nearer {
-                let left = true;
-                self.losses.push(Loss { at, person, left });
+                let (left, had) = (true, with.contains(&person));
+                self.losses.push(Loss {
+                    at,
+                    person,
+                    left,
+                    had,
+                });
             }
         }
     }
@@ -367,14 +444,19 @@ impl Company {
     /// What HR writes.
     fn snapshot(&self) -> Option<(Digest, Snapshot)> {
         use std::fmt::Write as _;
-        let mut text = "Id,Name,Status,End\n".to_owned();
+        let mut text = "Id,Name,Status,End,Dept,Team\n".to_owned();
         for (person, row) in self.rows.iter().filter(|(_, row)| row.is_listed) {
             let status = if row.is_ended { "off" } else { "on" };
             // The first instant after the last day.
             let last_day = row.ends_at.map(|end| end - SignedDuration::from_secs(1));
             let last_day = last_day.map(|day| day.to_string()[..10].to_owned());
             let last_day = last_day.unwrap_or_default();
-            writeln!(text, "{},N{person},{status},{last_day}", key(*person)).unwrap();
+            let (id, department, team) = (key(*person), department(*person), team(*person));
+            writeln!(
+                text,
+                "{id},N{person},{status},{last_day},{department},{team}"
+            )
+            .unwrap();
         }
         let options = IntakeOptions::default();
         let digest = Digest(Sha256::digest(&text).into());
@@ -396,7 +478,13 @@ impl Company {
         };
         ChangedPerson::Row {
             identity: Identity {
-                attributes: [("name".to_owned(), Value::Text(format!("N{person}")))].into(),
+                attributes: [
+                    ("name", format!("N{person}")),
+                    ("department", department(person)),
+                    ("team", team(person).to_owned()),
+                ]
+                .map(|(name, text)| (name.to_owned(), Value::Text(text)))
+                .into(),
                 employment: Employment {
                     status: if row.is_ended {
                         Status::Ended
@@ -466,21 +554,40 @@ impl Company {
     /// Looks back from now: who lost something within the window.
     fn check(&self, seed: u64) {
         let since = self.time - SignedDuration::from_hours(24 * 7);
-        let lost = |left: bool| {
+        let lost_by = |counts: &dyn Fn(&Loss) -> bool| {
             let losses = self.losses.iter().filter(|loss| loss.at > since);
-            let losses = losses.filter(|loss| loss.left || !left);
+            let losses = losses.filter(|loss| counts(loss));
             losses.map(|loss| loss.person).collect::<BTreeSet<u64>>()
         };
+        let lost = |left: bool| lost_by(&|loss| loss.left || !left);
         let size = u32::try_from(self.size).unwrap();
         let people = self.limits.people.leavers.allowed(size) as usize;
         let accounts = self.limits.removals.allowed(size) as usize;
         let (left, any) = (lost(true), lost(false));
-        if left.len() > people || any.len() > accounts {
+        let in_group = |is_in: &dyn Fn(u64) -> bool| {
+            let all = (1..=self.size).filter(|person| is_in(*person)).count();
+            u32::try_from(all).unwrap()
+        };
+        let mut groups = Vec::new();
+        for number in 0..DEPARTMENTS {
+            let is_in = |person: u64| person % DEPARTMENTS == number;
+            let allowed = self.limits.department.allowed(in_group(&is_in));
+            let lost = lost_by(&|loss| is_in(loss.person)).len();
+            groups.push((format!("D{number}"), lost, allowed as usize));
+        }
+        for name in TEAMS {
+            let is_in = |person: u64| team(person) == name;
+            let allowed = self.limits.role.allowed(in_group(&is_in));
+            let lost = lost_by(&|loss| loss.had && is_in(loss.person)).len();
+            groups.push((name.to_owned(), lost, allowed as usize));
+        }
+        let beyond = groups.iter().find(|(_, lost, allowed)| lost > allowed);
+        if left.len() > people || any.len() > accounts || beyond.is_some() {
             for line in &self.log {
                 eprintln!("{line}");
             }
             panic!(
-                "seed {seed}: of {size}, {} left ({people} may) and {} lost something ({accounts} may)",
+                "seed {seed}: of {size}, {} left ({people} may) and {} lost something ({accounts} may); beyond: {beyond:?}",
                 left.len(),
                 any.len()
             );
@@ -510,13 +617,31 @@ fn of_file(maker: &Maker<'_>, digest: Digest, snapshot: &Snapshot) -> Result<Sum
 fn split(seed: u64, part: impl Fn(u64) -> u64) -> Company {
     let mut dice = Dice(seed);
     let size = 12 + dice.below(120);
-    let mut company = Company::new(size, usize::try_from(part(size)).unwrap());
+    let strict = |percent_max, floor| GroupLimits {
+        percent_max,
+        floor,
+        at_most: None,
+    };
+    let limits = Limits {
+        department: strict(15, 2),
+        role: strict(12, 3),
+        ..Limits::default()
+    };
+    let part = usize::try_from(part(size)).unwrap();
+    let mut company = Company::limited(size, part, limits);
     let mut victims: Vec<u64> = (1..=size).collect();
     for _ in 0..(8 + dice.below(24)) {
         let many = if dice.below(4) == 0 { size } else { 6 };
         let count = usize::try_from(1 + dice.below(many)).unwrap();
         let some: Vec<u64> = (0..count)
             .map(|_| victims[usize::try_from(dice.below(victims.len() as u64)).unwrap()])
+            .collect();
+        // What is little of the company may be all of a department.
+        let of_one = department(some[0]);
+        let is_of_one = dice.below(2) == 0;
+        let some: Vec<u64> = some
+            .into_iter()
+            .filter(|person| !is_of_one || department(*person) == of_one)
             .collect();
         step(&mut company, &mut dice, &some);
         company.dates();
@@ -619,19 +744,6 @@ fn a_plan_in_parts_does_what_one_made_at_once_does() {
     }
 }
 
-/// Numbers and sizes of the plans that there are.
-fn plans(company: &Company) -> Vec<(u64, u32)> {
-    let reader = company.ledger.read().unwrap();
-    let plans = (1..reader.next_plan().0).map(|number| {
-        let kept = reader.plan(PlanId(number)).unwrap().unwrap();
-        let part = kept.plan.part.unwrap();
-        assert_eq!(part.first, PlanId(1));
-        assert_eq!(part.is_last, number + 1 == reader.next_plan().0);
-        (number, kept.plan.counts.people.values().sum())
-    });
-    plans.collect()
-}
-
 /// An order that opens an account for somebody, for so many hours.
 fn opening_for(company: &Company, person: u64, hours: i64) -> Order<'static> {
     let decided = Decided::Opened(Opening {
@@ -680,109 +792,4 @@ fn what_was_opened_for_many_ends_for_all_of_them_on_its_day() {
 fn shutting_out(people: std::ops::RangeInclusive<u64>) -> Order<'static> {
     let without = Arc::new(policy(&people.collect()));
     Order::new(Scope::Everybody, Cause::Policy).proposing(Proposal::Policy(without))
-}
-
-#[test]
-fn between_two_parts_of_a_plan_for_everybody_a_plan_for_one_person_is_made() {
-    let company = Company::new(300, 10);
-    let first = plans(&company).into_iter().map(|(_, people)| people);
-    let first: Vec<u32> = first.collect();
-    let (end, parts) = first.split_last().unwrap();
-    assert_eq!(parts, [10; 30], "a part is a plan of its own");
-    assert_eq!(*end, 0, "nobody was left for the last one, which ends it");
-    let planning = Arc::clone(&company.planning);
-    let of_date = |person: u64| {
-        let id = PersonId {
-            feed: hr(),
-            key: key(person),
-        };
-        Order::new(Scope::People(vec![id]), Cause::Date)
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
-    runtime.block_on(async {
-        let looked = planning.preview(shutting_out(1..=300), &mut |_, _| {});
-        let consent = Consent::Approved(looked.unwrap().digest.unwrap());
-        let maker = Arc::clone(&planning);
-        let all = tokio::spawn(async move { maker.make(shutting_out(1..=300), consent).await });
-        // Whoever waits for their turn gets it before the next part.
-        let mut between = 0;
-        while !all.is_finished() {
-            if planning.read().unwrap().next_plan().0 > 32 {
-                let one = planning.make(of_date(300), Consent::AsFarAsItGoes).await;
-                assert!(one.unwrap().stands());
-                between += 1;
-            }
-            tokio::task::yield_now().await;
-        }
-        assert!(all.await.unwrap().unwrap().plan.is_some());
-        assert!(between > 1, "{between} were made while the large one was");
-    });
-    assert!(company.on().iter().all(|(_, is_on)| !is_on));
-}
-
-/// Makes plans in parts of ten for a company, by a clock that ends with the number of reads that it is given: it is read once
-/// for a plan, and once for each of its parts.
-fn planning_that_breaks_off(company: &Company) -> (Planning, Arc<AtomicU32>) {
-    let left = Arc::new(AtomicU32::new(u32::MAX));
-    let (reads, time) = (Arc::clone(&left), company.time);
-    let clock = Clock::new(move || {
-        assert!(reads.fetch_sub(1, Ordering::SeqCst) > 0, "the power is cut");
-        time
-    });
-    let known = Arc::new(KnownTargets::new(company.ledger.clone(), Arc::default()));
-    let before = Arc::new(policy(&BTreeSet::new()));
-    let ledger = company.ledger.clone();
-    let planning = Planning::new(ledger, clock, before, known, Bells::default());
-    (planning.in_parts_of(10), left)
-}
-
-#[test]
-fn a_plan_that_breaks_off_between_two_parts_is_made_to_its_end_by_the_same_order() {
-    let company = Company::new(200, 10);
-    let (planning, left) = planning_that_breaks_off(&company);
-    let planning = Arc::new(planning);
-    let make = |reads: u32| {
-        let looked = planning.preview(shutting_out(1..=200), &mut |_, _| {});
-        let consent = Consent::Approved(looked.unwrap().digest.unwrap());
-        left.store(reads, Ordering::SeqCst);
-        let made = planning.make(shutting_out(1..=200), consent);
-        let made = company.runtime.block_on(made);
-        left.store(u32::MAX, Ordering::SeqCst);
-        made
-    };
-    let on = || company.on().iter().filter(|(_, is_on)| *is_on).count();
-    assert!(make(5).is_err(), "it breaks off");
-    assert_eq!(on(), 160, "four parts of ten are recorded");
-    assert!(make(u32::MAX).unwrap().plan.is_some());
-    assert_eq!(on(), 0);
-    let report = check(&company.ledger, |_| {}).unwrap();
-    assert!(report.is_clean(), "{report:?}");
-}
-
-#[test]
-fn a_first_file_that_breaks_off_between_two_parts_is_taken_to_its_end_by_itself() {
-    for parts in [1, 3, 20] {
-        let company = Company::before_its_first_file(200, 10);
-        let (planning, left) = planning_that_breaks_off(&company);
-        let planning = Arc::new(planning);
-        let make = |reads: u32| {
-            let (digest, snapshot) = company.snapshot().unwrap();
-            left.store(reads, Ordering::SeqCst);
-            let made = planning.alone(move |maker| of_file(maker, digest, &snapshot));
-            let made = company.runtime.block_on(made);
-            left.store(u32::MAX, Ordering::SeqCst);
-            made
-        };
-        assert!(make(1 + parts).is_err(), "it breaks off");
-        assert_eq!(company.on().len(), 10 * parts as usize);
-        // More joiners than may come to so few people without a look: those of the first file were judged.
-        let rest = make(u32::MAX).unwrap();
-        assert!(rest.is_rest && rest.plan.is_some(), "{:?}", rest.exceeded);
-        assert_eq!(company.on().len(), 200);
-        plans(&company);
-        // That was the end of it: what comes next is judged whole.
-        assert!(!make(u32::MAX).unwrap().is_rest);
-        let report = check(&company.ledger, |_| {}).unwrap();
-        assert!(report.is_clean(), "{report:?}");
-    }
 }

@@ -1,11 +1,29 @@
 //! What is counted: how many there are of what, and what counts against budgets.
 
-use redb::ReadableTable;
+use std::collections::BTreeMap;
+
+use redb::{ReadableTable, Table};
 
 use super::Fold;
 use crate::codec::{self, v1};
 use crate::error::{Error, RecordResult, StoreResult};
 use crate::kept::OpenOperations;
+
+/// Adds to counts; a count that comes to nothing has no row.
+fn add(table: &mut Table<'_, &'static [u8], u64>, by: BTreeMap<Vec<u8>, i64>) -> Result<(), Error> {
+    const STEP: &str = "write the counts";
+    for (key, by) in by.into_iter().filter(|(_, by)| *by != 0) {
+        let before = table.get(key.as_slice()).step(STEP)?;
+        let before = before.map_or(0, |row| row.value());
+        let after = before.saturating_add_signed(by);
+        if after == 0 {
+            table.remove(key.as_slice()).step(STEP)?;
+        } else {
+            table.insert(key.as_slice(), after).step(STEP)?;
+        }
+    }
+    Ok(())
+}
 
 impl Fold<'_> {
     /// Writes how many operations of each plan have not ended. A plan of which all have ended has no row. Only
@@ -37,17 +55,9 @@ impl Fold<'_> {
     pub(super) fn write_tallies(&mut self) -> Result<(), Error> {
         const STEP: &str = "write the counts";
         let losses = self.people.tallies.take_losses();
-        for (key, by) in losses.into_iter().filter(|(_, by)| *by != 0) {
-            let losses = &mut self.tables.losses;
-            let before = losses.get(key.as_slice()).step(STEP)?;
-            let before = before.map_or(0, |row| row.value());
-            let after = before.saturating_add_signed(by);
-            if after == 0 {
-                losses.remove(key.as_slice()).step(STEP)?;
-            } else {
-                losses.insert(key.as_slice(), after).step(STEP)?;
-            }
-        }
+        add(&mut self.tables.losses, losses)?;
+        let groups = self.people.tallies.take_groups();
+        add(&mut self.tables.groups, groups)?;
         for (key, by) in self.people.tallies.take() {
             let tallies = &mut self.tables.tallies;
             let before = tallies.get(key.as_str()).step(STEP)?;

@@ -1,7 +1,9 @@
 //! Layout 1 of a person with accounts, grants and what is still to be done.
 
+use jiff::Timestamp;
 use muster_core::adoption::AdoptionId;
 use muster_core::budget;
+use muster_core::group;
 use muster_core::id::{OperationId, PlanId, TargetName};
 use muster_core::person as core;
 use muster_core::standing::OpeningId;
@@ -348,6 +350,37 @@ fn counted((what, at): (Move, i64)) -> Result<budget::Counted, Unreadable> {
     })
 }
 
+/// A group of people.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Group<'a> {
+    #[serde(rename = "d")]
+    Department(&'a str),
+    #[serde(rename = "r")]
+    Role(&'a str),
+}
+
+/// When somebody lost something as one of a group.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Lost<'a>(#[serde(borrow)] Group<'a>, i64);
+
+impl<'a> Lost<'a> {
+    fn of((group, at): (&'a group::Group, &Timestamp)) -> Self {
+        let group = match group {
+            group::Group::Department(name) => Group::Department(name),
+            group::Group::Role(name) => Group::Role(name.as_str()),
+        };
+        Lost(group, micros(*at))
+    }
+
+    fn into_core(self) -> Result<(group::Group, Timestamp), Unreadable> {
+        let group = match self.0 {
+            Group::Department(name) => group::Group::Department(name.to_owned()),
+            Group::Role(name) => group::Group::Role(role(name)?),
+        };
+        Ok((group, instant(self.1)?))
+    }
+}
+
 /// A person.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Person<'a> {
@@ -363,6 +396,8 @@ pub(crate) struct Person<'a> {
     phase: Phase,
     wake_at: Option<i64>,
     counted: Option<(Move, i64)>,
+    #[serde(borrow)]
+    lost: Vec<Lost<'a>>,
     back_at: Option<i64>,
     is_end_settled: bool,
     #[serde(borrow)]
@@ -387,6 +422,7 @@ impl<'a> Person<'a> {
             counted: person
                 .counted
                 .map(|counted| (Move::of(counted.what), micros(counted.at))),
+            lost: person.lost.iter().map(Lost::of).collect(),
             back_at: person.back_at.map(micros),
             is_end_settled: person.is_end_settled,
             standing: Standing::of(&person.standing),
@@ -419,6 +455,11 @@ impl<'a> Person<'a> {
             phase: self.phase.into_core(),
             wake_at: instant_opt(self.wake_at)?,
             counted: self.counted.map(counted).transpose()?,
+            lost: self
+                .lost
+                .into_iter()
+                .map(Lost::into_core)
+                .collect::<Result<_, Unreadable>>()?,
             back_at: instant_opt(self.back_at)?,
             is_end_settled: self.is_end_settled,
             standing: standing.unwrap_or_default(),
