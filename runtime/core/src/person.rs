@@ -301,11 +301,8 @@ impl Person {
                 account.lost_at = Some(effect.counted_at);
             }
         }
-        if !toll.groups.is_empty() && !effect.is_approved {
-            let is_kept = |lost: &Timestamp| at_counted.duration_since(*lost) < GROUP_LOSS_KEPT;
-            person.lost.retain(|_, lost| is_kept(lost));
-            let groups = toll.groups.into_iter();
-            person.lost.extend(groups.map(|group| (group, at_counted)));
+        if !effect.is_approved {
+            person.lost_as(toll.groups, at_counted);
         }
         person.standing.forget_ended(person.phase, at);
         let deletions = person.accounts.values();
@@ -314,6 +311,17 @@ impl Person {
         person.wake_at = wakes_at(person.lines(), changes, at);
         person.forget_empty_accounts();
         Some(person)
+    }
+
+    /// Counts that the person lost something as one of these groups.
+    fn lost_as(&mut self, groups: BTreeSet<Group>, at: Timestamp) {
+        if groups.is_empty() {
+            return;
+        }
+        self.lost
+            .retain(|_, lost| at.duration_since(*lost) < GROUP_LOSS_KEPT);
+        self.lost
+            .extend(groups.into_iter().map(|group| (group, at)));
     }
 
     /// Takes in what happened to one of the person's operations. An operation that is not there

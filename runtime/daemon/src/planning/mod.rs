@@ -11,6 +11,7 @@
 //! it and never before; and whoever has something to do after it is woken.
 
 mod bells;
+mod budgets;
 mod doubts;
 mod events;
 mod joining;

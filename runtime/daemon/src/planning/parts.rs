@@ -20,6 +20,7 @@ use muster_core::person::Person;
 use muster_ledger::{Ledger, Reader, Writer};
 
 use super::Failed;
+use super::budgets;
 use super::order::{Consent, OnPerson, Order, Scope, Summary};
 use super::reach::Reach;
 use super::run::{self, Basis, Ink, Looked, Name, Rules, Run};
@@ -229,14 +230,14 @@ impl Plan<'_> {
         let is_overtaken = match self.consent {
             Consent::IfNothing => !part.is_empty(),
             Consent::WithinLimits => {
-                let mut population = run::population(&now, run.since)?;
+                let mut population = budgets::population(&now, run.since)?;
                 let subject = run::subject(&self.order.cause);
                 let rest = self.looked.tally.budgeted_after(recorded);
                 // Of those who were planned for meanwhile, more may be taken than when it was looked at.
                 let this = so_far.budgeted_after(recorded);
                 let limits = self.basis.limits;
                 for tally in [&rest, &this] {
-                    run::know_groups(&now, run.since, tally.groups(), &mut population)?;
+                    budgets::know_groups(&now, run.since, tally.groups(), &mut population)?;
                 }
                 [rest, this]
                     .iter()

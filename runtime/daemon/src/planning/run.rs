@@ -10,10 +10,7 @@ use muster_core::correlation::{Correlation, Doubtful};
 use muster_core::delta::Described;
 use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
 use muster_core::finding::Finding;
-use muster_core::group::Group;
-use muster_core::guard::{
-    FeedPopulation, GroupPopulation, Limits, Population, Tally, TargetPopulation,
-};
+use muster_core::guard::{Limits, Population, Tally};
 use muster_core::id::{Digest, PersonId, PlanId, TargetName};
 use muster_core::identity::Phase;
 use muster_core::person::{Account, Person};
@@ -26,6 +23,7 @@ use muster_core::subject::Subject;
 use muster_ledger::{Ledger, PlanDigest, Reader, Writer};
 
 use super::Failed;
+use super::budgets::{know_groups, population};
 use super::order::{Consent, OnPerson, Order, Scope, Summary};
 use super::reach::{Reach, Seen};
 use super::records;
@@ -665,54 +663,4 @@ fn said_again(planned: &PersonPlanned, now: Option<&Person>) -> Vec<Said> {
         }
     });
     said.collect()
-}
-
-/// Looks up what there is of groups, and what was counted of them since then, where that is not known yet.
-pub(super) fn know_groups<'g>(
-    reader: &Reader,
-    since: Timestamp,
-    groups: impl IntoIterator<Item = &'g Group>,
-    population: &mut Population,
-) -> Result<(), Failed> {
-    for group in groups {
-        if !population.groups.contains_key(group) {
-            let spent = reader.group_spent(group, since)?;
-            let of_group = GroupPopulation {
-                here: narrow(spent.here),
-                gone: narrow(spent.gone),
-                kept: narrow(spent.kept),
-            };
-            population.groups.insert(group.clone(), of_group);
-        }
-    }
-    Ok(())
-}
-
-fn narrow(count: u64) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-/// What there is, and what was counted since then.
-pub(super) fn population(reader: &Reader, since: Timestamp) -> Result<Population, Failed> {
-    let counts = reader.counts()?;
-    let spent = reader.spent(since, &counts)?;
-    let mut population = Population::default();
-    for (feed, spent) in spent.feeds {
-        let of_feed = FeedPopulation {
-            here: narrow(counts.here.get(&feed).copied().unwrap_or(0)),
-            left: narrow(spent.left),
-            announced: narrow(spent.announced),
-            back: narrow(spent.back),
-        };
-        population.feeds.insert(feed, of_feed);
-    }
-    for (target, spent) in spent.targets {
-        let of_target = TargetPopulation {
-            wanted: narrow(counts.wanted.get(&target).copied().unwrap_or(0)),
-            gone: narrow(spent.gone),
-            kept: narrow(spent.kept),
-        };
-        population.targets.insert(target, of_target);
-    }
-    Ok(population)
 }
