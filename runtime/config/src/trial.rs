@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use jiff::civil::Date;
+use muster_core::dated::Dated;
 use muster_core::id::{FeedName, PersonId, PersonKey, TargetName};
 use muster_core::identity::{Attributes, Employment, Identity, Phase, Status, Value, ValueType};
 use muster_core::nearest::nearest;
@@ -236,6 +237,7 @@ pub(super) fn assemble(
                     starts_at: None,
                     ends_at: None,
                 },
+                dated: Dated::default(),
             },
             phase: test.phase,
             must_have: list(test.must_have),

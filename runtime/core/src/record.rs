@@ -454,6 +454,7 @@ impl Person {
             phase: Phase::Ended,
             wake_at: None,
             counted: None,
+            lost: BTreeMap::new(),
             back_at: None,
             is_end_settled: false,
             standing: crate::standing::Standing::default(),

@@ -26,6 +26,7 @@ mod planned;
 mod queue;
 mod reader;
 mod rows;
+mod spent;
 mod tables;
 mod tail;
 mod writer;

@@ -134,6 +134,8 @@ pub struct Listings {
 
 /// What would change.
 pub struct Previews {
+    /// The ledger, to read.
+    pub ledger: Ledger,
     /// What is configured.
     pub config: Arc<Config>,
     /// What plans are previewed by.

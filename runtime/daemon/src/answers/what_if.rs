@@ -21,7 +21,8 @@ use muster_core::policy::Policy;
 use serde::Deserialize;
 
 use super::asking::{Parameters, Part, unusable};
-use super::{Answered, Approvals, answered, broken, present, read};
+use super::dated::differences;
+use super::{Answered, Previews, answered, broken, present, read};
 use crate::planning::Titles;
 
 /// What stands after the `?`.
@@ -35,26 +36,23 @@ pub(crate) struct Asked {
 
 /// `GET /v1/what-if/{person}`.
 pub(crate) async fn answer(
-    State(approvals): State<Arc<Approvals>>,
+    State(previews): State<Arc<Previews>>,
     Part(person): Part<PersonId>,
     Parameters(asked): Parameters<Asked>,
 ) -> Answered<v1::WhatIf> {
-    answered(approvals, move |approvals| {
-        what_if(approvals, &person, &asked)
-    })
-    .await
+    answered(previews, move |previews| what_if(previews, &person, &asked)).await
 }
 
-fn what_if(approvals: &Approvals, id: &PersonId, asked: &Asked) -> Result<v1::WhatIf, Fault> {
-    let planning = &approvals.planning;
-    let person = read(&approvals.ledger)?.person(id);
+fn what_if(previews: &Previews, id: &PersonId, asked: &Asked) -> Result<v1::WhatIf, Fault> {
+    let planning = &previews.planning;
+    let person = read(&previews.ledger)?.person(id);
     let person = person.map_err(|error| broken(&error))?.ok_or_else(|| {
         Fault::not_found("person", &id.to_string())
             .hint("`muster people --find TEXT` looks for one")
     })?;
     let at = match asked.on.as_deref() {
         None => planning.now(),
-        Some(text) => instant(text, zone(approvals, &id.feed))?,
+        Some(text) => instant(text, zone(previews, &id.feed))?,
     };
     if at < planning.now() {
         return Err(unusable(format!("{} is over", present::instant(at)))
@@ -66,7 +64,7 @@ fn what_if(approvals: &Approvals, id: &PersonId, asked: &Asked) -> Result<v1::Wh
             .map_err(|_| unusable("`set` is an object of texts, in JSON"))?;
         change(&planning.policy(), &mut identity, set)?;
     }
-    let known = approvals.known.load();
+    let known = previews.known.load();
     let mut seen = None;
     let summary = planning.what_if(id, identity.clone(), at, &mut |planned, before| {
         seen = Some(Seen::of(planned, before, &known.titles));
@@ -85,7 +83,7 @@ fn what_if(approvals: &Approvals, id: &PersonId, asked: &Asked) -> Result<v1::Wh
         at: present::instant(at),
         phase_before: person.phase.as_str().to_owned(),
         phase: seen.phase,
-        changed: present::differences(&person.identity, &identity),
+        changed: differences(&person.identity, &identity),
         gets: seen.gets,
         loses: seen.loses,
         operations: seen.operations,
@@ -96,8 +94,8 @@ fn what_if(approvals: &Approvals, id: &PersonId, asked: &Asked) -> Result<v1::Wh
 }
 
 /// The zone in which a feed's days are meant where nothing else is known.
-fn zone(approvals: &Approvals, feed: &FeedName) -> TimeZone {
-    let feed = approvals.config.feeds.get(feed);
+fn zone(previews: &Previews, feed: &FeedName) -> TimeZone {
+    let feed = previews.config.feeds.get(feed);
     let zone = feed.and_then(|feed| TimeZone::get(&feed.columns.zone.default).ok());
     zone.unwrap_or(TimeZone::UTC)
 }

@@ -12,7 +12,7 @@ use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
 use muster_core::finding::Finding;
 use muster_core::guard::{Limits, Population, Tally};
 use muster_core::id::{Digest, PersonId, PlanId, TargetName};
-use muster_core::identity::Phase;
+use muster_core::identity::{Identity, Phase};
 use muster_core::person::{Account, Person};
 use muster_core::plan::{Planned, Planner, Targets};
 use muster_core::policy::{Evaluator, Policy};

@@ -314,7 +314,7 @@ impl Parts {
     }
 
     fn previews(&self) -> Previews {
-        given!(self, Previews [config, planning, known, deciding])
+        given!(self, Previews [ledger, config, planning, known, deciding])
     }
 
     fn waiting(&self) -> Waiting {
