@@ -169,18 +169,6 @@ pub(super) fn assemble(
     (feed, has_names): (Option<&FeedName>, bool),
     notes: &Notes,
 ) -> Vec<Trial> {
-    let note = |code: &muster_core::finding::Code,
-                (file, position): &Place,
-                message: String,
-                hint: String| {
-        notes.add(Mistake {
-            code: code.clone(),
-            file: file.clone(),
-            position: Some(*position),
-            message,
-            hint,
-        });
-    };
     let list = |listed: Vec<(TargetName, Vec<EntitlementName>, Place)>| -> Listed {
         let mut known = Listed::new();
         for (target, names, place) in listed {
@@ -191,7 +179,12 @@ pub(super) fn assemble(
                 );
                 let hint = near.map(|near| format!("did you mean `{near}`?"));
                 let message = format!("there is no target `{target}`");
-                note(&UNUSABLE_VALUE, &place, message, hint.unwrap_or_default());
+                note(
+                    notes,
+                    (&UNUSABLE_VALUE, &place),
+                    message,
+                    hint.unwrap_or_default(),
+                );
             }
             known.insert(target, names.into_iter().collect());
         }
@@ -199,29 +192,7 @@ pub(super) fn assemble(
     };
     let mut trials = Vec::new();
     for test in tests {
-        let mut attributes = Attributes::new();
-        for (name, value, place) in test.person {
-            match policy.attributes.get(&name) {
-                Some(wanted) => match fitted(value, *wanted) {
-                    Ok(value) => {
-                        attributes.insert(name, value);
-                    }
-                    Err(takes) => {
-                        let message = format!(
-                            "`{name}` of a test's person is {takes}, as the mapping has it"
-                        );
-                        note(&WRONG_TYPE, &place, message, String::new());
-                    }
-                },
-                None if has_names => {
-                    let near = nearest(&name, policy.attributes.keys().map(String::as_str));
-                    let hint = near.map(|near| format!("did you mean `{near}`?"));
-                    let message = format!("no feed's mapping has `{name}`");
-                    note(&UNUSABLE_VALUE, &place, message, hint.unwrap_or_default());
-                }
-                None => {}
-            }
-        }
+        let attributes = attributes(test.person, policy, has_names, notes);
         let (file, position) = test.place;
         let Some((feed, key)) = test.feed.or(feed.cloned()).zip(PersonKey::new(KEY).ok()) else {
             continue;
@@ -245,6 +216,58 @@ pub(super) fn assemble(
         });
     }
     trials
+}
+
+/// The attributes of a test's person, each as the mapping would read it.
+fn attributes(
+    person: Vec<(String, Value, Place)>,
+    policy: &PolicySource,
+    has_names: bool,
+    notes: &Notes,
+) -> Attributes {
+    let mut attributes = Attributes::new();
+    for (name, value, place) in person {
+        match policy.attributes.get(&name) {
+            Some(wanted) => match fitted(value, *wanted) {
+                Ok(value) => {
+                    attributes.insert(name, value);
+                }
+                Err(takes) => {
+                    let message =
+                        format!("`{name}` of a test's person is {takes}, as the mapping has it");
+                    note(notes, (&WRONG_TYPE, &place), message, String::new());
+                }
+            },
+            None if has_names => {
+                let near = nearest(&name, policy.attributes.keys().map(String::as_str));
+                let hint = near.map(|near| format!("did you mean `{near}`?"));
+                let message = format!("no feed's mapping has `{name}`");
+                note(
+                    notes,
+                    (&UNUSABLE_VALUE, &place),
+                    message,
+                    hint.unwrap_or_default(),
+                );
+            }
+            None => {}
+        }
+    }
+    attributes
+}
+
+fn note(
+    notes: &Notes,
+    (code, (file, position)): (&muster_core::finding::Code, &Place),
+    message: String,
+    hint: String,
+) {
+    notes.add(Mistake {
+        code: code.clone(),
+        file: file.clone(),
+        position: Some(*position),
+        message,
+        hint,
+    });
 }
 
 /// The value as the mapping would read it, or what it would have to be.

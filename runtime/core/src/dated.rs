@@ -159,13 +159,12 @@ pub fn taken(
     let announces = line.dated.announced.iter().any(|one| one.at > now);
     let first_at = line.dated.since.filter(|at| *at > now);
     if let Some(at) = first_at {
-        match before.and_then(|known| today_of(known, now)) {
-            Some(today) => line = announced_only(line, at, today),
-            None => {
-                fill_in(&mut line, before, silence.missing);
-                let starts_at = &mut line.employment.starts_at;
-                *starts_at = Some(starts_at.map_or(at, |starts_at| starts_at.max(at)));
-            }
+        if let Some(today) = before.and_then(|known| today_of(known, now)) {
+            line = announced_only(line, at, today);
+        } else {
+            fill_in(&mut line, before, silence.missing);
+            let starts_at = &mut line.employment.starts_at;
+            *starts_at = Some(starts_at.map_or(at, |starts_at| starts_at.max(at)));
         }
     } else {
         fill_in(&mut line, before, silence.missing);

@@ -262,20 +262,7 @@ impl Person {
             // A plan for somebody who was never described: there is nothing to keep.
             (None, None) => return None,
         };
-        // What took effect by itself was said by whoever announced it.
-        let is_news = |identity| !person.identity.foretells(identity);
-        let is_news = planned.identity.as_ref().is_some_and(is_news);
-        // Before the picture, since what the first record said stands in it until there is a second one.
-        person.take_in(&planned.records, origin);
-        // That HR no longer has somebody, or has them again, is news of them, too.
-        let is_said = !planned.records.is_empty() || (is_news && person.records.is_empty());
-        if is_said || planned.is_present != person.is_present {
-            person.origin = origin;
-        }
-        if let Some(identity) = &planned.identity {
-            person.identity.clone_from(identity);
-        }
-        person.is_present = planned.is_present;
+        person.described(planned, origin);
         person.is_end_settled = toll.is_end_settled;
         let at_counted = effect.counted_at;
         match toll.person.filter(|_| !effect.is_approved) {
@@ -311,6 +298,24 @@ impl Person {
         person.wake_at = wakes_at(person.lines(), changes, at);
         person.forget_empty_accounts();
         Some(person)
+    }
+
+    /// Takes in who the person is from now on, and who said so.
+    fn described(&mut self, planned: &PersonPlanned, origin: Origin) {
+        // What took effect by itself was said by whoever announced it.
+        let is_news = |identity| !self.identity.foretells(identity);
+        let is_news = planned.identity.as_ref().is_some_and(is_news);
+        // Before the picture, since what the first record said stands in it until there is a second one.
+        self.take_in(&planned.records, origin);
+        // That HR no longer has somebody, or has them again, is news of them, too.
+        let is_said = !planned.records.is_empty() || (is_news && self.records.is_empty());
+        if is_said || planned.is_present != self.is_present {
+            self.origin = origin;
+        }
+        if let Some(identity) = &planned.identity {
+            self.identity.clone_from(identity);
+        }
+        self.is_present = planned.is_present;
     }
 
     /// Counts that the person lost something as one of these groups.

@@ -176,7 +176,7 @@ fn policy_with(shut_out: &BTreeSet<u64>, teamless: &BTreeSet<u64>) -> Policy {
     let roles = std::iter::once(everybody).chain(teams).collect();
     let attributes = ["name", "department", "team"];
     let attributes = attributes.map(|name| (name.to_owned(), Some(ValueType::Text)));
-    let rules = TargetRules {
+    let target = TargetRules {
         keys: vec![("externalId".to_owned(), "key".to_owned())],
         attributes: BTreeMap::new(),
         adopt: Adopt::Never,
@@ -190,7 +190,7 @@ fn policy_with(shut_out: &BTreeSet<u64>, teamless: &BTreeSet<u64>) -> Policy {
         version: PolicyVersion::new(&format!("v{shut_out}-{teamless}")),
         attributes: attributes.into(),
         roles,
-        targets: [(crm(), rules)].into(),
+        targets: [(crm(), target)].into(),
         lint: LintSource::default(),
     };
     Policy::compile(source).unwrap()

@@ -83,8 +83,9 @@ fn two_rows_for_one_day_that_differ_set_the_person_aside() {
 fn more_than_fifty_changes_to_come_set_the_person_aside_and_the_past_has_no_bound() {
     let rows = |id: &str, year: i16, count: u32| -> String {
         let days = (0..count).map(|day| (1 + day / 28, 1 + day % 28));
-        days.map(|(month, day)| format!("{id},Ada,active,,{year}-{month:02}-{day:02}\n"))
-            .collect()
+        let rows =
+            days.map(|(month, day)| format!("{id},Ada,active,,{year}-{month:02}-{day:02}\n"));
+        rows.collect::<Vec<_>>().concat()
     };
     let outcome = read(&format!(
         "{}{}{}",
