@@ -30,7 +30,7 @@ impl fmt::Display for Group {
 }
 
 impl Group {
-    /// The groups that somebody is in; none where they have left.
+    /// The groups that somebody is in; nobody who has left is in any.
     pub fn of(person: &Person) -> BTreeSet<Group> {
         if person.phase == Phase::Ended {
             return BTreeSet::new();
