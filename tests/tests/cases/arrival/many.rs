@@ -28,6 +28,14 @@ movers_percent_max = 100
 movers_floor = 1000000
 updates_percent_max = 100
 updates_floor = 1000000
+
+[budget.department]
+losing_percent_max = 100
+losing_floor = 1000000
+
+[budget.role]
+losing_percent_max = 100
+losing_floor = 1000000
 ";
 
 /// Drops a file whose time is later than everything before it, whatever the file system's ticks.
