@@ -50,11 +50,12 @@ fn what_if(previews: &Previews, id: &PersonId, asked: &Asked) -> Result<v1::What
         Fault::not_found("person", &id.to_string())
             .hint("`muster people --find TEXT` looks for one")
     })?;
+    let now = planning.now();
     let at = match asked.on.as_deref() {
-        None => planning.now(),
+        None => now,
         Some(text) => instant(text, zone(previews, &id.feed))?,
     };
-    if at < planning.now() {
+    if at < now {
         return Err(unusable(format!("{} is over", present::instant(at)))
             .hint("`muster history PERSON` has what was"));
     }
