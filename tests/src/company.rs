@@ -268,6 +268,17 @@ pub struct Report {
 /// An address as a plain text, among the attributes of a feed.
 pub const EMAIL: &str = "email = \"Email\"";
 
+/// No department and no role has a budget: how much goes at once is another property.
+pub const NO_BUDGETS: &str = "
+[budget.department]
+losing_percent_max = 100
+losing_floor = 1000000
+
+[budget.role]
+losing_percent_max = 100
+losing_floor = 1000000
+";
+
 /// The feed `hr`, with lines of its own after `[feed.hr]`.
 pub fn feed(lines: &str) -> String {
     feed_of(lines, "", EMAIL)

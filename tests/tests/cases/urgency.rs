@@ -1,6 +1,6 @@
 //! Who left goes first, also at an app that has stopped answering in the middle of a large import.
 
-use muster_tests::company::{Company, EVERYBODY, Row, export, feed, people, steady};
+use muster_tests::company::{Company, EVERYBODY, NO_BUDGETS, Row, export, feed, people, steady};
 use muster_tests::daemon::Daemon;
 use muster_tests::simple::SimpleApp;
 use muster_tests::{plugin, wait_for};
@@ -18,7 +18,7 @@ fn company(app: &SimpleApp) -> Company {
         "\n[target.app.limits]\nconcurrency = {CALLS}\n\n[target.app.account.attributes]\nemail = \"email\""
     );
     let target = steady("app", app.address, &lines);
-    let company = Company::configured(&format!("{}{target}", feed(GUARD)), EVERYBODY);
+    let company = Company::configured(&format!("{}{target}{NO_BUDGETS}", feed(GUARD)), EVERYBODY);
     company.install("steady", &plugin("test/steady-v1"));
     company
 }

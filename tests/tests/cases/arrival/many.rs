@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use muster_tests::app::App;
-use muster_tests::company::{Company, GROUPS, Row, export, people};
+use muster_tests::company::{Company, GROUPS, NO_BUDGETS, Row, export, people};
 use muster_tests::daemon::Daemon;
 use muster_tests::random::{Random, parameter};
 use muster_tests::wait_for;
@@ -28,14 +28,6 @@ movers_percent_max = 100
 movers_floor = 1000000
 updates_percent_max = 100
 updates_floor = 1000000
-
-[budget.department]
-losing_percent_max = 100
-losing_floor = 1000000
-
-[budget.role]
-losing_percent_max = 100
-losing_floor = 1000000
 ";
 
 /// Drops a file whose time is later than everything before it, whatever the file system's ticks.
@@ -71,7 +63,7 @@ fn c02_the_end_state_is_that_of_the_order_of_arrival() {
     let shown = format!("MUSTER_SEED={seed}");
     let mut random = Random::new(seed);
     let app = App::start(&GROUPS);
-    let company = company(&app, "", NO_LIMITS);
+    let company = company(&app, "", &[NO_LIMITS, NO_BUDGETS].concat());
     let mut rows = people(1, 25, &["Sales"]);
     let mut daemon = Some(Daemon::start(&company));
     let running = |daemon: &Option<Daemon<'_>>| daemon.as_ref().expect("a daemon").address();
@@ -146,7 +138,7 @@ fn c02_the_end_state_is_that_of_the_order_of_arrival() {
 fn c38_an_event_does_not_wait_behind_thousands_of_files() {
     let count = parameter("MUSTER_FILES", 1_500);
     let app = App::start(&GROUPS);
-    let company = company(&app, "", NO_LIMITS);
+    let company = company(&app, "", &[NO_LIMITS, NO_BUDGETS].concat());
     let daemon = Daemon::start(&company);
     let mut rows = people(1, 12, &["Sales"]);
     company.drop_file("all.csv", export(&rows));

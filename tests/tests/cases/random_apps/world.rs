@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use muster_tests::app::App;
-use muster_tests::company::{Company, Compiled, GROUPS, POLICY, feed, target};
+use muster_tests::company::{Company, Compiled, GROUPS, NO_BUDGETS, POLICY, feed, target};
 use muster_tests::daemon::Daemon;
 use muster_tests::random::Random;
 use muster_tests::{hook, look_for};
@@ -33,14 +33,6 @@ movers_percent_max = 100
 movers_floor = 1000000
 updates_percent_max = 100
 updates_floor = 1000000
-
-[budget.department]
-losing_percent_max = 100
-losing_floor = 1000000
-
-[budget.role]
-losing_percent_max = 100
-losing_floor = 1000000
 "#;
 
 const LIMITS: &str =
@@ -123,7 +115,13 @@ fn compiled() -> &'static Compiled {
 }
 
 fn company(app: &App) -> Company {
-    let tables = [&feed(""), NO_LIMITS, &target("crm", app, LIMITS)].concat();
+    let tables = [
+        &feed(""),
+        NO_LIMITS,
+        NO_BUDGETS,
+        &target("crm", app, LIMITS),
+    ]
+    .concat();
     let company = Company::configured(&tables, POLICY);
     company.write("secrets/hook", &hook::written(hook::SECRET));
     company.allow("secrets/hook", 0o600);
