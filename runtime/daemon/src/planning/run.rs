@@ -12,7 +12,7 @@ use muster_core::fact::{Cause, Counts, Fact, PersonPlanned, Plan};
 use muster_core::finding::Finding;
 use muster_core::guard::{Limits, Population, Tally};
 use muster_core::id::{Digest, PersonId, PlanId, TargetName};
-use muster_core::identity::{Identity, Phase};
+use muster_core::identity::{Identity, Phase, Value};
 use muster_core::person::{Account, Person};
 use muster_core::plan::{Planned, Planner, Targets};
 use muster_core::policy::{Evaluator, Policy};
@@ -166,6 +166,9 @@ pub(super) fn what_if(
     let described = match &person {
         // Nothing is known to be said of somebody by asking about another day.
         Some(person) if person.identity == identity => Described::AsBefore,
+        Some(person) if !person.records.is_empty() => {
+            Described::Records(said_by_all(person, &identity))
+        }
         _ => Described::Row {
             identity,
             row: None,
@@ -648,6 +651,27 @@ impl<'a, 'txn> Run<'a, 'txn> {
             self.seen,
         )
     }
+}
+
+/// What every record of somebody would say, so that it holds whichever of them is believed.
+fn said_by_all(person: &Person, identity: &Identity) -> Vec<Said> {
+    let is_news = |(name, value): &(&String, &Value)| {
+        person.identity.attributes.get(name.as_str()) != Some(*value)
+    };
+    let records = person.records.iter();
+    records
+        .map(|(record, kept)| {
+            let mut line = kept.identity.clone();
+            let news = identity.attributes.iter().filter(is_news);
+            line.attributes
+                .extend(news.map(|(name, value)| (name.clone(), value.clone())));
+            Said {
+                record: record.clone(),
+                row: kept.is_present.then_some((line, None)),
+                link: None,
+            }
+        })
+        .collect()
 }
 
 /// What was said of records, told once more of a person who is another by now.
