@@ -13,8 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::id::{FeedName, PersonId};
 use crate::identity::{Identity, Value};
 use crate::person::Person;
+use crate::record::Record;
 
-/// Whom a value would name where more people than these have it: nobody. It is a placeholder.
+/// Whom a value would name where more records than these have it, known or new: nobody. It is a placeholder.
 pub const ALIKE_MAX: usize = 8;
 
 /// How records are compared, and whom to believe where several speak of one person.
@@ -176,7 +177,12 @@ impl<'c> Newcomers<'c> {
                 let Some(having) = self.having.get(&value) else {
                     continue;
                 };
-                *self.known.entry(value).or_default() += 1;
+                let alike = self.correlation.keys.get(key).map_or(1, |key| {
+                    let records = person.records.values();
+                    let has = |record: &&Record| key.text(&record.identity).as_ref() == Some(text);
+                    records.filter(has).count().max(1)
+                });
+                *self.known.entry(value).or_default() += alike;
                 for newcomer in having {
                     if let Some(newcomer) = self.records.get_mut(*newcomer) {
                         let alike = newcomer.alike.entry(person.id.clone()).or_default();
@@ -223,22 +229,35 @@ impl<'c> Newcomers<'c> {
     pub fn judge(self) -> BTreeMap<PersonId, Verdict> {
         let Self {
             correlation,
+            having,
             known,
             records,
-            ..
         } = self;
+        let news = having
+            .into_iter()
+            .map(|(value, having)| (value, having.len()));
+        let count = Count {
+            known,
+            new: news.collect(),
+        };
         let records = records.into_iter();
         records
             .map(|newcomer| {
-                let verdict = newcomer.judge(correlation, &known);
+                let verdict = newcomer.judge(correlation, &count);
                 (newcomer.id, verdict)
             })
             .collect()
     }
 }
 
+/// How many records have a value, by key and value.
+struct Count {
+    known: BTreeMap<(usize, Text), usize>,
+    new: BTreeMap<(usize, Text), usize>,
+}
+
 impl Newcomer {
-    fn judge(&self, correlation: &Correlation, known: &BTreeMap<(usize, Text), usize>) -> Verdict {
+    fn judge(&self, correlation: &Correlation, count: &Count) -> Verdict {
         let Correlation {
             keys,
             link_at,
@@ -248,10 +267,18 @@ impl Newcomer {
         let mut sure = Vec::new();
         let mut doubtful = Vec::new();
         for (person, alike) in &self.alike {
+            let value = |key: usize| Some((key, self.texts.get(key).cloned().flatten()?));
             let says = |key: &&usize| {
-                let text = self.texts.get(**key).cloned().flatten();
-                let count = text.and_then(|text| known.get(&(**key, text)));
-                count.is_some_and(|count| *count <= ALIKE_MAX)
+                let value = value(**key);
+                let of = |counts: &BTreeMap<_, usize>| counts.get(value.as_ref()?).copied();
+                let (known, new) = (of(&count.known), of(&count.new));
+                known.is_some_and(|known| known <= ALIKE_MAX)
+                    && new.is_some_and(|new| new <= ALIKE_MAX)
+            };
+            // Several who are new at once with one value may be one person, and may be a column of zeros.
+            let is_alone = |key: &usize| {
+                let new = value(*key).and_then(|value| count.new.get(&value).copied());
+                new == Some(1)
             };
             let agree: Vec<usize> = alike.agree.iter().filter(says).copied().collect();
             let weight = |key: usize| keys.get(key).map_or(0, |key| key.weight);
@@ -267,7 +294,11 @@ impl Newcomer {
                     .collect(),
             };
             let is_contradicted = alike.differ.iter().any(|key| weight(*key) >= *link_at);
-            if total >= *link_at && !is_contradicted && !self.is_address_only(&agree) {
+            let distinct: Vec<usize> = agree.iter().copied().filter(is_alone).collect();
+            let distinct_total = distinct
+                .iter()
+                .fold(0_u32, |sum, key| sum.saturating_add(weight(*key)));
+            if distinct_total >= *link_at && !is_contradicted && !self.is_address_only(&distinct) {
                 sure.push(candidate());
             } else if total >= *ask_at && !agree.is_empty() {
                 doubtful.push(candidate());

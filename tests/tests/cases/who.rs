@@ -270,6 +270,10 @@ fn f18_a_contractor_who_is_hired_after_a_week_has_one_account_all_along() {
     let why = daemon.cli(&["why", "contractors:C7", "crm"]);
     assert!(why.out.contains("by record hr:77"), "{}", why.out);
 
+    // Whichever record is believed, what would be otherwise is asked of the person.
+    let moved = daemon.json(&["what-if", "contractors:C7", "--set", "department=Support"]);
+    assert_eq!(moved["loses"][0]["entitlement"], "group:Sales", "{moved}");
+
     // The agency's file forgets the contract: it is the record that ends, and not the person.
     others.pop();
     accept(&daemon, &company, "contractors", "c3.csv", &others);

@@ -134,6 +134,35 @@ fn two_who_could_be_meant_are_asked_about_and_a_placeholder_means_nobody() {
 }
 
 #[test]
+fn a_column_of_zeros_in_a_file_makes_nobody_of_many_one_person() {
+    let known = person("hr:1", &[("personal_number", "0")]);
+    let correlation = correlation();
+    for (count, is_asked) in [
+        (1, false),
+        (2, true),
+        (ALIKE_MAX, true),
+        (ALIKE_MAX + 1, false),
+    ] {
+        let mut newcomers = Newcomers::new(&correlation);
+        for number in 0..count {
+            let new = identity(&[("personal_number", "0")]);
+            newcomers.add(id(&format!("new:{number}")), &new);
+        }
+        newcomers.meet(&known);
+        let verdicts = newcomers.judge();
+        assert_eq!(verdicts.len(), count);
+        for verdict in verdicts.values() {
+            match (count, verdict) {
+                (1, Verdict::Sure(_)) => {}
+                (_, Verdict::Ask(_)) => assert!(is_asked, "{count}"),
+                (_, Verdict::New) => assert!(count > ALIKE_MAX, "{count}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn a_key_that_would_be_enough_and_says_otherwise_is_asked_about() {
     let known = [person(
         "hr:1",
