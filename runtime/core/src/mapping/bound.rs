@@ -46,6 +46,10 @@ struct Days {
     end: Option<Date>,
 }
 
+/// What to do where nobody can say from which day on a row holds.
+const WITHOUT_ITS_DAY: &str = "correct the effective date, or ask IT to add the format to the feed's `date_formats` in \
+     muster.toml; until then nothing about the person changes, and what was announced stands";
+
 impl Bound {
     pub(super) fn new<S: AsRef<str>>(
         mapping: &Mapping,
@@ -315,14 +319,10 @@ impl Bound {
     fn since<S: AsRef<str>>(&self, cells: &[S], row: u32) -> Result<Option<Timestamp>, Mistake> {
         let (place, column) = (self.effective.as_ref(), self.mapping.effective.as_ref());
         let Some(place) = place else { return Ok(None) };
-        let no_day = |mistake: Mistake| {
-            Mistake {
+        let no_day = |mistake: Mistake| Mistake {
             code: code::EFFECTIVE_UNREADABLE,
-            hint: "correct the effective date in HR's system and export again; until then nothing about the person \
-                   changes, and what was announced stands"
-                .to_owned(),
+            hint: WITHOUT_ITS_DAY.to_owned(),
             ..mistake
-        }
         };
         let day = self.day(cells, row, Some(place), column).map_err(no_day)?;
         let Some(day) = day else { return Ok(None) };
